@@ -110,10 +110,10 @@ impl WriteQueue {
     ) -> Result<T> {
         self.check_not_reentrant()?;
         let (sender, receiver) = channel();
-        let leader = sender.clone();
+        let wakeup = sender.clone();
         let id = self.join(
             Some(Box::new(move |writer| Applied::of(writer, change, sender))),
-            Box::new(move || leader.send(Wakeup::Lead).is_ok()),
+            Box::new(move || wakeup.send(Wakeup::Lead).is_ok()),
         );
         if let Wakeup::Done(result) = self.wait(id, &receiver)? {
             return result;
@@ -178,7 +178,9 @@ impl WriteQueue {
             Err(RecvTimeoutError::Disconnected) => return Err(leader_panicked()),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if self.state().leave(id) {
+        // The lock on the queue must not be held during the wait below: the leader takes it too.
+        let has_left = self.state().leave(id);
+        if has_left {
             return Err(wait_timed_out(self.limit));
         }
         // The writer leads already, or its change is being made.

@@ -244,6 +244,23 @@ fn after_a_panic_the_next_writer_continues() {
     transactions.queue.exclusive(|_| Ok(())).unwrap();
 }
 
+/// Such a writer must not keep the leader from committing.
+#[test]
+fn a_writer_whose_change_is_being_made_waits_beyond_its_deadline() {
+    let limit = Duration::from_secs(2);
+    let mut transactions = TestTransactions::new();
+    transactions.queue = WriteQueue::new(limit);
+    let tried = Arc::new(AtomicUsize::new(0));
+    let answers = transactions.all_at_once(2, move |number, writer| {
+        // The first change is the leader's, and the second is that of the writer that waits.
+        if tried.fetch_add(1, Ordering::Relaxed) == 1 {
+            thread::sleep(limit + Duration::from_millis(200));
+        }
+        create(&format!("prompt {number}"), writer)
+    });
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
 /// Writers are served in order of arrival: shared, exclusive, then shared again.
 #[test]
 fn an_exclusive_writer_waits_for_its_turn() {
@@ -282,7 +299,7 @@ fn an_exclusive_writer_waits_for_its_turn() {
         waiting(1);
         scope.spawn(|| {
             let exclusive = transactions.queue.exclusive(|_| {
-                order.lock().unwrap().push("alone");
+                order.lock().unwrap().push("exclusive");
                 Ok(())
             });
             exclusive.unwrap();
@@ -303,7 +320,7 @@ fn an_exclusive_writer_waits_for_its_turn() {
         });
     });
     let order = order.lock().unwrap();
-    assert_eq!(*order, ["first", "shared", "alone", "third", "fourth"]);
+    assert_eq!(*order, ["first", "shared", "exclusive", "third", "fourth"]);
     assert_eq!(
         transactions.begun.load(Ordering::Relaxed),
         2,
@@ -317,16 +334,16 @@ fn a_writer_that_times_out_leaves_the_queue_and_changes_nothing() {
     transactions.queue = WriteQueue::new(Duration::from_millis(300));
     let transactions = &transactions;
     thread::scope(|scope| {
-        let (told, is_alone) = channel();
+        let (begun, has_begun) = channel();
         let (done, go_on) = channel::<()>();
         let exclusive = scope.spawn(move || {
             transactions.queue.exclusive(|_| {
-                told.send(()).unwrap();
+                begun.send(()).unwrap();
                 go_on.recv().unwrap();
                 Ok(())
             })
         });
-        is_alone.recv().unwrap();
+        has_begun.recv().unwrap();
         let began = Instant::now();
         let shared = scope.spawn(|| {
             transactions
