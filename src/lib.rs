@@ -99,9 +99,8 @@ pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BlameOrigin, BundleSummary, CheckpointSummary, CreatedPrompt, DiffSide,
     Difference, EnvironmentChange, EnvironmentDifference, EnvironmentLogEntry, EnvironmentUpdate,
-    Event, GcSummary, ImportSummary, LogPosition, MatchedIn, Moment, NewPrompt, NewVersion,
-    OperationRef, RepackSummary, Resolved, SearchHit, Snippet, VariableChange, Verdict,
-    VerifyReport, Violation,
+    Event, ImportSummary, MatchedIn, Moment, NewPrompt, NewVersion, OperationRef, RepackSummary,
+    Resolved, SearchHit, Snippet, VariableChange, Verdict, VerifyReport, Violation,
 };
 pub use frozen::{Frozen, Lockfile};
 pub use fs::checksummed_file::FileError;
@@ -110,8 +109,10 @@ pub use fs::lock::policy::LockWait;
 pub use json::Json;
 pub use model::body::Body;
 pub use model::error::{Error, ErrorKind, FreezeProblem, Result, VersionLabel};
+pub use model::gc_summary::GcSummary;
 pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
 pub use model::invalid_argument::InvalidArgument;
+pub use model::log_position::LogPosition;
 pub use model::record::{
     BumpPolicy, Change, Durability, Environment, Expected, Operation, OperationContent,
     OperationFilter, OperationKind, Prompt, PromptFilter, PromptState, RecordedInputs, Settings,

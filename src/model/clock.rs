@@ -10,11 +10,11 @@ pub(crate) type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Returns the system's time. Unlike [`Utc::now`], it does not panic if that is before 1970.
 pub(crate) fn system() -> DateTime<Utc> {
-    of_system(SystemTime::now())
+    from_system(SystemTime::now())
 }
 
 /// Converts a system time to a moment. A time out of range becomes the nearest moment in range.
-pub(crate) fn of_system(time: SystemTime) -> DateTime<Utc> {
+pub(crate) fn from_system(time: SystemTime) -> DateTime<Utc> {
     let since = |duration: Duration| chrono::Duration::from_std(duration).ok();
     let (moment, nearest) = match time.duration_since(UNIX_EPOCH) {
         Ok(after) => (
@@ -50,17 +50,17 @@ mod tests {
                 Ok(after) => UNIX_EPOCH + Duration::from_secs(after),
                 Err(_) => UNIX_EPOCH - Duration::from_secs(seconds.unsigned_abs()),
             };
-            of_system(whole + Duration::from_nanos(nanos.into())).to_rfc3339()
+            from_system(whole + Duration::from_nanos(nanos.into())).to_rfc3339()
         };
         assert_eq!(at(0, 0), "1970-01-01T00:00:00+00:00");
         assert_eq!(at(-1, 500_000_000), "1969-12-31T23:59:59.500+00:00");
         assert_eq!(at(-315_619_200, 0), "1960-01-01T00:00:00+00:00");
         assert_eq!(at(2_082_758_400, 7_000), "2036-01-01T00:00:00.000007+00:00");
         if let Some(end) = UNIX_EPOCH.checked_add(Duration::from_secs(i64::MAX as u64)) {
-            assert_eq!(of_system(end), DateTime::<Utc>::MAX_UTC);
+            assert_eq!(from_system(end), DateTime::<Utc>::MAX_UTC);
         }
         if let Some(start) = UNIX_EPOCH.checked_sub(Duration::from_secs(i64::MAX as u64)) {
-            assert_eq!(of_system(start), DateTime::<Utc>::MIN_UTC);
+            assert_eq!(from_system(start), DateTime::<Utc>::MIN_UTC);
         }
     }
 

@@ -9,7 +9,7 @@ use std::hint::black_box;
 /// in pieces that are not merged until the thread makes a large allocation. Allocating a large
 /// piece merges them. Freeing that piece returns the free memory at the end of the heap. With other
 /// allocators this is only one more allocation.
-pub(crate) fn give_back() {
+pub(crate) fn release_freed() {
     // Below the size that gets a memory mapping of its own, and above the size whose release makes
     // the allocator return memory.
     const BYTES: usize = 96 * 1024;

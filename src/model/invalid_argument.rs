@@ -18,13 +18,11 @@ pub(crate) const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// Checks that a text has at most [`MAX_TEXT_BYTES`]. The error names it as `what`.
 pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), InvalidArgument> {
-    match text.len() <= MAX_TEXT_BYTES {
-        true => Ok(()),
-        false => {
-            let reason = format!("it has {} bytes, more than {MAX_TEXT_BYTES}", text.len());
-            Err(InvalidArgument::new(what, text, reason))
-        }
+    if text.len() <= MAX_TEXT_BYTES {
+        return Ok(());
     }
+    let reason = format!("it has {} bytes, more than {MAX_TEXT_BYTES}", text.len());
+    Err(InvalidArgument::new(what, text, reason))
 }
 
 impl InvalidArgument {

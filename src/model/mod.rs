@@ -3,11 +3,14 @@
 //! Every other layer uses these types; they use none of the other layers.
 
 pub(crate) mod body;
+pub(crate) mod breakage;
 pub(crate) mod clock;
 pub(crate) mod error;
+pub(crate) mod gc_summary;
 pub(crate) mod heap;
 pub(crate) mod id;
 pub(crate) mod invalid_argument;
+pub(crate) mod log_position;
 pub(crate) mod memory_size;
 pub(crate) mod record;
 pub(crate) mod shown;

@@ -11,7 +11,7 @@ pub(crate) fn step() {
 
 /// Counts several steps.
 #[inline(always)]
-pub(crate) fn many(_steps: usize) {
+pub(crate) fn steps_taken(_steps: usize) {
     #[cfg(test)]
     count::add(_steps as u64);
 }

@@ -89,7 +89,7 @@ impl Store {
         to: impl AsRef<Path>,
         mut progress: impl FnMut(u64),
     ) -> Result<BackupSummary> {
-        self.inner.queue.refuse_within()?;
+        self.inner.queue.check_not_reentrant()?;
         let to = to.as_ref();
         let StoreLocation::Directory {
             location: from,

@@ -70,16 +70,16 @@ impl Store {
     /// batch's last operation: if that took place, all of them did.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
-        inner.queue.alone(|deadline| {
+        inner.queue.exclusive(|deadline| {
             let writer = match inner.place {
                 StoreLocation::Directory { .. } => inner.begin(deadline)?.in_bulk(),
                 // In memory, a pack would have no advantage over the journal.
                 StoreLocation::Memory(_) => inner.begin(deadline)?,
             };
             let mut batch = Batch { writer };
-            let before = batch.writer.place();
+            let before = batch.writer.position();
             let result = work(&mut batch)?;
-            let last = batch.writer.place();
+            let last = batch.writer.position();
             let committed = inner.commit(batch.writer);
             committed.map_err(|error| error_of(error, (last != before).then_some(last)))?;
             Ok(result)
@@ -118,14 +118,14 @@ impl Transactions for StoreShared {
 
     fn commit(&self, writer: WriteTransaction<'_>) -> storage::StorageResult<()> {
         #[cfg(feature = "cli")]
-        let (last, _) = writer.place();
+        let last = writer.position().number;
         let journaled = writer.commit()?;
         #[cfg(feature = "cli")]
         self.made.set(last, journaled.operations);
         match self.place {
             StoreLocation::Directory { .. } => self.settler.committed(journaled),
             // In memory, the journal is as good as the blob store, so no checkpoint is necessary.
-            StoreLocation::Memory(_) => self.settler.committed_for_good(&journaled),
+            StoreLocation::Memory(_) => self.settler.committed_in_memory(&journaled),
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Store {
     /// After a failure, the bytes that were written are not a valid bundle. The store is not
     /// changed.
     pub fn export_bundle(&self, to: impl Write) -> Result<BundleSummary> {
-        self.inner.queue.refuse_within()?;
+        self.inner.queue.check_not_reentrant()?;
         let bodies = &self.inner.bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
         let hold = bodies.blobs().lock_shared();
@@ -112,7 +112,7 @@ impl Store {
     /// writers wait for that. The bundle starts at the current position of `from`.
     ///
     /// ```
-    /// use std::io::LogPosition;
+    /// use std::io::Cursor;
     ///
     /// use promptbook::{NewPrompt, Store};
     ///
@@ -122,7 +122,7 @@ impl Store {
     /// store.export_bundle(&mut file)?;
     ///
     /// let copy = Store::in_memory()?;
-    /// assert_eq!(copy.import_bundle(LogPosition::new(&file))?.appended, 1);
+    /// assert_eq!(copy.import_bundle(Cursor::new(&file))?.appended, 1);
     /// assert_eq!(copy.resolve("greeting@production")?, store.resolve("greeting@production")?);
     /// let mut again = Vec::new();
     /// copy.export_bundle(&mut again)?;

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::handle::Store;
 use crate::engine::{
-    CheckpointSummary, Depth, GcSummary, RepackSummary, Retention, VerifyReport, collect,
-    oldest_waiting, repack, repair, unreferenced, verify,
+    CheckpointSummary, Depth, RepackSummary, Retention, VerifyReport, collect, oldest_journaled,
+    repack, repair, unreferenced, verify,
 };
 use crate::model::error::{Error, Result};
+use crate::model::gc_summary::GcSummary;
 use crate::model::id::{BlobId, OperationId};
 use crate::model::record::Settings;
 use crate::storage::BlobUsage;
@@ -176,7 +177,7 @@ impl Store {
         let mut collected = collect(index, blobs, retention, options.trust_clock)?;
         if options.repack {
             let packed = repack(index, blobs, retention, options.trust_clock)?;
-            self.inner.settler.tidy()?;
+            self.inner.settler.run_all()?;
             collected.packed += packed.bodies;
             collected.dropped += packed.dropped;
         }
@@ -214,7 +215,7 @@ impl Store {
         let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
         let retention = Retention::new(self.inner.context.now(), Self::RETENTION);
         let packed = repack(index, blobs, retention, false)?;
-        self.inner.settler.tidy()?;
+        self.inner.settler.run_all()?;
         Ok(packed)
     }
 
@@ -222,7 +223,7 @@ impl Store {
     pub(crate) fn writable(&self) -> Result<()> {
         match self.inner.read_only {
             true => Err(Error::ReadOnly),
-            false => self.inner.queue.refuse_within(),
+            false => self.inner.queue.check_not_reentrant(),
         }
     }
 
@@ -315,7 +316,7 @@ impl Store {
         self.look(|snapshot| {
             let waiting = snapshot.waiting()?;
             Ok(StoreStats {
-                oldest_waiting: oldest_waiting(snapshot, waiting.bodies)?,
+                oldest_waiting: oldest_journaled(snapshot, waiting.bodies)?,
                 bodies: self.inner.bodies.blobs().usage()?,
                 prompts: snapshot.prompt_count()?,
                 operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),

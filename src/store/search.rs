@@ -54,7 +54,7 @@ impl View {
             && !inner.read_only
             && matches!(inner.place, StoreLocation::Directory { .. })
         {
-            inner.settler.search_has_a_long_tail();
+            inner.settler.request_indexing();
         }
         Ok(hits)
     }

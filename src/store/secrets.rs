@@ -83,7 +83,7 @@ impl Store {
             None if self.inner.read_only => return Ok(SecretsResult::Withheld(Error::ReadOnly)),
             None => {}
         }
-        self.inner.queue.alone(|deadline| {
+        self.inner.queue.exclusive(|deadline| {
             // The holder of the write lock creates the secrets. Nothing is written to the index.
             let turn = self.inner.begin(deadline)?;
             if let Some(kept) = read(directory)? {

@@ -100,7 +100,7 @@ impl Store {
         // Expensive work is done before the transaction, so that no other writer waits for it.
         self.inner.context.contract_without_partials(&new.body);
         let new = Arc::new(new);
-        let mut judged = match Judgement::takes_long(&new.body) {
+        let mut judged = match Judgement::is_large(&new.body) {
             true => self.judge_ahead(&new),
             false => None,
         };
@@ -110,7 +110,7 @@ impl Store {
                 self.write(move |writer| writer.commit_in_turn(&new_here, judged_here.as_ref()))?;
             match attempt {
                 CommitAttempt::Committed(version) => return Ok(*version),
-                CommitAttempt::Unjudged(base) => judged = self.judge(&base, &new),
+                CommitAttempt::NeedsJudgement(base) => judged = self.judge(&base, &new),
             }
         }
         // Each time, the base or a partial had changed in the meantime.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::handle::Store;
 use crate::engine::history::watch;
-use crate::engine::history::watch::{Event, LogPosition};
+use crate::engine::history::watch::Event;
 use crate::model::error::Result;
+use crate::model::log_position::LogPosition;
 
 /// The interval at which a waiting thread checks for new commits.
 ///
@@ -76,7 +77,7 @@ impl Store {
             if !events.is_empty() || limit == 0 {
                 return Ok(events);
             }
-            self.inner.queue.refuse_within()?;
+            self.inner.queue.check_not_reentrant()?;
             loop {
                 let left =
                     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

@@ -32,20 +32,20 @@ impl From<crate::storage::StorageError> for BundleRejection {
 }
 
 /// The number of prompts in memory above which all of them are discarded.
-const MOST_LINES: usize = 1024;
+const MAX_PROMPTS: usize = 1024;
 
 /// The state against which successive operations are checked.
 #[derive(Default)]
 pub(super) struct BundleCheck {
-    lines: HashMap<PromptId, PromptNow>,
+    prompts: HashMap<PromptId, PromptNow>,
     /// The versions that the current operation has affected so far.
     versions: HashMap<VersionId, VersionNow>,
     /// The affected versions of each prompt, since the prompt was last deleted.
     seen_of: HashMap<PromptId, Vec<VersionId>>,
     /// The prompts that the current operation has created.
-    made: HashSet<PromptId>,
+    created_prompts: HashSet<PromptId>,
     /// The prompts that the current operation has deleted, with their versions.
-    gone: HashSet<PromptId>,
+    deleted: HashSet<PromptId>,
 }
 
 /// The current state of a prompt.
@@ -104,10 +104,10 @@ impl BundleCheck {
     ) -> Result<(), BundleRejection> {
         self.versions.clear();
         self.seen_of.clear();
-        self.made.clear();
-        self.gone.clear();
-        if self.lines.len() > MOST_LINES {
-            self.lines.clear();
+        self.created_prompts.clear();
+        self.deleted.clear();
+        if self.prompts.len() > MAX_PROMPTS {
+            self.prompts.clear();
         }
         let changes = content.changes.iter();
         for change in changes {
@@ -115,13 +115,17 @@ impl BundleCheck {
             self.load(snapshot, prompt)?;
             match change {
                 Change::Prompt { before, after, .. } => {
-                    let new = is_new(prompt) && self.made.insert(prompt);
+                    let new = is_new(prompt) && self.created_prompts.insert(prompt);
                     self.prompt(prompt, before, after, new)?;
                 }
                 Change::VersionCreated(version) => self.created(snapshot, version)?,
                 Change::VersionDeleted { id, .. } => {
                     self.is(snapshot, prompt, *id, true)?;
-                    if let Some(name) = self.lines.get(&prompt).and_then(|line| line.holder(*id)) {
+                    if let Some(name) = self
+                        .prompts
+                        .get(&prompt)
+                        .and_then(|prompt_now| prompt_now.holder(*id))
+                    {
                         return Err(
                             format!("version {id} is in {name} and can't be deleted").into()
                         );
@@ -150,7 +154,7 @@ impl BundleCheck {
     }
 
     fn load(&mut self, snapshot: &dyn Snapshot, id: PromptId) -> Result<(), BundleRejection> {
-        if self.lines.contains_key(&id) {
+        if self.prompts.contains_key(&id) {
             return Ok(());
         }
         let prompt = snapshot.prompt(id)?;
@@ -159,7 +163,7 @@ impl BundleCheck {
             Some(_) => snapshot.environments(id)?,
             None => Vec::new(),
         };
-        let mut line = PromptNow {
+        let mut prompt_now = PromptNow {
             known,
             state: prompt.map(|prompt| PromptState {
                 name: prompt.name,
@@ -170,9 +174,9 @@ impl BundleCheck {
             last: None,
         };
         for environment in environments {
-            line.point(&environment.name, Some(environment.version_id));
+            prompt_now.point(&environment.name, Some(environment.version_id));
         }
-        self.lines.insert(id, line);
+        self.prompts.insert(id, prompt_now);
         Ok(())
     }
 
@@ -183,31 +187,32 @@ impl BundleCheck {
         after: &Option<PromptState>,
         is_new: bool,
     ) -> Result<(), BundleRejection> {
-        let Some(line) = self.lines.get_mut(&id) else {
+        let Some(prompt_now) = self.prompts.get_mut(&id) else {
             return Ok(());
         };
-        if is_new && line.known {
+        if is_new && prompt_now.known {
             return Err(format!("prompt id {id} is taken").into());
         }
-        if line.state != *before {
-            let (found, told) = (described(&line.state), described(before));
-            return Err(
-                format!("prompt {id} is {found}, but before the operation it was {told}").into(),
-            );
+        if prompt_now.state != *before {
+            let (found, recorded) = (described(&prompt_now.state), described(before));
+            return Err(format!(
+                "prompt {id} is {found}, but before the operation it was {recorded}"
+            )
+            .into());
         }
         if after.is_none() {
-            if let Some(name) = line.pointers.keys().next() {
+            if let Some(name) = prompt_now.pointers.keys().next() {
                 return Err(format!("prompt {id} is in {name} and can't be deleted").into());
             }
-            self.gone.insert(id);
+            self.deleted.insert(id);
             for version in self.seen_of.remove(&id).unwrap_or_default() {
                 if let Some(seen) = self.versions.get_mut(&version) {
                     seen.live = false;
                 }
             }
         }
-        line.state.clone_from(after);
-        line.known = true;
+        prompt_now.state.clone_from(after);
+        prompt_now.known = true;
         Ok(())
     }
 
@@ -221,8 +226,8 @@ impl BundleCheck {
         if self.seen(snapshot, id)?.is_some() {
             return Err(format!("version id {id} is taken").into());
         }
-        let line = self.lines.get_mut(&prompt);
-        let last = line.and_then(|line| line.last.replace(id));
+        let prompt_now = self.prompts.get_mut(&prompt);
+        let last = prompt_now.and_then(|prompt_now| prompt_now.last.replace(id));
         if let Some(base) = version.base.filter(|base| Some(*base) != last) {
             let found = self.seen(snapshot, base)?;
             if found.is_none_or(|found| found.prompt != prompt) {
@@ -241,15 +246,15 @@ impl BundleCheck {
         before: Option<VersionId>,
         after: Option<VersionId>,
     ) -> Result<(), BundleRejection> {
-        let Some(line) = self.lines.get_mut(&prompt) else {
+        let Some(prompt_now) = self.prompts.get_mut(&prompt) else {
             return Ok(());
         };
-        let found = line.point(name, after);
+        let found = prompt_now.point(name, after);
         if found != before {
             let text = |id: Option<VersionId>| id.map_or("unset".into(), |id| id.to_string());
-            let (found, told) = (text(found), text(before));
+            let (found, recorded) = (text(found), text(before));
             let reason = format!(
-                "{name} of prompt {prompt} is {found}, but before the operation it was {told}"
+                "{name} of prompt {prompt} is {found}, but before the operation it was {recorded}"
             );
             return Err(reason.into());
         }
@@ -257,7 +262,11 @@ impl BundleCheck {
     }
 
     fn is_there(&self, prompt: PromptId) -> Result<(), BundleRejection> {
-        match self.lines.get(&prompt).map(|line| &line.state) {
+        match self
+            .prompts
+            .get(&prompt)
+            .map(|prompt_now| &prompt_now.state)
+        {
             Some(Some(_)) => Ok(()),
             _ => Err(format!("prompt {prompt} does not exist").into()),
         }
@@ -292,7 +301,7 @@ impl BundleCheck {
         let row = snapshot.version_even_deleted(id)?;
         Ok(row.map(|row| VersionNow {
             prompt: row.version.prompt_id,
-            live: row.deleted_at.is_none() && !self.gone.contains(&row.version.prompt_id),
+            live: row.deleted_at.is_none() && !self.deleted.contains(&row.version.prompt_id),
         }))
     }
 

@@ -7,7 +7,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::shared_history::SharedHistory;
 use crate::engine::history::{EffectKey, Effects};
 use crate::model::record::Change;
 
@@ -15,20 +14,20 @@ use crate::model::record::Change;
 #[derive(Default)]
 pub(crate) struct LocalChanges {
     /// The keys that were changed, each with the first operation that changed it.
-    sets: HashMap<EffectKey, u64>,
+    writes: HashMap<EffectKey, u64>,
     /// The keys that were required, each with the first operation that required it.
-    needs: HashMap<EffectKey, u64>,
+    reads: HashMap<EffectKey, u64>,
     /// The operations that were undone or restored, each with the local operation that did it.
     ///
     /// The numbers are the store's.
-    turned: HashMap<u64, u64>,
+    reversed: HashMap<u64, u64>,
     common: u64,
     /// The operations that the store's operations after the common ones undo.
     undoes_here: HashMap<u64, Vec<u64>>,
     /// The operations that the bundle's operations undo, by the bundle's numbers.
     undoes_there: HashMap<u64, Vec<u64>>,
     /// The operations undone or restored by the bundle's operations so far, by the bundle's numbers.
-    seen: HashSet<u64>,
+    examined: HashSet<u64>,
 }
 
 impl LocalChanges {
@@ -45,35 +44,36 @@ impl LocalChanges {
 
     /// Adds the next operation after the common ones.
     ///
-    /// `alone` is whether only the store has it. If the bundle has it too, only its `undoes` are
+    /// `is_local` is whether only the store has it. If the bundle has it too, only its `undoes` are
     /// recorded.
     pub(crate) fn add<'a>(
         &mut self,
         number: u64,
-        alone: bool,
+        is_local: bool,
         undoes: &[u64],
         changes: impl Iterator<Item = &'a Change>,
     ) {
         if !undoes.is_empty() {
             self.undoes_here.insert(number, undoes.to_vec());
         }
-        if !alone {
+        if !is_local {
             return;
         }
-        let footing = footing(changes);
-        for fact in footing.sets {
-            self.sets.entry(fact).or_insert(number);
+        let effects = effects_of(changes);
+        for key in effects.writes {
+            self.writes.entry(key).or_insert(number);
         }
-        for fact in footing.needs {
-            self.needs.entry(fact).or_insert(number);
+        for key in effects.reads {
+            self.reads.entry(key).or_insert(number);
         }
         let mut next = undoes.to_vec();
-        while let Some(turned) = next.pop() {
-            if self.turned.insert(turned, number).is_none() {
+        while let Some(reversed) = next.pop() {
+            if self.reversed.insert(reversed, number).is_none() {
                 // The bundle has the common operations too.
-                let undoes = match turned <= self.common {
-                    true => self.undoes_there.get(&turned),
-                    false => self.undoes_here.get(&turned),
+                let undoes = if reversed <= self.common {
+                    self.undoes_there.get(&reversed)
+                } else {
+                    self.undoes_here.get(&reversed)
                 };
                 next.extend(undoes.into_iter().flatten());
             }
@@ -82,78 +82,82 @@ impl LocalChanges {
 
     /// Returns the reason if an operation of the bundle conflicts with the store's local changes.
     ///
-    /// The store must not have the operation yet.
-    pub(crate) fn against(
+    /// The store must not have the operation yet. `number_here` returns the store's number of an
+    /// operation of the bundle.
+    pub(crate) fn conflict(
         &mut self,
         number: u64,
         changes: &[Change],
-        known: &SharedHistory,
+        number_here: impl Fn(u64) -> u64,
     ) -> Option<String> {
-        if self.sets.is_empty() && self.needs.is_empty() && self.turned.is_empty() {
+        if self.writes.is_empty() && self.reads.is_empty() && self.reversed.is_empty() {
             return None;
         }
-        let footing = footing(changes.iter());
-        let both = footing.sets.iter().filter_map(|fact| {
-            let by = self.sets.get(fact)?;
+        let effects = effects_of(changes.iter());
+        let written_by_both = effects.writes.iter().filter_map(|key| {
+            let by = self.writes.get(key)?;
             Some((
                 *by,
-                format!("operation {by} of the store changed {} too", told(fact)),
+                format!(
+                    "operation {by} of the store changed {} too",
+                    description(key)
+                ),
             ))
         });
-        let below = footing.sets.iter().filter_map(|fact| {
-            let by = self.needs.get(fact)?;
-            let fact = told(fact);
+        let needed_here = effects.writes.iter().filter_map(|key| {
+            let by = self.reads.get(key)?;
+            let part = description(key);
             Some((
                 *by,
-                format!("it changed {fact}, on which operation {by} of the store depends"),
+                format!("it changed {part}, on which operation {by} of the store depends"),
             ))
         });
-        let above = footing.needs.iter().filter_map(|fact| {
-            let by = self.sets.get(fact)?;
-            let fact = told(fact);
+        let needed_there = effects.reads.iter().filter_map(|key| {
+            let by = self.writes.get(key)?;
+            let part = description(key);
             Some((
                 *by,
-                format!("it depends on {fact}, which operation {by} of the store changed"),
+                format!("it depends on {part}, which operation {by} of the store changed"),
             ))
         });
-        // Sets have no order. The minimum makes the reason the same for every import of a bundle.
-        if let Some((_, reason)) = both.chain(below).chain(above).min() {
+        // Hash sets have no order. The minimum makes the reason the same for every import of a bundle.
+        if let Some((_, reason)) = written_by_both.chain(needed_here).chain(needed_there).min() {
             return Some(reason);
         }
         let mut next = self.undoes_there.get(&number).cloned().unwrap_or_default();
-        while let Some(turned) = next.pop() {
-            if !self.seen.insert(turned) {
+        while let Some(reversed) = next.pop() {
+            if !self.examined.insert(reversed) {
                 continue;
             }
-            let here = known.number(turned);
-            if let Some(by) = self.turned.get(&here) {
+            let here = number_here(reversed);
+            if let Some(by) = self.reversed.get(&here) {
                 let reason =
                     format!("operation {by} of the store undid operation {here}, or restored");
                 return Some(format!("{reason} it, too"));
             }
-            next.extend(self.undoes_there.get(&turned).into_iter().flatten());
+            next.extend(self.undoes_there.get(&reversed).into_iter().flatten());
         }
         None
     }
 }
 
-fn footing<'a>(changes: impl Iterator<Item = &'a Change>) -> Effects {
-    let mut footing = Effects::default();
+fn effects_of<'a>(changes: impl Iterator<Item = &'a Change>) -> Effects {
+    let mut effects = Effects::default();
     for change in changes {
-        footing.add(change);
+        effects.add(change);
         // A change of a prompt records both the name and the tags before it, even if it changes only
         // one of them. Neither may differ.
         if let Change::Prompt { id, .. } = change {
-            footing
-                .sets
+            effects
+                .writes
                 .extend([EffectKey::Name(*id), EffectKey::Tags(*id)]);
         }
     }
-    footing
+    effects
 }
 
-fn told(fact: &EffectKey) -> String {
-    match fact {
+fn description(key: &EffectKey) -> String {
+    match key {
         EffectKey::Prompt(id) => format!("whether prompt {id} exists"),
         EffectKey::Name(id) | EffectKey::Tags(id) => format!("the name or tags of prompt {id}"),
         EffectKey::Version(id) => format!("whether version {id} exists"),

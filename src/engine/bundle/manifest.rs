@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use chrono::{DateTime, Utc};
 
 use super::read::{BundleReader, failed};
-use super::{BundleHead, CHUNK, KIND, malformed, read_operation};
+use super::{BUFFER_BYTES, BundleHead, KIND, malformed, read_operation};
 use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
@@ -50,7 +50,7 @@ pub(crate) struct Manifest {
     /// The bodies in the bundle, ordered by address.
     pub(crate) bodies: Vec<BlobId>,
     /// The sizes of the bodies that the bundle does not contain, as recorded in their versions.
-    pub(crate) absent: HashMap<BlobId, u64>,
+    pub(crate) without_body: HashMap<BlobId, u64>,
 }
 
 impl<R: Read + Seek> Bundle<R> {
@@ -58,7 +58,7 @@ impl<R: Read + Seek> Bundle<R> {
     pub(crate) fn open(mut from: R) -> Result<Self> {
         let start = from.stream_position().map_err(failed)?;
         let unsealer = ChecksumReader::new(&mut from, KIND).map_err(failed)?;
-        let mut reader = BundleReader::new(BufReader::with_capacity(CHUNK, unsealer));
+        let mut reader = BundleReader::new(BufReader::with_capacity(BUFFER_BYTES, unsealer));
         let checked = Manifest::read(&mut reader);
         let (contents, bodies_at) = match checked {
             // An error in the content may be due to an alteration of the file. The seal at the end
@@ -69,8 +69,8 @@ impl<R: Read + Seek> Bundle<R> {
             }
             checked => checked?,
         };
-        let seal = reader.into_inner().into_inner().seal();
-        let seal = seal.ok_or_else(|| KIND.altered())?;
+        let unsealer = reader.into_inner().into_inner();
+        let seal = unsealer.seal().ok_or_else(|| KIND.altered())?;
         let file = BundleSource {
             from,
             start,
@@ -81,6 +81,29 @@ impl<R: Read + Seek> Bundle<R> {
             contents,
             seal,
         })
+    }
+
+    /// Visits the operations after the first `common` ones, with their numbers, ids and texts.
+    ///
+    /// Each text is compared with the hash from the verification.
+    pub(super) fn each_operation_after(
+        &mut self,
+        common: u64,
+        mut visit: impl FnMut(u64, OperationId, &str) -> Result<()>,
+    ) -> Result<()> {
+        let mut reader = self.file.operations()?;
+        let mut last = OperationId::ROOT;
+        for (number, id) in (1..).zip(&self.contents.ids) {
+            let text = reader.operation(number)?;
+            if number > common {
+                if last.followed_by(text.as_bytes()) != *id {
+                    return Err(KIND.altered().into());
+                }
+                visit(number, *id, text)?;
+            }
+            last = *id;
+        }
+        Ok(())
     }
 }
 
@@ -106,7 +129,7 @@ impl<R: Read + Seek> BundleSource<R> {
     fn rewind(&mut self) -> Result<BundleReader<BufReader<&mut R>>> {
         let start = SeekFrom::Start(self.start);
         self.from.seek(start).map_err(failed)?;
-        let mut reader = BundleReader::new(BufReader::with_capacity(CHUNK, &mut self.from));
+        let mut reader = BundleReader::new(BufReader::with_capacity(BUFFER_BYTES, &mut self.from));
         reader.first_line()?;
         Ok(reader)
     }
@@ -121,7 +144,7 @@ impl Manifest {
             head: reader.head()?,
             ..Self::default()
         };
-        let mut told = Vec::new();
+        let mut recorded = Vec::new();
         let mut last = OperationId::ROOT;
         for number in 1..=contents.head.operations {
             let text = reader.operation(number)?;
@@ -129,7 +152,7 @@ impl Manifest {
             contents.ids.push(last);
             let content = read_operation(number, text)?;
             contents
-                .note(number, &content, &mut told)
+                .note(number, &content, &mut recorded)
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;
         }
         if contents.ids.last() != contents.head.head.as_ref() {
@@ -153,7 +176,7 @@ impl Manifest {
         if !reader.is_at_end()? {
             return Err(malformed("there is more data after the last body"));
         }
-        contents.compare(told, &stored)?;
+        contents.compare(recorded, &stored)?;
         Ok((contents, bodies_at))
     }
 
@@ -162,7 +185,7 @@ impl Manifest {
         &mut self,
         number: u64,
         content: &OperationContent,
-        told: &mut Vec<ReplayText>,
+        recorded: &mut Vec<BodyRecord>,
     ) -> Result<(), String> {
         check_moment(content.at)?;
         if let Some(undone) = content
@@ -178,9 +201,10 @@ impl Manifest {
             self.undoes.insert(number, content.undoes.clone());
         }
         if content.undoes.is_empty() == (content.kind == OperationKind::Undo) {
-            let reason = match content.undoes.is_empty() {
-                true => "its kind is undo, but it undoes nothing",
-                false => "it undoes operations, but its kind is not undo",
+            let reason = if content.undoes.is_empty() {
+                "its kind is undo, but it undoes nothing"
+            } else {
+                "it undoes operations, but its kind is not undo"
             };
             return Err(reason.into());
         }
@@ -207,7 +231,7 @@ impl Manifest {
                         ));
                     }
                     self.created.push((number, version.blob));
-                    told.push(ReplayText::new(
+                    recorded.push(BodyRecord::new(
                         version.blob,
                         version.size,
                         version.model.as_deref(),
@@ -221,23 +245,24 @@ impl Manifest {
     }
 
     /// Compares the models and sizes recorded in versions with the bodies in the bundle.
-    fn compare(&mut self, mut told: Vec<ReplayText>, stored: &[ReplayText]) -> Result<()> {
-        told.sort_unstable();
-        told.dedup();
-        let twice = told.windows(2).find(|pair| pair[0].id == pair[1].id);
+    fn compare(&mut self, mut recorded: Vec<BodyRecord>, stored: &[BodyRecord]) -> Result<()> {
+        recorded.sort_unstable();
+        recorded.dedup();
+        let twice = recorded.windows(2).find(|pair| pair[0].id == pair[1].id);
         if let Some([one, other]) = twice {
             let id = one.id;
-            let what = match one.size == other.size {
-                true => "models",
-                false => "sizes",
+            let what = if one.size == other.size {
+                "models"
+            } else {
+                "sizes"
             };
             return Err(malformed(format!(
                 "versions record different {what} for body {id}"
             )));
         }
         for body in stored {
-            let found = told.binary_search_by_key(&body.id, |told| told.id);
-            let found = found.ok().and_then(|at| told.get(at));
+            let at = recorded.binary_search_by_key(&body.id, |one| one.id).ok();
+            let found = at.and_then(|at| recorded.get(at));
             let id = body.id;
             match found.filter(|found| found.size == body.size) {
                 None => {
@@ -252,8 +277,8 @@ impl Manifest {
                 Some(_) => {}
             }
         }
-        told.retain(|body| stored.binary_search(body).is_err());
-        self.absent = told.into_iter().map(|told| (told.id, told.size)).collect();
+        recorded.retain(|body| stored.binary_search(body).is_err());
+        self.without_body = recorded.into_iter().map(|one| (one.id, one.size)).collect();
         self.bodies = stored.iter().map(|body| body.id).collect();
         Ok(())
     }
@@ -261,14 +286,14 @@ impl Manifest {
 
 /// A body's address, size and model, as recorded in a version or as found in the body itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ReplayText {
+struct BodyRecord {
     id: BlobId,
     size: u64,
     /// The hash of the model's name. The name itself may be long.
     model: Option<[u8; 32]>,
 }
 
-impl ReplayText {
+impl BodyRecord {
     fn new(id: BlobId, size: u64, model: Option<&str>) -> Self {
         let model = model.map(|model| *blake3::hash(model.as_bytes()).as_bytes());
         Self { id, size, model }
@@ -278,21 +303,21 @@ impl ReplayText {
 /// Reads and verifies the next body. Its address must be greater than that of `before`.
 fn read_body(
     reader: &mut BundleReader<impl BufRead>,
-    before: Option<&ReplayText>,
-) -> Result<ReplayText> {
+    before: Option<&BodyRecord>,
+) -> Result<BodyRecord> {
     let (id, size) = reader.body_line()?;
     if before.is_some_and(|before| before.id >= id) {
         return Err(malformed(format!("body {id} is out of order")));
     }
     let bytes = reader.body_bytes(id, size)?;
     let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
-    Ok(ReplayText::new(id, size, body.model()))
+    Ok(BodyRecord::new(id, size, body.model()))
 }
 
 /// Checks that a record can store this time: in whole microseconds, and not in a leap second.
 fn check_moment(at: DateTime<Utc>) -> Result<(), String> {
-    match DateTime::from_timestamp_micros(at.timestamp_micros()) == Some(at) {
-        true => Ok(()),
-        false => Err(format!("no record can store the time {at}")),
+    if DateTime::from_timestamp_micros(at.timestamp_micros()) != Some(at) {
+        return Err(format!("no record can store the time {at}"));
     }
+    Ok(())
 }

@@ -9,12 +9,12 @@ use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
 use super::shared_history::SharedHistory;
 use super::{ImportSummary, KIND, malformed, read_operation};
-use crate::engine::write::bulk_bodies::kin_of_none;
+use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::engine::write::operation_text;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
-use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::id::{BlobId, VersionId};
 use crate::model::record::{Change, OperationContent};
 use crate::storage::{StorageErrorKind, StoredBlob};
 
@@ -22,9 +22,9 @@ use crate::storage::{StorageErrorKind, StoredBlob};
 #[derive(Default)]
 struct NeededBodies {
     /// The bodies to take from the bundle.
-    there: HashSet<BlobId>,
+    in_bundle: HashSet<BlobId>,
     /// The garbage collected bodies that neither the bundle nor the store contains, with their sizes.
-    absent: HashMap<BlobId, u64>,
+    collected: HashMap<BlobId, u64>,
 }
 
 impl WriteTransaction<'_> {
@@ -36,10 +36,10 @@ impl WriteTransaction<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
     ) -> Result<ImportSummary> {
-        let (known, own) = SharedHistory::of(bundle, &*self.transaction, self.last)?;
-        let has_more = self.last.0 > known.common();
+        let (shared, local) = SharedHistory::of(bundle, &*self.transaction, self.last)?;
+        let has_more = self.last.number > shared.common();
         let operations = bundle.contents.head.operations;
-        let missing = known.missing();
+        let missing = shared.missing();
         let mut imported = ImportSummary {
             operations,
             present: operations - missing,
@@ -50,27 +50,26 @@ impl WriteTransaction<'_> {
             seal: bundle.seal,
         };
         if missing > 0 {
-            let needed = self.needed(&bundle.contents, &known)?;
-            imported.bodies = self.take_bodies(bundle, &needed)?;
-            self.take_operations(bundle, known, own, &needed)?;
+            let needed = self.needed(&bundle.contents, &shared)?;
+            imported.bodies = self.store_bodies(bundle, &needed)?;
+            self.append_operations(bundle, shared, local, &needed)?;
         }
-        imported.head = (self.last.0 > 0).then_some(self.last.1);
+        imported.head = (self.last.number > 0).then_some(self.last.id);
         Ok(imported)
     }
 
-    fn needed(&self, contents: &Manifest, known: &SharedHistory) -> Result<NeededBodies> {
+    fn needed(&self, contents: &Manifest, shared: &SharedHistory) -> Result<NeededBodies> {
         let mut needed = NeededBodies::default();
-        let missing = |(number, _): &&(u64, _)| known.number(*number) == 0;
-        for (_, blob) in contents.created.iter().filter(missing) {
+        let is_missing = |number: u64| shared.number(number) == 0;
+        for (_, blob) in contents.created.iter().filter(|one| is_missing(one.0)) {
             self.need(
                 contents,
                 *blob,
-                contents.absent.get(blob).copied(),
+                contents.without_body.get(blob).copied(),
                 &mut needed,
             )?;
         }
-        let missing = |(number, _): &&(u64, _)| known.number(*number) == 0;
-        for (_, version) in contents.restored.iter().filter(missing) {
+        for (_, version) in contents.restored.iter().filter(|one| is_missing(one.0)) {
             // If the store does not have the version, an earlier missing operation creates it and
             // already accounts for its body.
             if let Some(row) = self.transaction.version_even_deleted(*version)? {
@@ -85,24 +84,24 @@ impl WriteTransaction<'_> {
         &self,
         contents: &Manifest,
         blob: BlobId,
-        told: Option<u64>,
+        recorded: Option<u64>,
         needed: &mut NeededBodies,
     ) -> Result<()> {
         if contents.bodies.binary_search(&blob).is_ok() {
-            needed.there.insert(blob);
+            needed.in_bundle.insert(blob);
             return Ok(());
         }
         let stored = match self.transaction.blob(blob)? {
             Some(StoredBlob::Journaled(bytes)) => bytes.len() as u64,
             Some(StoredBlob::Settled(size)) => size,
             None => {
-                needed.absent.insert(blob, told.unwrap_or_default());
+                needed.collected.insert(blob, recorded.unwrap_or_default());
                 return Ok(());
             }
         };
-        match told {
-            Some(told) if told != stored => Err(malformed(format!(
-                "body {blob} is recorded with {told} bytes, but has {stored}"
+        match recorded {
+            Some(recorded) if recorded != stored => Err(malformed(format!(
+                "body {blob} is recorded with {recorded} bytes, but has {stored}"
             ))),
             _ => Ok(()),
         }
@@ -111,12 +110,12 @@ impl WriteTransaction<'_> {
     /// Stores the bodies that are needed, before the versions that refer to them are created.
     ///
     /// Returns how many of them the store did not have.
-    fn take_bodies<R: Read + Seek>(
+    fn store_bodies<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
         needed: &NeededBodies,
     ) -> Result<u64> {
-        for (blob, size) in &needed.absent {
+        for (blob, size) in &needed.collected {
             self.change(|transaction| transaction.put_absent_body(*blob, *size))
                 .map_err(|error| match error {
                     Error::Storage(error) if error.kind() == StorageErrorKind::Corrupt => {
@@ -129,67 +128,68 @@ impl WriteTransaction<'_> {
         }
         let count = bundle.contents.head.bodies;
         let mut reader = bundle.file.bodies()?;
-        let (mut taken, mut found) = (0, 0);
+        let (mut stored, mut found) = (0, 0);
         for _ in 0..count {
             let (id, size) = reader.body_line()?;
-            if !needed.there.contains(&id) {
+            if !needed.in_bundle.contains(&id) {
                 reader.skip_body(size)?;
                 continue;
             }
             found += 1;
             let bytes = reader.body_bytes(id, size)?;
             if self.transaction.blob(id)?.is_none() {
-                self.store_body(&Body::from_store(id, bytes)?, kin_of_none(id))?;
-                taken += 1;
+                self.store_body(&Body::from_store(id, bytes)?, own_delta_group(id))?;
+                stored += 1;
             }
         }
-        match found == needed.there.len() as u64 {
-            true => Ok(taken),
+        if found != needed.in_bundle.len() as u64 {
             // The file changed after it was verified.
-            false => Err(KIND.altered().into()),
+            return Err(KIND.altered().into());
         }
+        Ok(stored)
     }
 
-    fn take_operations<R: Read + Seek>(
+    fn append_operations<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
-        mut known: SharedHistory,
-        mut own: LocalChanges,
+        mut shared: SharedHistory,
+        mut local: LocalChanges,
         needed: &NeededBodies,
     ) -> Result<()> {
         let now = self.context.now();
         let mut check = BundleCheck::default();
         let mut without_body: Vec<VersionId> = Vec::new();
-        let made = std::mem::take(&mut bundle.contents.prompts);
-        each_behind(bundle, known.common(), |number, id, text| {
-            if known.number(number) != 0 {
+        let created = std::mem::take(&mut bundle.contents.prompts);
+        bundle.each_operation_after(shared.common(), |number, id, text| {
+            if shared.number(number) != 0 {
                 return Ok(());
             }
-            let contradiction = |reason: String| Error::MergeConflict {
+            let conflict = |reason: String| Error::MergeConflict {
                 operation: number,
                 id,
                 reason,
             };
-            let (content, text) = renumbered(read_operation(number, text)?, text, &known)?;
-            let is_new = |prompt| made.get(&prompt) == Some(&number);
+            let (content, text) = renumbered(read_operation(number, text)?, text, &shared)?;
+            let is_new = |prompt| created.get(&prompt) == Some(&number);
             check
                 .operation(&*self.transaction, &content, is_new)
-                .map_err(|misfit| match misfit {
-                    BundleRejection::MergeConflict(reason) => contradiction(reason),
+                .map_err(|rejection| match rejection {
+                    BundleRejection::MergeConflict(reason) => conflict(reason),
                     BundleRejection::Failed(error) => error,
                 })?;
             // This follows the check against the current state, whose reasons are more specific.
-            if let Some(reason) = own.against(number, &content.changes, &known) {
-                return Err(contradiction(reason));
+            if let Some(reason) = local.conflict(number, &content.changes, |one| shared.number(one))
+            {
+                return Err(conflict(reason));
             }
-            if !needed.absent.is_empty() {
-                without_body.extend(self.lacking(&content, needed)?);
+            if !needed.collected.is_empty() {
+                without_body.extend(self.without_body(&content, needed)?);
             }
             match self.append_text(content, &text, now) {
-                Ok(appended) => known.give(number, appended.number),
+                Ok(appended) => shared.set_number(number, appended.number),
                 Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Corrupt => {
                     let taken = self.number_in_use(&text);
-                    return Err(taken.map_or(Error::Storage(error), contradiction));
+                    return Err(taken.map_or(Error::Storage(error), conflict));
                 }
                 Err(error) => return Err(error),
             }
@@ -206,8 +206,12 @@ impl WriteTransaction<'_> {
     }
 
     /// Returns the versions that an operation creates or restores without their bodies.
-    fn lacking(&self, content: &OperationContent, needed: &NeededBodies) -> Result<Vec<VersionId>> {
-        let mut lacking = Vec::new();
+    fn without_body(
+        &self,
+        content: &OperationContent,
+        needed: &NeededBodies,
+    ) -> Result<Vec<VersionId>> {
+        let mut found = Vec::new();
         for change in &content.changes {
             let (id, blob) = match change {
                 Change::VersionCreated(version) => (version.id, Some(version.blob)),
@@ -217,11 +221,11 @@ impl WriteTransaction<'_> {
                 }
                 _ => continue,
             };
-            if blob.is_some_and(|blob| needed.absent.contains_key(&blob)) {
-                lacking.push(id);
+            if blob.is_some_and(|blob| needed.collected.contains_key(&blob)) {
+                found.push(id);
             }
         }
-        Ok(lacking)
+        Ok(found)
     }
 
     /// Explains why the index refused an operation whose version numbers are already in use.
@@ -250,44 +254,23 @@ impl WriteTransaction<'_> {
     }
 }
 
-/// Visits the bundle's operations after the common ones, with their numbers, ids and texts.
-///
-/// Each text is compared with the hash from the verification.
-pub(super) fn each_behind<R: Read + Seek>(
-    bundle: &mut Bundle<R>,
-    common: u64,
-    mut visit: impl FnMut(u64, OperationId, &str) -> Result<()>,
-) -> Result<()> {
-    let ids = &bundle.contents.ids;
-    let mut reader = bundle.file.operations()?;
-    let mut last = OperationId::ROOT;
-    for (number, id) in (1..).zip(ids) {
-        let text = reader.operation(number)?;
-        if number > common {
-            if last.followed_by(text.as_bytes()) != *id {
-                return Err(KIND.altered().into());
-            }
-            visit(number, *id, text)?;
-        }
-        last = *id;
-    }
-    Ok(())
-}
-
 /// Replaces the numbers of the operations that an operation undoes by the store's numbers.
 ///
 /// If the numbers are the same, the operation's text stays unchanged.
 fn renumbered<'a>(
     mut content: OperationContent,
     text: &'a str,
-    known: &SharedHistory,
+    shared: &SharedHistory,
 ) -> Result<(OperationContent, Cow<'a, str>)> {
-    let undoes = content.undoes.iter().map(|number| known.number(*number));
-    let undoes: Vec<u64> = undoes.collect();
-    if undoes == content.undoes {
+    let renumbered: Vec<u64> = content
+        .undoes
+        .iter()
+        .map(|number| shared.number(*number))
+        .collect();
+    if renumbered == content.undoes {
         return Ok((content, text.into()));
     }
-    content.undoes = undoes;
-    let text = operation_text::write(&content)?;
-    Ok((content, text.into()))
+    content.undoes = renumbered;
+    let new_text = operation_text::write(&content)?;
+    Ok((content, new_text.into()))
 }

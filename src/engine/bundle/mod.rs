@@ -28,10 +28,10 @@ const KIND: FileKind = FileKind {
 };
 
 /// The number of bytes that are read or written, and hashed, at a time.
-const CHUNK: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The maximum length of one operation's text in a bundle. Reading one takes memory of its length.
-const LONGEST_OPERATION: u64 = 256 * 1024 * 1024;
+const MAX_OPERATION_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A summary of a bundle's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -2,13 +2,13 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::{BundleHead, KIND, LONGEST_OPERATION, malformed};
+use super::{BundleHead, KIND, MAX_OPERATION_BYTES, malformed};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 
 /// The maximum length of any line except an operation.
-const LONGEST_LINE: u64 = 256;
+const MAX_LINE_BYTES: u64 = 256;
 
 /// A reader for a bundle's content.
 ///
@@ -36,13 +36,13 @@ impl<R: BufRead> BundleReader<R> {
 
     /// Skips the first line.
     pub(super) fn first_line(&mut self) -> Result<()> {
-        self.line(LONGEST_LINE, || "the first line".into())
+        self.line(MAX_LINE_BYTES, || "the first line".into())
             .map(drop)
     }
 
     /// Reads the second line.
     pub(super) fn head(&mut self) -> Result<BundleHead> {
-        let line = self.line(LONGEST_LINE, || "the second line".into())?;
+        let line = self.line(MAX_LINE_BYTES, || "the second line".into())?;
         let head: BundleHead = serde_json::from_str(line)
             .map_err(|error| malformed(format!("the second line can't be read: {error}")))?;
         // Only one text is accepted for a head, so that equal contents make equal bundles.
@@ -54,15 +54,16 @@ impl<R: BufRead> BundleReader<R> {
 
     /// Reads the text of the next operation, which must have this number.
     pub(super) fn operation(&mut self, number: u64) -> Result<&str> {
-        self.line(LONGEST_OPERATION, || format!("operation {number}"))
+        self.line(MAX_OPERATION_BYTES, || format!("operation {number}"))
     }
 
     /// Reads the line before a body: its address and its length in bytes.
     pub(super) fn body_line(&mut self) -> Result<(BlobId, u64)> {
-        let line = self.line(LONGEST_LINE, || "the line before a body".into())?;
-        let parts = line.split_once(' ');
-        let parts = parts.and_then(|(id, size)| Some((id.parse().ok()?, size.parse().ok()?)));
-        match parts {
+        let line = self.line(MAX_LINE_BYTES, || "the line before a body".into())?;
+        let parsed = line
+            .split_once(' ')
+            .and_then(|(id, size)| Some((id.parse().ok()?, size.parse().ok()?)));
+        match parsed {
             Some((id, size)) if format!("{id} {size}") == line => {
                 if size > Body::MAX_BYTES as u64 {
                     return Err(malformed(format!(
@@ -116,10 +117,12 @@ impl<R: BufRead> BundleReader<R> {
         let read = line.read_until(b'\n', &mut self.line).map_err(failed)?;
         self.offset += read as u64;
         if self.line.pop() != Some(b'\n') {
-            return Err(malformed(match read as u64 > most {
-                true => format!("{} is too long", what()),
-                false => format!("it ends before the end of {}", what()),
-            }));
+            let reason = if read as u64 > most {
+                format!("{} is too long", what())
+            } else {
+                format!("it ends before the end of {}", what())
+            };
+            return Err(malformed(reason));
         }
         std::str::from_utf8(&self.line).map_err(|_| malformed(format!("{} is not UTF-8", what())))
     }

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 
 use super::local_changes::LocalChanges;
 use super::manifest::Bundle;
-use super::merge::each_behind;
 use super::read_operation;
 use crate::engine::write::operation_text;
 use crate::model::error::Result;
 use crate::model::id::OperationId;
+use crate::model::log_position::LogPosition;
 use crate::model::record::{Change, OperationContent};
 use crate::storage::Snapshot;
 
@@ -29,20 +29,21 @@ impl SharedHistory {
     pub(crate) fn of<R: Read + Seek>(
         bundle: &mut Bundle<R>,
         snapshot: &dyn Snapshot,
-        last: (u64, OperationId),
+        last: LogPosition,
     ) -> Result<(Self, LocalChanges)> {
         let ids = &bundle.contents.ids;
         let common = common(snapshot, last, ids)?;
         let behind = ids.len().saturating_sub(as_index(common));
-        let mut known = Self {
+        let mut shared = Self {
             common,
             numbers: vec![0; behind],
         };
-        let own = match behind > 0 && last.0 > common {
-            true => known.recognize(bundle, snapshot)?,
-            false => LocalChanges::default(),
+        let local = if behind > 0 && last.number > common {
+            shared.recognize(bundle, snapshot)?
+        } else {
+            LocalChanges::default()
         };
-        Ok((known, own))
+        Ok((shared, local))
     }
 
     /// Returns the number of operations from the start that have the same ids.
@@ -68,11 +69,11 @@ impl SharedHistory {
             Ok(ControlFlow::Continue(()))
         })?;
         let mut missing = HashSet::new();
-        each_behind(bundle, self.common, |number, _, text| {
+        bundle.each_operation_after(self.common, |number, _, text| {
             let content = read_operation(number, text)?;
             let found = here.get_mut(&fingerprint(text, &content)?);
             match found.and_then(VecDeque::pop_front) {
-                Some(found) => self.give(number, found),
+                Some(found) => self.set_number(number, found),
                 None => missing.extend(content.changes.iter().map(Change::prompt)),
             }
             Ok(())
@@ -80,21 +81,21 @@ impl SharedHistory {
         if self.missing() == 0 {
             return Ok(LocalChanges::default());
         }
-        let alone: HashSet<u64> = here.into_values().flatten().collect();
+        let local_only: HashSet<u64> = here.into_values().flatten().collect();
         let undoes = std::mem::take(&mut bundle.contents.undoes);
-        let mut own = LocalChanges::new(self.common, undoes);
+        let mut local = LocalChanges::new(self.common, undoes);
         snapshot.each_operation(self.common, &mut |number, _, text| {
             let content = operation_text::read(number, text)?;
             let changes = content.changes.iter();
-            own.add(
+            local.add(
                 number,
-                alone.contains(&number),
+                local_only.contains(&number),
                 &content.undoes,
                 changes.filter(|change| missing.contains(&change.prompt())),
             );
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(own)
+        Ok(local)
     }
 
     /// Returns the store's number of an operation of the bundle; 0 if the store does not have it.
@@ -108,7 +109,8 @@ impl SharedHistory {
         }
     }
 
-    pub(crate) fn give(&mut self, number: u64, to: u64) {
+    /// Sets the store's number of an operation of the bundle.
+    pub(crate) fn set_number(&mut self, number: u64, to: u64) {
         let behind = number.checked_sub(self.common + 1);
         let at = behind.and_then(|behind| usize::try_from(behind).ok());
         if let Some(place) = at.and_then(|at| self.numbers.get_mut(at)) {
@@ -124,11 +126,11 @@ impl SharedHistory {
 /// Returns the number of operations from the start that a store and a bundle have in common.
 ///
 /// An id covers all operations before it, so that a binary search finds the last common one.
-fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]) -> Result<u64> {
+fn common(snapshot: &dyn Snapshot, last: LogPosition, ids: &[OperationId]) -> Result<u64> {
     let is_same = |number: u64| -> Result<bool> {
         let wanted = ids.get(as_index(number).wrapping_sub(1)).copied();
-        if number == last.0 {
-            return Ok(wanted == Some(last.1));
+        if number == last.number {
+            return Ok(wanted == Some(last.id));
         }
         let mut found = None;
         snapshot.each_operation(number.saturating_sub(1), &mut |_, id, _| {
@@ -137,16 +139,17 @@ fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]
         })?;
         Ok(found == wanted)
     };
-    let most = last.0.min(ids.len() as u64);
+    let most = last.number.min(ids.len() as u64);
     if most == 0 || is_same(most)? {
         return Ok(most);
     }
     let (mut same, mut other) = (0, most);
     while same + 1 < other {
         let middle = same + (other - same) / 2;
-        match is_same(middle)? {
-            true => same = middle,
-            false => other = middle,
+        if is_same(middle)? {
+            same = middle;
+        } else {
+            other = middle;
         }
     }
     Ok(same)
@@ -154,15 +157,13 @@ fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]
 
 /// Returns a hash of an operation's content without the numbers of the operations that it undoes.
 fn fingerprint(text: &str, content: &OperationContent) -> Result<[u8; 32]> {
-    let hash = match content.undoes.is_empty() {
-        true => blake3::hash(text.as_bytes()),
-        false => {
-            let mut content = content.clone();
-            content.undoes.clear();
-            blake3::hash(operation_text::write(&content)?.as_bytes())
-        }
-    };
-    Ok(*hash.as_bytes())
+    if content.undoes.is_empty() {
+        return Ok(*blake3::hash(text.as_bytes()).as_bytes());
+    }
+    let mut content = content.clone();
+    content.undoes.clear();
+    let text = operation_text::write(&content)?;
+    Ok(*blake3::hash(text.as_bytes()).as_bytes())
 }
 
 /// Converts the number of an operation in memory to an index.

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 
-use super::{BundleHead, BundleSummary, CHUNK, KIND, LONGEST_OPERATION};
+use super::{BUFFER_BYTES, BundleHead, BundleSummary, KIND, MAX_OPERATION_BYTES};
 use crate::engine::read::bodies::BodyReader;
 use crate::fs::checksummed_file::ChecksumWriter;
 use crate::model::error::{Error, Result};
@@ -29,7 +29,7 @@ pub(crate) fn export_bundle(
     };
     let failed = |error| Error::from(KIND.unwritten(error));
     let sealer = ChecksumWriter::new(to, KIND).map_err(failed)?;
-    let mut out = BufWriter::with_capacity(CHUNK, sealer);
+    let mut out = BufWriter::with_capacity(BUFFER_BYTES, sealer);
     let line = serde_json::to_string(&head).map_err(|error| {
         storage::StorageError::new(StorageErrorKind::Other, "writing the head of a bundle")
             .because(error)
@@ -79,7 +79,7 @@ fn history(snapshot: &dyn Snapshot, head: &mut BundleHead) -> Result<Vec<(BlobId
         if number != head.operations + 1 || last.followed_by(text.as_bytes()) != id {
             return Err(damaged("its id does not match the history up to it").into());
         }
-        if text.len() as u64 > LONGEST_OPERATION {
+        if text.len() as u64 > MAX_OPERATION_BYTES {
             return Err(KIND
                 .malformed(format!("operation {number} is too long for a bundle"))
                 .into());

@@ -22,10 +22,10 @@ struct CachedContracts {
 }
 
 /// The maximum size of the cache in bytes. When a contract would exceed it, the cache is cleared.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The maximum size of a cached contract: a larger one would evict all others.
-const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 4;
+const MAX_ENTRY_BYTES: usize = MAX_BYTES / 4;
 
 impl ContractCache {
     pub(crate) fn get(&self, body: BlobId) -> Option<Arc<Contract>> {
@@ -34,15 +34,15 @@ impl ContractCache {
 
     pub(crate) fn put(&self, body: BlobId, contract: &Arc<Contract>) {
         let bytes = ENTRY + contract.weight();
-        if bytes > MOST_BYTES_OF_ONE {
+        if bytes > MAX_ENTRY_BYTES {
             return;
         }
-        let mut kept = self.lock();
-        if kept.bytes + bytes > MOST_BYTES {
-            *kept = CachedContracts::default();
+        let mut cache = self.lock();
+        if cache.bytes + bytes > MAX_BYTES {
+            *cache = CachedContracts::default();
         }
-        if kept.by_body.insert(body, Arc::clone(contract)).is_none() {
-            kept.bytes += bytes;
+        if cache.by_body.insert(body, Arc::clone(contract)).is_none() {
+            cache.bytes += bytes;
         }
     }
 
@@ -53,10 +53,10 @@ impl ContractCache {
 
 impl fmt::Debug for ContractCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kept = self.lock();
+        let cache = self.lock();
         f.debug_struct("ContractCache")
-            .field("contracts", &kept.by_body.len())
-            .field("bytes", &kept.bytes)
+            .field("contracts", &cache.by_body.len())
+            .field("bytes", &cache.bytes)
             .finish()
     }
 }
@@ -77,11 +77,11 @@ mod tests {
     }
 
     /// Counts how many copies of a contract are cached before a clearing, up to `most`.
-    fn kept(contract: &Arc<Contract>, most: usize) -> usize {
+    fn cache(contract: &Arc<Contract>, most: usize) -> usize {
         let contracts = ContractCache::default();
         for number in 0..most {
             contracts.put(id(number), contract);
-            assert!(contracts.lock().bytes <= MOST_BYTES);
+            assert!(contracts.lock().bytes <= MAX_BYTES);
             if contracts.get(id(0)).is_none() {
                 return number;
             }
@@ -97,10 +97,10 @@ mod tests {
             .map(|n| format!("{{{{hc:v{n}:string}}}}"))
             .collect();
         let small = contract(&json!({"messages": [{"content": "Hi {{hc:name:string}}"}]}));
-        assert_eq!(kept(&small, 2000), 2000);
-        assert!(kept(&contract(&json!({ "tools": tools })), 10_000) < 2000);
+        assert_eq!(cache(&small, 2000), 2000);
+        assert!(cache(&contract(&json!({ "tools": tools })), 10_000) < 2000);
         assert!(
-            kept(
+            cache(
                 &contract(&json!({ "messages": [{"content": tags.concat()}] })),
                 2000
             ) < 20
@@ -111,7 +111,7 @@ mod tests {
     fn a_contract_that_would_evict_the_others_is_not_cached() {
         let contracts = ContractCache::default();
         contracts.put(id(0), &contract(&json!({})));
-        let objects = vec![json!({"": 0}); MOST_BYTES_OF_ONE / 7];
+        let objects = vec![json!({"": 0}); MAX_ENTRY_BYTES / 7];
         contracts.put(id(1), &contract(&json!({"response_format": objects})));
         assert!(contracts.get(id(1)).is_none());
         assert!(contracts.get(id(0)).is_some());

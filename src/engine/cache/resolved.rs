@@ -17,10 +17,10 @@ use archery::ArcTK;
 use rpds::HashTrieMap;
 use serde::Deserialize;
 
-use crate::engine::write::writer::LogPoint;
 use crate::model::body::Body;
 use crate::model::error::Result;
-use crate::model::id::{OperationId, PromptId};
+use crate::model::id::PromptId;
+use crate::model::log_position::LogPosition;
 use crate::model::memory_size::{ENTRY, of_text};
 use crate::model::record::Version;
 use crate::model::version_number::{PromptRef, VersionSpec};
@@ -52,10 +52,10 @@ type Map<K, V> = HashTrieMap<K, V, ArcTK, foldhash::fast::RandomState>;
 #[derive(Clone, Debug)]
 struct CacheState {
     mark: Option<ChangeMark>,
-    last: LogPoint,
+    last: LogPosition,
     answers: Map<VersionSpec, CachedAnswer>,
     /// The specs whose answer an operation on the prompt or name may change.
-    hanging_on: Map<Dependency, Map<VersionSpec, ()>>,
+    dependents: Map<Dependency, Map<VersionSpec, ()>>,
     /// The memory that the answers take, in bytes.
     bytes: usize,
 }
@@ -66,11 +66,8 @@ struct CacheState {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SnapshotStamp {
     mark: ChangeMark,
-    last: LogPoint,
+    last: LogPosition,
 }
-
-/// The log position before the first operation.
-const NONE: LogPoint = (0, OperationId::ROOT);
 
 #[derive(Clone, Debug)]
 struct CachedAnswer {
@@ -86,13 +83,13 @@ enum Dependency {
     Name(String),
 }
 
-/// The maximum number of answers, and the maximum memory that they take in bytes.
-///
-/// When either would be exceeded, the cache is cleared.
-const MOST: (usize, usize) = (16 * 1024, 64 * 1024 * 1024);
+/// The maximum number of answers. When it would be exceeded, the cache is cleared.
+const MAX_ANSWERS: usize = 16 * 1024;
+/// The maximum memory that the answers take, in bytes. When it would be exceeded, the cache is cleared.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// If more operations than this must be read to catch up, the cache is cleared instead.
-const MOST_OPERATIONS: u64 = 64;
+const MAX_CATCH_UP_OPERATIONS: u64 = 64;
 
 impl ResolvedSpecs {
     /// Returns the version that a spec selects, if it is cached under the current mark.
@@ -120,10 +117,10 @@ impl ResolvedSpecs {
         part: impl FnOnce(&CachedAnswer) -> Option<T>,
     ) -> Option<T> {
         let current = self.current.load();
-        match mark.is_some() && current.mark == mark {
-            true => current.answers.get(spec).and_then(part),
-            false => None,
+        if mark.is_none() || current.mark != mark {
+            return None;
         }
+        current.answers.get(spec).and_then(part)
     }
 
     /// Removes the answers that operations up to this snapshot changed, and marks the others valid.
@@ -138,25 +135,25 @@ impl ResolvedSpecs {
     ) -> Result<Option<SnapshotStamp>> {
         let Some(mark) = mark else { return Ok(None) };
         if self.current.load().mark == Some(mark) {
-            let last = snapshot.last_operation()?.unwrap_or(NONE);
+            let last = LogPosition::after_last(snapshot.last_operation()?);
             return Ok(Some(SnapshotStamp { mark, last }));
         }
-        let mut vouched = None;
+        let mut stamp = None;
         self.replace(|known| {
             // Another thread may have caught up with a later snapshot in the meantime.
-            let Some(changed) = ChangesSince::since(known.last, snapshot)? else {
+            let Some(changes) = ChangesSince::since(known.last, snapshot)? else {
                 return Ok(None);
             };
-            let last = changed.last;
-            vouched = Some(SnapshotStamp { mark, last });
-            let mut next = match &changed.causes {
-                Some(causes) => known.without(causes),
+            let last = changes.last;
+            stamp = Some(SnapshotStamp { mark, last });
+            let mut next = match &changes.changed {
+                Some(changed) => known.without(changed),
                 None => CacheState::default(),
             };
             (next.mark, next.last) = (Some(mark), last);
             Ok(Some(next))
         })?;
-        Ok(vouched)
+        Ok(stamp)
     }
 
     /// Caches the version that a spec selected in a snapshot.
@@ -164,11 +161,11 @@ impl ResolvedSpecs {
     /// Does nothing if the cache is of another mark or log position than the snapshot.
     pub(crate) fn put_version(
         &self,
-        vouched: Option<SnapshotStamp>,
+        stamp: Option<SnapshotStamp>,
         spec: &VersionSpec,
         version: &Arc<Version>,
     ) {
-        self.put(vouched, spec, |known| CachedAnswer {
+        self.put(stamp, spec, |known| CachedAnswer {
             version: Arc::clone(version),
             resolved: known.and_then(|known| known.resolved.clone()),
         });
@@ -177,11 +174,11 @@ impl ResolvedSpecs {
     /// Caches as [`put_version`](Self::put_version) does, with the body.
     pub(crate) fn put_resolved(
         &self,
-        vouched: Option<SnapshotStamp>,
+        stamp: Option<SnapshotStamp>,
         spec: &VersionSpec,
         resolved: &Arc<Resolved>,
     ) {
-        self.put(vouched, spec, |_| CachedAnswer {
+        self.put(stamp, spec, |_| CachedAnswer {
             version: Arc::clone(&resolved.version),
             resolved: Some(Arc::clone(resolved)),
         });
@@ -189,11 +186,11 @@ impl ResolvedSpecs {
 
     fn put(
         &self,
-        vouched: Option<SnapshotStamp>,
+        stamp: Option<SnapshotStamp>,
         spec: &VersionSpec,
         answer: impl FnOnce(Option<&CachedAnswer>) -> CachedAnswer,
     ) {
-        let Some(SnapshotStamp { mark, last }) = vouched else {
+        let Some(SnapshotStamp { mark, last }) = stamp else {
             return;
         };
         // The closure returns no error.
@@ -218,9 +215,9 @@ impl Default for CacheState {
     fn default() -> Self {
         Self {
             mark: None,
-            last: NONE,
+            last: LogPosition::START,
             answers: Map::default(),
-            hanging_on: Map::default(),
+            dependents: Map::default(),
             bytes: 0,
         }
     }
@@ -229,33 +226,43 @@ impl Default for CacheState {
 impl CacheState {
     fn with(&self, spec: &VersionSpec, answer: CachedAnswer) -> Self {
         let bytes = weight(spec, &answer);
-        if bytes > MOST.1 {
+        if bytes > MAX_BYTES {
             return self.clone();
         }
-        let full = self.answers.size() >= MOST.0 || self.bytes + bytes > MOST.1;
-        let mut next = match full {
-            true => Self {
+        let is_full = self.answers.size() >= MAX_ANSWERS || self.bytes + bytes > MAX_BYTES;
+        let mut next = if is_full {
+            Self {
                 mark: self.mark,
                 last: self.last,
                 ..Self::default()
-            },
-            false => self.clone(),
+            }
+        } else {
+            self.clone()
         };
         next.forget(spec);
-        for cause in causes(spec, &answer) {
-            let mut specs = next.hanging_on.get(&cause).cloned().unwrap_or_default();
+        for dependency in dependencies(spec, &answer) {
+            let mut specs = next
+                .dependents
+                .get(&dependency)
+                .cloned()
+                .unwrap_or_default();
             specs.insert_mut(spec.clone(), ());
-            next.hanging_on.insert_mut(cause, specs);
+            next.dependents.insert_mut(dependency, specs);
         }
         next.bytes += bytes;
         next.answers.insert_mut(spec.clone(), answer);
         next
     }
 
-    fn without(&self, causes: &HashSet<Dependency>) -> Self {
+    fn without(&self, changed: &HashSet<Dependency>) -> Self {
         let mut next = self.clone();
-        for cause in causes {
-            for spec in self.hanging_on.get(cause).into_iter().flat_map(Map::keys) {
+        for dependency in changed {
+            for spec in self
+                .dependents
+                .get(dependency)
+                .into_iter()
+                .flat_map(Map::keys)
+            {
                 next.forget(spec);
             }
         }
@@ -267,16 +274,15 @@ impl CacheState {
             return;
         };
         self.bytes -= weight(spec, answer);
-        for cause in causes(spec, answer) {
-            let Some(mut rest) = self.hanging_on.get(&cause).cloned() else {
+        for dependency in dependencies(spec, answer) {
+            let Some(mut rest) = self.dependents.get(&dependency).cloned() else {
                 continue;
             };
             rest.remove_mut(spec);
-            match rest.is_empty() {
-                true => {
-                    self.hanging_on.remove_mut(&cause);
-                }
-                false => self.hanging_on.insert_mut(cause, rest),
+            if rest.is_empty() {
+                self.dependents.remove_mut(&dependency);
+            } else {
+                self.dependents.insert_mut(dependency, rest);
             }
         }
         self.answers.remove_mut(spec);
@@ -294,7 +300,7 @@ fn weight(spec: &VersionSpec, answer: &CachedAnswer) -> usize {
     4 * ENTRY + name + answer.version.weight() + body.map_or(0, Body::weight)
 }
 
-fn causes(spec: &VersionSpec, answer: &CachedAnswer) -> impl Iterator<Item = Dependency> {
+fn dependencies(spec: &VersionSpec, answer: &CachedAnswer) -> impl Iterator<Item = Dependency> {
     let name = match &spec.prompt {
         None | Some(PromptRef::Id(_)) => None,
         Some(PromptRef::Name(name)) => Some(name.as_str().to_owned()),
@@ -309,45 +315,53 @@ fn causes(spec: &VersionSpec, answer: &CachedAnswer) -> impl Iterator<Item = Dep
 /// The effects of the operations since a log position.
 struct ChangesSince {
     /// The position of the last operation of the snapshot.
-    last: LogPoint,
+    last: LogPosition,
     /// None if there are too many operations, one cannot be parsed, or the history is another one.
-    causes: Option<HashSet<Dependency>>,
+    changed: Option<HashSet<Dependency>>,
 }
 
 impl ChangesSince {
     /// Reads the operations since `known`.
     ///
     /// Returns `None` if the snapshot is of an earlier position.
-    fn since(known: LogPoint, snapshot: &dyn Snapshot) -> Result<Option<Self>> {
+    fn since(known: LogPosition, snapshot: &dyn Snapshot) -> Result<Option<Self>> {
         let mut last = None;
-        let mut causes = Some(HashSet::new());
+        let mut changed = Some(HashSet::new());
         // The read begins with the known operation, which shows whether the snapshot has the same
         // history.
-        snapshot.each_operation(known.0.saturating_sub(1), &mut |number, id, content| {
-            last = Some((number, id));
-            if number == known.0 {
-                causes = causes.take().filter(|_| id == known.1);
-            } else if number - known.0 > MOST_OPERATIONS || !tell(content, &mut causes) {
-                causes = None;
-            }
-            Ok(match causes {
-                Some(_) => ControlFlow::Continue(()),
-                None => ControlFlow::Break(()),
-            })
-        })?;
-        if causes.is_none() {
-            last = snapshot.last_operation()?;
+        snapshot.each_operation(
+            known.number.saturating_sub(1),
+            &mut |number, id, content| {
+                last = Some(LogPosition { number, id });
+                if number == known.number {
+                    changed = changed.take().filter(|_| id == known.id);
+                } else if number - known.number > MAX_CATCH_UP_OPERATIONS
+                    || !add_changed(content, &mut changed)
+                {
+                    changed = None;
+                }
+                Ok(match changed {
+                    Some(_) => ControlFlow::Continue(()),
+                    None => ControlFlow::Break(()),
+                })
+            },
+        )?;
+        if changed.is_none() {
+            let operation = snapshot.last_operation()?;
+            last = operation.map(|(number, id)| LogPosition { number, id });
         }
-        let start = (known == NONE).then_some(known);
-        Ok(last.or(start).map(|last| Self { last, causes }))
+        let start = (known == LogPosition::START).then_some(known);
+        Ok(last.or(start).map(|last| Self { last, changed }))
     }
 }
 
-/// Adds the causes that an operation affects; returns false if its content cannot be parsed.
-fn tell(content: &str, causes: &mut Option<HashSet<Dependency>>) -> bool {
-    match (causes, serde_json::from_str::<ChangedItem<'_>>(content)) {
-        (Some(causes), Ok(told)) => {
-            told.changes.iter().for_each(|change| change.add_to(causes));
+/// Adds the dependencies that an operation changes; returns false if its content cannot be parsed.
+fn add_changed(content: &str, changed: &mut Option<HashSet<Dependency>>) -> bool {
+    match (changed, serde_json::from_str::<ChangedItem<'_>>(content)) {
+        (Some(changed), Ok(item)) => {
+            item.changes
+                .iter()
+                .for_each(|change| change.add_to(changed));
             true
         }
         _ => false,
@@ -392,14 +406,14 @@ struct StateText<'a> {
 }
 
 impl ChangeText<'_> {
-    fn add_to(&self, causes: &mut HashSet<Dependency>) {
+    fn add_to(&self, changed: &mut HashSet<Dependency>) {
         match self {
             Self::Prompt { id, after } => {
-                causes.insert(Dependency::Prompt(*id));
+                changed.insert(Dependency::Prompt(*id));
                 // A spec that selected another prompt before may select this one now, by its name
                 // or by its id.
-                causes.insert(Dependency::Name(id.as_str().to_owned()));
-                causes.extend(
+                changed.insert(Dependency::Name(id.as_str().to_owned()));
+                changed.extend(
                     after
                         .iter()
                         .map(|after| Dependency::Name(after.name.to_string())),
@@ -409,7 +423,7 @@ impl ChangeText<'_> {
             | Self::VersionDeleted { prompt }
             | Self::VersionRestored { prompt }
             | Self::Environment { prompt } => {
-                causes.insert(Dependency::Prompt(*prompt));
+                changed.insert(Dependency::Prompt(*prompt));
             }
         }
     }

@@ -37,37 +37,37 @@ fn catch_up(
     index: &dyn Index,
 ) -> (Option<ChangeMark>, Option<SnapshotStamp>) {
     let mark = index.change_mark();
-    let vouched = known.catch_up(mark, &**index.snapshot().unwrap());
-    (mark, vouched.unwrap())
+    let stamp = known.catch_up(mark, &**index.snapshot().unwrap());
+    (mark, stamp.unwrap())
 }
 
 /// Resolves a spec as a caller does: from the cache if possible.
 fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &VersionSpec) -> Option<VersionId> {
-    let (mark, vouched) = catch_up(known, index);
+    let (mark, stamp) = catch_up(known, index);
     if let Some(version) = known.version(mark, spec) {
         return Some(version.id);
     }
     let found = find_version(&**index.snapshot().unwrap(), spec).ok()?;
-    known.put_version(vouched, spec, &Arc::new(found.clone()));
+    known.put_version(stamp, spec, &Arc::new(found.clone()));
     Some(found.id)
 }
 
 #[test]
 fn an_answer_is_returned_under_its_mark_only() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let (now, vouched) = catch_up(&known, &*index);
+    let (now, stamp) = catch_up(&known, &*index);
     let a = spec("a@production");
     assert_eq!(known.version(now, &a), None);
-    known.put_version(vouched, &a, &answer(1));
+    known.put_version(stamp, &a, &answer(1));
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
     assert_eq!(known.resolved(now, &a), None, "its body is not cached");
     assert_eq!(known.version(now, &spec("b@production")), None);
     assert_eq!(known.version(mark(999), &a), None, "a stale answer");
     assert_eq!(known.version(None, &a), None, "there is no mark");
     known.put_version(None, &a, &answer(2));
-    let another = vouched.map(|vouched| SnapshotStamp {
+    let another = stamp.map(|stamp| SnapshotStamp {
         mark: mark(999).unwrap(),
-        ..vouched
+        ..stamp
     });
     known.put_version(another, &a, &answer(2));
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
@@ -106,8 +106,8 @@ fn an_operation_invalidates_only_answers_that_depend_on_its_prompt_or_name() {
     let many = |operations: u64| {
         move |scribe: &mut Scribe<'_>| (0..operations).for_each(|_| scribe.change(4, "d", &[]))
     };
-    assert_eq!(kept(&many(MOST_OPERATIONS)), [true; 4]);
-    assert_eq!(kept(&many(MOST_OPERATIONS + 1)), [false; 4]);
+    assert_eq!(kept(&many(MAX_CATCH_UP_OPERATIONS)), [true; 4]);
+    assert_eq!(kept(&many(MAX_CATCH_UP_OPERATIONS + 1)), [false; 4]);
 }
 
 /// A slow thread comes back with a snapshot from before the change.
@@ -118,8 +118,8 @@ fn an_earlier_snapshot_changes_nothing() {
     let a = spec("a@production");
     Scribe::new(&*index).commit(1, 9, "1.1");
     assert_eq!(ask(&known, &*index, &a), Some(version_id(1)));
-    let vouched = known.catch_up(mark_before, &**early).unwrap();
-    known.put_version(vouched, &a, &answer(2));
+    let stamp = known.catch_up(mark_before, &**early).unwrap();
+    known.put_version(stamp, &a, &answer(2));
     assert_eq!(known.version(mark_before, &a), None);
     let now = index.change_mark();
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
@@ -138,8 +138,8 @@ fn snapshots_of_the_same_mark_are_distinguished() {
     for first in [&late, &early] {
         let known = ResolvedSpecs::default();
         known.catch_up(mark, &***first).unwrap();
-        let vouched = known.catch_up(mark, &**early).unwrap();
-        known.put_version(vouched, &a, &answer(1));
+        let stamp = known.catch_up(mark, &**early).unwrap();
+        known.put_version(stamp, &a, &answer(1));
         assert_eq!(ask(&known, &*index, &a), None, "a stale answer");
     }
 }
@@ -162,53 +162,52 @@ fn another_history_clears_the_cache() {
 #[test]
 fn answers_are_bounded_by_number_and_by_bytes() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let (now, vouched) = catch_up(&known, &*index);
+    let (now, stamp) = catch_up(&known, &*index);
     let numbered = |number: usize| {
         VersionSpec::new(
             prompt_id(1),
             format!("e{number}").parse::<Selector>().unwrap(),
         )
     };
-    for number in 0..=MOST.0 {
-        known.put_version(vouched, &numbered(number), &answer(1));
-        assert!(known.current.load().answers.size() <= MOST.0, "too many");
+    for number in 0..=MAX_ANSWERS {
+        known.put_version(stamp, &numbered(number), &answer(1));
+        assert!(
+            known.current.load().answers.size() <= MAX_ANSWERS,
+            "too many"
+        );
     }
     assert!(
-        known.version(now, &numbered(MOST.0)).is_some(),
+        known.version(now, &numbered(MAX_ANSWERS)).is_some(),
         "the last is not cached"
     );
-    let text = format!(r#"{{"text": "{}"}}"#, "x".repeat(MOST.1 / 10));
+    let text = format!(r#"{{"text": "{}"}}"#, "x".repeat(MAX_BYTES / 10));
     let resolved = Arc::new(Resolved {
         version: answer(1),
         body: Body::try_from(text).unwrap(),
     });
     for number in 0..30 {
-        known.put_resolved(vouched, &numbered(number), &resolved);
+        known.put_resolved(stamp, &numbered(number), &resolved);
         // The second time, the answer replaces itself and is counted once.
-        known.put_resolved(vouched, &numbered(number), &resolved);
+        known.put_resolved(stamp, &numbered(number), &resolved);
         assert!(known.resolved(now, &numbered(number)).is_some());
         let current = known.current.load();
         let answers = current.answers.iter();
         let sum: usize = answers.map(|(spec, answer)| weight(spec, answer)).sum();
         assert_eq!(current.bytes, sum);
-        assert!(sum <= MOST.1, "too many bytes");
+        assert!(sum <= MAX_BYTES, "too many bytes");
     }
 }
 
 #[test]
 fn the_memory_of_names_is_counted() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let (_, vouched) = catch_up(&known, &*index);
+    let (_, stamp) = catch_up(&known, &*index);
     let length = 65_535;
     for number in 0..1000 {
         let name: PromptName = format!("{number:0length$}").parse().unwrap();
-        known.put_version(
-            vouched,
-            &VersionSpec::new(name, Selector::Latest),
-            &answer(1),
-        );
+        known.put_version(stamp, &VersionSpec::new(name, Selector::Latest), &answer(1));
         let answers = known.current.load().answers.size();
-        assert!(answers * 3 * length <= MOST.1, "{answers} long names");
+        assert!(answers * 3 * length <= MAX_BYTES, "{answers} long names");
     }
 }
 
@@ -276,27 +275,27 @@ fn random_histories_are_answered_as_the_index_does() {
 #[test]
 fn answers_are_bounded_by_their_memory() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let (now, vouched) = catch_up(&known, &*index);
+    let (now, stamp) = catch_up(&known, &*index);
     let mut long = version(prompt_id(1), 1, "1.0", b"{}");
-    long.message = "m".repeat(MOST.1 / 10);
+    long.message = "m".repeat(MAX_BYTES / 10);
     let long = Arc::new(long);
     for number in 0..30 {
         let spec = VersionSpec::new(
             prompt_id(1),
             format!("e{number}").parse::<Selector>().unwrap(),
         );
-        known.put_version(vouched, &spec, &long);
+        known.put_version(stamp, &spec, &long);
         assert!(known.version(now, &spec).is_some());
         assert!(known.current.load().answers.size() <= 10, "too many bytes");
     }
-    let mut objects = format!(r#"{{"x":[{}{{}}]}}"#, r#"{"":0},"#.repeat(MOST.1 / 500));
-    assert!(objects.len() < MOST.1 / 10);
+    let mut objects = format!(r#"{{"x":[{}{{}}]}}"#, r#"{"":0},"#.repeat(MAX_BYTES / 500));
+    assert!(objects.len() < MAX_BYTES / 10);
     objects.push(' ');
     let resolved = Arc::new(Resolved {
         version: answer(1),
         body: Body::try_from(objects).unwrap(),
     });
     let large = spec("a@production");
-    known.put_resolved(vouched, &large, &resolved);
+    known.put_resolved(stamp, &large, &resolved);
     assert_eq!(known.resolved(now, &large), None, "too large to be cached");
 }

@@ -20,6 +20,7 @@
 //! a change is compatible, the change is breaking: an unnecessary major version costs less than a
 //! broken caller.
 
+mod members;
 pub(crate) mod partials;
 pub(crate) mod response;
 pub mod rules;
@@ -29,6 +30,7 @@ mod schema_model;
 pub(crate) mod tools;
 pub(crate) mod variables;
 pub(crate) mod words;
-pub use self::rules::{Breakage, Contract, breakages};
+pub use self::rules::{Contract, breakages};
 pub use self::tools::{Tool, ToolKind};
 pub use self::variables::{AcceptedValues, Variable};
+pub use crate::model::breakage::Breakage;

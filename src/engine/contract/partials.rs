@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::rules::Breakage;
+use crate::model::breakage::Breakage;
 use crate::template::{Problem, TextLocation};
 
 /// Finds partials that can no longer be filled.

@@ -1,8 +1,9 @@
 //! The response format. Callers parse answers by it, so it may not change at all.
 
-use super::rules::{Breakage, are_same, union};
+use super::members::{are_same, union};
 use super::words;
 use crate::json::{Json, JsonTree};
+use crate::model::breakage::Breakage;
 use crate::template::{LocationPath, LocationStep};
 
 /// Finds the innermost places at which two response formats differ.

@@ -1,22 +1,17 @@
 //! Derivation of contracts, and the bump rules that compare two of them.
 
-use crate::engine::contract::partials;
-use crate::engine::contract::response;
-use crate::engine::contract::tools;
-use crate::engine::contract::variables;
-use std::fmt;
-
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::json;
-use crate::json::{Json, JsonTree, TreeMembers};
-use crate::model::memory_size::of_text;
-use crate::template;
-use crate::template::{PartialUse, Partials, Problem, TextLocation};
-
 use super::tools::Tool;
 use super::variables::Variable;
+use super::{partials, response, tools, variables};
+use crate::json;
+use crate::json::Json;
+use crate::model::breakage::Breakage;
+use crate::model::memory_size::of_text;
+use crate::template;
+use crate::template::{PartialUse, Partials, Problem};
 
 /// The requirements of a body on its callers.
 ///
@@ -56,7 +51,7 @@ impl Contract {
         let section = |name: &str| json.get(name).filter(|section| !section.is_null());
         let is_empty = |section: &Value| section.as_array().is_some_and(Vec::is_empty);
         Self {
-            variables: variables::gather(expanded.variables),
+            variables: variables::group_by_name(expanded.variables),
             partials: expanded.partials,
             problems: expanded.problems,
             tools: match section("tools").filter(|tools| !is_empty(tools)) {
@@ -91,31 +86,6 @@ fn in_words<S: Serializer>(problems: &[Problem], serializer: S) -> Result<S::Ok,
     serializer.collect_seq(problems.iter().map(Problem::to_string))
 }
 
-/// One way in which a body breaks callers of the base. As text: the reason and its place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Breakage {
-    /// A description of the breakage.
-    pub reason: String,
-    /// The place in the new body, or in the base if the part was removed.
-    pub place: TextLocation,
-}
-
-impl Breakage {
-    pub(super) fn new(reason: impl Into<String>, place: TextLocation) -> Self {
-        Self {
-            reason: reason.into(),
-            place,
-        }
-    }
-}
-
-impl fmt::Display for Breakage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.reason, self.place)
-    }
-}
-
 /// Returns every way in which `new` breaks callers of `base`; none if the change is compatible.
 ///
 /// After a compatible change, all inputs that rendered the base in strict mode also render the new
@@ -134,28 +104,6 @@ pub fn breakages(base: &Contract, new: &Contract) -> Vec<Breakage> {
         &mut found,
     );
     found
-}
-
-/// Returns the members of two objects by name: the first object's, then those only in the second.
-pub(super) fn union<'a>(
-    base: &'a TreeMembers<'a>,
-    new: &'a TreeMembers<'a>,
-) -> impl Iterator<Item = (&'a str, Option<&'a JsonTree<'a>>, Option<&'a JsonTree<'a>>)> {
-    let added = new.iter().filter(|(name, _)| !base.contains(name));
-    base.iter()
-        .map(|(name, value)| (name, Some(value), new.get(name)))
-        .chain(added.map(|(name, value)| (name, None, Some(value))))
-}
-
-/// Returns whether both values are present and the same, or both are absent.
-///
-/// Numbers are compared by value.
-pub(super) fn are_same(base: Option<&JsonTree<'_>>, new: Option<&JsonTree<'_>>) -> bool {
-    match (base, new) {
-        (Some(base), Some(new)) => base.is_same(new),
-        (None, None) => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

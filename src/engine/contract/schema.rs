@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::rules::{Breakage, are_same, union};
+use super::members::{are_same, union};
 use super::words;
 use crate::json::{ByValue, JsonTree, TreeMembers};
+use crate::model::breakage::Breakage;
 use crate::template::{LocationPath, LocationStep};
 
 /// The schema that allows every value, and the one that allows none.
@@ -36,7 +37,7 @@ pub(super) fn compare(
         strict,
         found,
     };
-    if !is_entangled(base) && !is_entangled(new) {
+    if !needs_context(base) && !needs_context(new) {
         comparison.schemas(base, new, at);
     } else if !base.is_same(new) {
         comparison.push(at, UNPROVABLE);
@@ -47,7 +48,7 @@ pub(super) fn compare(
 ///
 /// This is the case if the meaning of a part depends on other parts (references outside the
 /// definitions, unevaluated members) or on the inputs of a render (tags as names).
-fn is_entangled(schema: &JsonTree<'_>) -> bool {
+fn needs_context(schema: &JsonTree<'_>) -> bool {
     match schema {
         JsonTree::Object(members) => members.iter().any(|(name, value)| {
             let entangled = match name {
@@ -56,9 +57,9 @@ fn is_entangled(schema: &JsonTree<'_>) -> bool {
                 "$ref" => !value.as_str().is_some_and(names_definition),
                 name => name.contains("{{"),
             };
-            entangled || is_entangled(value)
+            entangled || needs_context(value)
         }),
-        JsonTree::Array(items) => items.iter().any(is_entangled),
+        JsonTree::Array(items) => items.iter().any(needs_context),
         _ => false,
     }
 }
@@ -125,7 +126,7 @@ impl Comparison<'_> {
     fn members(&mut self, base: &TreeMembers<'_>, new: &TreeMembers<'_>, at: &mut LocationPath) {
         let (known, named) = (properties(base), properties(new));
         let (was_required, is_required) = (required(base), required(new));
-        let (rest, new_rest) = (self.further(base), self.further(new));
+        let (rest, new_rest) = (self.additional(base), self.additional(new));
 
         for (name, schema) in named.into_iter().flat_map(TreeMembers::iter) {
             if let Some(known) = known.and_then(|known| known.get(name)) {
@@ -171,15 +172,15 @@ impl Comparison<'_> {
                 );
             }
         }
-        at.within(LocationStep::Member(FURTHER), |at| {
+        at.within(LocationStep::Member(ADDITIONAL), |at| {
             self.schemas(rest, new_rest, at)
         });
     }
 
     /// Returns the schema of members that `properties` does not name.
-    fn further<'s>(&self, schema: &'s TreeMembers<'s>) -> &'s JsonTree<'s> {
-        match schema.get(FURTHER) {
-            Some(further) => further,
+    fn additional<'s>(&self, schema: &'s TreeMembers<'s>) -> &'s JsonTree<'s> {
+        match schema.get(ADDITIONAL) {
+            Some(additional) => additional,
             None if self.strict && describes_objects(schema) => &NOTHING,
             None => &ANYTHING,
         }
@@ -199,10 +200,10 @@ impl Comparison<'_> {
 
     /// Compares the values that `enum` or `const` list.
     fn values(&mut self, base: &TreeMembers<'_>, new: &TreeMembers<'_>, at: &mut LocationPath) {
-        let Some((keyword, allowed)) = choices(base) else {
+        let Some((keyword, allowed)) = allowed_values(base) else {
             return;
         };
-        let Some((new_keyword, new)) = choices(new) else {
+        let Some((new_keyword, new)) = allowed_values(new) else {
             let allowed = words::list(&allowed);
             return self.push_in(
                 &[keyword],
@@ -236,7 +237,7 @@ impl Comparison<'_> {
         match keyword {
             "description" | "title" | "default" | "examples" | "$comment" | "deprecated" => {}
             // `members` and `values` compare these together.
-            "properties" | "required" | FURTHER | "enum" | "const" => {}
+            "properties" | "required" | ADDITIONAL | "enum" | "const" => {}
             "type" => self.types(base, new, at),
             "items" => self.schemas(base.unwrap_or(&ANYTHING), new.unwrap_or(&ANYTHING), at),
             "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
@@ -303,7 +304,7 @@ impl Comparison<'_> {
 }
 
 /// The keyword for members that `properties` does not name.
-const FURTHER: &str = "additionalProperties";
+const ADDITIONAL: &str = "additionalProperties";
 
 /// Returns whether the keywords that the rules examine are well-formed.
 fn is_readable(schema: &TreeMembers<'_>) -> bool {
@@ -314,7 +315,7 @@ fn is_readable(schema: &TreeMembers<'_>) -> bool {
         |value| matches!(value, JsonTree::Object(_) | JsonTree::Bool(_));
     is("properties", |value| value.as_object().is_some())
         && is("required", is_list_of_texts)
-        && is(FURTHER, is_schema)
+        && is(ADDITIONAL, is_schema)
         && is("items", is_schema)
         && is("type", |value| value.as_str().is_some() || is_list_of_texts(value))
         && is("enum", |value| value.as_array().is_some())
@@ -351,7 +352,9 @@ fn texts<'s>(value: &'s JsonTree<'_>) -> BTreeSet<&'s str> {
 }
 
 /// Returns the keyword that lists allowed values, and the values.
-fn choices<'s>(schema: &'s TreeMembers<'s>) -> Option<(&'static str, Vec<&'s JsonTree<'s>>)> {
+fn allowed_values<'s>(
+    schema: &'s TreeMembers<'s>,
+) -> Option<(&'static str, Vec<&'s JsonTree<'s>>)> {
     match (schema.get("enum"), schema.get("const")) {
         (Some(JsonTree::Array(values)), _) => Some(("enum", values.iter().collect())),
         (_, Some(value)) => Some(("const", vec![value])),

@@ -33,7 +33,7 @@ impl Validator<'_> {
             .all(|(keyword, said)| self.holds(keyword, said, value))
             && value
                 .as_object()
-                .is_none_or(|object| self.further(schema, object))
+                .is_none_or(|object| self.additional(schema, object))
     }
 
     fn holds(&self, keyword: &str, said: &Value, value: &Value) -> bool {
@@ -103,18 +103,18 @@ impl Validator<'_> {
         }
     }
 
-    fn further(&self, schema: &Map<String, Value>, object: &Map<String, Value>) -> bool {
+    fn additional(&self, schema: &Map<String, Value>, object: &Map<String, Value>) -> bool {
         let types = schema.get("type").map(Value::to_string).unwrap_or_default();
         let described = types.contains("object") || schema.contains_key("properties");
         let default = json!(!(self.strict && described));
-        let further = schema.get("additionalProperties").unwrap_or(&default);
+        let additional = schema.get("additionalProperties").unwrap_or(&default);
         let none = json!({});
         let properties = schema.get("properties").unwrap_or(&none);
         let patterns = schema.get("patternProperties").unwrap_or(&none);
         object.iter().all(|(name, value)| {
             properties.get(name).is_some()
                 || matching(patterns, name).next().is_some()
-                || self.allows(further, value)
+                || self.allows(additional, value)
         })
     }
 }
@@ -185,7 +185,7 @@ fn keyword_over(inner: BoxedStrategy<Value>) -> impl Strategy<Value = (&'static 
     prop_oneof![
         6 => properties.prop_map(|properties| ("properties", json!(properties))),
         2 => inner.clone().prop_map(|items| ("items", items)),
-        2 => inner.clone().prop_map(|further| ("additionalProperties", further)),
+        2 => inner.clone().prop_map(|additional| ("additionalProperties", additional)),
         1 => inner.clone().prop_map(|schema| ("patternProperties", json!({ "^x": schema }))),
         1 => inner.clone().prop_map(|schema| ("anyOf", json!([schema, { "type": "string" }]))),
         1 => inner.prop_map(|schema| ("not", schema)),
@@ -212,16 +212,16 @@ fn subschema() -> BoxedStrategy<Value> {
 pub(crate) fn schema() -> impl Strategy<Value = Value> {
     let properties = prop::collection::btree_map(select(&NAMES), subschema(), 0..4);
     let required = subsequence(&NAMES, 0..3);
-    let further = prop::option::of(subschema());
+    let additional = prop::option::of(subschema());
     let definition = prop::option::of(
         subschema().prop_filter("no circle", |schema| !schema.to_string().contains("$ref")),
     );
-    (properties, required, further, definition).prop_map(
-        |(properties, required, further, definition)| {
+    (properties, required, additional, definition).prop_map(
+        |(properties, required, additional, definition)| {
             let mut schema =
                 json!({ "type": "object", "properties": properties, "required": required });
-            if let Some(further) = further {
-                schema["additionalProperties"] = further;
+            if let Some(additional) = additional {
+                schema["additionalProperties"] = additional;
             }
             if let Some(definition) = definition {
                 schema["$defs"] = json!({ "d": definition });
@@ -303,9 +303,9 @@ fn collect_schemas(schema: &Value, place: String, places: &mut Vec<String>) {
 
 /// Returns a value that a schema may allow. It is derived from the schema, with random deviations.
 pub(crate) fn instance(schema: &Value, rng: &mut fastrand::Rng, depth: usize) -> Value {
-    let choices = schema.get("enum").and_then(Value::as_array);
-    if let Some(value) = choices
-        .and_then(|choices| rng.choice(choices))
+    let allowed_values = schema.get("enum").and_then(Value::as_array);
+    if let Some(value) = allowed_values
+        .and_then(|allowed_values| rng.choice(allowed_values))
         .or(schema.get("const"))
     {
         return value.clone();
@@ -338,7 +338,7 @@ fn object(schema: &Value, rng: &mut fastrand::Rng, depth: usize) -> Value {
         .get("required")
         .map(Value::to_string)
         .unwrap_or_default();
-    let further = schema.get("additionalProperties").unwrap_or(&Value::Null);
+    let additional = schema.get("additionalProperties").unwrap_or(&Value::Null);
     for name in NAMES.iter().chain(&["c", "x3"]) {
         let property = schema.pointer(&format!("/properties/{name}"));
         let chance = match property {
@@ -350,7 +350,7 @@ fn object(schema: &Value, rng: &mut fastrand::Rng, depth: usize) -> Value {
         if rng.f64() < chance {
             object.insert(
                 (*name).into(),
-                instance(property.unwrap_or(further), rng, depth.saturating_sub(1)),
+                instance(property.unwrap_or(additional), rng, depth.saturating_sub(1)),
             );
         }
     }

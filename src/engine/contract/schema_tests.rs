@@ -111,16 +111,16 @@ fn an_unknown_property_may_not_be_required() {
 
 #[test]
 fn a_closed_object_stays_closed() {
-    let further = |further: Value| json!({ "additionalProperties": further });
-    assert_compatible(json!({}), further(json!(false)));
-    assert_compatible(further(json!(true)), json!({}));
+    let additional = |additional: Value| json!({ "additionalProperties": additional });
+    assert_compatible(json!({}), additional(json!(false)));
+    assert_compatible(additional(json!(true)), json!({}));
     for open in [
         json!({}),
-        further(json!(true)),
-        further(json!({ "type": "string" })),
+        additional(json!(true)),
+        additional(json!({ "type": "string" })),
     ] {
         assert_breaks(
-            further(json!(false)),
+            additional(json!(false)),
             open,
             &["a value is allowed, and none was before: p.additionalProperties"],
         );

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::rules::{Breakage, are_same, union};
+use super::members::{are_same, union};
 use super::{schema, words};
 use crate::json;
 use crate::json::{ByValue, Json, JsonTree, TreeMembers};
+use crate::model::breakage::Breakage;
 use crate::model::memory_size::of_text;
 use crate::template::{LocationPath, LocationStep, TextLocation};
 

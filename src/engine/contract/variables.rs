@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::rules::Breakage;
+use crate::model::breakage::Breakage;
 use crate::model::memory_size::of_text;
 use crate::template::{VariableSite, VariableType, VariableUse};
 
@@ -111,7 +111,7 @@ impl Serialize for AcceptedValues {
 }
 
 /// Groups uses by name, in the order of each name's first use.
-pub(super) fn gather(uses: Vec<VariableUse>) -> Vec<Variable> {
+pub(super) fn group_by_name(uses: Vec<VariableUse>) -> Vec<Variable> {
     let mut variables: Vec<Variable> = Vec::new();
     let mut position: HashMap<String, usize> = HashMap::new();
     for one in uses {
@@ -191,11 +191,11 @@ mod tests {
             .iter()
             .map(|text| json!({ "content": text }))
             .collect();
-        gather(Uses::of(&json!({ "messages": messages })).variables)
+        group_by_name(Uses::of(&json!({ "messages": messages })).variables)
     }
 
     fn key(tag: &str) -> Vec<Variable> {
-        gather(Uses::of(&json!({ "tools": { tag: 1 } })).variables)
+        group_by_name(Uses::of(&json!({ "tools": { tag: 1 } })).variables)
     }
 
     fn found(base: &[Variable], new: &[Variable]) -> Vec<String> {

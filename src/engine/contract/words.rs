@@ -3,8 +3,8 @@
 use crate::json::JsonTree;
 
 /// The number of characters of a value that a reason shows, and the number of values of a list.
-const SHOWN_CHARACTERS: usize = 60;
-const SHOWN_VALUES: usize = 3;
+const MAX_SHOWN_CHARACTERS: usize = 60;
+const MAX_SHOWN_VALUES: usize = 3;
 
 /// Returns a value as JSON, shortened.
 pub(super) fn json(value: &JsonTree<'_>) -> String {
@@ -13,7 +13,7 @@ pub(super) fn json(value: &JsonTree<'_>) -> String {
 
 /// Shortens JSON text without white space.
 pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
+    match text.char_indices().nth(MAX_SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -21,7 +21,7 @@ pub(super) fn cut(text: &str) -> String {
 
 /// Returns a name in quotation marks, shortened, because a report can repeat it often.
 pub(super) fn name(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
+    match text.char_indices().nth(MAX_SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
         None => format!("{text:?}"),
     }
@@ -31,11 +31,11 @@ pub(super) fn name(text: &str) -> String {
 pub(super) fn list(values: &[&JsonTree<'_>]) -> String {
     let shown: Vec<String> = values
         .iter()
-        .take(SHOWN_VALUES)
+        .take(MAX_SHOWN_VALUES)
         .map(|value| json(value))
         .collect();
     let shown = shown.join(", ");
-    match values.len().saturating_sub(SHOWN_VALUES) {
+    match values.len().saturating_sub(MAX_SHOWN_VALUES) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

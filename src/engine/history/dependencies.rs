@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
-use super::historical::FEW;
+use super::historical::MAX_LISTED_PROMPTS;
 use super::moment::find_operation;
 use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
@@ -29,69 +29,69 @@ pub(crate) enum EffectKey {
 #[derive(Default)]
 pub(crate) struct Effects {
     /// The keys that are changed.
-    pub(crate) sets: HashSet<EffectKey>,
+    pub(crate) writes: HashSet<EffectKey>,
     /// The keys whose values were required to make the operations.
-    pub(crate) needs: HashSet<EffectKey>,
-    /// The keys whose values are required to undo the operations, in addition to those in `sets`.
-    undo_needs: HashSet<EffectKey>,
+    pub(crate) reads: HashSet<EffectKey>,
+    /// The keys whose values are required to undo the operations, in addition to those in `writes`.
+    undo_reads: HashSet<EffectKey>,
 }
 
 impl Effects {
     fn of(operation: &Operation) -> Self {
-        let mut footing = Self::default();
+        let mut effects = Self::default();
         for change in &operation.content.changes {
-            footing.add(change);
+            effects.add(change);
         }
-        footing
+        effects
     }
 
     /// Returns the effects of `operation` that are relevant to the earlier operation `first`.
     ///
     /// If it undoes several operations, those after `first` are ignored: they are no longer in
     /// effect, and undoing them changed nothing else.
-    fn behind(snapshot: &dyn Snapshot, first: u64, operation: &Operation) -> Result<Self> {
+    fn relevant_to(snapshot: &dyn Snapshot, first: u64, operation: &Operation) -> Result<Self> {
         let undoes = &operation.content.undoes;
         if undoes.iter().all(|undone| *undone < first) {
             return Ok(Self::of(operation));
         }
-        let mut footing = Self::default();
+        let mut effects = Self::default();
         for undone in undoes.iter().filter(|undone| **undone < first) {
             let undone = Self::of(&find_operation(snapshot, &(*undone).into())?);
-            footing.sets.extend(undone.sets);
+            effects.writes.extend(undone.writes);
             // An undo goes in the opposite direction, so the two kinds of requirements change
             // places.
-            footing.needs.extend(undone.undo_needs);
-            footing.undo_needs.extend(undone.needs);
+            effects.reads.extend(undone.undo_reads);
+            effects.undo_reads.extend(undone.reads);
         }
-        Ok(footing)
+        Ok(effects)
     }
 
     pub(crate) fn add(&mut self, change: &Change) {
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
                 (Some(before), Some(after)) => {
-                    self.rest_on(*id);
+                    self.require_prompt(*id);
                     if before.name != after.name {
-                        self.sets.insert(EffectKey::Name(*id));
+                        self.writes.insert(EffectKey::Name(*id));
                     }
                     if before.tags != after.tags {
-                        self.sets.insert(EffectKey::Tags(*id));
+                        self.writes.insert(EffectKey::Tags(*id));
                     }
                 }
-                _ => self.sets.extend([
+                _ => self.writes.extend([
                     EffectKey::Prompt(*id),
                     EffectKey::Name(*id),
                     EffectKey::Tags(*id),
                 ]),
             },
             Change::VersionCreated(version) => {
-                self.rest_on(version.prompt_id);
-                self.sets.insert(EffectKey::Version(version.id));
-                self.needs.extend(version.base.map(EffectKey::Version));
+                self.require_prompt(version.prompt_id);
+                self.writes.insert(EffectKey::Version(version.id));
+                self.reads.extend(version.base.map(EffectKey::Version));
             }
             Change::VersionDeleted { prompt, id } | Change::VersionRestored { prompt, id } => {
-                self.rest_on(*prompt);
-                self.sets.insert(EffectKey::Version(*id));
+                self.require_prompt(*prompt);
+                self.writes.insert(EffectKey::Version(*id));
             }
             Change::Environment {
                 prompt,
@@ -100,35 +100,35 @@ impl Effects {
                 after,
                 ..
             } => {
-                self.rest_on(*prompt);
-                self.sets
+                self.require_prompt(*prompt);
+                self.writes
                     .insert(EffectKey::Environment(*prompt, name.clone()));
-                self.needs.extend(after.map(EffectKey::Version));
-                self.undo_needs.extend(before.map(EffectKey::Version));
+                self.reads.extend(after.map(EffectKey::Version));
+                self.undo_reads.extend(before.map(EffectKey::Version));
             }
         }
     }
 
     /// Requires the prompt to exist, both to make the operation and to undo it.
-    fn rest_on(&mut self, prompt: PromptId) {
-        self.needs.insert(EffectKey::Prompt(prompt));
-        self.undo_needs.insert(EffectKey::Prompt(prompt));
+    fn require_prompt(&mut self, prompt: PromptId) {
+        self.reads.insert(EffectKey::Prompt(prompt));
+        self.undo_reads.insert(EffectKey::Prompt(prompt));
     }
 
     /// Returns whether an operation with the effects `later` depends on the operations of `self`.
-    fn carries(&self, later: &Self) -> bool {
+    fn is_read_by(&self, later: &Self) -> bool {
         work_counter::step();
         let changed_again =
-            |fact: &EffectKey| self.sets.contains(fact) || self.undo_needs.contains(fact);
-        later.sets.iter().any(changed_again) || !later.needs.is_disjoint(&self.sets)
+            |key: &EffectKey| self.writes.contains(key) || self.undo_reads.contains(key);
+        later.writes.iter().any(changed_again) || !later.reads.is_disjoint(&self.writes)
     }
 
     /// Adds the effects of another operation.
     ///
-    /// Its `needs` are left out, because no operation before it is examined.
-    fn widen(&mut self, other: Self) {
-        self.sets.extend(other.sets);
-        self.undo_needs.extend(other.undo_needs);
+    /// Its `reads` are left out, because no operation before it is examined.
+    fn extend(&mut self, other: Self) {
+        self.writes.extend(other.writes);
+        self.undo_reads.extend(other.undo_reads);
     }
 }
 
@@ -142,58 +142,59 @@ impl Effects {
 /// that a prompt's own operations show which of them are in effect. A prompt is examined when a
 /// dependent operation touches it, and only after that operation, because earlier operations do not
 /// depend on it.
-pub(crate) fn later_on(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
-    let mut ground = Effects::of(first);
+pub(crate) fn dependents_of(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
+    let mut combined = Effects::of(first);
     let mut listed: BTreeSet<PromptId> = BTreeSet::new();
-    let mut waiting: BTreeMap<u64, Operation> = BTreeMap::new();
-    let mut found: Vec<Operation> = Vec::new();
+    let mut candidates: BTreeMap<u64, Operation> = BTreeMap::new();
+    let mut dependents: Vec<Operation> = Vec::new();
     let mut last = first;
     loop {
         let new: BTreeSet<PromptId> = prompts_of(last)
             .filter(|prompt| !listed.contains(prompt))
             .collect();
-        if listed.len() + new.len() > FEW {
-            return later_in_all(snapshot, first);
+        if listed.len() + new.len() > MAX_LISTED_PROMPTS {
+            return dependents_by_scan(snapshot, first);
         }
         for prompt in &new {
             let operations = since(snapshot, *prompt, last.number)?;
             for operation in in_effect(operations, first.number)? {
-                waiting.entry(operation.number).or_insert(operation);
+                candidates.entry(operation.number).or_insert(operation);
             }
         }
         listed.extend(new);
-        let Some(operation) = next_on(snapshot, first, &mut ground, &mut waiting)? else {
-            return Ok(found);
+        let Some(operation) = next_dependent(snapshot, first, &mut combined, &mut candidates)?
+        else {
+            return Ok(dependents);
         };
-        found.push(operation);
-        last = found.last().unwrap_or(first);
+        dependents.push(operation);
+        last = dependents.last().unwrap_or(first);
     }
 }
 
-/// Returns the first waiting operation that depends on `ground`, and adds its effects to `ground`.
+/// Returns the first of the candidates that depends on `combined`, and adds its effects to `combined`.
 ///
-/// The operations before it are removed from `waiting`.
-fn next_on(
+/// The operations before it are removed from `candidates`.
+fn next_dependent(
     snapshot: &dyn Snapshot,
     first: &Operation,
-    ground: &mut Effects,
-    waiting: &mut BTreeMap<u64, Operation>,
+    combined: &mut Effects,
+    candidates: &mut BTreeMap<u64, Operation>,
 ) -> Result<Option<Operation>> {
-    while let Some((_, operation)) = waiting.pop_first() {
-        let footing = Effects::behind(snapshot, first.number, &operation)?;
-        if ground.carries(&footing) {
-            ground.widen(footing);
+    while let Some((_, operation)) = candidates.pop_first() {
+        let effects = Effects::relevant_to(snapshot, first.number, &operation)?;
+        if combined.is_read_by(&effects) {
+            combined.extend(effects);
             return Ok(Some(operation));
         }
     }
     Ok(None)
 }
 
-/// Does the same as [`later_on`] for many prompts.
+/// Does the same as [`dependents_of`] for many prompts.
 ///
 /// It reads the history after `first` twice: once for the operations in effect, once for
 /// dependencies.
-fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
+fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
     let mut undoing = Vec::new();
     snapshot.each_operation(first.number, &mut |number, _, text| {
         // Most operations undo nothing, which their text shows without being parsed.
@@ -202,20 +203,20 @@ fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operat
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let mut taken_back = UndoneSet::default();
+    let mut undone_later = UndoneSet::default();
     for (number, undoes) in undoing.iter().rev() {
-        if !taken_back.has(*number, undoes) && undoes.contains(&first.number) {
+        if !undone_later.is_undone(*number, undoes) && undoes.contains(&first.number) {
             return Err(Error::AlreadyUndone {
                 operation: first.number,
                 by: *number,
             });
         }
     }
-    let mut ground = Effects::of(first);
+    let mut combined = Effects::of(first);
     let mut prompts: HashSet<PromptId> = prompts_of(first).collect();
-    let mut found = Vec::new();
+    let mut dependents = Vec::new();
     snapshot.each_operation(first.number, &mut |number, id, text| {
-        if taken_back.0.contains(&number) {
+        if undone_later.0.contains(&number) {
             return Ok(ControlFlow::Continue(()));
         }
         let content = operation_text::read(number, text)?;
@@ -224,19 +225,19 @@ fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operat
             id,
             content,
         };
-        if counts(&operation, first.number)
+        if does_more_than_undo(&operation, first.number)
             && prompts_of(&operation).any(|id| prompts.contains(&id))
         {
-            let footing = Effects::behind(snapshot, first.number, &operation)?;
-            if ground.carries(&footing) {
-                ground.widen(footing);
+            let effects = Effects::relevant_to(snapshot, first.number, &operation)?;
+            if combined.is_read_by(&effects) {
+                combined.extend(effects);
                 prompts.extend(prompts_of(&operation));
-                found.push(operation);
+                dependents.push(operation);
             }
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(found)
+    Ok(dependents)
 }
 
 fn prompts_of(operation: &Operation) -> impl Iterator<Item = PromptId> {
@@ -245,19 +246,19 @@ fn prompts_of(operation: &Operation) -> impl Iterator<Item = PromptId> {
 
 /// Returns a prompt's operations with numbers above `after`, newest first.
 fn since(snapshot: &dyn Snapshot, prompt: PromptId, after: u64) -> Result<Vec<Operation>> {
-    let mut found = Vec::new();
+    let mut operations = Vec::new();
     newest_first(
         snapshot,
         &OperationFilter::default().prompt(prompt),
         |operation| {
             if operation.number > after {
-                found.push(operation);
+                operations.push(operation);
                 return ControlFlow::Continue(());
             }
             ControlFlow::Break(())
         },
     )?;
-    Ok(found)
+    Ok(operations)
 }
 
 /// Passes operations to `visit`, newest first, until it breaks.
@@ -268,7 +269,7 @@ fn newest_first(
     filter: &OperationFilter,
     mut visit: impl FnMut(Operation) -> ControlFlow<()>,
 ) -> Result<()> {
-    const LARGEST_PAGE: usize = 64;
+    const MAX_PAGE: usize = 64;
     let (mut before, mut size) = (None, 1);
     loop {
         let page = snapshot.operations(filter, before, size)?;
@@ -282,7 +283,7 @@ fn newest_first(
         if is_last {
             return Ok(());
         }
-        size = LARGEST_PAGE.min(size * 2);
+        size = MAX_PAGE.min(size * 2);
     }
 }
 
@@ -297,7 +298,7 @@ impl UndoneSet {
     ///
     /// Calls must be ordered from newest to oldest. If the operation is in effect, the operations
     /// that it undoes are recorded.
-    fn has(&mut self, number: u64, undoes: &[u64]) -> bool {
+    fn is_undone(&mut self, number: u64, undoes: &[u64]) -> bool {
         if self.0.contains(&number) {
             return true;
         }
@@ -310,11 +311,11 @@ impl UndoneSet {
 ///
 /// If one of them undoes `first`, this is an error.
 fn in_effect(newest_first: Vec<Operation>, first: u64) -> Result<Vec<Operation>> {
-    let mut taken_back = UndoneSet::default();
-    let mut found = Vec::new();
+    let mut undone_later = UndoneSet::default();
+    let mut operations = Vec::new();
     for operation in newest_first {
         let undoes = &operation.content.undoes;
-        if taken_back.has(operation.number, undoes) {
+        if undone_later.is_undone(operation.number, undoes) {
             continue;
         }
         if undoes.contains(&first) {
@@ -323,26 +324,26 @@ fn in_effect(newest_first: Vec<Operation>, first: u64) -> Result<Vec<Operation>>
                 by: operation.number,
             });
         }
-        if counts(&operation, first) {
-            found.push(operation);
+        if does_more_than_undo(&operation, first) {
+            operations.push(operation);
         }
     }
-    Ok(found)
+    Ok(operations)
 }
 
 /// Returns whether an operation in effect does more than undo operations after `first`.
-fn counts(operation: &Operation, first: u64) -> bool {
+fn does_more_than_undo(operation: &Operation, first: u64) -> bool {
     let undoes = &operation.content.undoes;
     undoes.is_empty() || undoes.iter().any(|undone| *undone < first)
 }
 
 /// Returns the newest operation that is in effect and is not an undo.
 pub(crate) fn newest(snapshot: &dyn Snapshot) -> Result<Option<Operation>> {
-    let mut taken_back = UndoneSet::default();
+    let mut undone_later = UndoneSet::default();
     let mut newest = None;
     newest_first(snapshot, &OperationFilter::default(), |operation| {
         let undoes = &operation.content.undoes;
-        if taken_back.has(operation.number, undoes) || !undoes.is_empty() {
+        if undone_later.is_undone(operation.number, undoes) || !undoes.is_empty() {
             return ControlFlow::Continue(());
         }
         newest = Some(operation);

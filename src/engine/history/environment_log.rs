@@ -45,17 +45,19 @@ pub(crate) fn environment_log(
     environment: &EnvironmentName,
     limit: usize,
 ) -> Result<Vec<EnvironmentLogEntry>> {
-    let filter = OperationFilter::default();
-    let filter = filter.prompt(prompt).environment(environment.clone());
+    let filter = OperationFilter::default()
+        .prompt(prompt)
+        .environment(environment.clone());
     let (mut found, mut until, mut before) = (Vec::new(), None, None);
     loop {
-        let page = snapshot.operations(&filter, before, PAGE)?;
+        let page = snapshot.operations(&filter, before, PAGE_SIZE)?;
         before = page.last().map(|operation| operation.number);
         for operation in &page {
             if found.len() == limit {
                 return Ok(found);
             }
-            let Some((from, to, reason)) = pointed(operation, prompt, environment) else {
+            let Some((from, to, reason)) = environment_change(operation, prompt, environment)
+            else {
                 continue;
             };
             if from == to {
@@ -77,16 +79,16 @@ pub(crate) fn environment_log(
             }
             until = Some(operation.content.at);
         }
-        if page.len() < PAGE {
+        if page.len() < PAGE_SIZE {
             return Ok(found);
         }
     }
 }
 
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 
 /// Returns the version before and after an operation that changed the environment, and the reason.
-fn pointed<'a>(
+fn environment_change<'a>(
     operation: &'a Operation,
     prompt: PromptId,
     environment: &EnvironmentName,
@@ -106,11 +108,11 @@ fn pointed<'a>(
     if let Some((_, last, why)) = moves.next_back() {
         (to, reason) = (last, why);
     }
-    Some((from, to, why_of(changes, to, reason)))
+    Some((from, to, reason_of(changes, to, reason)))
 }
 
 /// Returns the explicit reason, or else the message of the version if the operation created it.
-fn why_of<'a>(
+fn reason_of<'a>(
     changes: &'a [Change],
     to: Option<VersionId>,
     reason: Option<&'a str>,

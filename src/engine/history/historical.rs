@@ -66,7 +66,11 @@ impl<'a> HistoricalSnapshot<'a> {
     }
 
     /// Reads the tables after replaying this prompt into them, if it ever existed.
-    fn of<T>(&self, prompt: PromptId, read: impl FnOnce(&PromptTables) -> T) -> StorageResult<T> {
+    fn with_prompt<T>(
+        &self,
+        prompt: PromptId,
+        read: impl FnOnce(&PromptTables) -> T,
+    ) -> StorageResult<T> {
         let mut replayed = self.replayed();
         if !replayed.all && !replayed.prompts.contains_key(&prompt) {
             let first = replay_prompt(self.present, prompt, self.until, &mut replayed.tables)?;
@@ -76,7 +80,7 @@ impl<'a> HistoricalSnapshot<'a> {
     }
 
     /// Reads the tables after replaying all prompts into them, in the order of their creation.
-    fn of_all<T>(&self, read: impl FnOnce(&PromptTables) -> T) -> StorageResult<T> {
+    fn with_all<T>(&self, read: impl FnOnce(&PromptTables) -> T) -> StorageResult<T> {
         let mut replayed = self.replayed();
         if !replayed.all {
             replayed.tables = replay_all(self.present, self.until)?;
@@ -88,13 +92,13 @@ impl<'a> HistoricalSnapshot<'a> {
     /// Reads the tables after replaying the prompt that a version belongs to.
     ///
     /// Returns `None` if the version never existed.
-    fn of_version<T>(
+    fn with_version_owner<T>(
         &self,
         id: VersionId,
         read: impl FnOnce(&PromptTables) -> Option<T>,
     ) -> StorageResult<Option<T>> {
         match self.present.version_even_deleted(id)? {
-            Some(row) => self.of(row.version.prompt_id, read),
+            Some(row) => self.with_prompt(row.version.prompt_id, read),
             None => Ok(None),
         }
     }
@@ -120,12 +124,12 @@ impl<'a> HistoricalSnapshot<'a> {
                         content
                             .changes
                             .iter()
-                            .filter_map(|change| had(change, wanted)),
+                            .filter_map(|change| renamed_from(change, wanted)),
                     );
                 }
                 Ok(ControlFlow::Continue(()))
             });
-        visited.map_err(as_backend)?;
+        visited.map_err(storage_error)?;
         let mut seen = HashSet::new();
         ids.retain(|id| seen.insert(*id));
         Ok(ids)
@@ -157,7 +161,7 @@ pub(crate) fn replay_prompt(
 ///
 /// For more prompts the history is read once. An operation on many prompts would otherwise be read
 /// for each of them.
-pub(crate) const FEW: usize = 8;
+pub(crate) const MAX_LISTED_PROMPTS: usize = 8;
 
 /// Replays several prompts as [`replay_prompt`] does.
 pub(crate) fn replay_prompts(
@@ -166,7 +170,7 @@ pub(crate) fn replay_prompts(
     until: u64,
     tables: &mut PromptTables,
 ) -> StorageResult<()> {
-    if prompts.len() > FEW {
+    if prompts.len() > MAX_LISTED_PROMPTS {
         return replay(snapshot, until, tables, |prompt| prompts.contains(&prompt));
     }
     for prompt in prompts {
@@ -198,11 +202,11 @@ fn replay(
         }
         Ok(ControlFlow::Continue(()))
     });
-    visited.map_err(as_backend)
+    visited.map_err(storage_error)
 }
 
 /// Returns the prompt if the change is to a prompt that had this name before.
-fn had(change: &Change, name: &PromptName) -> Option<PromptId> {
+fn renamed_from(change: &Change, name: &PromptName) -> Option<PromptId> {
     match change {
         Change::Prompt {
             id,
@@ -230,8 +234,8 @@ fn corrupt(
     storage::StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
 }
 
-/// Converts the error of a visit back to the backend's error.
-fn as_backend(error: crate::Error) -> storage::StorageError {
+/// Converts the error of a visit back to a storage error.
+fn storage_error(error: crate::Error) -> storage::StorageError {
     match error {
         crate::Error::Storage(error) => error,
         crate::Error::Poisoned => {
@@ -248,17 +252,17 @@ impl Snapshot for HistoricalSnapshot<'_> {
     }
 
     fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>> {
-        self.of(id, |tables| tables.prompt(id))
+        self.with_prompt(id, |tables| tables.prompt(id))
     }
 
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
-        self.of(id, |tables| tables.rows(id).is_some())
+        self.with_prompt(id, |tables| tables.rows(id).is_some())
     }
 
     fn prompts_named(&self, name: &PromptName) -> StorageResult<Vec<PromptId>> {
         if !self.replayed().all {
             for id in self.named_once(name)? {
-                self.of(id, |_| ())?;
+                self.with_prompt(id, |_| ())?;
             }
         }
         let replayed = self.replayed();
@@ -276,7 +280,7 @@ impl Snapshot for HistoricalSnapshot<'_> {
         before: Option<PromptId>,
         limit: usize,
     ) -> StorageResult<Vec<Prompt>> {
-        self.of_all(|tables| tables.prompts(filter, before, limit))
+        self.with_all(|tables| tables.prompts(filter, before, limit))
     }
 
     /// Returns 0: the search index covers only the present.
@@ -303,23 +307,23 @@ impl Snapshot for HistoricalSnapshot<'_> {
     }
 
     fn prompt_count(&self) -> StorageResult<u64> {
-        self.of_all(PromptTables::prompt_count)
+        self.with_all(PromptTables::prompt_count)
     }
 
     fn tags(&self) -> StorageResult<Vec<String>> {
-        self.of_all(PromptTables::tags)
+        self.with_all(PromptTables::tags)
     }
 
     fn environment_names(&self) -> StorageResult<Vec<EnvironmentName>> {
-        self.of_all(PromptTables::environment_names)
+        self.with_all(PromptTables::environment_names)
     }
 
     fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
-        self.of_version(id, |tables| tables.version(id))
+        self.with_version_owner(id, |tables| tables.version(id))
     }
 
     fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>> {
-        self.of_version(id, |tables| {
+        self.with_version_owner(id, |tables| {
             let row = tables.version_even_deleted(id)?;
             Some(row.as_ref().clone())
         })
@@ -330,7 +334,7 @@ impl Snapshot for HistoricalSnapshot<'_> {
         prompt: PromptId,
         number: VersionNumber,
     ) -> StorageResult<Option<Version>> {
-        self.of(prompt, |tables| tables.version_numbered(prompt, number))
+        self.with_prompt(prompt, |tables| tables.version_numbered(prompt, number))
     }
 
     fn highest_version(
@@ -338,7 +342,7 @@ impl Snapshot for HistoricalSnapshot<'_> {
         prompt: PromptId,
         requirement: Option<&VersionReq>,
     ) -> StorageResult<Option<Version>> {
-        self.of(prompt, |tables| tables.highest_version(prompt, requirement))
+        self.with_prompt(prompt, |tables| tables.highest_version(prompt, requirement))
     }
 
     fn version_in(
@@ -346,7 +350,7 @@ impl Snapshot for HistoricalSnapshot<'_> {
         prompt: PromptId,
         name: &EnvironmentName,
     ) -> StorageResult<Option<Version>> {
-        self.of(prompt, |tables| tables.version_in(prompt, name))
+        self.with_prompt(prompt, |tables| tables.version_in(prompt, name))
     }
 
     fn versions(
@@ -356,17 +360,17 @@ impl Snapshot for HistoricalSnapshot<'_> {
         before: Option<VersionId>,
         limit: usize,
     ) -> StorageResult<Vec<Version>> {
-        self.of(prompt, |tables| {
+        self.with_prompt(prompt, |tables| {
             tables.versions(prompt, filter, before, limit)
         })
     }
 
     fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
-        self.of(prompt, |tables| tables.environments(prompt))
+        self.with_prompt(prompt, |tables| tables.environments(prompt))
     }
 
     fn numbering(&self, prompt: PromptId, major: u32) -> StorageResult<Numbering> {
-        self.of(prompt, |tables| tables.numbering(prompt, major))
+        self.with_prompt(prompt, |tables| tables.numbering(prompt, major))
     }
 
     fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
@@ -437,7 +441,7 @@ impl Snapshot for HistoricalSnapshot<'_> {
         &self,
         visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
     ) -> crate::Result<()> {
-        let tables = self.of_all(PromptTables::clone)?;
+        let tables = self.with_all(PromptTables::clone)?;
         let mut all = tables.all();
         all.try_for_each(|rows| visit(rows.to_table()))
     }
@@ -450,11 +454,12 @@ impl Snapshot for HistoricalSnapshot<'_> {
     }
 
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
-        self.present
-            .each_operation(after, &mut |number, id, text| match number <= self.until {
-                true => visit(number, id, text),
-                false => Ok(ControlFlow::Break(())),
-            })
+        self.present.each_operation(after, &mut |number, id, text| {
+            if number > self.until {
+                return Ok(ControlFlow::Break(()));
+            }
+            visit(number, id, text)
+        })
     }
 
     fn each_searchable(

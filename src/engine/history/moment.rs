@@ -139,9 +139,10 @@ pub(super) fn find_operation(
 ) -> Result<Operation> {
     let number = find_number(snapshot, operation)?;
     let before = number.checked_add(1);
-    let found = snapshot.operations(&OperationFilter::default(), before, 1)?;
-    let found = found.into_iter().find(|found| found.number == number);
-    found.ok_or_else(|| not_found(operation))
+    let page = snapshot.operations(&OperationFilter::default(), before, 1)?;
+    page.into_iter()
+        .find(|found| found.number == number)
+        .ok_or_else(|| not_found(operation))
 }
 
 fn find_number(snapshot: &dyn Snapshot, operation: &OperationRef) -> Result<u64> {

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::dependencies::{later_on, newest};
+use super::dependencies::{dependents_of, newest};
 use super::historical::replay_prompts;
 use super::moment::{OperationRef, find_operation};
 use crate::engine::write::writer::WriteTransaction;
@@ -20,7 +20,7 @@ impl WriteTransaction<'_> {
     /// their existence is an error.
     pub(crate) fn undo(&mut self, operation: &OperationRef, with_later: bool) -> Result<Operation> {
         let first = find_operation(&*self.transaction, operation)?;
-        let later = later_on(&*self.transaction, &first)?;
+        let later = dependents_of(&*self.transaction, &first)?;
         if !with_later && !later.is_empty() {
             return Err(Error::UndoBlocked {
                 operation: first.number,
@@ -31,11 +31,11 @@ impl WriteTransaction<'_> {
         newest_first.reverse();
         newest_first.push(first);
         let at = self.context.now();
-        let mut opposite = Inverse::new(&*self.transaction);
+        let mut inverse = Inverse::new(&*self.transaction);
         for operation in &newest_first {
-            opposite.take_back(operation)?;
+            inverse.revert(operation)?;
         }
-        let changes = opposite.into_changes()?;
+        let changes = inverse.into_changes()?;
         self.append(OperationContent {
             at,
             author: self.context.author.clone(),
@@ -74,8 +74,8 @@ impl<'a> Inverse<'a> {
         }
     }
 
-    fn take_back(&mut self, operation: &Operation) -> Result<()> {
-        let gone = went_with_prompts(self.snapshot, operation)?;
+    fn revert(&mut self, operation: &Operation) -> Result<()> {
+        let deleted_versions = versions_deleted_with(self.snapshot, operation)?;
         for (position, change) in operation.content.changes.iter().enumerate().rev() {
             work_counter::step();
             let prompt = change.prompt();
@@ -83,33 +83,35 @@ impl<'a> Inverse<'a> {
                 let prompt = self.snapshot.prompt(prompt)?;
                 unknown.insert(prompt.as_ref().map(PromptState::from));
             }
-            let gone = gone.get(&position).map(Vec::as_slice);
-            self.add_opposite(change, gone.unwrap_or_default());
+            let deleted_versions = deleted_versions.get(&position).map(Vec::as_slice);
+            self.add_inverse(change, deleted_versions.unwrap_or_default());
         }
         Ok(())
     }
 
     /// Adds the inverse of a change.
     ///
-    /// If the change deleted a prompt, `gone` contains the versions that were deleted with it.
-    fn add_opposite(&mut self, change: &Change, gone: &[VersionId]) {
-        let opposite = match change {
+    /// If the change deleted a prompt, `deleted_versions` contains the versions that were deleted with it.
+    fn add_inverse(&mut self, change: &Change, deleted_versions: &[VersionId]) {
+        let inverse = match change {
             Change::Prompt { id, before, after } => {
                 let now = self.states.get(id).cloned().flatten();
                 let back = match (before, after, &now) {
-                    (Some(before), Some(after), Some(now)) => Some(mended(now, before, after)),
+                    (Some(before), Some(after), Some(now)) => Some(reverted(now, before, after)),
                     (Some(_), Some(_), None) => None,
                     (before, _, _) => before.clone(),
                 };
                 self.states.insert(*id, back.clone());
-                let came_back = now.is_none() && back.is_some();
+                let is_restored = now.is_none() && back.is_some();
                 self.changes.push(Change::Prompt {
                     id: *id,
                     before: now,
                     after: back,
                 });
-                if came_back {
-                    let restored = gone.iter().map(|version| restored(*id, *version));
+                if is_restored {
+                    let restored = deleted_versions
+                        .iter()
+                        .map(|version| restored(*id, *version));
                     self.changes.extend(restored);
                 }
                 return;
@@ -131,7 +133,7 @@ impl<'a> Inverse<'a> {
                 reason: None,
             },
         };
-        self.changes.push(opposite);
+        self.changes.push(inverse);
     }
 
     /// Returns all inverse changes.
@@ -147,35 +149,38 @@ impl<'a> Inverse<'a> {
                 lost.push((at, *id, blob));
             }
         }
-        match lost.is_empty() {
-            true => Ok(self.changes),
-            false => self.without_passing(&lost),
+        if lost.is_empty() {
+            return Ok(self.changes);
         }
+        self.without_transient_restores(&lost)
     }
 
     /// Removes the changes that restore a version in `lost` only to delete it again later.
     ///
     /// A prompt that has no change left gets one without effect, so that the operation stays in the
     /// prompt's history.
-    fn without_passing(self, lost: &[(usize, VersionId, BlobId)]) -> Result<Vec<Change>> {
+    fn without_transient_restores(
+        self,
+        lost: &[(usize, VersionId, BlobId)],
+    ) -> Result<Vec<Change>> {
         let lost_versions: HashSet<VersionId> = lost.iter().map(|(_, id, _)| *id).collect();
         let mut concerning: HashMap<VersionId, VecDeque<usize>> = HashMap::new();
-        let mut left: HashMap<PromptId, usize> = HashMap::new();
+        let mut changes_left: HashMap<PromptId, usize> = HashMap::new();
         for (at, change) in self.changes.iter().enumerate() {
             work_counter::step();
-            *left.entry(change.prompt()).or_default() += 1;
-            for id in concerned(change).filter(|id| lost_versions.contains(id)) {
+            *changes_left.entry(change.prompt()).or_default() += 1;
+            for id in versions_in(change).filter(|id| lost_versions.contains(id)) {
                 concerning.entry(id).or_default().push_back(at);
             }
         }
         let mut changes: Vec<Option<Change>> = self.changes.into_iter().map(Some).collect();
         let mut emptied = Vec::new();
         for (at, id, blob) in lost {
-            let behind = concerning.entry(*id).or_default();
-            while behind.front().is_some_and(|next| next < at) {
-                behind.pop_front();
+            let positions = concerning.entry(*id).or_default();
+            while positions.front().is_some_and(|next| next < at) {
+                positions.pop_front();
             }
-            let next = behind.pop_front();
+            let next = positions.pop_front();
             let Some(Some(Change::VersionDeleted { prompt, .. })) = next
                 .and_then(|next| changes.get_mut(next))
                 .map(Option::take)
@@ -183,9 +188,9 @@ impl<'a> Inverse<'a> {
                 return Err(Error::BodyCollected { blob: *blob });
             };
             changes[*at] = None;
-            if let Some(left) = left.get_mut(&prompt) {
-                *left -= 2;
-                if *left == 0 {
+            if let Some(changes_left) = changes_left.get_mut(&prompt) {
+                *changes_left -= 2;
+                if *changes_left == 0 {
                     emptied.push(prompt);
                 }
             }
@@ -205,7 +210,7 @@ impl<'a> Inverse<'a> {
 }
 
 /// Returns the versions that a change deletes, points an environment to, or points one away from.
-fn concerned(change: &Change) -> impl Iterator<Item = VersionId> {
+fn versions_in(change: &Change) -> impl Iterator<Item = VersionId> {
     let (one, other) = match change {
         Change::VersionDeleted { id, .. } => (Some(*id), None),
         Change::Environment { before, after, .. } => {
@@ -219,7 +224,7 @@ fn concerned(change: &Change) -> impl Iterator<Item = VersionId> {
 /// Returns the versions that a prompt had just before `operation` deleted it.
 ///
 /// The key is the position of the deleting change in the operation.
-fn went_with_prompts(
+fn versions_deleted_with(
     snapshot: &dyn Snapshot,
     operation: &Operation,
 ) -> Result<HashMap<usize, Vec<VersionId>>> {
@@ -231,9 +236,9 @@ fn went_with_prompts(
         _ => None,
     });
     let deleted: BTreeSet<PromptId> = deleted.collect();
-    let mut gone = HashMap::new();
+    let mut deleted_versions = HashMap::new();
     if deleted.is_empty() {
-        return Ok(gone);
+        return Ok(deleted_versions);
     }
     let mut tables = PromptTables::default();
     replay_prompts(snapshot, &deleted, operation.number - 1, &mut tables)?;
@@ -246,12 +251,12 @@ fn went_with_prompts(
         } = change
         {
             let live = tables.rows(*id).into_iter().flat_map(PromptRows::live);
-            gone.insert(position, live.map(|version| version.id).collect());
+            deleted_versions.insert(position, live.map(|version| version.id).collect());
         }
         // The change was applied when it was made, so it cannot fail here.
         let _ = tables.apply(operation.content.at, change);
     }
-    Ok(gone)
+    Ok(deleted_versions)
 }
 
 fn restored(prompt: PromptId, id: VersionId) -> Change {
@@ -263,13 +268,13 @@ fn deleted(prompt: PromptId, id: VersionId) -> Change {
 }
 
 /// Returns a prompt's current state with the effect of one change on its name and tags reverted.
-fn mended(now: &PromptState, before: &PromptState, after: &PromptState) -> PromptState {
-    let mut mended = now.clone();
+fn reverted(now: &PromptState, before: &PromptState, after: &PromptState) -> PromptState {
+    let mut reverted = now.clone();
     if before.name != after.name {
-        mended.name.clone_from(&before.name);
+        reverted.name.clone_from(&before.name);
     }
     if before.tags != after.tags {
-        mended.tags.clone_from(&before.tags);
+        reverted.tags.clone_from(&before.tags);
     }
-    mended
+    reverted
 }

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::repack::kin_of_waiting;
-use crate::engine::write::bulk_bodies::kin_of_none;
+use super::repack::delta_groups_of_journal;
+use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
@@ -34,13 +34,13 @@ pub struct CheckpointSummary {
 const BATCH_BYTES: usize = 1024 * 1024;
 
 /// If the journal has more bodies than this, they become packs, which cost a hundredth of files.
-const MANY_WAITING: u64 = 1024;
+const MAX_FILES: u64 = 1024;
 /// The size in bytes of the bodies that become one pack.
 const PACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Writes those of these bodies that are still in the journal to the blob store, without a flush.
 pub(crate) fn write_files(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
-    let _hold = blobs.lock_shared()?;
+    let _lock = blobs.lock_shared()?;
     let snapshot = index.snapshot()?;
     for id in ids {
         if let Some(StoredBlob::Journaled(bytes)) = snapshot.blob(*id)? {
@@ -61,10 +61,11 @@ pub(crate) fn checkpoint(
     mut go_on: impl FnMut(CheckpointSummary) -> bool,
 ) -> Result<CheckpointSummary> {
     let snapshot = index.snapshot()?;
-    let waiting = snapshot.waiting()?.bodies;
-    let kin = match waiting > MANY_WAITING {
-        true => Some(kin_of_waiting(&**snapshot, waiting)?),
-        false => None,
+    let journaled = snapshot.waiting()?.bodies;
+    let groups = if journaled > MAX_FILES {
+        Some(delta_groups_of_journal(&**snapshot, journaled)?)
+    } else {
+        None
     };
     drop(snapshot);
     let mut sum = CheckpointSummary::default();
@@ -72,23 +73,23 @@ pub(crate) fn checkpoint(
     loop {
         // The lock is held from the read of the journal on. Otherwise a garbage collection in
         // between could remove the file.
-        let hold = blobs.lock_exclusive()?;
-        let bytes = kin.as_ref().map_or(BATCH_BYTES, |_| PACK_BYTES);
+        let lock = blobs.lock_exclusive()?;
+        let bytes = groups.as_ref().map_or(BATCH_BYTES, |_| PACK_BYTES);
         let batch = index.snapshot()?.journal(position, bytes)?;
         let Some(last) = batch.last() else {
             return Ok(sum);
         };
         position = last.position;
         let ids: Vec<BlobId> = batch.iter().map(|body| body.id).collect();
-        match &kin {
-            None => settle_as_files(blobs, &batch, &ids)?,
-            Some(kin) => settle_as_pack(blobs, &batch, kin)?,
+        match &groups {
+            None => store_as_files(blobs, &batch, &ids)?,
+            Some(groups) => store_as_pack(blobs, &batch, groups)?,
         }
         // Losing this transaction is harmless: the next checkpoint drops the rows again.
         let mut transaction = index.transaction(Durability::Relaxed)?;
         transaction.drop_journal(&ids)?;
         transaction.commit()?;
-        drop(hold);
+        drop(lock);
         sum.bodies += ids.len() as u64;
         sum.bytes += batch
             .iter()
@@ -100,7 +101,7 @@ pub(crate) fn checkpoint(
     }
 }
 
-fn settle_as_files(blobs: &dyn Blobs, batch: &[JournaledBodies], ids: &[BlobId]) -> Result<()> {
+fn store_as_files(blobs: &dyn Blobs, batch: &[JournaledBodies], ids: &[BlobId]) -> Result<()> {
     for body in batch {
         blobs.put(body.id, &body.bytes)?;
     }
@@ -110,17 +111,17 @@ fn settle_as_files(blobs: &dyn Blobs, batch: &[JournaledBodies], ids: &[BlobId])
 /// Writes a batch of bodies into a pack.
 ///
 /// The rows that refer to the bodies exist already, so the pack's lock can be dropped at once.
-fn settle_as_pack(
+fn store_as_pack(
     blobs: &dyn Blobs,
     batch: &[JournaledBodies],
-    kin: &HashMap<BlobId, DeltaGroup>,
+    groups: &HashMap<BlobId, DeltaGroup>,
 ) -> Result<()> {
     let mut pack = blobs.pack(Effort::Quick)?;
     let now = clock::system();
     for body in batch {
-        let kin = kin.get(&body.id).copied();
-        let kin = kin.unwrap_or_else(|| kin_of_none(body.id));
-        pack.add(body.id, &body.bytes, kin, now)?;
+        let known = groups.get(&body.id).copied();
+        let group = known.unwrap_or_else(|| own_delta_group(body.id));
+        pack.add(body.id, &body.bytes, group, now)?;
     }
     drop(pack.finish()?);
     // Some of the bodies may have been written as files before.

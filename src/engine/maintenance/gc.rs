@@ -1,41 +1,18 @@
 //! Garbage collection: removal of bodies that no version uses any more.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 
-use super::repack::{MANY, compact, pack_loose, young_since};
+use super::repack::{MAX_LOOSE, compact, pack_loose, young_since};
 use super::retention::Retention;
 use crate::model::error::{Error, Result};
+use crate::model::gc_summary::GcSummary;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
 use crate::storage;
 use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind};
 
-/// The result of a garbage collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct GcSummary {
-    /// Bodies without a live version that were removed.
-    pub bodies: u64,
-    /// Total size of those bodies in bytes.
-    pub bytes: u64,
-    /// Files without a row in the index that were removed.
-    ///
-    /// An interrupted garbage collection left them, or they are newer than an index that was
-    /// restored from a copy.
-    pub leftovers: u64,
-    /// Requests whose recorded inputs were removed.
-    ///
-    /// Their version is deleted and its body was garbage-collected.
-    pub inputs: u64,
-    /// Bodies that were moved from files of their own into packs.
-    pub packed: u64,
-    /// Unreferenced bodies that were removed from packs, which freed their space on the disk.
-    pub dropped: u64,
-}
-
 /// Bodies, or recorded inputs, that are removed while the lock is held once; others wait for it.
-const CHUNK: usize = 1000;
+const MAX_PER_LOCK: usize = 1000;
 
 /// Removes bodies that no live version has used for the retention period, and packs old bodies.
 ///
@@ -69,7 +46,7 @@ pub(crate) fn collect(
     collected.leftovers = collect_leftovers(index, blobs, retention.cutoff())?;
     // A failure to remove temporary files does not stop the rest.
     let swept = sweep(blobs);
-    collected.packed = pack_loose(index, blobs, young_since(retention.now), MANY, || true)?;
+    collected.packed = pack_loose(index, blobs, young_since(retention.now), MAX_LOOSE, || true)?;
     collected.dropped = compact(index, blobs, cutoff)?.bodies;
     swept?;
     Ok(collected)
@@ -89,7 +66,7 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
         // for the lock.
         let _hold = blobs.lock_exclusive()?;
         let mut transaction = index.transaction(Durability::Full)?;
-        let chunk = transaction.unreferenced(unused, CHUNK)?;
+        let chunk = transaction.unreferenced(unused, MAX_PER_LOCK)?;
         if chunk.is_empty() {
             return Ok(collected);
         }
@@ -120,10 +97,10 @@ fn drop_inputs(index: &dyn Index) -> Result<u64> {
     for version in versions {
         loop {
             let mut transaction = index.transaction(Durability::Full)?;
-            let some = transaction.drop_inputs(version, CHUNK)?;
+            let some = transaction.drop_inputs(version, MAX_PER_LOCK)?;
             transaction.commit()?;
             dropped += some;
-            if some < CHUNK as u64 {
+            if some < MAX_PER_LOCK as u64 {
                 break;
             }
         }
@@ -176,7 +153,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     drop(snapshot);
     let mut leftovers = 0;
     let _hold = blobs.lock_exclusive()?;
-    for chunk in suspects.chunks(CHUNK) {
+    for chunk in suspects.chunks(MAX_PER_LOCK) {
         // A commit may have added the body again in the meantime. Its checkpoint then waits for the
         // lock that is held here.
         let snapshot = index.snapshot()?;

@@ -5,4 +5,6 @@ pub(crate) mod gc;
 pub(crate) mod repack;
 pub(crate) mod repair;
 pub(crate) mod retention;
+mod schedule;
+mod tasks;
 pub(crate) mod worker;

@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
 use super::retention::Retention;
-use crate::engine::write::bulk_bodies::{kin_of, kin_of_none};
+use crate::engine::write::bulk_bodies::{delta_group_of, own_delta_group};
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
@@ -19,9 +19,9 @@ use crate::storage::{
 };
 
 /// If there are more loose bodies than this, they are packed.
-pub(crate) const MANY: u64 = 512;
+pub(crate) const MAX_LOOSE: u64 = 512;
 /// Bodies that are packed while the lock is held once; checkpoints wait for it.
-const CHUNK: usize = 8192;
+const BODIES_PER_PACK: usize = 8192;
 
 /// The result of a repack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -60,25 +60,28 @@ pub(crate) fn pack_loose(
         return Ok(0);
     }
     let snapshot = index.snapshot()?;
-    let (mut kept, mut old) = (HashSet::new(), Vec::new());
+    let (mut staying, mut old) = (HashSet::new(), Vec::new());
     snapshot.each_prompt(&mut |table| {
-        for (blob, kin, stays) in bodies_of(&table, young_since) {
-            match loose.contains(&blob) {
-                true if stays => drop(kept.insert(blob)),
-                true => old.push((blob, kin)),
-                false => {}
+        for (blob, group, stays) in bodies_of(&table, young_since) {
+            if !loose.contains(&blob) {
+                continue;
+            }
+            if stays {
+                staying.insert(blob);
+            } else {
+                old.push((blob, group));
             }
         }
         Ok(())
     })?;
     drop(snapshot);
-    let mut seen = kept;
+    let mut seen = staying;
     old.retain(|(blob, _)| seen.insert(*blob));
     if old.len() as u64 <= many {
         return Ok(0);
     }
     let mut packed = 0;
-    for chunk in old.chunks(CHUNK) {
+    for chunk in old.chunks(BODIES_PER_PACK) {
         if !go_on() {
             break;
         }
@@ -96,20 +99,20 @@ fn bodies_of(
     let pointed: HashSet<VersionId> = table.environments.values().map(|to| to.0).collect();
     table.versions.iter().map(move |row| {
         let version = &row.version;
-        let held = pointed.contains(&version.id)
+        let is_current = pointed.contains(&version.id)
             || row.deleted_at.is_none() && latest == Some(version.number);
-        let stays = held || version.created_at >= young_since;
-        let kin = kin_of(table.id, version.number.major);
-        (version.blob, kin, stays)
+        let stays = is_current || version.created_at >= young_since;
+        let group = delta_group_of(table.id, version.number.major);
+        (version.blob, group, stays)
     })
 }
 
 fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup)]) -> Result<u64> {
-    let _hold = blobs.lock_exclusive()?;
+    let _lock = blobs.lock_exclusive()?;
     let snapshot = index.snapshot()?;
     let mut pack = blobs.pack(Effort::Quick)?;
     let (mut packed, now) = (Vec::new(), clock::system());
-    for (id, kin) in chunk {
+    for (id, group) in chunk {
         // A body that was garbage-collected in the meantime is gone. A damaged one stays a file,
         // where it can be inspected.
         if let Some(StoredBlob::Settled(_)) = snapshot.blob(*id)?
@@ -117,15 +120,15 @@ fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup
         {
             // The body keeps its age in the pack.
             let written = blobs.written(*id)?.unwrap_or(now);
-            pack.add(*id, &bytes, *kin, written)?;
+            pack.add(*id, &bytes, *group, written)?;
             packed.push(*id);
         }
     }
-    let held = pack.finish()?;
+    let pack_lock = pack.finish()?;
     for id in &packed {
         blobs.delete(*id)?;
     }
-    drop(held);
+    drop(pack_lock);
     Ok(packed.len() as u64)
 }
 
@@ -147,21 +150,21 @@ pub(crate) fn compact(
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
 ) -> Result<CompactionSummary> {
-    let hold = blobs.lock_exclusive()?;
+    let lock = blobs.lock_exclusive()?;
     let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
         let snapshot = index.snapshot()?;
-        snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+        snapshot.each_blob(&mut |id, _, _| visit(id, own_delta_group(id)))
     })?;
-    drop(hold);
+    drop(lock);
     join(blobs)?;
     Ok(compacted)
 }
 
 /// Joins packs into fewer ones.
 pub(crate) fn join(blobs: &dyn Blobs) -> Result<()> {
-    let _hold = blobs.lock_exclusive()?;
+    let _lock = blobs.lock_exclusive()?;
     Ok(blobs.join_packs()?)
 }
 
@@ -176,9 +179,10 @@ pub(crate) fn repack(
 ) -> Result<RepackSummary> {
     let bodies = pack_loose(index, blobs, young_since(retention.now), 0, || true)?;
     let is_in_doubt = !trust_clock && retention.is_in_doubt(&**index.snapshot()?, blobs)?;
-    let young_since = match is_in_doubt {
-        true => DateTime::<Utc>::MIN_UTC,
-        false => retention.cutoff(),
+    let young_since = if is_in_doubt {
+        DateTime::<Utc>::MIN_UTC
+    } else {
+        retention.cutoff()
     };
     let compacted = repack_all(index, blobs, young_since)?;
     Ok(RepackSummary {
@@ -194,7 +198,7 @@ pub(crate) fn repack_all(
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
 ) -> Result<CompactionSummary> {
-    let _hold = blobs.lock_exclusive()?;
+    let _lock = blobs.lock_exclusive()?;
     blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
         each_live_body(&**snapshot, visit)
@@ -211,49 +215,49 @@ fn each_live_body(
             let (id, number) = (row.version.blob, row.version.number);
             // The body of a deleted version may have been garbage-collected.
             if row.deleted_at.is_none() || snapshot.blob(id)?.is_some() {
-                visit(id, kin_of(table.id, number.major))?;
+                visit(id, delta_group_of(table.id, number.major))?;
             }
         }
         Ok(())
     })?;
-    snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+    snapshot.each_blob(&mut |id, _, _| visit(id, own_delta_group(id)))
 }
 
-/// Returns the delta groups of the bodies in the journal, whose number is `waiting`.
+/// Returns the delta groups of the bodies in the journal, whose number is `journaled`.
 ///
 /// The groups come from the operations that created the bodies' versions.
-pub(crate) fn kin_of_waiting(
+pub(crate) fn delta_groups_of_journal(
     snapshot: &dyn Snapshot,
-    waiting: u64,
+    journaled: u64,
 ) -> Result<HashMap<BlobId, DeltaGroup>> {
-    let versions = newest_versions(snapshot, waiting)?.into_iter();
-    let kin = versions.map(|version| {
-        let kin = kin_of(version.prompt_id, version.number.major);
-        (version.blob, kin)
+    let versions = newest_versions(snapshot, journaled)?.into_iter();
+    let groups = versions.map(|version| {
+        let group = delta_group_of(version.prompt_id, version.number.major);
+        (version.blob, group)
     });
-    Ok(kin.collect())
+    Ok(groups.collect())
 }
 
 /// Returns the creation time of the version whose body has been in the journal longest.
 ///
-/// `waiting` is the number of bodies in the journal.
-pub(crate) fn oldest_waiting(
+/// `journaled` is the number of bodies in the journal.
+pub(crate) fn oldest_journaled(
     snapshot: &dyn Snapshot,
-    waiting: u64,
+    journaled: u64,
 ) -> Result<Option<DateTime<Utc>>> {
     let Some(first) = snapshot.journal(0, 0)?.into_iter().next() else {
         return Ok(None);
     };
-    let versions = newest_versions(snapshot, waiting)?.into_iter();
-    let made = versions.filter(|version| version.blob == first.id);
-    Ok(made.map(|version| version.created_at).min())
+    let versions = newest_versions(snapshot, journaled)?.into_iter();
+    let created = versions.filter(|version| version.blob == first.id);
+    Ok(created.map(|version| version.created_at).min())
 }
 
 /// Returns the versions created last, about as many as there are bodies in the journal.
 ///
 /// These are mostly the versions that the journaled bodies belong to.
-fn newest_versions(snapshot: &dyn Snapshot, waiting: u64) -> Result<Vec<Version>> {
-    let limit = usize::try_from(waiting).unwrap_or(usize::MAX);
+fn newest_versions(snapshot: &dyn Snapshot, journaled: u64) -> Result<Vec<Version>> {
+    let limit = usize::try_from(journaled).unwrap_or(usize::MAX);
     let newest = snapshot.operations(&OperationFilter::default(), None, limit)?;
     let changes = newest
         .into_iter()

@@ -12,7 +12,7 @@ use crate::model::record::Durability;
 use crate::storage::{Blobs, Index};
 
 /// Bodies that are written while the lock is held once; checkpoints wait for it.
-const CHUNK: usize = 256;
+const BODIES_PER_TRANSACTION: usize = 256;
 
 /// Replaces the damaged bodies that a report lists, and rewrites the packs if any is damaged.
 ///
@@ -39,7 +39,7 @@ pub(crate) fn repair(
         .peekable();
     while sound.peek().is_some() {
         let _hold = blobs.lock_exclusive()?;
-        let chunk: Vec<(BlobId, Vec<u8>)> = sound.by_ref().take(CHUNK).collect();
+        let chunk: Vec<(BlobId, Vec<u8>)> = sound.by_ref().take(BODIES_PER_TRANSACTION).collect();
         let ids: Vec<BlobId> = chunk.iter().map(|(id, _)| *id).collect();
         for (id, bytes) in &chunk {
             // The damaged copy is removed first, so that `put` cannot mistake it for one that this

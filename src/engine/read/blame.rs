@@ -88,23 +88,23 @@ pub(crate) fn blame(
     let mut origins: HashMap<Part, (BlameOrigin, bool)> = HashMap::new();
     // The parts whose origin is not found yet: the part in the blamed version, and the same part in
     // the version that the walk has reached.
-    let mut open: Vec<(Part, Part)> = all.iter().cloned().zip(all.iter().cloned()).collect();
+    let mut unresolved: Vec<(Part, Part)> = all.iter().cloned().zip(all.iter().cloned()).collect();
     let (mut at, mut here) = (version.clone(), body.clone());
     let mut seen = HashSet::from([at.id]);
-    while !open.is_empty() {
+    while !unresolved.is_empty() {
         let earlier = base(snapshot, bodies, &at)?;
         // A base is older than the versions based on it. If a damaged index says otherwise, the
         // walk must end all the same.
         let earlier = earlier.filter(|(base, _)| seen.insert(base.id));
         let Some((base, before)) = earlier else {
             let boundary = at.base.is_some();
-            let checkpointed = open.drain(..);
-            origins.extend(checkpointed.map(|(part, _)| (part, ((&at).into(), boundary))));
+            let last = unresolved.drain(..);
+            origins.extend(last.map(|(part, _)| (part, ((&at).into(), boundary))));
             break;
         };
         if base.blob != at.blob {
             let same = unchanged(&JsonTree::of(before.text()), &JsonTree::of(here.text()));
-            open = open
+            unresolved = unresolved
                 .into_iter()
                 .filter_map(|(part, now)| match same.get(&now) {
                     Some(then) => Some((part, then.clone())),

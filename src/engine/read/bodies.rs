@@ -30,7 +30,7 @@ const OTHER_BYTES: &str = "its bytes do not match its address";
 /// The maximum size of the cache in bytes, parsed bodies included.
 ///
 /// When a body would exceed it, the cache is cleared.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+const MAX_CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 impl BodyReader {
     pub(crate) fn new(blobs: Arc<dyn Blobs>) -> Self {
@@ -63,7 +63,7 @@ impl BodyReader {
         }
         let body = self.read_once(snapshot, id)?;
         // A body that would evict all others is not cached; its weight need not even be computed.
-        if body.as_bytes().len() <= MOST_BYTES {
+        if body.as_bytes().len() <= MAX_CACHE_BYTES {
             self.keep(&body);
         }
         Ok(body)
@@ -73,10 +73,10 @@ impl BodyReader {
         // The weight includes the parsed JSON, because a reader of the cached body may parse it.
         let bytes = ENTRY + body.weight();
         let mut cache = self.cache();
-        if cache.bytes + bytes > MOST_BYTES {
+        if cache.bytes + bytes > MAX_CACHE_BYTES {
             *cache = BodyCache::default();
         }
-        if bytes <= MOST_BYTES && cache.bodies.insert(body.id(), body.clone()).is_none() {
+        if bytes <= MAX_CACHE_BYTES && cache.bodies.insert(body.id(), body.clone()).is_none() {
             cache.bytes += bytes;
         }
     }
@@ -105,14 +105,15 @@ impl BodyReader {
             None => return Err(damaged("the index has no row for it")),
         };
         let mut sound = None;
-        let got = self.blobs.get(id, &mut |bytes| {
-            match is_sound(&bytes) {
-                true => sound = Some(bytes),
-                false => reason = OTHER_BYTES,
+        let visited = self.blobs.get(id, &mut |bytes| {
+            if is_sound(&bytes) {
+                sound = Some(bytes);
+            } else {
+                reason = OTHER_BYTES;
             }
             sound.is_some()
         });
-        match got {
+        match visited {
             Err(error) if error.kind() == StorageErrorKind::Corrupt => {
                 Err(damaged(&error.to_string()))
             }

@@ -49,9 +49,10 @@ pub(crate) fn freeze(
     let mut frozen = Vec::with_capacity(found.len());
     let mut problems = Vec::new();
     for (prompt, version, body, is_whole) in found {
-        let text = match is_whole {
-            true => Ok(body.text().into()),
-            false => fill_text(body.text(), body.json(), &partials).map(Into::into),
+        let text = if is_whole {
+            Ok(body.text().into())
+        } else {
+            fill_text(body.text(), body.json(), &partials).map(Into::into)
         };
         match text {
             Ok(text) => frozen.push(FrozenText {
@@ -69,8 +70,8 @@ pub(crate) fn freeze(
             })),
         }
     }
-    match problems.is_empty() {
-        true => Ok(frozen),
-        false => Err(Error::Freeze { problems }),
+    if !problems.is_empty() {
+        return Err(Error::Freeze { problems });
     }
+    Ok(frozen)
 }

@@ -19,7 +19,7 @@ pub(crate) fn gather_partials(
     read: &dyn Fn(BlobId) -> Result<Body>,
     wanted: Vec<PartialUse>,
 ) -> Result<Partials> {
-    let partials = gather(snapshot, read, wanted, u64::MAX, &mut Vec::new())?;
+    let partials = load_partials(snapshot, read, wanted, u64::MAX, &mut Vec::new())?;
     Ok(partials.unwrap_or_default())
 }
 
@@ -33,31 +33,31 @@ pub(crate) struct PartialTarget {
 
 impl PartialTarget {
     /// Checks whether the partial still refers to this body.
-    pub(crate) fn is_so(&self, snapshot: &dyn Snapshot) -> Result<bool> {
+    pub(crate) fn still_holds(&self, snapshot: &dyn Snapshot) -> Result<bool> {
         let version = snapshot.version_in(self.prompt, &self.environment)?;
         Ok(version.map(|version| version.blob) == self.blob)
     }
 }
 
-/// Loads bodies as [`gather_partials`] does, or returns `None` if they have more than `most` bytes.
+/// Loads bodies as [`gather_partials`] does, or returns `None` if they have more than `max_bytes` bytes.
 ///
-/// Adds the body that each partial referred to to `pointed`.
-pub(crate) fn gather(
+/// Adds the body that each partial referred to to `targets`.
+pub(crate) fn load_partials(
     snapshot: &dyn Snapshot,
     read: &dyn Fn(BlobId) -> Result<Body>,
     mut wanted: Vec<PartialUse>,
-    most: u64,
-    pointed: &mut Vec<PartialTarget>,
+    max_bytes: u64,
+    targets: &mut Vec<PartialTarget>,
 ) -> Result<Option<Partials>> {
     let mut partials = Partials::default();
-    let mut left = most;
+    let mut left = max_bytes;
     let mut seen = HashSet::new();
     while let Some(partial) = wanted.pop() {
         if !seen.insert((partial.prompt, partial.environment.clone())) {
             continue;
         }
         let version = snapshot.version_in(partial.prompt, &partial.environment)?;
-        pointed.push(PartialTarget {
+        targets.push(PartialTarget {
             prompt: partial.prompt,
             environment: partial.environment.clone(),
             blob: version.as_ref().map(|version| version.blob),

@@ -10,14 +10,31 @@ use crate::model::error::Result;
 use crate::model::record::{Change, Durability};
 use crate::storage::{Index, Indexable, Snapshot};
 
-/// The number of operations, or of bytes in bodies committed by them, from which a tail is long.
+/// The number of unindexed operations, and the bytes of the bodies that they committed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TailSize {
+    pub(crate) operations: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The size from which a tail is long, by its operations or by its bytes.
 ///
 /// A long tail is indexed, because each search reads the prompts in it and splits their texts into
 /// words.
-pub(crate) const LONG_TAIL: (u64, u64) = (64, 256 * 1024);
+pub(crate) const LONG_TAIL: TailSize = TailSize {
+    operations: 64,
+    bytes: 256 * 1024,
+};
+
+impl TailSize {
+    /// Checks whether the tail is at least `factor` times as long as a long tail.
+    pub(crate) fn is_long(self, factor: u64) -> bool {
+        self.operations >= LONG_TAIL.operations * factor || self.bytes >= LONG_TAIL.bytes * factor
+    }
+}
 
 /// The number of changes indexed per transaction. Other writers wait for the transaction.
-const BATCH: usize = 64;
+const CHANGES_PER_BATCH: usize = 64;
 
 /// Returns the number of unindexed operations.
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
@@ -28,7 +45,7 @@ pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
 /// Returns whether the tail is long, so that it should be indexed.
 pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
     let length = tail_length(snapshot)?;
-    if length == 0 || length >= LONG_TAIL.0 {
+    if length == 0 || length >= LONG_TAIL.operations {
         return Ok(length > 0);
     }
     let mut bytes: u64 = 0;
@@ -38,12 +55,12 @@ pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
                 bytes = bytes.saturating_add(version.size);
             }
         }
-        match bytes < LONG_TAIL.1 {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
+        if bytes >= LONG_TAIL.bytes {
+            return ControlFlow::Break(());
         }
+        ControlFlow::Continue(())
     })?;
-    Ok(bytes >= LONG_TAIL.1)
+    Ok(bytes >= LONG_TAIL.bytes)
 }
 
 /// Indexes all unindexed operations in batches, while `go_on` returns true.
@@ -64,21 +81,22 @@ pub(crate) fn catch_up(
         // Texts are read and split into words before the transaction blocks other writers. Changes
         // made in the meantime stay in the tail.
         let snapshot = index.snapshot()?;
-        let told = snapshot.indexed_through()?;
-        let news = news(&**snapshot, &bodies.apart())?;
+        let indexed_through = snapshot.indexed_through()?;
+        let batch = next_batch(&**snapshot, &bodies.apart())?;
         drop(snapshot);
         let mut transaction = index.transaction(Durability::Relaxed)?;
         // Another process may have indexed these operations in the meantime.
-        if transaction.indexed_through()? == told {
-            transaction.index_documents(&news)?;
+        if transaction.indexed_through()? == indexed_through {
+            transaction.index_documents(&batch)?;
             transaction.commit()?;
         }
     }
     Ok(true)
 }
 
-fn news(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable> {
-    let tail = UnindexedTail::at_most(snapshot, BATCH)?;
+/// Reads the next unindexed operations, and the texts of the prompts that they touched.
+fn next_batch(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable> {
+    let tail = UnindexedTail::at_most(snapshot, CHANGES_PER_BATCH)?;
     let mut prompts = Vec::with_capacity(tail.prompts.len());
     for id in tail.prompts {
         // A prompt that a later operation touches is indexed with that operation. Until then it

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::merge::together;
+use super::merge::merge_texts;
 use super::text::{text_of, text_of_large};
 use super::words::words_of;
 use crate::engine::read::bodies::BodyReader;
@@ -64,7 +64,7 @@ pub(super) fn searchable(
     Ok(SearchablePrompt {
         id,
         name,
-        text: together(&texts),
+        text: merge_texts(&texts),
         versions,
     })
 }

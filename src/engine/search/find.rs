@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::current::{current_versions, text_in};
-use super::merge::in_runs;
+use super::merge::to_run_query;
 use super::query;
 use super::score::Score;
 use super::snippet::{Snippet, snippet};
@@ -106,15 +106,16 @@ impl SearchRun<'_> {
             self.look_into(*id, &mut found)?;
         }
         let (recent, recent_texts) = (found.count(), found.texts.len());
-        self.snapshot.search(&in_runs(&self.query), &mut |one| {
-            if found.named.len() >= limit || found.count() - recent >= limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            if !self.tail.touched(one.prompt()) {
-                self.look_into(one.prompt(), &mut found)?;
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
+        self.snapshot
+            .search(&to_run_query(&self.query), &mut |one| {
+                if found.named.len() >= limit || found.count() - recent >= limit {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if !self.tail.touched(one.prompt()) {
+                    self.look_into(one.prompt(), &mut found)?;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
         let mut hits = found.named;
         // The index's scores cannot be compared with others. If the tail has matching texts, all of
         // them are scored again.

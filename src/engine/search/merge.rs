@@ -14,10 +14,10 @@ use crate::storage::{Phrase, SearchQuery, WordQuery};
 /// The number of words in a run.
 ///
 /// A smaller number causes more false positives. A larger one adds more words around each edit.
-const RUN: usize = 3;
+const RUN_WORDS: usize = 3;
 
 /// Returns the words to index for these texts.
-pub(crate) fn together(texts: &[WordQuery]) -> WordQuery {
+pub(crate) fn merge_texts(texts: &[WordQuery]) -> WordQuery {
     let [first, others @ ..] = texts else {
         return WordQuery::default();
     };
@@ -29,17 +29,17 @@ pub(crate) fn together(texts: &[WordQuery]) -> WordQuery {
     runs.new_in(first, |_, _| {});
     for text in others {
         let words: Vec<&str> = text.iter().collect();
-        let mut told_to = None;
+        let mut merged_to = None;
         runs.new_in(text, |from, to| {
-            let next = match told_to {
-                Some(told_to) if from < told_to => told_to,
+            let next = match merged_to {
+                Some(merged_to) if from < merged_to => merged_to,
                 _ => {
                     all.gap();
                     from
                 }
             };
             words[next..to].iter().for_each(|word| all.push(word));
-            told_to = Some(to);
+            merged_to = Some(to);
         });
     }
     all
@@ -49,7 +49,7 @@ pub(crate) fn together(texts: &[WordQuery]) -> WordQuery {
 #[derive(Default)]
 struct SortedRuns<'a> {
     words: HashMap<&'a str, usize>,
-    runs: HashSet<[usize; RUN]>,
+    runs: HashSet<[usize; RUN_WORDS]>,
 }
 
 impl<'a> SortedRuns<'a> {
@@ -60,12 +60,12 @@ impl<'a> SortedRuns<'a> {
             let next = self.words.len() + 1;
             numbers.push(*self.words.entry(word).or_insert(next));
         }
-        let length = numbers.len().min(RUN);
+        let length = numbers.len().min(RUN_WORDS);
         if length == 0 {
             return;
         }
         for (at, run) in numbers.windows(length).enumerate() {
-            let mut whole = [0; RUN];
+            let mut whole = [0; RUN_WORDS];
             whole[..length].copy_from_slice(run);
             if self.runs.insert(whole) {
                 show(at, at + length);
@@ -75,13 +75,13 @@ impl<'a> SortedRuns<'a> {
 }
 
 /// Returns the query for the index, with each longer phrase replaced by its runs.
-pub(crate) fn in_runs(query: &SearchQuery) -> SearchQuery {
+pub(crate) fn to_run_query(query: &SearchQuery) -> SearchQuery {
     let mut phrases = Vec::new();
     for phrase in &query.phrases {
         let words: Vec<&str> = phrase.words.iter().collect();
-        let last = words.len().saturating_sub(RUN);
+        let last = words.len().saturating_sub(RUN_WORDS);
         phrases.extend((0..=last).map(|at| Phrase {
-            words: words.iter().skip(at).take(RUN).copied().collect(),
+            words: words.iter().skip(at).take(RUN_WORDS).copied().collect(),
             open: phrase.open && at == last,
         }));
     }
@@ -94,35 +94,35 @@ mod tests {
     use crate::engine::search::query::read;
     use crate::engine::search::words::words_of;
 
-    fn told(texts: &[&str]) -> String {
+    fn merged(texts: &[&str]) -> String {
         let texts: Vec<WordQuery> = texts.iter().map(|text| words_of(text)).collect();
-        let told = together(&texts);
-        told.as_str().replace('\u{fdd0}', "|").trim().to_owned()
+        let merged = merge_texts(&texts);
+        merged.as_str().replace('\u{fdd0}', "|").trim().to_owned()
     }
 
     #[test]
     fn known_runs_are_not_indexed_again() {
         let first = "a b c d e f g h";
-        assert_eq!(told(&[first]), first);
-        assert_eq!(told(&[first, first]), first);
-        assert_eq!(told(&[first, "b c d e"]), first);
+        assert_eq!(merged(&[first]), first);
+        assert_eq!(merged(&[first, first]), first);
+        assert_eq!(merged(&[first, "b c d e"]), first);
         assert_eq!(
-            told(&[first, "a b c d x f g h"]),
+            merged(&[first, "a b c d x f g h"]),
             format!("{first} | c d x f g")
         );
-        let three = told(&[first, "x b c d e f g y", "b c x f g y"]);
+        let three = merged(&[first, "x b c d e f g y", "b c x f g y"]);
         assert_eq!(three, format!("{first} | x b c | f g y | b c x f g"));
         assert_eq!(
-            told(&[first, "b c", "b c", "z"]),
+            merged(&[first, "b c", "b c", "z"]),
             format!("{first} | b c | z")
         );
-        assert_eq!(told(&["", "a", ""]), "| a");
-        assert_eq!(told(&[]), "");
+        assert_eq!(merged(&["", "a", ""]), "| a");
+        assert_eq!(merged(&[]), "");
     }
 
     #[test]
     fn long_phrases_are_replaced_by_their_runs() {
-        let asked = in_runs(&read("a-b-cd \"d e f g\" h-i-j-k-lm nop").unwrap());
+        let asked = to_run_query(&read("a-b-cd \"d e f g\" h-i-j-k-lm nop").unwrap());
         let asked = asked.phrases.iter().map(|phrase| {
             let open = if phrase.open { "*" } else { "" };
             format!("{}{open}", phrase.words.as_str().trim())
@@ -145,7 +145,7 @@ mod tests {
                     .collect()
             };
             let texts = [text(), text(), text()];
-            let told = together(&texts);
+            let merged = merge_texts(&texts);
             for words in texts.iter().map(|text| text.iter().collect::<Vec<_>>()) {
                 for from in 0..words.len() {
                     for to in from + 1..=words.len() {
@@ -153,7 +153,10 @@ mod tests {
                             let words = words[from..to].iter().copied().collect();
                             let phrases = vec![Phrase { words, open }];
                             let query = SearchQuery { phrases };
-                            assert!(in_runs(&query).is_in(&[&told]), "{query:?} of {texts:?}");
+                            assert!(
+                                to_run_query(&query).is_in(&[&merged]),
+                                "{query:?} of {texts:?}"
+                            );
                         }
                     }
                 }

@@ -6,7 +6,7 @@ use crate::model::invalid_argument::InvalidArgument;
 use crate::storage::{Phrase, SearchQuery};
 
 /// The maximum number of words in a query.
-const MOST: usize = 32;
+const MAX_WORDS: usize = 32;
 
 /// Parses a query. A query of more than 32 words is an error.
 ///
@@ -28,8 +28,8 @@ pub(super) fn read(text: &str) -> Result<SearchQuery> {
         }
     }
     let all = phrases.iter().flat_map(|phrase| phrase.words.iter());
-    if all.take(MOST + 1).count() > MOST {
-        let reason = format!("it has more than {MOST} words");
+    if all.take(MAX_WORDS + 1).count() > MAX_WORDS {
+        let reason = format!("it has more than {MAX_WORDS} words");
         return Err(InvalidArgument::new("search", text, reason).into());
     }
     Ok(SearchQuery { phrases })
@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn a_long_query_is_refused() {
-        assert_eq!(listed(&"word ".repeat(MOST)).len(), MOST);
+        assert_eq!(listed(&"word ".repeat(MAX_WORDS)).len(), MAX_WORDS);
         for one in ["word ", "a-"] {
-            let refused = read(&one.repeat(MOST + 1)).unwrap_err().to_string();
+            let refused = read(&one.repeat(MAX_WORDS + 1)).unwrap_err().to_string();
             assert!(refused.ends_with("it has more than 32 words"), "{refused}");
         }
     }

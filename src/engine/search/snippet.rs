@@ -19,9 +19,9 @@ pub struct Snippet {
 }
 
 /// The approximate length of a snippet in bytes.
-const LENGTH: usize = 120;
+const SNIPPET_BYTES: usize = 120;
 /// The number of those bytes before the first match.
-const BEFORE: usize = 30;
+const BYTES_BEFORE_MATCH: usize = 30;
 
 /// Returns the part of a text that contains the most phrases of a query.
 ///
@@ -32,7 +32,7 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
         let start = found[*first].0.start;
         let near = found[*first..]
             .iter()
-            .take_while(|(range, _)| range.end <= start + LENGTH - BEFORE);
+            .take_while(|(range, _)| range.end <= start + SNIPPET_BYTES - BYTES_BEFORE_MATCH);
         let phrases: HashSet<usize> = near.map(|(_, phrase)| *phrase).collect();
         // Of equally good positions, the first one is used.
         (phrases.len(), usize::MAX - first)
@@ -47,11 +47,13 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
         written.push(window.start + at, c);
     }
     written.end(window.end);
-    let marks = merged(found.into_iter().map(|(range, _)| range));
-    // A match that extends beyond the snippet is clipped.
-    let marks = marks.map(|mark| mark.start.max(window.start)..mark.end.min(window.end));
-    let marks = marks.filter(|mark| mark.start < mark.end);
-    let marks = marks.filter_map(|mark| written.shown(&mark)).collect();
+    let matches = merged(found.into_iter().map(|(range, _)| range));
+    let marks = matches
+        // A match that extends beyond the snippet is clipped.
+        .map(|mark| mark.start.max(window.start)..mark.end.min(window.end))
+        .filter(|mark| mark.start < mark.end)
+        .filter_map(|mark| written.shown(&mark))
+        .collect();
     if window.end < text.len() {
         written.text.push('…');
     }
@@ -84,10 +86,10 @@ fn occurrences(text: &str, query: &SearchQuery) -> Vec<(Range<usize>, usize)> {
             let run = &recent[from..];
             let last = words.len().saturating_sub(1);
             let open = query.phrases[position].open;
-            let stands = run.iter().zip(words).enumerate().all(|(at, (have, want))| {
+            let is_match = run.iter().zip(words).enumerate().all(|(at, (have, want))| {
                 have.1 == *want || open && at == last && have.1.starts_with(want)
             });
-            if let (true, Some(first), Some(end)) = (stands, run.first(), run.last()) {
+            if let (true, Some(first), Some(end)) = (is_match, run.first(), run.last()) {
                 found.push((first.0.start..end.0.end, position));
             }
         }
@@ -96,9 +98,9 @@ fn occurrences(text: &str, query: &SearchQuery) -> Vec<(Range<usize>, usize)> {
     found
 }
 
-/// Returns a range of about [`LENGTH`] bytes around `start`, cut at white space if possible.
+/// Returns a range of about [`SNIPPET_BYTES`] bytes around `start`, cut at white space if possible.
 fn window(text: &str, start: usize) -> Range<usize> {
-    let from = match start.saturating_sub(BEFORE) {
+    let from = match start.saturating_sub(BYTES_BEFORE_MATCH) {
         0 => 0,
         from => {
             let from = ceil(text, from);
@@ -106,11 +108,11 @@ fn window(text: &str, start: usize) -> Range<usize> {
             space.map_or(from, |space| ceil(text, from + space + 1))
         }
     };
-    let to = floor(text, from + LENGTH);
+    let to = floor(text, from + SNIPPET_BYTES);
     if to == text.len() {
         return from..to;
     }
-    let least = floor(text, to - BEFORE).max(from);
+    let least = floor(text, to - BYTES_BEFORE_MATCH).max(from);
     let space = text[least..to].rfind(char::is_whitespace);
     from..space.map_or(to, |space| least + space)
 }

@@ -53,10 +53,10 @@ impl UnindexedTail {
             for change in content.changes {
                 tail.add(change);
             }
-            match seen < most {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            if seen >= most {
+                return ControlFlow::Break(());
             }
+            ControlFlow::Continue(())
         })?;
         Ok(tail)
     }

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::words::floor;
 
 /// The maximum size of the searchable text of one body. Text beyond it is not found.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// The length above which a string of only base64 characters counts as data.
-const LONGEST_WORD: usize = 1024;
+const MAX_WORD_BYTES: usize = 1024;
 
 /// The members whose text comes first.
 const FIRST: [&str; 3] = ["messages", "tools", "response_format"];
@@ -174,14 +174,14 @@ impl DocumentText {
     }
 
     fn add_piece(&mut self, piece: &str) {
-        let is_full = self.0.len() + 1 >= MOST_BYTES;
+        let is_full = self.0.len() + 1 >= MAX_TEXT_BYTES;
         if !is_full && !is_data(piece) {
             self.add_line(piece);
         }
     }
 
     fn add_line(&mut self, line: &str) {
-        let room = MOST_BYTES.saturating_sub(self.0.len() + 1);
+        let room = MAX_TEXT_BYTES.saturating_sub(self.0.len() + 1);
         if room == 0 || line.is_empty() && self.0.is_empty() {
             return;
         }
@@ -195,7 +195,7 @@ impl DocumentText {
 /// Returns whether a string is data such as an image: a `data:` URL, or only base64.
 fn is_data(piece: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
-    piece.len() > LONGEST_WORD && piece.bytes().all(is_base64) || is_data_url(piece)
+    piece.len() > MAX_WORD_BYTES && piece.bytes().all(is_base64) || is_data_url(piece)
 }
 
 /// Returns whether a string is a `data:` URL.
@@ -267,11 +267,11 @@ mod tests {
 
     #[test]
     fn a_huge_text_is_cut_between_characters() {
-        let body = json!({ "messages": ["é ".repeat(MOST_BYTES)], "model": "m" });
+        let body = json!({ "messages": ["é ".repeat(MAX_TEXT_BYTES)], "model": "m" });
         let text = text_of(&body);
-        assert!(text.len() < MOST_BYTES && text.len() > MOST_BYTES - 8);
+        assert!(text.len() < MAX_TEXT_BYTES && text.len() > MAX_TEXT_BYTES - 8);
         assert_eq!(text_of_large(&body.to_string()), text);
-        let long = "漢".repeat(LONGEST_WORD);
+        let long = "漢".repeat(MAX_WORD_BYTES);
         assert_eq!(text_of(&json!({ "a": long })), long, "no data");
     }
 }

@@ -54,10 +54,10 @@ impl ExpectedIndex {
         }
         let highest = table.live().max_by_key(|version| version.number);
         let pointed: HashSet<VersionId> = table.environments.values().map(|to| to.0).collect();
-        let pointed = table.live().filter(|version| pointed.contains(&version.id));
+        let in_environments = table.live().filter(|version| pointed.contains(&version.id));
         let mut current: Vec<_> = highest
             .into_iter()
-            .chain(pointed)
+            .chain(in_environments)
             .map(|version| (version.id, version.blob))
             .collect();
         current.sort();
@@ -86,8 +86,8 @@ impl ExpectedIndex {
     /// Compares the index with the expected contents, and returns one line for each difference.
     pub(crate) fn compare(mut self, snapshot: &dyn Snapshot) -> Result<Vec<String>> {
         let mut wrong = Vec::new();
-        snapshot.each_searchable(&mut |told| {
-            match told {
+        snapshot.each_searchable(&mut |item| {
+            match item {
                 IndexedItem::Message(id) if self.messages.remove(&id) => {}
                 IndexedItem::Message(id) => wrong.push(format!("the message of {id} is indexed, but should not be")),
                 IndexedItem::Prompt(id, _) if self.tail.touched(id) => {}

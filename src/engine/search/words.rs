@@ -13,7 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::storage::WordQuery;
 
 /// The number of characters of a word that count. The rest of a longer word is ignored.
-const MOST_CHARS: usize = 64;
+const MAX_WORD_CHARS: usize = 64;
 
 /// Passes each word of a text to `show`, with its position and its normalized form.
 pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
@@ -27,14 +27,14 @@ pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
     // The start of the current word, and whether the word is a single character by rule.
     let mut word: Option<(usize, bool)> = None;
     for (at, c) in text.char_indices() {
-        let alone = stands_alone(c);
+        let is_single = is_single_word(c);
         match word {
             Some(_) if is_mark(c) => continue,
-            Some((_, false)) if !alone && c.is_alphanumeric() => continue,
+            Some((_, false)) if !is_single && c.is_alphanumeric() => continue,
             Some((start, _)) => emit(start..at),
             None => {}
         }
-        word = (alone || c.is_alphanumeric()).then_some((at, alone));
+        word = (is_single || c.is_alphanumeric()).then_some((at, is_single));
     }
     if let Some((start, _)) = word {
         emit(start..text.len());
@@ -55,15 +55,15 @@ fn fold(word: &str, folded: &mut String) {
     folded.clear();
     if word.is_ascii() {
         let lower = word.chars().map(|c| c.to_ascii_lowercase());
-        folded.extend(lower.take(MOST_CHARS));
+        folded.extend(lower.take(MAX_WORD_CHARS));
         return;
     }
     let plain: String = word.nfkd().filter(|c| !is_accent(*c)).collect();
     let one_case = UniCase::unicode(plain).to_folded_case();
-    let kept = one_case
+    let indexable = one_case
         .chars()
         .filter(|c| !c.is_ascii() || c.is_ascii_digit() || c.is_ascii_lowercase());
-    folded.extend(kept.take(MOST_CHARS));
+    folded.extend(indexable.take(MAX_WORD_CHARS));
 }
 
 /// Returns whether a character is a mark that is written above or below a letter.
@@ -79,7 +79,7 @@ fn is_mark(c: char) -> bool {
 /// Returns whether a character is a word by itself, as in scripts without spaces.
 ///
 /// These are Thai, Lao, Burmese, Khmer, Japanese and Chinese.
-fn stands_alone(c: char) -> bool {
+fn is_single_word(c: char) -> bool {
     let is_of_them = matches!(c,
         '\u{e00}'..='\u{eff}'
         | '\u{1000}'..='\u{109f}'
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_long_word_is_cut() {
         let words = listed(&"ab".repeat(1000));
-        assert_eq!(words, ["ab".repeat(MOST_CHARS / 2)]);
+        assert_eq!(words, ["ab".repeat(MAX_WORD_CHARS / 2)]);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
-use super::run::{Depth, VerifyReport, Violation, damage};
+use super::report::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
@@ -24,7 +24,7 @@ pub(super) struct BodyCheck<'a> {
 }
 
 /// The number of bodies in one unit of work. Adjacent bodies usually are in the same pack.
-const AT_ONCE: usize = 256;
+const JOB_BATCH: usize = 256;
 
 /// A body to check.
 struct BodyJob {
@@ -33,7 +33,7 @@ struct BodyJob {
     id: BlobId,
     stored: StoredBlob,
     /// Whether the bytes are needed after the check.
-    wanted: bool,
+    keeps_bytes: bool,
 }
 
 /// The result of a job.
@@ -45,7 +45,7 @@ struct BodyOutcome {
 
 enum BodyState {
     Sound { size: u64, bytes: Vec<u8> },
-    OtherSize { size: u64, told: u64 },
+    OtherSize { size: u64, recorded_size: u64 },
     OtherHash { size: usize },
     Unreadable { reason: String },
     Missing,
@@ -63,7 +63,7 @@ impl BodyCheck<'_> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (give, given) = sync_channel::<Vec<BodyJob>>(2 * threads);
         let given = Mutex::new(given);
-        let (tell, told) = channel();
+        let (tell, recorded_size) = channel();
         let mut wrong: Vec<(u64, Violation)> = Vec::new();
         let mut live = self.live.take();
         let visited = thread::scope(|scope| -> Result<Option<String>> {
@@ -82,14 +82,14 @@ impl BodyCheck<'_> {
             // It is dropped on an error too, which ends the threads.
             let give = give;
             let hand_on = |jobs: Vec<BodyJob>| match started {
-                0 => self.look_at_all(jobs),
+                0 => self.check_all(jobs),
                 _ => {
                     // The threads receive until `give` is dropped, so sending does not fail.
                     let _ = give.send(jobs);
                     Vec::new()
                 }
             };
-            let mut jobs = Vec::with_capacity(AT_ONCE);
+            let mut jobs = Vec::with_capacity(JOB_BATCH);
             let mut number = 0;
             let visited = snapshot.each_blob(&mut |id, stored, counted| {
                 number += 1;
@@ -102,17 +102,17 @@ impl BodyCheck<'_> {
                         wrong.push((number, Violation::Body { blob: id, detail }));
                     }
                 }
-                let wanted = search.as_ref().is_some_and(|search| search.wants(id));
+                let keeps_bytes = search.as_ref().is_some_and(|search| search.wants(id));
                 jobs.push(BodyJob {
                     number,
                     id,
                     stored,
-                    wanted,
+                    keeps_bytes,
                 });
-                if jobs.len() == AT_ONCE {
-                    let full = std::mem::replace(&mut jobs, Vec::with_capacity(AT_ONCE));
+                if jobs.len() == JOB_BATCH {
+                    let full = std::mem::replace(&mut jobs, Vec::with_capacity(JOB_BATCH));
                     let done = hand_on(full);
-                    for outcomes in told.try_iter().chain([done]) {
+                    for outcomes in recorded_size.try_iter().chain([done]) {
                         self.take(outcomes, search, report, &mut wrong)?;
                         progress(report.bodies);
                     }
@@ -122,7 +122,7 @@ impl BodyCheck<'_> {
             let damage = visited.map_or_else(|error| damage(error).map(Some), |()| Ok(None))?;
             let done = hand_on(jobs);
             drop(give);
-            for outcomes in told.into_iter().chain([done]) {
+            for outcomes in recorded_size.into_iter().chain([done]) {
                 self.take(outcomes, search, report, &mut wrong)?;
                 progress(report.bodies);
             }
@@ -148,39 +148,37 @@ impl BodyCheck<'_> {
         Ok(())
     }
 
-    fn work(&self, given: &Mutex<Receiver<Vec<BodyJob>>>, tell: &Sender<Vec<BodyOutcome>>) {
+    fn work(&self, queue: &Mutex<Receiver<Vec<BodyJob>>>, outcomes: &Sender<Vec<BodyOutcome>>) {
         loop {
-            let jobs = match given.lock() {
-                Ok(given) => given.recv(),
+            let received = match queue.lock() {
+                Ok(queue) => queue.recv(),
                 Err(_) => return,
             };
-            let Ok(jobs) = jobs else { return };
-            if tell.send(self.look_at_all(jobs)).is_err() {
+            let Ok(jobs) = received else { return };
+            if outcomes.send(self.check_all(jobs)).is_err() {
                 return;
             }
         }
     }
 
-    fn look_at_all(&self, jobs: Vec<BodyJob>) -> Vec<BodyOutcome> {
+    fn check_all(&self, jobs: Vec<BodyJob>) -> Vec<BodyOutcome> {
         let outcome = |job: BodyJob| BodyOutcome {
             number: job.number,
             id: job.id,
-            found: self.look(job.id, job.stored, job.wanted),
+            found: self.check_body(job.id, job.stored, job.keeps_bytes),
         };
         jobs.into_iter().map(outcome).collect()
     }
 
-    fn look(&self, id: BlobId, stored: StoredBlob, wanted: bool) -> Result<BodyState> {
-        let (bytes, told) = match stored {
+    fn check_body(&self, id: BlobId, stored: StoredBlob, keeps_bytes: bool) -> Result<BodyState> {
+        let (bytes, recorded_size) = match stored {
             StoredBlob::Journaled(bytes) => (Some(bytes), None),
             StoredBlob::Settled(size) if self.depth == Depth::Quick => {
-                return Ok(match self.blobs.holds(id)? {
-                    true => BodyState::Sound {
-                        size,
-                        bytes: Vec::new(),
-                    },
-                    false => BodyState::Missing,
-                });
+                if !self.blobs.holds(id)? {
+                    return Ok(BodyState::Missing);
+                }
+                let bytes = Vec::new();
+                return Ok(BodyState::Sound { size, bytes });
             }
             StoredBlob::Settled(size) => match read_settled(self.blobs, id) {
                 Ok(bytes) => (bytes, Some(size)),
@@ -196,9 +194,12 @@ impl BodyCheck<'_> {
             Some(bytes) if BlobId::of(&bytes) != id => BodyState::OtherHash { size: bytes.len() },
             Some(bytes) => {
                 let size = bytes.len() as u64;
-                match told.filter(|told| *told != size) {
-                    Some(told) => BodyState::OtherSize { size, told },
-                    None if wanted => BodyState::Sound { size, bytes },
+                match recorded_size.filter(|recorded_size| *recorded_size != size) {
+                    Some(recorded_size) => BodyState::OtherSize {
+                        size,
+                        recorded_size,
+                    },
+                    None if keeps_bytes => BodyState::Sound { size, bytes },
                     None => BodyState::Sound {
                         size,
                         bytes: Vec::new(),
@@ -222,7 +223,7 @@ impl BodyCheck<'_> {
                 // The body was collected after the snapshot was taken and may have been stored
                 // again, or it is missing.
                 match self.index.snapshot()?.blob(id) {
-                    Ok(Some(now)) => found = self.look(id, now, true)?,
+                    Ok(Some(now)) => found = self.check_body(id, now, true)?,
                     Ok(None) => continue,
                     Err(error) => {
                         let reason = damage(error.into())?;
@@ -238,8 +239,11 @@ impl BodyCheck<'_> {
                     }
                     continue;
                 }
-                BodyState::OtherSize { size, told } => {
-                    format!("it has {size} bytes, but the index says {told}")
+                BodyState::OtherSize {
+                    size,
+                    recorded_size,
+                } => {
+                    format!("it has {size} bytes, but the index says {recorded_size}")
                 }
                 BodyState::OtherHash { size } => format!("its {size} bytes have a different hash"),
                 BodyState::Unreadable { reason } => reason,

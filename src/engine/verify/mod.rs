@@ -2,6 +2,10 @@
 
 pub(crate) mod bodies;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod run;
-pub(crate) use self::run::{Depth, verify, verify_bodies, verify_damaged};
-pub use self::run::{VerifyReport, Violation};
+
+pub use self::report::{VerifyReport, Violation};
+
+pub(crate) use self::report::Depth;
+pub(crate) use self::run::{verify, verify_bodies, verify_damaged};

@@ -13,7 +13,7 @@ use crate::storage::{PromptRows, Snapshot, StorageErrorKind};
 /// The limit for reading changes several times, as a multiple of all changes.
 ///
 /// Replaying prompt by prompt saves memory, but reads an operation once for each of its prompts.
-const MOST_READS: u64 = 8;
+const MAX_READS: u64 = 8;
 
 /// Replays each prompt's operations into its rows.
 ///
@@ -53,7 +53,7 @@ impl Replay {
 
     /// Reads all operations, if replaying prompt by prompt would read too many changes.
     pub(super) fn prepare(&mut self, snapshot: &dyn Snapshot) -> Result<()> {
-        if self.changes_by_prompt / MOST_READS <= self.changes {
+        if self.changes_by_prompt / MAX_READS <= self.changes {
             return Ok(());
         }
         let mut all = HashMap::new();
@@ -61,8 +61,9 @@ impl Replay {
             let content = operation_text::read(number, text)?;
             for change in &content.changes {
                 let id = change.prompt();
-                let rows = all.entry(id);
-                let rows = rows.or_insert_with(|| Ok(PromptRows::new(id, content.at)));
+                let rows = all
+                    .entry(id)
+                    .or_insert_with(|| Ok(PromptRows::new(id, content.at)));
                 if let Ok(sound) = rows
                     && let Err(detail) = sound.apply(content.at, change)
                 {

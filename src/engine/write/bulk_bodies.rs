@@ -16,15 +16,15 @@ use crate::storage;
 use crate::storage::{Blobs, DeltaGroup, Effort, LockGuard, Pack};
 
 /// Up to this number of bodies are journaled rather than packed; a pack costs extra flushes.
-const FEW: usize = 64;
+const MAX_INLINE_BODIES: usize = 64;
 /// Up to this number of bytes of bodies are journaled rather than packed.
-const FEW_BYTES: usize = 4 * 1024 * 1024;
+const MAX_INLINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The bodies of a change that may be large.
 pub(crate) struct BulkBodies<'a> {
     blobs: &'a dyn Blobs,
     /// The bodies as long as they are few; empty once a pack is begun.
-    few: Vec<NewBody>,
+    inline: Vec<NewBody>,
     bytes: usize,
     /// The time at which the bodies are written, by the system's clock.
     now: DateTime<Utc>,
@@ -35,7 +35,7 @@ pub(crate) struct BulkBodies<'a> {
 pub(crate) struct NewBody {
     pub(crate) id: BlobId,
     pub(crate) bytes: Vec<u8>,
-    kin: DeltaGroup,
+    group: DeltaGroup,
 }
 
 /// Where the bodies of a change are once it is complete.
@@ -43,7 +43,7 @@ pub(crate) enum FinishedBodies {
     /// In a durable pack, which is locked until the rows that refer to its bodies are committed.
     Packed(Box<dyn LockGuard>),
     /// Still in memory, because they are few.
-    Few(Vec<NewBody>),
+    Inline(Vec<NewBody>),
 }
 
 impl fmt::Debug for BulkBodies<'_> {
@@ -56,7 +56,7 @@ impl<'a> BulkBodies<'a> {
     pub(crate) fn new(blobs: &'a dyn Blobs) -> Self {
         Self {
             blobs,
-            few: Vec::new(),
+            inline: Vec::new(),
             bytes: 0,
             now: clock::system(),
             pack: RefCell::new(None),
@@ -68,20 +68,20 @@ impl<'a> BulkBodies<'a> {
         &mut self,
         id: BlobId,
         bytes: &[u8],
-        kin: DeltaGroup,
+        group: DeltaGroup,
     ) -> storage::StorageResult<()> {
         if let Some(pack) = self.pack.get_mut() {
-            return pack.add(id, bytes, kin, self.now);
+            return pack.add(id, bytes, group, self.now);
         }
         let bytes = bytes.to_vec();
         self.bytes += bytes.len();
-        self.few.push(NewBody { id, bytes, kin });
-        if self.few.len() <= FEW && self.bytes <= FEW_BYTES {
+        self.inline.push(NewBody { id, bytes, group });
+        if self.inline.len() <= MAX_INLINE_BODIES && self.bytes <= MAX_INLINE_BYTES {
             return Ok(());
         }
         let mut pack = self.blobs.pack(Effort::Quick)?;
-        for NewBody { id, bytes, kin } in self.few.drain(..) {
-            pack.add(id, &bytes, kin, self.now)?;
+        for NewBody { id, bytes, group } in self.inline.drain(..) {
+            pack.add(id, &bytes, group, self.now)?;
         }
         *self.pack.get_mut() = Some(pack);
         Ok(())
@@ -89,7 +89,7 @@ impl<'a> BulkBodies<'a> {
 
     /// Returns the bytes of a body that was added.
     pub(crate) fn get(&self, id: BlobId) -> storage::StorageResult<Option<Vec<u8>>> {
-        if let Some(new) = self.few.iter().find(|new| new.id == id) {
+        if let Some(new) = self.inline.iter().find(|new| new.id == id) {
             return Ok(Some(new.bytes.clone()));
         }
         match &mut *self.pack.borrow_mut() {
@@ -102,7 +102,7 @@ impl<'a> BulkBodies<'a> {
     pub(crate) fn finish(self) -> storage::StorageResult<FinishedBodies> {
         Ok(match self.pack.into_inner() {
             Some(pack) => FinishedBodies::Packed(pack.finish()?),
-            None => FinishedBodies::Few(self.few),
+            None => FinishedBodies::Inline(self.inline),
         })
     }
 }
@@ -110,11 +110,11 @@ impl<'a> BulkBodies<'a> {
 /// Returns the delta group of a prompt's versions with this major number.
 ///
 /// Versions of one prompt are similar, and those with the same major are the most similar.
-pub(crate) fn kin_of(prompt: PromptId, major: u32) -> DeltaGroup {
+pub(crate) fn delta_group_of(prompt: PromptId, major: u32) -> DeltaGroup {
     DeltaGroup(foldhash::fast::FixedState::default().hash_one((prompt, major)))
 }
 
 /// Returns a delta group for a body that is not known to be similar to any other.
-pub(crate) fn kin_of_none(id: BlobId) -> DeltaGroup {
+pub(crate) fn own_delta_group(id: BlobId) -> DeltaGroup {
     DeltaGroup(foldhash::fast::FixedState::default().hash_one(id))
 }

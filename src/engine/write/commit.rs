@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use memchr::memmem;
 use serde::Serialize;
 
-use super::bulk_bodies::kin_of;
+use super::bulk_bodies::delta_group_of;
 use super::heads::PromptHead;
 use super::numbering;
 use super::prompt::check_tags;
@@ -213,7 +213,7 @@ impl NewVersion {
 pub(crate) fn check_body(body: &Body) -> Result<()> {
     let most = Body::MAX_TAGS;
     // The cheap upper bound suffices for most bodies, so they are not parsed for this check.
-    if most_tags(body.as_bytes()) <= most || !body.look(|json| has_more_tags(json, most)) {
+    if max_tag_count(body.as_bytes()) <= most || !body.look(|json| has_more_tags(json, most)) {
         return Ok(());
     }
     let reason = format!(
@@ -225,7 +225,7 @@ pub(crate) fn check_body(body: &Body) -> Result<()> {
 /// Returns an upper bound of the number of tags in a text.
 ///
 /// Each tag begins with two braces, which may be escaped.
-fn most_tags(text: &[u8]) -> usize {
+fn max_tag_count(text: &[u8]) -> usize {
     let plain = memmem::find_iter(text, b"{{").count();
     let escaped = memmem::find_iter(text, br"\u007").count();
     plain + escaped
@@ -235,7 +235,7 @@ impl WriteTransaction<'_> {
     /// Creates a prompt and its first version, as one operation.
     pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<CreatedPrompt> {
         let at = self.context.now();
-        let prompt = self.free_prompt_id(new.id)?;
+        let prompt = self.draw_prompt_id(new.id)?;
         let number = self.context.settings.first_version;
         let version = self.version(at, prompt, number, &new.body, &new.message, None)?;
         let created = Change::Prompt {
@@ -384,8 +384,8 @@ impl WriteTransaction<'_> {
             (Bump::Minor, None) => return Err(Error::NoBase { prompt }.into()),
             (Bump::Minor | Bump::Auto, Some(base)) => base,
         };
-        let by_word = new.force || self.context.policy == BumpPolicy::Free;
-        if new.bump == Bump::Minor && by_word || base.blob == new.body.id() {
+        let is_unchecked = new.force || self.context.policy == BumpPolicy::Free;
+        if new.bump == Bump::Minor && is_unchecked || base.blob == new.body.id() {
             return Ok(true);
         }
         let reasons = judge(self, base)?;
@@ -411,7 +411,7 @@ impl WriteTransaction<'_> {
     ) -> Result<Version> {
         check_length("commit message", message)?;
         Ok(Version {
-            id: self.free_version_id(at)?,
+            id: self.draw_version_id(at)?,
             prompt_id: prompt,
             number,
             model: body.model().map(str::to_owned),
@@ -442,8 +442,8 @@ impl WriteTransaction<'_> {
             changes.push(self.point_to_new(version.prompt_id, name, version.id)?);
             version.environments.push(name.clone());
         }
-        let kin = kin_of(version.prompt_id, version.number.major);
-        self.store_body(body, kin)?;
+        let group = delta_group_of(version.prompt_id, version.number.major);
+        self.store_body(body, group)?;
         self.record(version.created_at, kind, changes)?;
         Ok(version)
     }

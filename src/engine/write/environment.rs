@@ -122,22 +122,22 @@ impl WriteTransaction<'_> {
         let at = self.context.now();
         let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
         let mut pointers = PointerLookup::new(&*self.transaction, moves);
-        for wish in moves {
-            if let Some(reason) = &wish.reason {
+        for update in moves {
+            if let Some(reason) = &update.reason {
                 check_length("reason", reason)?;
             }
-            let prompt = pointers.prompt(&wish.prompt)?;
-            let to = match &wish.to {
+            let prompt = pointers.prompt(&update.prompt)?;
+            let to = match &update.to {
                 Some(selector) => Some(pointers.select(prompt, selector)?),
                 None => None,
             };
-            let now = pointers.of(prompt, &wish.environment)?;
-            let subject = || format!("{} of prompt {prompt}", wish.environment);
-            check_expected(&*self.transaction, subject, wish.expected, now)?;
-            pointers.move_to(prompt, &wish.environment, to);
+            let now = pointers.of(prompt, &update.environment)?;
+            let subject = || format!("{} of prompt {prompt}", update.environment);
+            check_expected(&*self.transaction, subject, update.expected, now)?;
+            pointers.move_to(prompt, &update.environment, to);
             moved.push(EnvironmentChange {
                 prompt_id: prompt,
-                environment: wish.environment.clone(),
+                environment: update.environment.clone(),
                 before: now.map(|version| version.id),
                 after: to.map(|version| version.id),
             });
@@ -146,12 +146,12 @@ impl WriteTransaction<'_> {
             .iter()
             .zip(moves)
             .filter(|(done, _)| done.before != done.after)
-            .map(|(done, wish)| Change::Environment {
+            .map(|(done, update)| Change::Environment {
                 prompt: done.prompt_id,
                 name: done.environment.clone(),
                 before: done.before,
                 after: done.after,
-                reason: wish.reason.clone(),
+                reason: update.reason.clone(),
             })
             .collect();
         if !changes.is_empty() {
@@ -178,22 +178,24 @@ impl WriteTransaction<'_> {
     }
 
     /// Returns the changes that remove all environments that point to a version.
-    pub(crate) fn unpoint_version(version: &Version) -> Vec<Change> {
-        let unpointed = |name: &EnvironmentName| unpointed(version.prompt_id, name, version.id);
-        version.environments.iter().map(unpointed).collect()
+    pub(crate) fn removals_of_version(version: &Version) -> Vec<Change> {
+        let names = version.environments.iter();
+        names
+            .map(|name| removal(version.prompt_id, name, version.id))
+            .collect()
     }
 
     /// Returns the changes that remove all environments of a prompt.
-    pub(crate) fn unpoint_prompt(&self, prompt: PromptId) -> Result<Vec<Change>> {
+    pub(crate) fn removals_of_prompt(&self, prompt: PromptId) -> Result<Vec<Change>> {
         let environments = self.transaction.environments(prompt)?;
         Ok(environments
             .iter()
-            .map(|environment| unpointed(prompt, &environment.name, environment.version_id))
+            .map(|environment| removal(prompt, &environment.name, environment.version_id))
             .collect())
     }
 }
 
-fn unpointed(prompt: PromptId, name: &EnvironmentName, from: VersionId) -> Change {
+fn removal(prompt: PromptId, name: &EnvironmentName, from: VersionId) -> Change {
     Change::Environment {
         prompt,
         name: name.clone(),
@@ -206,13 +208,13 @@ fn unpointed(prompt: PromptId, name: &EnvironmentName, from: VersionId) -> Chang
 /// The number of updates of one prompt up to which each environment is looked up separately.
 ///
 /// For more updates, all environments of the prompt are read once.
-const FEW: usize = 8;
+const MAX_SINGLE_LOOKUPS: usize = 8;
 
 /// The versions that environments point to after the updates of a list that were applied so far.
 struct PointerLookup<'a> {
     snapshot: &'a dyn Snapshot,
-    /// None for a single update, because no later one needs the notes.
-    notes: Option<LookupCache<'a>>,
+    /// None for a single update, because no later one needs the cache.
+    cache: Option<LookupCache<'a>>,
 }
 
 /// The results of earlier lookups.
@@ -229,68 +231,72 @@ struct LookupCache<'a> {
 
 impl<'a> PointerLookup<'a> {
     fn new(snapshot: &'a dyn Snapshot, moves: &'a [EnvironmentUpdate]) -> Self {
-        let notes = (moves.len() > 1).then(|| {
-            let mut notes = LookupCache::default();
-            for wish in moves {
-                *notes.moves.entry(&wish.prompt).or_default() += 1;
+        let cache = (moves.len() > 1).then(|| {
+            let mut cache = LookupCache::default();
+            for update in moves {
+                *cache.moves.entry(&update.prompt).or_default() += 1;
             }
-            notes
+            cache
         });
-        Self { snapshot, notes }
+        Self { snapshot, cache }
     }
 
     fn prompt(&mut self, prompt: &'a PromptRef) -> Result<PromptId> {
-        let Some(notes) = &mut self.notes else {
+        let Some(cache) = &mut self.cache else {
             return find_prompt(self.snapshot, prompt);
         };
-        if let Some(id) = notes.prompts.get(prompt) {
+        if let Some(id) = cache.prompts.get(prompt) {
             return Ok(*id);
         }
         let id = find_prompt(self.snapshot, prompt)?;
-        notes.prompts.insert(prompt, id);
-        if notes.moves.get(prompt).is_some_and(|moves| *moves > FEW) && !notes.all.contains_key(&id)
+        cache.prompts.insert(prompt, id);
+        if cache
+            .moves
+            .get(prompt)
+            .is_some_and(|moves| *moves > MAX_SINGLE_LOOKUPS)
+            && !cache.all.contains_key(&id)
         {
             work_counter::step();
-            let pointers = self.snapshot.environments(id)?.into_iter();
-            let pointers = pointers.map(|pointer| {
-                let holder = VersionLabel {
-                    id: pointer.version_id,
-                    number: pointer.number,
+            let environments = self.snapshot.environments(id)?.into_iter();
+            let labels = environments.map(|environment| {
+                let label = VersionLabel {
+                    id: environment.version_id,
+                    number: environment.number,
                 };
-                (pointer.name, holder)
+                (environment.name, label)
             });
-            notes.all.insert(id, pointers.collect());
+            cache.all.insert(id, labels.collect());
         }
         Ok(id)
     }
 
     /// Returns the version that a selector selected before the first update.
     fn select(&mut self, prompt: PromptId, selector: &'a Selector) -> Result<VersionLabel> {
-        if let Some(notes) = &self.notes {
-            if let Some(selected) = notes.selected.get(&(prompt, selector)) {
+        if let Some(cache) = &self.cache {
+            if let Some(selected) = cache.selected.get(&(prompt, selector)) {
                 return Ok(*selected);
             }
             if let Selector::Environment(name) = selector
-                && let Some(pointer) = notes.all.get(&prompt).and_then(|all| all.get(name))
+                && let Some(pointer) = cache.all.get(&prompt).and_then(|all| all.get(name))
             {
                 return Ok(*pointer);
             }
         }
         work_counter::step();
         let selected = VersionLabel::from(&select(self.snapshot, prompt, selector)?);
-        if let Some(notes) = &mut self.notes {
-            notes.selected.insert((prompt, selector), selected);
+        if let Some(cache) = &mut self.cache {
+            cache.selected.insert((prompt, selector), selected);
         }
         Ok(selected)
     }
 
     /// Returns the version that an environment points to after the updates so far.
     fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<VersionLabel>> {
-        if let Some(notes) = &self.notes {
-            if let Some(moved) = notes.moved.get(&(prompt, name)) {
+        if let Some(cache) = &self.cache {
+            if let Some(moved) = cache.moved.get(&(prompt, name)) {
                 return Ok(*moved);
             }
-            if let Some(all) = notes.all.get(&prompt) {
+            if let Some(all) = cache.all.get(&prompt) {
                 return Ok(all.get(name).copied());
             }
         }
@@ -300,8 +306,8 @@ impl<'a> PointerLookup<'a> {
     }
 
     fn move_to(&mut self, prompt: PromptId, name: &'a EnvironmentName, to: Option<VersionLabel>) {
-        if let Some(notes) = &mut self.notes {
-            notes.moved.insert((prompt, name), to);
+        if let Some(cache) = &mut self.cache {
+            cache.moved.insert((prompt, name), to);
         }
     }
 }

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-use super::writer::LogPoint;
-use crate::model::id::{OperationId, PromptId};
+use crate::model::id::PromptId;
+use crate::model::log_position::LogPosition;
 use crate::model::memory_size::ENTRY;
 use crate::model::record::Version;
 use crate::storage::Numbering;
@@ -32,7 +32,7 @@ pub(crate) struct PromptHeads {
 }
 
 /// The maximum size of the cache in bytes. When a head would exceed it, the cache is cleared.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
+const MAX_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 impl PromptHead {
     fn weight(&self) -> usize {
@@ -42,20 +42,20 @@ impl PromptHead {
 
 impl PromptHeads {
     pub(crate) fn take(&mut self, prompt: PromptId) -> Option<PromptHead> {
-        let line = self.by_prompt.remove(&prompt)?;
-        self.bytes -= line.weight();
-        Some(line)
+        let head = self.by_prompt.remove(&prompt)?;
+        self.bytes -= head.weight();
+        Some(head)
     }
 
-    pub(crate) fn put(&mut self, line: PromptHead) {
-        self.forget(line.prompt);
-        let bytes = line.weight();
-        if self.bytes + bytes > MOST_BYTES {
+    pub(crate) fn put(&mut self, head: PromptHead) {
+        self.forget(head.prompt);
+        let bytes = head.weight();
+        if self.bytes + bytes > MAX_CACHE_BYTES {
             *self = Self::default();
         }
-        if bytes <= MOST_BYTES {
+        if bytes <= MAX_CACHE_BYTES {
             self.bytes += bytes;
-            self.by_prompt.insert(line.prompt, line);
+            self.by_prompt.insert(head.prompt, head);
         }
     }
 
@@ -66,26 +66,27 @@ impl PromptHeads {
 
 /// The prompt heads as of a log position.
 #[derive(Debug)]
-pub(crate) struct HeadCache(Mutex<(LogPoint, PromptHeads)>);
+pub(crate) struct HeadCache(Mutex<(LogPosition, PromptHeads)>);
 
 impl Default for HeadCache {
     fn default() -> Self {
-        Self(Mutex::new(((0, OperationId::ROOT), PromptHeads::default())))
+        Self(Mutex::new((LogPosition::START, PromptHeads::default())))
     }
 }
 
 impl HeadCache {
     /// Takes the heads if they are of this log position; otherwise returns none.
-    pub(crate) fn take(&self, last: LogPoint) -> PromptHeads {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (place, lines) = mem::replace(&mut *kept, (last, PromptHeads::default()));
-        match place == last {
-            true => lines,
-            false => PromptHeads::default(),
+    pub(crate) fn take(&self, last: LogPosition) -> PromptHeads {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (position, heads) = mem::replace(&mut *cached, (last, PromptHeads::default()));
+        if position == last {
+            heads
+        } else {
+            PromptHeads::default()
         }
     }
 
-    pub(crate) fn put(&self, last: LogPoint, lines: PromptHeads) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (last, lines);
+    pub(crate) fn put(&self, last: LogPosition, heads: PromptHeads) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (last, heads);
     }
 }

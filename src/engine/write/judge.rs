@@ -5,13 +5,12 @@
 //! given up, and the comparison runs beside the other writers. A second turn then uses its result
 //! if that still holds.
 
-use std::sync::Arc;
-
 use super::commit::NewVersion;
-use super::writer::{WriteContext, WriteTransaction};
-use crate::engine::contract::{Breakage, Contract, breakages};
+use super::context::WriteContext;
+use super::writer::WriteTransaction;
+use crate::engine::contract::{Breakage, breakages};
 use crate::engine::read::bodies::BodyReader;
-use crate::engine::read::partials::{PartialTarget, gather};
+use crate::engine::read::partials::PartialTarget;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
@@ -22,14 +21,14 @@ use crate::storage::Snapshot;
 /// The maximum size in bytes of bodies that are read and compared under the lock.
 ///
 /// That takes a few milliseconds.
-const MOST_UNDER_LOCK: u64 = 64 * 1024;
+const MAX_BYTES_UNDER_LOCK: u64 = 64 * 1024;
 
 /// The result of comparing a body with a base.
 #[derive(Debug)]
 pub(crate) struct Judgement {
     base: BlobId,
     /// The bodies that the partials referred to, which the result depends on.
-    pointed: Vec<PartialTarget>,
+    targets: Vec<PartialTarget>,
     breakages: Vec<Breakage>,
 }
 
@@ -37,13 +36,13 @@ pub(crate) struct Judgement {
 pub(crate) enum CommitInterrupted {
     Failed(Error),
     /// The version must be compared with this base first.
-    Unjudged(Box<Version>),
+    NeedsJudgement(Box<Version>),
 }
 
 /// The outcome of a commit's turn.
 pub(crate) enum CommitAttempt {
     Committed(Box<Version>),
-    Unjudged(Box<Version>),
+    NeedsJudgement(Box<Version>),
 }
 
 impl From<Error> for CommitInterrupted {
@@ -54,8 +53,8 @@ impl From<Error> for CommitInterrupted {
 
 impl Judgement {
     /// Checks whether a body is large enough to be compared in advance, whatever its base is.
-    pub(crate) fn takes_long(new: &Body) -> bool {
-        new.as_bytes().len() as u64 > MOST_UNDER_LOCK
+    pub(crate) fn is_large(new: &Body) -> bool {
+        new.as_bytes().len() as u64 > MAX_BYTES_UNDER_LOCK
     }
 
     /// Compares a body with a base, with the partials as of a snapshot.
@@ -66,10 +65,10 @@ impl Judgement {
         base: &Version,
         new: &Body,
     ) -> Result<Self> {
-        let mut pointed = Vec::new();
+        let mut targets = Vec::new();
         let read = |id| bodies.read_once(snapshot, id);
         let mut contract = |body: &Body| {
-            let contract = contract(snapshot, &read, context, body, u64::MAX, &mut pointed)?;
+            let contract = context.contract(snapshot, &read, body, u64::MAX, &mut targets)?;
             Ok::<_, Error>(contract.unwrap_or_else(|| context.contract_without_partials(body)))
         };
         let before = contract(&read(base.blob)?)?;
@@ -77,7 +76,7 @@ impl Judgement {
         Ok(Self {
             base: base.blob,
             breakages: breakages(&before, &after),
-            pointed,
+            targets,
         })
     }
 
@@ -86,37 +85,13 @@ impl Judgement {
         if self.base != base.blob {
             return Ok(false);
         }
-        for pointed in &self.pointed {
-            if !pointed.is_so(snapshot)? {
+        for target in &self.targets {
+            if !target.still_holds(snapshot)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
-}
-
-/// Returns the contract of a body, with its partials as of a snapshot.
-///
-/// Returns `None` if the partials have more than `most` bytes. Adds the bodies that the contract
-/// depends on to `pointed`.
-pub(crate) fn contract(
-    snapshot: &dyn Snapshot,
-    read: &dyn Fn(BlobId) -> Result<Body>,
-    context: &WriteContext,
-    body: &Body,
-    most: u64,
-    pointed: &mut Vec<PartialTarget>,
-) -> Result<Option<Arc<Contract>>> {
-    let alone = context.contract_without_partials(body);
-    if alone.partials.is_empty() {
-        return Ok(Some(alone));
-    }
-    // Partials follow environments, so a contract that includes them holds for this snapshot only.
-    let partials = gather(snapshot, read, alone.partials.clone(), most, pointed)?;
-    Ok(partials.map(|partials| {
-        let contract = body.look(|json| Contract::of_text(body.text(), json, &partials));
-        Arc::new(contract)
-    }))
 }
 
 impl WriteTransaction<'_> {
@@ -132,34 +107,34 @@ impl WriteTransaction<'_> {
             {
                 return Ok(judged.breakages.clone());
             }
-            let found = writer.breakages_within(base, new, MOST_UNDER_LOCK)?;
-            found.ok_or_else(|| CommitInterrupted::Unjudged(Box::new(base.clone())))
+            let found = writer.breakages_within(base, new, MAX_BYTES_UNDER_LOCK)?;
+            found.ok_or_else(|| CommitInterrupted::NeedsJudgement(Box::new(base.clone())))
         });
         match committed {
             Ok(version) => Ok(CommitAttempt::Committed(Box::new(version))),
-            Err(CommitInterrupted::Unjudged(base)) => Ok(CommitAttempt::Unjudged(base)),
+            Err(CommitInterrupted::NeedsJudgement(base)) => Ok(CommitAttempt::NeedsJudgement(base)),
             Err(CommitInterrupted::Failed(error)) => Err(error),
         }
     }
 
     /// Returns how a new body breaks callers of a base.
     ///
-    /// Returns `None` if the bodies, those of partials included, have more than `most` bytes.
+    /// Returns `None` if the bodies, those of partials included, have more than `max_bytes` bytes.
     pub(crate) fn breakages_within(
         &self,
         base: &Version,
         new: &NewVersion,
-        most: u64,
+        max_bytes: u64,
     ) -> Result<Option<Vec<Breakage>>> {
         let size = base.size.saturating_add(new.body.as_bytes().len() as u64);
-        let Some(most) = most.checked_sub(size) else {
+        let Some(max_bytes) = max_bytes.checked_sub(size) else {
             return Ok(None);
         };
         work_counter::step();
-        let Some(before) = self.contract_of(base, most)? else {
+        let Some(before) = self.contract_of(base, max_bytes)? else {
             return Ok(None);
         };
-        let after = self.contract(&new.body, most)?;
+        let after = self.contract(&new.body, max_bytes)?;
         Ok(after.map(|after| breakages(&before, &after)))
     }
 }
@@ -210,7 +185,7 @@ mod tests {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
         let new = NewVersion::new(id, small("Hello")).unwrap();
-        let CommitAttempt::Unjudged(base) = in_turn(&store, &new, None) else {
+        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &new, None) else {
             panic!("it was compared under the lock");
         };
         let judged = store.judge_for_test(&base, &new);
@@ -233,7 +208,7 @@ mod tests {
         store.commit(asking).unwrap();
         let id = made(&store, "greeting", &small("Hi"));
         let new = NewVersion::new(id, small(&format!("{{{{hcp:{tone}:0}}}}"))).unwrap();
-        let CommitAttempt::Unjudged(base) = in_turn(&store, &new, None) else {
+        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &new, None) else {
             panic!("a large partial was read under the lock");
         };
         let judged = store.judge_for_test(&base, &new);

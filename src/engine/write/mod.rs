@@ -2,6 +2,7 @@
 
 pub(crate) mod bulk_bodies;
 pub(crate) mod commit;
+pub(crate) mod context;
 pub(crate) mod environment;
 pub(crate) mod heads;
 #[cfg(feature = "server")]
@@ -9,6 +10,7 @@ pub(crate) mod import;
 pub(crate) mod judge;
 pub(crate) mod numbering;
 pub(crate) mod operation_text;
+pub(crate) mod pending_work;
 pub(crate) mod prompt;
 pub(crate) mod queue;
 pub(crate) mod writer;

@@ -13,7 +13,7 @@ pub(crate) fn read(number: u64, text: &str) -> StorageResult<OperationContent> {
         )
         .because(error)
     })?;
-    work_counter::many(content.changes.len());
+    work_counter::steps_taken(content.changes.len());
     Ok(content)
 }
 

@@ -45,7 +45,7 @@ impl WriteTransaction<'_> {
     /// Deletes a prompt with its versions and environments.
     pub(crate) fn delete_prompt(&mut self, prompt: &PromptRef) -> Result<Prompt> {
         let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
-        let mut changes = self.unpoint_prompt(prompt.id)?;
+        let mut changes = self.removals_of_prompt(prompt.id)?;
         changes.push(Change::Prompt {
             id: prompt.id,
             before: Some(PromptState::from(&prompt)),
@@ -58,7 +58,7 @@ impl WriteTransaction<'_> {
     /// Deletes a version, and the environments that point to it.
     pub(crate) fn delete_version(&mut self, spec: &VersionSpec) -> Result<Version> {
         let version = find_version(&*self.transaction, spec)?;
-        let mut changes = Self::unpoint_version(&version);
+        let mut changes = Self::removals_of_version(&version);
         changes.push(Change::VersionDeleted {
             prompt: version.prompt_id,
             id: version.id,
@@ -82,10 +82,12 @@ impl WriteTransaction<'_> {
     }
 }
 
-/// The maximum number of tags of a prompt, and their maximum total size in bytes.
+/// The maximum number of tags of a prompt.
 ///
 /// Each change of a prompt's name or tags records all of them, before and after.
-const MOST_TAGS: (usize, usize) = (10_000, 1024 * 1024);
+const MAX_TAGS: usize = 10_000;
+/// The maximum total size of a prompt's tags, in bytes.
+const MAX_TAG_BYTES: usize = 1024 * 1024;
 
 /// Checks the number and the size of tags, which are otherwise stored as given.
 pub(crate) fn check_tags(tags: &[String]) -> Result<(), InvalidArgument> {
@@ -96,13 +98,13 @@ pub(crate) fn check_tags(tags: &[String]) -> Result<(), InvalidArgument> {
             reason,
         ))
     };
-    if tags.len() > MOST_TAGS.0 {
-        return refused(format!("a prompt has {} tags at most", MOST_TAGS.0));
+    if tags.len() > MAX_TAGS {
+        return refused(format!("a prompt has {} tags at most", MAX_TAGS));
     }
-    if tags.iter().map(String::len).sum::<usize>() > MOST_TAGS.1 {
+    if tags.iter().map(String::len).sum::<usize>() > MAX_TAG_BYTES {
         return refused(format!(
             "a prompt's tags have {} bytes at most, in total",
-            MOST_TAGS.1
+            MAX_TAG_BYTES
         ));
     }
     tags.iter().try_for_each(|tag| check_length("tag", tag))

@@ -16,19 +16,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use super::writer::{LogPoint, WriteTransaction};
+use super::writer::WriteTransaction;
 use crate::model::error::{Error, Result};
+use crate::model::log_position::LogPosition;
 use crate::storage;
 use crate::storage::{Deadline, StorageErrorKind};
 
-/// The maximum number of changes in a transaction, and the size limit of their bodies.
-///
-/// Once the bodies have this number of bytes, no more changes join.
-const MOST: (usize, u64) = (64, 4 * 1024 * 1024);
+/// The maximum number of changes in a transaction.
+const MAX_CHANGES: usize = 64;
+/// The size of a transaction's bodies, in bytes, from which no more changes join it.
+const MAX_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The queue of the writers of one store handle.
 pub(crate) struct WriteQueue {
-    line: Mutex<QueueState>,
+    state: Mutex<QueueState>,
     /// The time that each writer waits at most.
     limit: Duration,
 }
@@ -45,9 +46,9 @@ struct QueueState {
 }
 
 struct Waiter {
-    ticket: WaiterId,
+    id: WaiterId,
     /// Whether it was made the leader, and cannot leave the queue any more.
-    leads: bool,
+    is_leader: bool,
     /// The change; none for a writer that needs exclusive access.
     change: Option<QueuedChange>,
     /// Makes the waiting thread the leader; returns false if it no longer waits.
@@ -71,7 +72,7 @@ struct Applied {
     /// Whether the change was made in the transaction.
     is_made: bool,
     /// Sends the result to the waiting writer: its own, unless the transaction failed.
-    tell: Box<dyn FnOnce(Result<()>) + Send>,
+    send: Box<dyn FnOnce(Result<()>) + Send>,
 }
 
 /// A message to a waiting thread.
@@ -93,7 +94,7 @@ impl WriteQueue {
     /// Creates a queue in which each writer waits no longer than `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
-            line: Mutex::default(),
+            state: Mutex::default(),
             limit,
         }
     }
@@ -107,114 +108,116 @@ impl WriteQueue {
         transactions: &dyn Transactions,
         change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.refuse_within()?;
-        let (told, telling) = channel();
-        let leader = told.clone();
-        let ticket = self.join(
-            Some(Box::new(move |writer| Applied::of(writer, change, told))),
-            Box::new(move || leader.send(Wakeup::Lead).is_ok()),
+        self.check_not_reentrant()?;
+        let (sender, receiver) = channel();
+        let wakeup = sender.clone();
+        let id = self.join(
+            Some(Box::new(move |writer| Applied::of(writer, change, sender))),
+            Box::new(move || wakeup.send(Wakeup::Lead).is_ok()),
         );
-        if let Wakeup::Done(result) = self.wait(ticket, &telling)? {
+        if let Wakeup::Done(result) = self.wait(id, &receiver)? {
             return result;
         }
         self.lead(transactions);
-        match telling.recv() {
+        match receiver.recv() {
             Ok(Wakeup::Done(result)) => result,
             // A leader takes its own change first, so a result must have been sent.
-            Ok(Wakeup::Lead) | Err(_) => Err(lost().into()),
+            Ok(Wakeup::Lead) | Err(_) => Err(leader_panicked().into()),
         }
     }
 
     /// Runs `work` while no other writer of this store handle writes.
-    pub(crate) fn alone<T>(&self, work: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
-        self.refuse_within()?;
-        let (told, telling) = channel();
-        let ticket = self.join(None, Box::new(move || told.send(()).is_ok()));
-        self.wait(ticket, &telling)?;
+    pub(crate) fn exclusive<T>(&self, work: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
+        self.check_not_reentrant()?;
+        let (sender, receiver) = channel();
+        let id = self.join(None, Box::new(move || sender.send(()).is_ok()));
+        self.wait(id, &receiver)?;
         let _leading = LeaderGuard::begin(self);
-        self.line().waiting.pop_front();
-        work(ticket.deadline)
+        self.state().waiting.pop_front();
+        work(id.deadline)
     }
 
     /// Fails if the current thread is the one that makes changes now, in a closure of its caller.
     ///
     /// Such a thread would wait forever for the end of its own turn.
-    pub(crate) fn refuse_within(&self) -> Result<()> {
-        let writing = self.line().writing;
-        match writing.is_some_and(|writing| writing == thread::current().id()) {
-            true => Err(Error::WithinBatch),
-            false => Ok(()),
+    pub(crate) fn check_not_reentrant(&self) -> Result<()> {
+        let writing = self.state().writing;
+        if writing.is_some_and(|writing| writing == thread::current().id()) {
+            return Err(Error::WithinBatch);
         }
+        Ok(())
     }
 
     fn join(&self, change: Option<QueuedChange>, make_leader: MakeLeader) -> WaiterId {
         let deadline = Deadline::after(self.limit);
-        let mut line = self.line();
-        line.number += 1;
-        let ticket = WaiterId {
-            number: line.number,
+        let mut state = self.state();
+        state.number += 1;
+        let id = WaiterId {
+            number: state.number,
             deadline,
         };
-        line.waiting.push_back(Waiter {
-            ticket,
-            leads: false,
+        state.waiting.push_back(Waiter {
+            id,
+            is_leader: false,
             change,
             make_leader,
         });
-        if !line.is_led {
-            line.pass_on();
+        if !state.is_led {
+            state.promote_next();
         }
-        ticket
+        id
     }
 
     /// Waits for a message.
     ///
     /// Fails as busy if the deadline passes while the writer is still in the queue.
-    fn wait<T>(&self, ticket: WaiterId, telling: &Receiver<T>) -> storage::StorageResult<T> {
-        match telling.recv_timeout(ticket.deadline.remaining()) {
-            Ok(told) => return Ok(told),
+    fn wait<T>(&self, id: WaiterId, receiver: &Receiver<T>) -> storage::StorageResult<T> {
+        match receiver.recv_timeout(id.deadline.remaining()) {
+            Ok(message) => return Ok(message),
             // The leader panicked, for example in the caller's clock.
-            Err(RecvTimeoutError::Disconnected) => return Err(lost()),
+            Err(RecvTimeoutError::Disconnected) => return Err(leader_panicked()),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        match self.line().leave(ticket) {
-            true => Err(busy(self.limit)),
-            // The writer leads already, or its change is being made.
-            false => telling.recv().map_err(|_| lost()),
+        // The lock on the queue must not be held during the wait below: the leader takes it too.
+        let has_left = self.state().leave(id);
+        if has_left {
+            return Err(wait_timed_out(self.limit));
         }
+        // The writer leads already, or its change is being made.
+        receiver.recv().map_err(|_| leader_panicked())
     }
 
     fn lead(&self, transactions: &dyn Transactions) {
-        let leading = LeaderGuard::begin(self);
+        let leader = LeaderGuard::begin(self);
         let mut group = CommitGroup::new(transactions);
         while let Some((change, deadline)) = self.next_for(&group) {
             group.add(change, deadline);
         }
         let committed = group.commit();
         // The next transaction need not wait until all results are sent.
-        drop(leading);
-        group.tell(&committed);
+        drop(leader);
+        group.send_results(&committed);
     }
 
     /// Takes the next change from the queue, if it may join the transaction.
     fn next_for(&self, group: &CommitGroup<'_>) -> Option<(QueuedChange, Deadline)> {
-        if group.is_full() || group.has_none {
+        if group.is_full() || group.begin_failed {
             return None;
         }
-        let mut line = self.line();
-        line.waiting.front()?.change.as_ref()?;
-        let next = line.waiting.pop_front()?;
-        Some((next.change?, next.ticket.deadline))
+        let mut state = self.state();
+        state.waiting.front()?.change.as_ref()?;
+        let next = state.waiting.pop_front()?;
+        Some((next.change?, next.id.deadline))
     }
 
-    fn line(&self) -> MutexGuard<'_, QueueState> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for WriteQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = self.line().waiting.len();
+        let waiting = self.state().waiting.len();
         f.debug_struct("WriteQueue")
             .field("waiting", &waiting)
             .finish()
@@ -223,10 +226,10 @@ impl fmt::Debug for WriteQueue {
 
 impl QueueState {
     /// Makes the first writer in the queue the leader, if there is one.
-    fn pass_on(&mut self) {
+    fn promote_next(&mut self) {
         while let Some(first) = self.waiting.front_mut() {
             if (first.make_leader)() {
-                first.leads = true;
+                first.is_leader = true;
                 self.is_led = true;
                 return;
             }
@@ -236,10 +239,10 @@ impl QueueState {
     }
 
     /// Removes a writer that has not become the leader from the queue, and returns whether it did.
-    fn leave(&mut self, ticket: WaiterId) -> bool {
+    fn leave(&mut self, id: WaiterId) -> bool {
         let before = self.waiting.len();
         self.waiting
-            .retain(|waiting| waiting.ticket.number != ticket.number || waiting.leads);
+            .retain(|waiting| waiting.id.number != id.number || waiting.is_leader);
         self.waiting.len() < before
     }
 }
@@ -249,16 +252,16 @@ struct LeaderGuard<'a>(&'a WriteQueue);
 
 impl<'a> LeaderGuard<'a> {
     fn begin(queue: &'a WriteQueue) -> Self {
-        queue.line().writing = Some(thread::current().id());
+        queue.state().writing = Some(thread::current().id());
         Self(queue)
     }
 }
 
 impl Drop for LeaderGuard<'_> {
     fn drop(&mut self) {
-        let mut line = self.0.line();
-        line.writing = None;
-        line.pass_on();
+        let mut state = self.0.state();
+        state.writing = None;
+        state.promote_next();
     }
 }
 
@@ -267,10 +270,10 @@ struct CommitGroup<'a> {
     transactions: &'a dyn Transactions,
     writer: Option<WriteTransaction<'a>>,
     /// Whether the transaction could not begin. Writers with more time left try again.
-    has_none: bool,
+    begin_failed: bool,
     /// The number of changes that were tried, failed ones included.
     tried: usize,
-    made: Vec<(Applied, Option<LogPoint>)>,
+    applied_changes: Vec<(Applied, Option<LogPosition>)>,
 }
 
 impl<'a> CommitGroup<'a> {
@@ -278,9 +281,9 @@ impl<'a> CommitGroup<'a> {
         Self {
             transactions,
             writer: None,
-            has_none: false,
+            begin_failed: false,
             tried: 0,
-            made: Vec::new(),
+            applied_changes: Vec::new(),
         }
     }
 
@@ -289,7 +292,7 @@ impl<'a> CommitGroup<'a> {
             .writer
             .as_ref()
             .map_or(0, WriteTransaction::journaled_bytes);
-        self.tried >= MOST.0 || bytes >= MOST.1
+        self.tried >= MAX_CHANGES || bytes >= MAX_BODY_BYTES
     }
 
     fn add(&mut self, change: QueuedChange, deadline: Deadline) {
@@ -301,42 +304,44 @@ impl<'a> CommitGroup<'a> {
         {
             Ok(writer) => writer,
             Err(error) => {
-                self.has_none = true;
-                return change(Err(error)).tell(Ok(()));
+                self.begin_failed = true;
+                return change(Err(error)).send(Ok(()));
             }
         };
         // The first change has no earlier one to preserve.
-        let savepoint = match self.made.is_empty() {
-            true => None,
-            false => match writer.savepoint() {
+        let savepoint = if self.applied_changes.is_empty() {
+            None
+        } else {
+            match writer.savepoint() {
                 Ok(savepoint) => Some(savepoint),
                 Err(error) => {
-                    self.give_up(&error);
-                    return change(Err(error)).tell(Ok(()));
+                    self.abort(&error);
+                    return change(Err(error)).send(Ok(()));
                 }
-            },
+            }
         };
-        let before = writer.place();
-        let made = change(Ok(&mut writer));
-        if made.is_made {
-            let place = writer.place();
-            self.made.push((made, (place != before).then_some(place)));
+        let before = writer.position();
+        let applied = change(Ok(&mut writer));
+        if applied.is_made {
+            let position = writer.position();
+            let appended = (position != before).then_some(position);
+            self.applied_changes.push((applied, appended));
             self.writer = Some(writer);
             return;
         }
         if let Some(savepoint) = savepoint {
             match writer.roll_back(savepoint) {
                 Ok(()) => self.writer = Some(writer),
-                Err(error) => self.give_up(&error),
+                Err(error) => self.abort(&error),
             }
         }
-        made.tell(Ok(()));
+        applied.send(Ok(()));
     }
 
     /// Gives the transaction up, and sends the error to all writers whose changes it contained.
-    fn give_up(&mut self, error: &storage::StorageError) {
-        for (made, _) in self.made.drain(..) {
-            made.tell(Err(error.clone().into()));
+    fn abort(&mut self, error: &storage::StorageError) {
+        for (applied, _) in self.applied_changes.drain(..) {
+            applied.send(Err(error.clone().into()));
         }
     }
 
@@ -347,11 +352,11 @@ impl<'a> CommitGroup<'a> {
         }
     }
 
-    fn tell(self, committed: &storage::StorageResult<()>) {
-        for (made, place) in self.made {
-            made.tell(match committed {
+    fn send_results(self, committed: &storage::StorageResult<()>) {
+        for (applied, position) in self.applied_changes {
+            applied.send(match committed {
                 Ok(()) => Ok(()),
-                Err(error) => Err(error_of(error.clone(), place)),
+                Err(error) => Err(error_of(error.clone(), position)),
             });
         }
     }
@@ -361,28 +366,30 @@ impl Applied {
     fn of<T: Send + 'static>(
         writer: storage::StorageResult<&mut WriteTransaction<'_>>,
         change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T>,
-        told: Sender<Wakeup<T>>,
+        sender: Sender<Wakeup<T>>,
     ) -> Self {
         let result = writer.map_err(Error::from).and_then(change);
         Self {
             is_made: result.is_ok(),
-            tell: Box::new(move |outcome| {
+            send: Box::new(move |outcome| {
                 let result = result.and_then(|done| outcome.map(|()| done));
                 // The writer waits until it gets a result.
-                let _ = told.send(Wakeup::Done(result));
+                let _ = sender.send(Wakeup::Done(result));
             }),
         }
     }
 
-    fn tell(self, outcome: Result<()>) {
-        (self.tell)(outcome);
+    fn send(self, outcome: Result<()>) {
+        (self.send)(outcome);
     }
 }
 
 /// Returns the error of a failed commit for the writer whose operation has this log position.
-pub(crate) fn error_of(error: storage::StorageError, place: Option<LogPoint>) -> Error {
-    match place {
-        Some((number, id)) if error.kind() == storage::StorageErrorKind::OutcomeUnknown => {
+pub(crate) fn error_of(error: storage::StorageError, position: Option<LogPosition>) -> Error {
+    match position {
+        Some(LogPosition { number, id })
+            if error.kind() == storage::StorageErrorKind::OutcomeUnknown =>
+        {
             Error::OutcomeUnknown {
                 number,
                 id,
@@ -393,14 +400,14 @@ pub(crate) fn error_of(error: storage::StorageError, place: Option<LogPoint>) ->
     }
 }
 
-fn busy(limit: Duration) -> storage::StorageError {
+fn wait_timed_out(limit: Duration) -> storage::StorageError {
     let limit = limit.as_secs_f64();
     let reason =
         format!("waited {limit:.1} s for changes that other threads make through this handle");
     storage::StorageError::new(StorageErrorKind::Busy, reason)
 }
 
-fn lost() -> storage::StorageError {
+fn leader_panicked() -> storage::StorageError {
     let reason = "the thread that was committing this change panicked";
     storage::StorageError::new(storage::StorageErrorKind::Other, reason)
 }

@@ -12,7 +12,7 @@ use crate::storage::testing::in_memory;
 use crate::storage::{Index, StorageErrorKind};
 
 /// Transactions that begin only when a given number of others wait, and that can be made to fail.
-struct Desk {
+struct TestTransactions {
     index: Arc<dyn Index>,
     bodies: BodyReader,
     context: WriteContext,
@@ -23,7 +23,7 @@ struct Desk {
     commit: Option<StorageErrorKind>,
 }
 
-impl Desk {
+impl TestTransactions {
     fn new() -> Self {
         let (index, blobs) = in_memory();
         Self {
@@ -76,10 +76,10 @@ impl Desk {
     }
 }
 
-impl Transactions for Desk {
+impl Transactions for TestTransactions {
     fn begin(&self, deadline: Deadline) -> storage::StorageResult<WriteTransaction<'_>> {
         let others = self.others.swap(0, Ordering::AcqRel);
-        while self.queue.line().waiting.len() < others {
+        while self.queue.state().waiting.len() < others {
             thread::yield_now();
         }
         self.begun.fetch_add(1, Ordering::Relaxed);
@@ -110,16 +110,21 @@ fn fail_half_way(writer: &mut WriteTransaction<'_>) -> Result<PromptId> {
 
 #[test]
 fn waiting_writers_share_a_transaction_and_get_their_own_results() {
-    let desk = Desk::new();
-    let answers = desk.all_at_once(20, |number, writer| {
+    let transactions = TestTransactions::new();
+    let answers = transactions.all_at_once(20, |number, writer| {
         create(&format!("prompt {number}"), writer)
     });
     for (number, id) in answers.into_iter().enumerate() {
-        let found = desk.index.snapshot().unwrap().prompt(id.unwrap()).unwrap();
+        let found = transactions
+            .index
+            .snapshot()
+            .unwrap()
+            .prompt(id.unwrap())
+            .unwrap();
         assert_eq!(found.unwrap().name.as_str(), format!("prompt {number}"));
     }
     assert_eq!(
-        desk.begun.into_inner(),
+        transactions.begun.into_inner(),
         1,
         "they did not share a transaction"
     );
@@ -127,19 +132,20 @@ fn waiting_writers_share_a_transaction_and_get_their_own_results() {
 
 #[test]
 fn a_transaction_has_a_maximum_number_of_changes() {
-    let desk = Desk::new();
-    let answers = desk.all_at_once(MOST.0 + 1, |_, writer| create("one of many", writer));
+    let transactions = TestTransactions::new();
+    let answers =
+        transactions.all_at_once(MAX_CHANGES + 1, |_, writer| create("one of many", writer));
     assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(desk.prompts(), MOST.0 as u64 + 1);
-    assert_eq!(desk.begun.into_inner(), 2);
+    assert_eq!(transactions.prompts(), MAX_CHANGES as u64 + 1);
+    assert_eq!(transactions.begun.into_inner(), 2);
 }
 
 /// This holds in whatever order the threads arrive.
 #[test]
 fn a_failed_change_does_not_affect_the_others() {
     for _ in 0..20 {
-        let desk = Desk::new();
-        let answers = desk.all_at_once(9, |number, writer| match number % 3 {
+        let transactions = TestTransactions::new();
+        let answers = transactions.all_at_once(9, |number, writer| match number % 3 {
             0 => fail_half_way(writer),
             _ => create("whole", writer),
         });
@@ -149,7 +155,7 @@ fn a_failed_change_does_not_affect_the_others() {
                 _ => assert!(answer.is_ok(), "{answer:?}"),
             }
         }
-        let snapshot = desk.index.snapshot().unwrap();
+        let snapshot = transactions.index.snapshot().unwrap();
         assert_eq!(snapshot.prompt_count().unwrap(), 6);
         assert_eq!(snapshot.last_operation().unwrap().unwrap().0, 6);
         assert_eq!(
@@ -161,16 +167,17 @@ fn a_failed_change_does_not_affect_the_others() {
 
 #[test]
 fn a_failed_begin_is_reported_to_all_writers() {
-    let mut desk = Desk::new();
-    desk.begin = Some(StorageErrorKind::Busy);
-    for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
+    let mut transactions = TestTransactions::new();
+    transactions.begin = Some(StorageErrorKind::Busy);
+    for answer in transactions.all_at_once(5, |_, writer| create("none", writer)) {
         assert!(
             matches!(answer, Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Busy)
         );
     }
-    desk.begin = None;
+    transactions.begin = None;
     assert!(
-        desk.all_at_once(5, |_, writer| create("some", writer))
+        transactions
+            .all_at_once(5, |_, writer| create("some", writer))
             .iter()
             .all(Result::is_ok)
     );
@@ -178,17 +185,17 @@ fn a_failed_begin_is_reported_to_all_writers() {
 
 #[test]
 fn a_failed_commit_is_reported_to_all_writers() {
-    let mut desk = Desk::new();
-    desk.commit = Some(StorageErrorKind::Full);
-    for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
+    let mut transactions = TestTransactions::new();
+    transactions.commit = Some(StorageErrorKind::Full);
+    for answer in transactions.all_at_once(5, |_, writer| create("none", writer)) {
         assert!(
             matches!(answer, Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Full)
         );
     }
     // Each writer can look its operation up later by the number. A writer without an operation has
     // nothing to look up.
-    desk.commit = Some(StorageErrorKind::OutcomeUnknown);
-    let answers = desk.all_at_once(5, |number, writer| match number {
+    transactions.commit = Some(StorageErrorKind::OutcomeUnknown);
+    let answers = transactions.all_at_once(5, |number, writer| match number {
         0 => Ok(None),
         _ => create("perhaps", writer).map(Some),
     });
@@ -202,37 +209,65 @@ fn a_failed_commit_is_reported_to_all_writers() {
         .collect();
     numbers.sort();
     assert_eq!(numbers, [None, Some(1), Some(2), Some(3), Some(4)]);
-    assert_eq!(desk.prompts(), 0);
+    assert_eq!(transactions.prompts(), 0);
 }
 
 /// A panic affects the change that panics, and those that share its transaction.
 #[test]
 fn after_a_panic_the_next_writer_continues() {
-    let desk = Desk::new();
+    let transactions = TestTransactions::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        desk.queue
-            .write(&desk, |_| -> Result<()> { panic!("on purpose") })
+        transactions
+            .queue
+            .write(&transactions, |_| -> Result<()> { panic!("on purpose") })
     }));
     assert!(panicked.is_err());
-    let id = desk
+    let id = transactions
         .queue
-        .write(&desk, |writer| create("after", writer))
+        .write(&transactions, |writer| create("after", writer))
         .unwrap();
-    assert!(desk.index.snapshot().unwrap().prompt(id).unwrap().is_some());
-    let alone = catch_unwind(AssertUnwindSafe(|| {
-        desk.queue.alone(|_| -> Result<()> { panic!("on purpose") })
+    assert!(
+        transactions
+            .index
+            .snapshot()
+            .unwrap()
+            .prompt(id)
+            .unwrap()
+            .is_some()
+    );
+    let exclusive = catch_unwind(AssertUnwindSafe(|| {
+        transactions
+            .queue
+            .exclusive(|_| -> Result<()> { panic!("on purpose") })
     }));
-    assert!(alone.is_err());
-    desk.queue.alone(|_| Ok(())).unwrap();
+    assert!(exclusive.is_err());
+    transactions.queue.exclusive(|_| Ok(())).unwrap();
+}
+
+/// Such a writer must not keep the leader from committing.
+#[test]
+fn a_writer_whose_change_is_being_made_waits_beyond_its_deadline() {
+    let limit = Duration::from_secs(2);
+    let mut transactions = TestTransactions::new();
+    transactions.queue = WriteQueue::new(limit);
+    let tried = Arc::new(AtomicUsize::new(0));
+    let answers = transactions.all_at_once(2, move |number, writer| {
+        // The first change is the leader's, and the second is that of the writer that waits.
+        if tried.fetch_add(1, Ordering::Relaxed) == 1 {
+            thread::sleep(limit + Duration::from_millis(200));
+        }
+        create(&format!("prompt {number}"), writer)
+    });
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
 
 /// Writers are served in order of arrival: shared, exclusive, then shared again.
 #[test]
 fn an_exclusive_writer_waits_for_its_turn() {
-    let desk = Desk::new();
+    let transactions = TestTransactions::new();
     let order = Arc::new(Mutex::new(Vec::new()));
     let waiting = |number: usize| {
-        while desk.queue.line().waiting.len() < number {
+        while transactions.queue.state().waiting.len() < number {
             thread::yield_now();
         }
     };
@@ -245,29 +280,49 @@ fn an_exclusive_writer_waits_for_its_turn() {
     };
     thread::scope(|scope| {
         // The transaction begins when the four others wait.
-        desk.others.store(4, Ordering::Release);
-        scope.spawn(|| desk.queue.write(&desk, note("first")).unwrap());
-        while desk.others.load(Ordering::Acquire) > 0 {
+        transactions.others.store(4, Ordering::Release);
+        scope.spawn(|| {
+            transactions
+                .queue
+                .write(&transactions, note("first"))
+                .unwrap()
+        });
+        while transactions.others.load(Ordering::Acquire) > 0 {
             thread::yield_now();
         }
-        scope.spawn(|| desk.queue.write(&desk, note("shared")).unwrap());
+        scope.spawn(|| {
+            transactions
+                .queue
+                .write(&transactions, note("shared"))
+                .unwrap()
+        });
         waiting(1);
         scope.spawn(|| {
-            let alone = desk.queue.alone(|_| {
-                order.lock().unwrap().push("alone");
+            let exclusive = transactions.queue.exclusive(|_| {
+                order.lock().unwrap().push("exclusive");
                 Ok(())
             });
-            alone.unwrap();
+            exclusive.unwrap();
         });
         waiting(2);
-        scope.spawn(|| desk.queue.write(&desk, note("third")).unwrap());
+        scope.spawn(|| {
+            transactions
+                .queue
+                .write(&transactions, note("third"))
+                .unwrap()
+        });
         waiting(3);
-        scope.spawn(|| desk.queue.write(&desk, note("fourth")).unwrap());
+        scope.spawn(|| {
+            transactions
+                .queue
+                .write(&transactions, note("fourth"))
+                .unwrap()
+        });
     });
     let order = order.lock().unwrap();
-    assert_eq!(*order, ["first", "shared", "alone", "third", "fourth"]);
+    assert_eq!(*order, ["first", "shared", "exclusive", "third", "fourth"]);
     assert_eq!(
-        desk.begun.load(Ordering::Relaxed),
+        transactions.begun.load(Ordering::Relaxed),
         2,
         "one before and one after the exclusive writer"
     );
@@ -275,23 +330,27 @@ fn an_exclusive_writer_waits_for_its_turn() {
 
 #[test]
 fn a_writer_that_times_out_leaves_the_queue_and_changes_nothing() {
-    let mut desk = Desk::new();
-    desk.queue = WriteQueue::new(Duration::from_millis(300));
-    let desk = &desk;
+    let mut transactions = TestTransactions::new();
+    transactions.queue = WriteQueue::new(Duration::from_millis(300));
+    let transactions = &transactions;
     thread::scope(|scope| {
-        let (told, is_alone) = channel();
+        let (begun, has_begun) = channel();
         let (done, go_on) = channel::<()>();
-        let alone = scope.spawn(move || {
-            desk.queue.alone(|_| {
-                told.send(()).unwrap();
+        let exclusive = scope.spawn(move || {
+            transactions.queue.exclusive(|_| {
+                begun.send(()).unwrap();
                 go_on.recv().unwrap();
                 Ok(())
             })
         });
-        is_alone.recv().unwrap();
+        has_begun.recv().unwrap();
         let began = Instant::now();
-        let shared = scope.spawn(|| desk.queue.write(desk, |writer| create("shared", writer)));
-        let other = scope.spawn(|| desk.queue.alone(|_| Ok(())));
+        let shared = scope.spawn(|| {
+            transactions
+                .queue
+                .write(transactions, |writer| create("shared", writer))
+        });
+        let other = scope.spawn(|| transactions.queue.exclusive(|_| Ok(())));
         let refused = [
             shared.join().unwrap().unwrap_err(),
             other.join().unwrap().unwrap_err(),
@@ -303,25 +362,26 @@ fn a_writer_that_times_out_leaves_the_queue_and_changes_nothing() {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(desk.queue.line().waiting.is_empty());
+        assert!(transactions.queue.state().waiting.is_empty());
         done.send(()).unwrap();
-        alone.join().unwrap().unwrap();
+        exclusive.join().unwrap().unwrap();
     });
-    assert_eq!(desk.prompts(), 0);
+    assert_eq!(transactions.prompts(), 0);
     // The queue continues.
-    desk.queue
-        .write(desk, |writer| create("after", writer))
+    transactions
+        .queue
+        .write(transactions, |writer| create("after", writer))
         .unwrap();
-    assert_eq!(desk.prompts(), 1);
+    assert_eq!(transactions.prompts(), 1);
 }
 
 /// Each writer is refused by its own deadline, not by that of the writer before it.
 #[test]
 fn after_a_failed_begin_the_next_writer_tries_again() {
-    let mut desk = Desk::new();
-    desk.begin = Some(StorageErrorKind::Busy);
-    let answers = desk.all_at_once(3, |_, writer| create("in vain", writer));
+    let mut transactions = TestTransactions::new();
+    transactions.begin = Some(StorageErrorKind::Busy);
+    let answers = transactions.all_at_once(3, |_, writer| create("in vain", writer));
     assert!(answers.iter().all(Result::is_err));
-    assert_eq!(desk.begun.load(Ordering::Relaxed), 3);
-    assert!(!desk.queue.line().is_led);
+    assert_eq!(transactions.begun.load(Ordering::Relaxed), 3);
+    assert!(!transactions.queue.state().is_led);
 }

@@ -1,73 +1,26 @@
 //! A write transaction that enforces the store's rules.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use super::bulk_bodies::{BulkBodies, FinishedBodies, NewBody};
-use super::heads::{HeadCache, PromptHeads};
-use super::judge;
+use super::context::WriteContext;
+use super::heads::PromptHeads;
 use super::operation_text;
-use crate::engine::cache::contracts::ContractCache;
+use super::pending_work::{BodyCount, PendingWork};
 use crate::engine::contract::Contract;
 use crate::engine::read::bodies::BodyReader;
 use crate::model::body::Body;
-use crate::model::clock;
-use crate::model::clock::Clock;
 use crate::model::error::{Error, Result, VersionLabel};
-use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
+use crate::model::id::{BlobId, PromptId, VersionId};
+use crate::model::log_position::LogPosition;
 use crate::model::record::{
-    BumpPolicy, Change, Durability, Expected, Operation, OperationContent, OperationKind,
-    RecordedInputs, Settings, Version,
+    Change, Expected, Operation, OperationContent, OperationKind, RecordedInputs, Version,
 };
 use crate::storage;
 use crate::storage::{Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction};
-use crate::template::Partials;
-
-/// The state that all write transactions of a store handle share.
-pub(crate) struct WriteContext {
-    pub(crate) settings: Settings,
-    pub(crate) policy: BumpPolicy,
-    pub(crate) author: String,
-    pub(crate) durability: Durability,
-    pub(crate) clock: Clock,
-    pub(crate) rng: Mutex<fastrand::Rng>,
-    /// Whether ids are drawn from a given seed, so that an earlier run may have drawn the same ids.
-    pub(crate) seeded: bool,
-    pub(crate) contracts: ContractCache,
-    pub(crate) lines: HeadCache,
-}
-
-impl fmt::Debug for WriteContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteContext")
-            .field("settings", &self.settings)
-            .field("policy", &self.policy)
-            .field("author", &self.author)
-            .field("durability", &self.durability)
-            .finish_non_exhaustive()
-    }
-}
-
-impl WriteContext {
-    /// Returns the current time, with the precision of records.
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        clock::recorded((self.clock)())
-    }
-
-    /// Returns the contract of a body without its partials, and caches it unless it is large.
-    pub(crate) fn contract_without_partials(&self, body: &Body) -> Arc<Contract> {
-        if let Some(contract) = self.contracts.get(body.id()) {
-            return contract;
-        }
-        let contract = body.look(|json| Contract::of_text(body.text(), json, &Partials::default()));
-        let contract = Arc::new(contract);
-        self.contracts.put(body.id(), &contract);
-        contract
-    }
-}
 
 /// A write transaction of any number of operations, which commits entirely or not at all.
 pub(crate) struct WriteTransaction<'a> {
@@ -77,7 +30,7 @@ pub(crate) struct WriteTransaction<'a> {
     /// The heads of prompts that were committed to, as this transaction left them.
     pub(crate) lines: PromptHeads,
     pub(crate) reserved: ReservedIds,
-    pub(crate) last: LogPoint,
+    pub(crate) last: LogPosition,
     journaled: PendingWork,
     /// The bodies of a large change; none if this transaction journals its bodies.
     bulk: Option<BulkBodies<'a>>,
@@ -85,12 +38,9 @@ pub(crate) struct WriteTransaction<'a> {
     failed: bool,
 }
 
-/// A log position: an operation's number and id.
-pub(crate) type LogPoint = (u64, OperationId);
-
 /// The state of a transaction at a savepoint.
 pub(crate) struct Savepoint {
-    last: LogPoint,
+    last: LogPosition,
     journaled: BodyCount,
 }
 
@@ -99,57 +49,6 @@ pub(crate) struct Savepoint {
 pub(crate) struct ReservedIds {
     pub(crate) prompts: HashSet<PromptId>,
     pub(crate) versions: HashSet<VersionId>,
-}
-
-/// The bodies that a transaction journaled, and other work that it leaves for maintenance.
-#[derive(Debug, Default)]
-pub(crate) struct PendingWork {
-    pub(crate) bodies: u64,
-    pub(crate) bytes: u64,
-    /// The ids of the bodies, while they are few enough to be written one by one.
-    pub(crate) ids: Vec<BlobId>,
-    /// The number of operations that it appended.
-    pub(crate) operations: u64,
-    /// The number of packs that it created.
-    pub(crate) packs: u64,
-}
-
-/// The amounts in [`PendingWork`] at a savepoint.
-struct BodyCount {
-    bodies: u64,
-    bytes: u64,
-    ids: usize,
-    operations: u64,
-}
-
-impl PendingWork {
-    fn amount(&self) -> BodyCount {
-        BodyCount {
-            bodies: self.bodies,
-            bytes: self.bytes,
-            ids: self.ids.len(),
-            operations: self.operations,
-        }
-    }
-
-    /// Goes back to an earlier amount.
-    fn shrink(&mut self, to: BodyCount) {
-        (self.bodies, self.bytes) = (to.bodies, to.bytes);
-        self.operations = to.operations;
-        self.ids.truncate(to.ids);
-    }
-
-    /// The maximum number of listed ids; if there are more bodies, a checkpoint follows anyway.
-    const MOST_LISTED: usize = 1024;
-
-    pub(crate) fn add(&mut self, other: Self) {
-        self.bodies += other.bodies;
-        self.bytes += other.bytes;
-        self.operations += other.operations;
-        self.packs += other.packs;
-        self.ids.extend(other.ids);
-        self.ids.truncate(Self::MOST_LISTED);
-    }
 }
 
 impl<'a> WriteTransaction<'a> {
@@ -161,9 +60,7 @@ impl<'a> WriteTransaction<'a> {
         deadline: Deadline,
     ) -> storage::StorageResult<Self> {
         let transaction = index.transaction_by(context.durability, deadline)?;
-        let last = transaction
-            .last_operation()?
-            .unwrap_or((0, OperationId::ROOT));
+        let last = LogPosition::after_last(transaction.last_operation()?);
         Ok(Self {
             transaction,
             bodies,
@@ -187,10 +84,10 @@ impl<'a> WriteTransaction<'a> {
 
     /// Commits the transaction: makes all of it durable and visible.
     ///
-    /// If the outcome is [unknown](backend::ErrorKind::OutcomeUnknown), it may have been committed;
+    /// If the outcome is [unknown](storage::StorageErrorKind::OutcomeUnknown), it may have been committed;
     /// after any other error it was not.
     pub(crate) fn commit(mut self) -> storage::StorageResult<PendingWork> {
-        self.usable()?;
+        self.check_usable()?;
         // The bodies become durable before the rows that refer to them, and their pack stays locked
         // until those rows are committed.
         let packed = self.finish_bulk()?;
@@ -201,7 +98,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Returns the position of the last operation, those of this transaction included.
-    pub(crate) fn place(&self) -> LogPoint {
+    pub(crate) fn position(&self) -> LogPosition {
         self.last
     }
 
@@ -212,7 +109,7 @@ impl<'a> WriteTransaction<'a> {
 
     /// Sets the savepoint that a later rollback returns to.
     pub(crate) fn savepoint(&mut self) -> storage::StorageResult<Savepoint> {
-        self.usable()?;
+        self.check_usable()?;
         self.transaction.savepoint()?;
         Ok(Savepoint {
             last: self.last,
@@ -238,21 +135,19 @@ impl<'a> WriteTransaction<'a> {
         &mut self,
         change: impl FnOnce(&mut dyn Transaction) -> storage::StorageResult<()>,
     ) -> Result<()> {
-        self.usable()?;
+        self.check_usable()?;
         let changed = change(&mut *self.transaction);
         self.failed = changed.is_err();
         Ok(changed?)
     }
 
-    fn usable(&self) -> storage::StorageResult<()> {
-        match self.failed {
-            false => Ok(()),
-            true => {
-                let kind = storage::StorageErrorKind::Other;
-                let reason = "an earlier change of this batch failed";
-                Err(storage::StorageError::new(kind, reason))
-            }
+    fn check_usable(&self) -> storage::StorageResult<()> {
+        if !self.failed {
+            return Ok(());
         }
+        let kind = storage::StorageErrorKind::Other;
+        let reason = "an earlier change of this batch failed";
+        Err(storage::StorageError::new(kind, reason))
     }
 
     /// Appends an operation by this store's author, and applies its changes.
@@ -293,34 +188,36 @@ impl<'a> WriteTransaction<'a> {
             self.lines.forget(change.prompt());
         }
         let operation = Operation {
-            number: self.last.0 + 1,
-            id: self.last.1.followed_by(text.as_bytes()),
+            number: self.last.number + 1,
+            id: self.last.id.followed_by(text.as_bytes()),
             content,
         };
         self.change(|transaction| transaction.append(&operation, text, now))?;
-        self.last = (operation.number, operation.id);
+        self.last = LogPosition::from(&operation);
         self.journaled.operations += 1;
         Ok(operation)
     }
 
     /// Stores a body unless it is stored already: in the journal, or with many others in a pack.
-    pub(crate) fn store_body(&mut self, body: &Body, kin: DeltaGroup) -> Result<()> {
+    pub(crate) fn store_body(&mut self, body: &Body, group: DeltaGroup) -> Result<()> {
         let (id, bytes) = (body.id(), body.as_bytes());
         let size = bytes.len() as u64;
         let Some(mut bulk) = self.bulk.take() else {
             self.change(|transaction| transaction.put_body(id, bytes))?;
-            self.has_journaled(id, bytes);
+            self.note_journaled(id, bytes);
             return Ok(());
         };
-        let stored = self.change(|transaction| match transaction.put_packed_body(id, size)? {
-            true => bulk.add(id, bytes, kin),
-            false => Ok(()),
+        let stored = self.change(|transaction| {
+            if transaction.put_packed_body(id, size)? {
+                bulk.add(id, bytes, group)?;
+            }
+            Ok(())
         });
         self.bulk = Some(bulk);
         stored
     }
 
-    fn has_journaled(&mut self, id: BlobId, bytes: &[u8]) {
+    fn note_journaled(&mut self, id: BlobId, bytes: &[u8]) {
         self.journaled.add(PendingWork {
             bodies: 1,
             bytes: bytes.len() as u64,
@@ -338,10 +235,10 @@ impl<'a> WriteTransaction<'a> {
                 self.journaled.packs += 1;
                 Ok(Some(hold))
             }
-            Some(FinishedBodies::Few(few)) => {
-                for NewBody { id, bytes, .. } in few {
+            Some(FinishedBodies::Inline(inline)) => {
+                for NewBody { id, bytes, .. } in inline {
                     self.transaction.journal_body(id, &bytes)?;
-                    self.has_journaled(id, &bytes);
+                    self.note_journaled(id, &bytes);
                 }
                 Ok(None)
             }
@@ -360,18 +257,19 @@ impl<'a> WriteTransaction<'a> {
 
     /// Returns the contract of a body, with its partials as of this transaction.
     ///
-    /// Returns `None` if the partials have more than `most` bytes.
-    pub(crate) fn contract(&self, body: &Body, most: u64) -> Result<Option<Arc<Contract>>> {
+    /// Returns `None` if the partials have more than `max_bytes` bytes.
+    pub(crate) fn contract(&self, body: &Body, max_bytes: u64) -> Result<Option<Arc<Contract>>> {
         let read = |id| self.read_body(id);
-        let (snapshot, pointed) = (&*self.transaction, &mut Vec::new());
-        judge::contract(snapshot, &read, self.context, body, most, pointed)
+        let (snapshot, targets) = (&*self.transaction, &mut Vec::new());
+        self.context
+            .contract(snapshot, &read, body, max_bytes, targets)
     }
 
     /// Returns the contract of a stored version.
     pub(crate) fn contract_of(
         &self,
         version: &Version,
-        most: u64,
+        max_bytes: u64,
     ) -> Result<Option<Arc<Contract>>> {
         let known = self.context.contracts.get(version.blob);
         if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
@@ -379,12 +277,12 @@ impl<'a> WriteTransaction<'a> {
         }
         // The contract is cached, so the body is not needed again soon and is not cached.
         let body = self.read_body(version.blob)?;
-        self.contract(&body, most)
+        self.contract(&body, max_bytes)
     }
 
     /// Returns an id that no prompt has or had: the requested one, or one drawn at random.
-    pub(crate) fn free_prompt_id(&self, asked: Option<PromptId>) -> Result<PromptId> {
-        match asked {
+    pub(crate) fn draw_prompt_id(&self, requested: Option<PromptId>) -> Result<PromptId> {
+        match requested {
             Some(id) if self.transaction.prompt_id_taken(id)? => Err(Error::PromptIdTaken { id }),
             Some(id) => Ok(id),
             None => loop {
@@ -398,7 +296,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Draws an id that no version has or had.
-    pub(crate) fn free_version_id(&self, at: DateTime<Utc>) -> Result<VersionId> {
+    pub(crate) fn draw_version_id(&self, at: DateTime<Utc>) -> Result<VersionId> {
         let millis = at.timestamp_millis().try_into().unwrap_or(0);
         loop {
             let id = VersionId::draw(millis, &mut self.rng());
@@ -439,12 +337,12 @@ pub(crate) fn check_expected(
     expected: Expected,
     found: Option<VersionLabel>,
 ) -> Result<()> {
-    let met = match expected {
+    let is_met = match expected {
         Expected::Any => true,
         Expected::Absent => found.is_none(),
         Expected::Is(id) => found.is_some_and(|version| version.id == id),
     };
-    if met {
+    if is_met {
         return Ok(());
     }
     Err(Error::Conflict {

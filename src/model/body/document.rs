@@ -108,7 +108,7 @@ impl Body {
 
     /// Returns whether the body is large: its values are parsed only on demand, and then freed.
     pub(crate) fn is_large(&self) -> bool {
-        self.text().len() > LARGE
+        self.text().len() > LARGE_BODY_BYTES
     }
 
     /// Calls `look` with the parsed values.
@@ -124,7 +124,7 @@ impl Body {
             let json = json::parse(self.text());
             let seen = look(&json);
             drop(json);
-            heap::give_back();
+            heap::release_freed();
             seen
         };
         let builder = thread::Builder::new().name("promptbook-body".into());
@@ -179,9 +179,10 @@ impl Body {
                 });
             }
         }
-        let checked = match text.len() > LARGE {
-            true => outline(&text).map(|outline| (outline, None)),
-            false => json::parse_value(&text).map(|json| (outline_of(&json), Some(json))),
+        let checked = if text.len() > LARGE_BODY_BYTES {
+            outline(&text).map(|outline| (outline, None))
+        } else {
+            json::parse_value(&text).map(|json| (outline_of(&json), Some(json)))
         };
         match checked {
             Ok((Outline::Object(model), json)) => {
@@ -208,7 +209,7 @@ impl Body {
 }
 
 /// The size from which a text counts as large. Its values may take more than ten megabytes.
-const LARGE: usize = 128 * 1024;
+const LARGE_BODY_BYTES: usize = 128 * 1024;
 
 impl AsRef<Json> for Body {
     fn as_ref(&self) -> &Json {
@@ -324,9 +325,10 @@ pub(crate) mod verbatim {
 
     pub(crate) fn serialize<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
         let text = body.text();
-        match text.starts_with('{') && text.ends_with('}') {
-            true => body.raw().map_err(S::Error::custom)?.serialize(serializer),
-            false => text.serialize(serializer),
+        if text.starts_with('{') && text.ends_with('}') {
+            body.raw().map_err(S::Error::custom)?.serialize(serializer)
+        } else {
+            text.serialize(serializer)
         }
     }
 

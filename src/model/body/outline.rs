@@ -29,9 +29,10 @@ pub(super) enum ValueKind {
 /// Checks text as strictly as a parser that builds a tree.
 pub(super) fn outline(text: &str) -> serde_json::Result<Outline> {
     let mut from = serde_json::Deserializer::from_str(text);
-    let outline = match text.trim_ascii_start().starts_with('{') {
-        true => Outline::Object(from.deserialize_map(MemberNames)?),
-        false => Outline::Other(OutlineWalk(&mut ignore).deserialize(&mut from)?),
+    let outline = if text.trim_ascii_start().starts_with('{') {
+        Outline::Object(from.deserialize_map(MemberNames)?)
+    } else {
+        Outline::Other(OutlineWalk(&mut ignore).deserialize(&mut from)?)
     };
     from.end()?;
     Ok(outline)

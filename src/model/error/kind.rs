@@ -1,8 +1,8 @@
 //! The kinds of errors: what a caller can do about an error, without a list of all variants.
 
 use super::types::Error;
-use crate::engine::contract::Breakage;
 use crate::fs::checksummed_file::FileError;
+use crate::model::breakage::Breakage;
 use crate::storage;
 
 /// The class of an [`Error`], by what a caller can do about it.

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::contract::Breakage;
-use crate::engine::{GcSummary, LogPosition};
 use crate::fs::checksummed_file::FileError;
+use crate::model::breakage::Breakage;
+use crate::model::gc_summary::GcSummary;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::invalid_argument::InvalidArgument;
+use crate::model::log_position::LogPosition;
 use crate::model::record::Version;
 use crate::model::shown::{Escaped, Quoted};
 use crate::model::version_number::{Selector, VersionNumber};
@@ -308,7 +309,7 @@ pub enum Error {
     /// [`Store::undo_with_later`](crate::Store::undo_with_later) undoes them together.
     #[error(
         "operation {operation} can't be undone alone: {} on it",
-        standing(later)
+        operations_that_depend(later)
     )]
     UndoBlocked {
         /// The operation.
@@ -482,7 +483,7 @@ fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn standing(later: &[u64]) -> String {
+fn operations_that_depend(later: &[u64]) -> String {
     match later {
         [one] => format!("operation {one} depends"),
         more => format!(

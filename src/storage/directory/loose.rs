@@ -108,7 +108,7 @@ impl LooseBodies {
     pub(super) fn written(&self, id: BlobId) -> StorageResult<Option<DateTime<Utc>>> {
         let path = self.path(id);
         match fs::metadata(&path).and_then(|file| file.modified()) {
-            Ok(written) => Ok(Some(clock::of_system(written))),
+            Ok(written) => Ok(Some(clock::from_system(written))),
             Err(error) if error.kind() == Io::NotFound => Ok(None),
             Err(error) => Err(failed("inspecting", &path)(error)),
         }

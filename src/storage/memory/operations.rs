@@ -108,7 +108,7 @@ impl OperationRows {
     fn at(&self, places: impl Iterator<Item = usize>) -> impl Iterator<Item = &Operation> {
         places.filter_map(|place| {
             let row = self.all.get(place)?;
-            work_counter::many(row.operation.content.changes.len());
+            work_counter::steps_taken(row.operation.content.changes.len());
             Some(&row.operation)
         })
     }

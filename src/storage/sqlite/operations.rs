@@ -214,7 +214,7 @@ fn with_rows(
 fn operation(number: u64, id: OperationId, text: &str) -> SqliteResult<Operation> {
     let content: OperationContent =
         serde_json::from_str(text).context(&format!("reading operation {number}"))?;
-    work_counter::many(content.changes.len());
+    work_counter::steps_taken(content.changes.len());
     Ok(Operation {
         number,
         id,

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::engine::write::bulk_bodies::kin_of;
+use crate::engine::write::bulk_bodies::delta_group_of;
 use crate::engine::write::commit::check_body;
 use crate::engine::write::numbering;
 use crate::engine::write::prompt::check_tags;
@@ -106,8 +106,10 @@ impl WriteTransaction<'_> {
         check(prompt)?;
         self.reserve(std::slice::from_ref(prompt));
 
-        let id = self.free_prompt_id(prompt.id)?;
-        let at = prompt.created_at.map_or_else(|| self.context.now(), kept);
+        let id = self.draw_prompt_id(prompt.id)?;
+        let at = prompt
+            .created_at
+            .map_or_else(|| self.context.now(), to_recorded_time);
         let versions = self.imported_versions(id, at, given)?;
         let mut changes = vec![Change::Prompt {
             id,
@@ -131,7 +133,7 @@ impl WriteTransaction<'_> {
             }));
         }
         for (version, major) in given.iter().zip(majors) {
-            self.store_body(&version.body, kin_of(id, major))?;
+            self.store_body(&version.body, delta_group_of(id, major))?;
         }
         self.record(at, OperationKind::Import, changes)?;
         for (version, id) in given.iter().zip(ids) {
@@ -147,7 +149,9 @@ impl WriteTransaction<'_> {
                 version_id,
                 inputs: inputs.inputs.clone(),
                 environment: inputs.environment.clone(),
-                recorded_at: inputs.recorded_at.map_or_else(|| self.context.now(), kept),
+                recorded_at: inputs
+                    .recorded_at
+                    .map_or_else(|| self.context.now(), to_recorded_time),
             })
         })
     }
@@ -160,7 +164,7 @@ impl WriteTransaction<'_> {
     ) -> Result<Vec<Version>> {
         let mut versions: Vec<Version> = Vec::with_capacity(given.len());
         for version in given {
-            let created_at = version.created_at.map_or(at, kept);
+            let created_at = version.created_at.map_or(at, to_recorded_time);
             let author = version.author.as_ref().unwrap_or(&self.context.author);
             let before = versions.last();
             versions.push(Version {
@@ -169,7 +173,7 @@ impl WriteTransaction<'_> {
                         return Err(Error::VersionIdTaken { id });
                     }
                     Some(id) => id,
-                    None => self.free_version_id(created_at)?,
+                    None => self.draw_version_id(created_at)?,
                 },
                 prompt_id: prompt,
                 number: match (version.number, before) {
@@ -190,7 +194,7 @@ impl WriteTransaction<'_> {
                 environments: Vec::new(),
             });
         }
-        check_once(
+        check_unique(
             "version number",
             versions.iter().map(|version| &version.number),
         )?;
@@ -202,27 +206,27 @@ impl WriteTransaction<'_> {
 fn check(prompt: &ImportedPrompt) -> Result<()> {
     check_tags(&prompt.tags)?;
     let ids = prompt.versions.iter().filter_map(|version| version.id);
-    check_once("version id", ids)?;
+    check_unique("version id", ids)?;
     let environments = prompt
         .versions
         .iter()
         .flat_map(|version| &version.environments);
-    check_once("environment name", environments)?;
+    check_unique("environment name", environments)?;
     for version in &prompt.versions {
         check_body(&version.body)?;
         check_length("commit message", &version.message)?;
         let requests = version.inputs.iter().map(|inputs| &inputs.request_id);
-        check_once("request id", requests)?;
+        check_unique("request id", requests)?;
     }
     Ok(())
 }
 
 /// Returns a time as records store it: rounded down to the microsecond, without a leap second.
-fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
+fn to_recorded_time(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
 
-fn check_once<T: Display>(
+fn check_unique<T: Display>(
     what: &'static str,
     all: impl IntoIterator<Item = T>,
 ) -> Result<(), InvalidArgument> {

@@ -189,7 +189,7 @@ impl Packs {
         self.look()?;
         let known = self.known.load();
         let modified = known.seen.iter().filter_map(|file| file.modified);
-        Ok(modified.max().map(clock::of_system))
+        Ok(modified.max().map(clock::from_system))
     }
 
     /// Returns the numbers of packs and bodies, and the total sizes of the bodies and packs.

@@ -1,0 +1,426 @@
+//! The schedule of the maintenance worker: the work that commits leave, and when it is due.
+//!
+//! The schedule reads no clock and starts no work: callers pass the time, and run the task that it
+//! returns.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::search::{LONG_TAIL, TailSize};
+use crate::engine::write::pending_work::PendingWork;
+use crate::model::id::BlobId;
+
+/// The time without a commit after which work begins.
+///
+/// It is longer than most flushes take, because the work shares the disk with commits.
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
+/// The time without a commit after which any number of bodies is checkpointed.
+const IDLE_TIME: Duration = Duration::from_secs(1);
+/// The journal size from which bodies are checkpointed at a pause.
+pub(super) const CHECKPOINT_BATCH: JournalSize = JournalSize {
+    bodies: 64,
+    bytes: 1024 * 1024,
+};
+/// The journal size from which bodies are checkpointed beside commits, which slows them.
+const FULL_JOURNAL: JournalSize = JournalSize {
+    bodies: 8192,
+    bytes: 64 * 1024 * 1024,
+};
+/// The factor by which the unindexed tail must be long to be indexed beside commits.
+///
+/// At a pause, a tail of [`LONG_TAIL`] is indexed.
+const URGENT_TAIL_FACTOR: u64 = 32;
+/// The number of commits, with bodies or without, after which the write-ahead log may be long.
+const MAINTAIN_AFTER_COMMITS: u64 = 1024;
+/// The number of new packs that are joined beside commits, because a read searches each pack.
+const JOIN_AFTER_PACKS: u64 = 8;
+/// The interval between checks for files that are old enough to be packed.
+const REPACK_CHECK_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// The number of files that are written before the next check for commits.
+const FILES_PER_TURN: usize = 16;
+/// The time before the next attempt after a failure, such as a full disk.
+///
+/// The next attempt writes every file again, so no file counts as flushed that was not.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A number of journaled bodies, and their size in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct JournalSize {
+    pub(super) bodies: u64,
+    pub(super) bytes: u64,
+}
+
+impl JournalSize {
+    /// Checks whether bodies reach this size, by their number or by their bytes.
+    pub(super) fn is_reached_by(self, bodies: u64, bytes: u64) -> bool {
+        bodies >= self.bodies || bytes >= self.bytes
+    }
+}
+
+/// The work that is left, and the times that decide when it is done.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    /// The journaled bodies of this handle's commits; `ids` are those that are not files yet.
+    journaled: PendingWork,
+    /// The unindexed operations of this handle.
+    unindexed: TailSize,
+    /// The number of commits since the index was last maintained.
+    commits: u64,
+    /// The number of packs that were created since packs were last joined.
+    packs: u64,
+    /// The time of the next check for files that are old enough to be packed.
+    next_repack_check: Option<Instant>,
+    last_commit: Option<Instant>,
+    /// The time at which the thread wakes up without a signal.
+    ///
+    /// Signalling it at each commit would cost as much as the commit.
+    wakes_at: Option<Instant>,
+    /// The time of the last failure, until some work succeeds.
+    failed_at: Option<Instant>,
+    is_closing: bool,
+    /// Whether there can be work.
+    ///
+    /// The thread of a handle that only reads just checks the index's location.
+    has_written: bool,
+    /// Whether the store is about to be removed.
+    is_abandoned: bool,
+}
+
+/// The work to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    WriteFiles,
+    Checkpoint,
+    /// Indexing beside commits if the tail is urgent, and otherwise only during a pause.
+    Index {
+        is_urgent: bool,
+    },
+    Maintain,
+    Pack,
+    Close,
+    /// No work until a commit, or for this long.
+    Wait(Option<Duration>),
+}
+
+impl Schedule {
+    /// Returns the work that is due at `now`.
+    pub(super) fn next(&self, now: Instant) -> Task {
+        if self.is_closing {
+            return Task::Close;
+        }
+        let until_repack = self.until_repack_check(now);
+        let may_repack = until_repack == Some(Duration::ZERO);
+        let is_tail_long = self.unindexed.is_long(1);
+        if self.journaled.bodies == 0 && self.commits == 0 && !is_tail_long && !may_repack {
+            return Task::Wait(until_repack);
+        }
+        if let Some(time) = self.until_retry(now) {
+            return Task::Wait(Some(time));
+        }
+        let quiet = self.quiet_time(now);
+        let is_idle = quiet >= IDLE_TIME;
+        if self.journal_reaches(FULL_JOURNAL) || is_idle && self.journaled.bodies > 0 {
+            return Task::Checkpoint;
+        }
+        let are_packs_many = self.packs >= JOIN_AFTER_PACKS;
+        if self.commits >= MAINTAIN_AFTER_COMMITS || are_packs_many || is_idle && self.commits > 0 {
+            return Task::Maintain;
+        }
+        if is_idle && may_repack {
+            return Task::Pack;
+        }
+        if self.unindexed.is_long(URGENT_TAIL_FACTOR) {
+            return Task::Index { is_urgent: true };
+        }
+        if quiet < PAUSE {
+            return Task::Wait(Some(PAUSE - quiet));
+        }
+        if self.journal_reaches(CHECKPOINT_BATCH) {
+            return Task::Checkpoint;
+        }
+        if is_tail_long {
+            return Task::Index { is_urgent: false };
+        }
+        if !self.journaled.ids.is_empty() {
+            return Task::WriteFiles;
+        }
+        Task::Wait(Some(IDLE_TIME.saturating_sub(quiet)))
+    }
+
+    /// Records a commit, and returns whether the thread must be signalled to notice it in time.
+    pub(super) fn add_commit(&mut self, added: PendingWork, now: Instant) -> bool {
+        self.commits += 1;
+        self.packs += added.packs;
+        self.add_unindexed(&added);
+        self.journaled.add(added);
+        self.last_commit = Some(now);
+        self.begin_writing(now);
+        self.wakes_at.is_none_or(|then| then > now + PAUSE)
+    }
+
+    /// Records the unindexed operations of a commit, and returns whether the tail is long now.
+    pub(super) fn add_unindexed(&mut self, added: &PendingWork) -> bool {
+        self.unindexed.operations += added.operations;
+        self.unindexed.bytes += added.bytes;
+        self.unindexed.is_long(1)
+    }
+
+    /// Makes indexing due, because operations of any process are unindexed.
+    pub(super) fn request_indexing(&mut self, now: Instant) {
+        self.unindexed = LONG_TAIL;
+        self.begin_writing(now);
+    }
+
+    fn begin_writing(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.has_written, true) {
+            // There may be many old files already.
+            self.next_repack_check = Some(now);
+        }
+    }
+
+    /// Records that the thread now waits, until `then` unless it is signalled.
+    pub(super) fn waits_until(&mut self, then: Instant) {
+        self.wakes_at = Some(then);
+    }
+
+    /// Takes a few of the bodies that are not files yet.
+    pub(super) fn take_unwritten(&mut self) -> Vec<BlobId> {
+        let count = FILES_PER_TURN.min(self.journaled.ids.len());
+        self.journaled.ids.drain(..count).collect()
+    }
+
+    /// Takes all of the bodies that are not files yet.
+    pub(super) fn take_all_unwritten(&mut self) -> Vec<BlobId> {
+        std::mem::take(&mut self.journaled.ids)
+    }
+
+    /// Takes the journaled bodies, because a checkpoint of them begins.
+    pub(super) fn take_journaled(&mut self) -> PendingWork {
+        std::mem::take(&mut self.journaled)
+    }
+
+    /// Puts journaled bodies back that a checkpoint did not move.
+    pub(super) fn put_back(&mut self, left: PendingWork) {
+        self.journaled.add(left);
+    }
+
+    /// Returns whether packs were created since the last call, so that they should be joined.
+    pub(super) fn take_new_packs(&mut self) -> bool {
+        std::mem::take(&mut self.packs) > 0
+    }
+
+    /// Forgets the unindexed operations, because indexing of all of them begins.
+    pub(super) fn begin_indexing(&mut self) {
+        self.unindexed = TailSize::default();
+    }
+
+    /// Counts operations as unindexed, because the indexing of a long tail stopped early.
+    pub(super) fn indexing_stopped(&mut self) {
+        self.unindexed.operations += LONG_TAIL.operations;
+    }
+
+    /// Forgets the commits so far, because the index is being maintained.
+    pub(super) fn begin_maintenance(&mut self) {
+        self.commits = 0;
+    }
+
+    /// Schedules further maintenance of the index, as after a commit.
+    pub(super) fn maintain_again(&mut self) {
+        self.commits += 1;
+    }
+
+    /// Schedules the next check for files that are old enough to be packed.
+    pub(super) fn begin_packing(&mut self, now: Instant) {
+        self.next_repack_check = now.checked_add(REPACK_CHECK_INTERVAL);
+    }
+
+    /// Records whether a task failed, which delays the next one.
+    pub(super) fn finish_task(&mut self, has_failed: bool, now: Instant) {
+        self.failed_at = has_failed.then_some(now);
+    }
+
+    /// Makes closing the only task left.
+    pub(super) fn close(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Makes closing leave all unfinished work undone.
+    #[cfg(feature = "server")]
+    pub(super) fn abandon(&mut self) {
+        self.is_abandoned = true;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// Returns whether closing has work to finish.
+    pub(super) fn must_finish(&self) -> bool {
+        self.has_written && !self.is_abandoned
+    }
+
+    /// Returns whether there was no commit for so long that work need not be kept short.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        self.quiet_time(now) >= IDLE_TIME
+    }
+
+    /// Returns whether a task may go on with its next batch. Commits that arrived go first.
+    pub(super) fn may_go_on(&self, now: Instant) -> bool {
+        let is_paused = self.quiet_time(now) >= PAUSE;
+        !self.is_closing && (is_paused || self.journaled.bodies >= FULL_JOURNAL.bodies)
+    }
+
+    /// Returns the time since the last commit; a long time if there was none.
+    fn quiet_time(&self, now: Instant) -> Duration {
+        let since = |last: Instant| now.saturating_duration_since(last);
+        self.last_commit.map_or(IDLE_TIME, since)
+    }
+
+    /// Returns the time until a failed task may be tried again; none if it may be now.
+    fn until_retry(&self, now: Instant) -> Option<Duration> {
+        let since = now.saturating_duration_since(self.failed_at?);
+        RETRY_INTERVAL
+            .checked_sub(since)
+            .filter(|time| !time.is_zero())
+    }
+
+    /// Returns the time until the next check for old files; none if no check is scheduled.
+    fn until_repack_check(&self, now: Instant) -> Option<Duration> {
+        Some(self.next_repack_check?.saturating_duration_since(now))
+    }
+
+    fn journal_reaches(&self, size: JournalSize) -> bool {
+        size.is_reached_by(self.journaled.bodies, self.journaled.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(bodies: u64) -> PendingWork {
+        PendingWork {
+            bodies,
+            bytes: bodies,
+            ..PendingWork::default()
+        }
+    }
+
+    /// Returns a schedule after one commit at `now`, without the check for old files.
+    fn after_commit(added: PendingWork, now: Instant) -> Schedule {
+        let mut schedule = Schedule::default();
+        schedule.add_commit(added, now);
+        schedule.next_repack_check = None;
+        schedule
+    }
+
+    #[test]
+    fn work_waits_for_a_pause_and_longer_after_a_failure() {
+        let now = Instant::now();
+        assert_eq!(Schedule::default().next(now), Task::Wait(None));
+        let mut schedule = after_commit(work(CHECKPOINT_BATCH.bodies), now);
+        assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
+        let paused = now + PAUSE;
+        assert_eq!(schedule.next(paused), Task::Checkpoint);
+        schedule.finish_task(true, paused);
+        assert_eq!(schedule.next(paused), Task::Wait(Some(RETRY_INTERVAL)));
+        assert_eq!(schedule.next(paused + RETRY_INTERVAL), Task::Checkpoint);
+        schedule.finish_task(false, paused);
+        assert_eq!(schedule.next(paused), Task::Checkpoint);
+    }
+
+    #[test]
+    fn a_full_journal_is_checkpointed_beside_commits() {
+        let now = Instant::now();
+        let schedule = after_commit(work(FULL_JOURNAL.bodies), now);
+        assert_eq!(schedule.next(now), Task::Checkpoint);
+        assert!(schedule.may_go_on(now));
+        let schedule = after_commit(work(CHECKPOINT_BATCH.bodies), now);
+        assert!(!schedule.may_go_on(now));
+        assert!(schedule.may_go_on(now + PAUSE));
+    }
+
+    #[test]
+    fn a_few_bodies_become_files_at_a_pause_and_are_checkpointed_when_idle() {
+        let now = Instant::now();
+        let mut added = work(1);
+        added.ids = vec![BlobId::of(b"{}")];
+        let mut schedule = after_commit(added, now);
+        assert_eq!(schedule.next(now + PAUSE), Task::WriteFiles);
+        assert_eq!(schedule.take_unwritten().len(), 1);
+        let until_idle = IDLE_TIME - PAUSE;
+        assert_eq!(schedule.next(now + PAUSE), Task::Wait(Some(until_idle)));
+        assert_eq!(schedule.next(now + IDLE_TIME), Task::Checkpoint);
+        schedule.take_journaled();
+        assert_eq!(schedule.next(now + IDLE_TIME), Task::Maintain);
+        schedule.begin_maintenance();
+        assert_eq!(schedule.next(now + IDLE_TIME), Task::Wait(None));
+    }
+
+    #[test]
+    fn a_long_tail_is_indexed_at_a_pause_and_an_urgent_one_beside_commits() {
+        let now = Instant::now();
+        let operations = |operations| PendingWork {
+            operations,
+            ..PendingWork::default()
+        };
+        let schedule = after_commit(operations(LONG_TAIL.operations), now);
+        assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
+        let at_pause = Task::Index { is_urgent: false };
+        assert_eq!(schedule.next(now + PAUSE), at_pause);
+        let urgent = LONG_TAIL.operations * URGENT_TAIL_FACTOR;
+        let schedule = after_commit(operations(urgent), now);
+        assert_eq!(schedule.next(now), Task::Index { is_urgent: true });
+    }
+
+    #[test]
+    fn many_commits_and_many_packs_are_maintained_without_a_pause() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        for _ in 1..MAINTAIN_AFTER_COMMITS {
+            schedule.add_commit(PendingWork::default(), now);
+        }
+        assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
+        schedule.add_commit(PendingWork::default(), now);
+        assert_eq!(schedule.next(now), Task::Maintain);
+        let mut packed = work(0);
+        packed.packs = JOIN_AFTER_PACKS;
+        assert_eq!(after_commit(packed, now).next(now), Task::Maintain);
+    }
+
+    #[test]
+    fn old_files_are_looked_for_after_the_first_commit_and_then_at_intervals() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        schedule.add_commit(PendingWork::default(), now);
+        schedule.begin_maintenance();
+        let idle = now + IDLE_TIME;
+        assert_eq!(schedule.next(idle), Task::Pack);
+        schedule.begin_packing(idle);
+        let wait = Task::Wait(Some(REPACK_CHECK_INTERVAL));
+        assert_eq!(schedule.next(idle), wait);
+        assert_eq!(schedule.next(idle + REPACK_CHECK_INTERVAL), Task::Pack);
+    }
+
+    #[test]
+    fn closing_comes_before_all_other_work() {
+        let now = Instant::now();
+        let mut schedule = after_commit(work(FULL_JOURNAL.bodies), now);
+        schedule.finish_task(true, now);
+        schedule.close();
+        assert_eq!(schedule.next(now), Task::Close);
+        assert!(!schedule.may_go_on(now));
+        assert!(schedule.must_finish());
+        assert!(!Schedule::default().must_finish(), "nothing was written");
+    }
+
+    #[test]
+    fn the_thread_is_signalled_unless_it_wakes_up_soon() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        assert!(schedule.add_commit(work(1), now), "it was never started");
+        schedule.waits_until(now + PAUSE);
+        assert!(!schedule.add_commit(work(1), now));
+        schedule.waits_until(now + IDLE_TIME);
+        assert!(schedule.add_commit(work(1), now));
+    }
+}

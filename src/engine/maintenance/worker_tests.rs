@@ -1,0 +1,168 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+use crate::engine::maintenance::tasks::CLOSE_TIMEOUT;
+use crate::model::record::Durability;
+use crate::storage;
+use crate::storage::testing;
+use crate::storage::testing::Scribe;
+use crate::storage::{ChangeMark, SnapshotGuard, Transaction};
+
+fn worker() -> MaintenanceWorker {
+    let (index, blobs) = testing::in_memory();
+    MaintenanceWorker::new(
+        index,
+        Arc::new(BodyReader::new(blobs)),
+        Arc::new(crate::model::clock::system),
+    )
+}
+
+fn some(bodies: u64) -> PendingWork {
+    PendingWork {
+        bodies,
+        bytes: bodies,
+        ..PendingWork::default()
+    }
+}
+
+/// Otherwise the worker would look for them again and again without a pause.
+#[test]
+fn bodies_that_others_checkpointed_are_not_waited_for() {
+    let worker = worker();
+    worker.shared.schedule().put_back(some(3));
+    worker.checkpoint(|_| ()).unwrap();
+    let schedule = worker.shared.schedule();
+    assert_eq!(schedule.next(Instant::now()), Task::Wait(None));
+}
+
+/// An index that others commit to before each transaction of this handle.
+///
+/// The journal is filled as fast as it is emptied.
+#[derive(Debug)]
+struct Crowded {
+    index: Arc<dyn Index>,
+    /// The number of the last version that was committed.
+    last: AtomicU32,
+    /// The time that a transaction takes.
+    time: Duration,
+}
+
+impl Crowded {
+    const COMMITS_PER_TRANSACTION: u32 = 100;
+    /// The number of versions after which the others stop, so that a close that waits ends.
+    const MAX_COMMITS: u32 = 5_000;
+
+    fn new(time: Duration) -> Self {
+        let (index, _) = testing::in_memory();
+        Scribe::new(&*index).create(1, "a", &[]);
+        let crowded = Self {
+            index,
+            last: AtomicU32::new(0),
+            time,
+        };
+        crowded.commit();
+        crowded
+    }
+
+    fn commit(&self) {
+        let last = self
+            .last
+            .fetch_add(Self::COMMITS_PER_TRANSACTION, Ordering::Relaxed);
+        let mut scribe = Scribe::new(&*self.index);
+        for number in last + 1..=last + Self::COMMITS_PER_TRANSACTION {
+            scribe.commit(1, number, &format!("1.{number}"));
+        }
+    }
+}
+
+impl Index for Crowded {
+    fn snapshot(&self) -> storage::StorageResult<SnapshotGuard<'_>> {
+        self.index.snapshot()
+    }
+
+    fn transaction(
+        &self,
+        durability: Durability,
+    ) -> storage::StorageResult<Box<dyn Transaction + '_>> {
+        if self.last.load(Ordering::Relaxed) < Self::MAX_COMMITS {
+            std::thread::sleep(self.time);
+            self.commit();
+        }
+        self.index.transaction(durability)
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        self.index.change_mark()
+    }
+
+    fn maintain(&self) -> storage::StorageResult<bool> {
+        self.index.maintain()
+    }
+}
+
+/// Closes a store that others write to, and returns how many bodies they committed meanwhile.
+fn close_beside_others(time: Duration) -> u32 {
+    let crowded = Arc::new(Crowded::new(time));
+    let (_, blobs) = testing::in_memory();
+    let index: Arc<dyn Index> = Arc::clone(&crowded) as _;
+    let worker = MaintenanceWorker::new(
+        index,
+        Arc::new(BodyReader::new(blobs)),
+        Arc::new(crate::model::clock::system),
+    );
+    // This makes closing the first work of the thread.
+    worker.shared.schedule().close();
+    worker.committed(some(100));
+    drop(worker);
+    crowded.last.load(Ordering::Relaxed) - Crowded::COMMITS_PER_TRANSACTION
+}
+
+#[test]
+fn bodies_committed_during_a_close_are_left_to_others() {
+    // One transaction checkpoints what was there, and two index it, 64 operations each.
+    let others = close_beside_others(Duration::ZERO);
+    assert!(others > 0, "nothing was checkpointed");
+    assert!(
+        others <= 4 * Crowded::COMMITS_PER_TRANSACTION,
+        "{others} bodies were committed"
+    );
+}
+
+#[test]
+fn a_close_that_takes_long_is_cut_short() {
+    let begun = Instant::now();
+    let others = close_beside_others(CLOSE_TIMEOUT * 3 / 4);
+    // The third transaction must not begin.
+    assert!(
+        others <= 2 * Crowded::COMMITS_PER_TRANSACTION,
+        "{others} bodies were committed"
+    );
+    assert!(begun.elapsed() >= CLOSE_TIMEOUT * 3 / 4);
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn an_abandoned_store_closes_without_work() {
+    for abandoned in [false, true] {
+        let (index, blobs) = testing::in_memory();
+        let mut scribe = testing::Scribe::new(&*index);
+        scribe.create(1, "a", &[]);
+        for number in 1..=100 {
+            scribe.commit(1, number, &format!("1.{number}"));
+        }
+        let worker = MaintenanceWorker::new(
+            Arc::clone(&index),
+            Arc::new(BodyReader::new(blobs)),
+            Arc::new(crate::model::clock::system),
+        );
+        if abandoned {
+            worker.abandon();
+        }
+        // This makes closing the first work of the thread.
+        worker.shared.schedule().close();
+        worker.committed(some(100));
+        drop(worker);
+        let waiting = index.snapshot().unwrap().waiting().unwrap().bodies;
+        assert_eq!(waiting > 0, abandoned, "{waiting} bodies are journaled");
+    }
+}
