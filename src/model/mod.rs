@@ -11,5 +11,6 @@ pub(crate) mod invalid_argument;
 pub(crate) mod memory_size;
 pub(crate) mod record;
 pub(crate) mod shown;
+pub(crate) mod verified_bytes;
 pub(crate) mod version_number;
 pub(crate) mod work_counter;

@@ -18,6 +18,7 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use crate::model::verified_bytes::{HashMismatch, VerifiedBytes};
 pub use blobs::{
     BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
 };

@@ -221,8 +221,8 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
             continue;
         }
         for _ in 0..LOOKS {
-            match source.get(*id, &mut |bytes| BlobId::of(&bytes) == *id) {
-                Ok(true) => {
+            match source.get(*id) {
+                Ok(Some(_)) => {
                     let reason = format!("the body {id} was not there while the store was copied");
                     return Err(storage::StorageError::new(
                         storage::StorageErrorKind::Replaced,
@@ -233,7 +233,7 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
                 Err(error) if error.kind() == storage::StorageErrorKind::Replaced => {
                     return Err(error.into());
                 }
-                Ok(false) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),
+                Ok(None) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),
             }
         }
         // The body is missing or damaged in the source too, which the report will say.

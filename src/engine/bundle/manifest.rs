@@ -285,7 +285,8 @@ fn read_body(
         return Err(malformed(format!("body {id} is out of order")));
     }
     let bytes = reader.body_bytes(id, size)?;
-    let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
+    let body = Body::try_from(bytes.into_bytes())
+        .map_err(|error| malformed(format!("body {id}: {error}")))?;
     Ok(ReplayText::new(id, size, body.model()))
 }
 

@@ -139,7 +139,7 @@ impl WriteTransaction<'_> {
             found += 1;
             let bytes = reader.body_bytes(id, size)?;
             if self.transaction.blob(id)?.is_none() {
-                self.store_body(&Body::from_store(id, bytes)?, kin_of_none(id))?;
+                self.store_body(&Body::from_store(bytes)?, kin_of_none(id))?;
                 taken += 1;
             }
         }

@@ -40,7 +40,7 @@ pub(crate) fn export_bundle(
         Ok(ControlFlow::Continue(()))
     })?;
     for (id, size) in blobs {
-        let bytes = bodies.read_checked(snapshot, id)?;
+        let bytes = bodies.read_checked(snapshot, id)?.into_bytes();
         if bytes.len() as u64 != size {
             return Err(Error::CorruptBody {
                 blob: id,

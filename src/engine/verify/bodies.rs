@@ -11,6 +11,7 @@ use super::run::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
 use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind, StoredBlob};
 
@@ -46,7 +47,6 @@ struct BodyOutcome {
 enum BodyState {
     Sound { size: u64, bytes: Vec<u8> },
     OtherSize { size: u64, told: u64 },
-    OtherHash { size: usize },
     Unreadable { reason: String },
     Missing,
 }
@@ -172,39 +172,38 @@ impl BodyCheck<'_> {
 
     fn look(&self, id: BlobId, stored: StoredBlob, wanted: bool) -> Result<BodyState> {
         let (bytes, told) = match stored {
-            StoredBlob::Journaled(bytes) => (Some(bytes), None),
-            StoredBlob::Settled(size) if self.depth == Depth::Quick => {
-                return Ok(match self.blobs.holds(id)? {
-                    true => BodyState::Sound {
-                        size,
-                        bytes: Vec::new(),
-                    },
-                    false => BodyState::Missing,
-                });
+            StoredBlob::Journaled(bytes) => {
+                let bytes = VerifiedBytes::check(id, bytes);
+                (bytes.map(Some).map_err(Into::into), None)
             }
-            StoredBlob::Settled(size) => match read_settled(self.blobs, id) {
-                Ok(bytes) => (bytes, Some(size)),
-                Err(error) if is_damage(&error) => {
-                    let reason = error.in_full();
-                    return Ok(BodyState::Unreadable { reason });
+            StoredBlob::Settled(size) if self.depth == Depth::Full => {
+                (self.blobs.get(id), Some(size))
+            }
+            StoredBlob::Settled(size) => {
+                if !self.blobs.holds(id)? {
+                    return Ok(BodyState::Missing);
                 }
-                Err(error) => return Err(error.into()),
-            },
+                let bytes = Vec::new();
+                return Ok(BodyState::Sound { size, bytes });
+            }
         };
-        Ok(match bytes {
-            None => BodyState::Missing,
-            Some(bytes) if BlobId::of(&bytes) != id => BodyState::OtherHash { size: bytes.len() },
-            Some(bytes) => {
-                let size = bytes.len() as u64;
-                match told.filter(|told| *told != size) {
-                    Some(told) => BodyState::OtherSize { size, told },
-                    None if wanted => BodyState::Sound { size, bytes },
-                    None => BodyState::Sound {
-                        size,
-                        bytes: Vec::new(),
-                    },
-                }
+        let bytes = match bytes {
+            Ok(Some(bytes)) => bytes.into_bytes(),
+            Ok(None) => return Ok(BodyState::Missing),
+            Err(error) if is_damage(&error) => {
+                let reason = reason_of(&error);
+                return Ok(BodyState::Unreadable { reason });
             }
+            Err(error) => return Err(error.into()),
+        };
+        let size = bytes.len() as u64;
+        Ok(match told.filter(|told| *told != size) {
+            Some(told) => BodyState::OtherSize { size, told },
+            None if wanted => BodyState::Sound { size, bytes },
+            None => BodyState::Sound {
+                size,
+                bytes: Vec::new(),
+            },
         })
     }
 
@@ -241,7 +240,6 @@ impl BodyCheck<'_> {
                 BodyState::OtherSize { size, told } => {
                     format!("it has {size} bytes, but the index says {told}")
                 }
-                BodyState::OtherHash { size } => format!("its {size} bytes have a different hash"),
                 BodyState::Unreadable { reason } => reason,
                 BodyState::Missing => "it is missing".into(),
             };
@@ -265,15 +263,10 @@ fn is_damage(error: &storage::StorageError) -> bool {
         })
 }
 
-/// Reads an intact copy of a body, or the bytes in its place if there is none.
-fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::StorageResult<Option<Vec<u8>>> {
-    let mut found = None;
-    blobs.get(id, &mut |bytes| {
-        let is_sound = BlobId::of(&bytes) == id;
-        found = Some(bytes);
-        is_sound
-    })?;
-    Ok(found)
+/// Returns why a body is damaged. Its address is not repeated.
+fn reason_of(error: &storage::StorageError) -> String {
+    let mismatch = error.hash_mismatch();
+    mismatch.map_or_else(|| error.in_full(), |mismatch| mismatch.to_string())
 }
 
 /// Checks the loose bodies, without an index that lists them.
@@ -295,15 +288,14 @@ pub(super) fn check_loose(
     (report.bodies, report.bytes) = (0, 0);
     blobs.list(&mut |id| {
         report.bodies += 1;
-        let detail = match read_settled(blobs, id) {
-            Ok(Some(bytes)) if BlobId::of(&bytes) == id => {
-                report.bytes += bytes.len() as u64;
+        let detail = match blobs.get(id) {
+            Ok(Some(bytes)) => {
+                report.bytes += bytes.as_bytes().len() as u64;
                 None
             }
-            Ok(Some(bytes)) => Some(format!("its {} bytes have a different hash", bytes.len())),
             // The body was removed after it was listed.
             Ok(None) => None,
-            Err(error) if is_damage(&error) => Some(error.in_full()),
+            Err(error) if is_damage(&error) => Some(reason_of(&error)),
             Err(error) => return Err(error),
         };
         if let Some(detail) = detail.filter(|_| !known.contains(&id)) {

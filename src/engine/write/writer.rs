@@ -313,7 +313,7 @@ impl<'a> WriteTransaction<'a> {
             return Ok(());
         };
         let stored = self.change(|transaction| match transaction.put_packed_body(id, size)? {
-            true => bulk.add(id, bytes, kin),
+            true => bulk.add(body, kin),
             false => Ok(()),
         });
         self.bulk = Some(bulk);
@@ -339,9 +339,9 @@ impl<'a> WriteTransaction<'a> {
                 Ok(Some(hold))
             }
             Some(FinishedBodies::Few(few)) => {
-                for NewBody { id, bytes, .. } in few {
-                    self.transaction.journal_body(id, &bytes)?;
-                    self.has_journaled(id, &bytes);
+                for NewBody { body, .. } in few {
+                    self.transaction.journal_body(body.id(), body.as_bytes())?;
+                    self.has_journaled(body.id(), body.as_bytes());
                 }
                 Ok(None)
             }
@@ -351,9 +351,9 @@ impl<'a> WriteTransaction<'a> {
 
     /// Reads a body of a version of this transaction.
     fn read_body(&self, id: BlobId) -> Result<Body> {
-        let packed = self.bulk.as_ref().map(|bulk| bulk.get(id));
-        match packed.transpose()?.flatten() {
-            Some(bytes) => Body::from_store(id, bytes),
+        let added = self.bulk.as_ref().map(|bulk| bulk.get(id));
+        match added.transpose()?.flatten() {
+            Some(body) => Ok(body),
             None => self.bodies.read_once(&*self.transaction, id),
         }
     }

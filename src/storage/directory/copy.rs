@@ -4,7 +4,6 @@
 
 use super::blob_directory::BlobDirectory;
 use super::packs::OpenPack;
-use crate::model::id::BlobId;
 use crate::storage::StorageResult;
 
 /// The result of a copy.
@@ -35,21 +34,15 @@ impl BlobDirectory {
         // A listing, and the absence of a body from it, counts only for the directory that was
         // opened.
         self.anchor.holds()?;
-        let is_sound = |id, bytes: &Vec<u8>| BlobId::of(bytes) == id;
         let mut there = Vec::with_capacity(ids.len());
         for id in &ids {
             // A power cut during an earlier backup may have left a half-written file.
-            if to
-                .loose
-                .get(*id)?
-                .is_some_and(|there| is_sound(*id, &there))
-            {
+            if to.loose.get_intact(*id)?.is_some() {
                 copied.kept += 1;
                 there.push(*id);
-            } else if let Some(bytes) = self.loose.get(*id)?
-                && is_sound(*id, &bytes)
-            {
-                to.loose.put(*id, &bytes)?;
+            } else if let Some(bytes) = self.loose.get_intact(*id)? {
+                let bytes = bytes.as_bytes();
+                to.loose.put(*id, bytes)?;
                 copied.files += 1;
                 copied.bytes += bytes.len() as u64;
                 there.push(*id);

@@ -14,6 +14,7 @@ use crate::fs::io_error::failed;
 use crate::fs::temporary::TemporaryFile;
 use crate::model::clock;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::StorageResult;
 
 /// The folder of loose bodies.
@@ -95,6 +96,13 @@ impl LooseBodies {
         flushed
     }
 
+    /// Returns the body if its file is intact; `None` if the file is missing or damaged.
+    pub(super) fn get_intact(&self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
+        let bytes = self.get(id)?;
+        Ok(bytes.and_then(|bytes| VerifiedBytes::check(id, bytes).ok()))
+    }
+
+    /// Returns the bytes of a body's file, which may be damaged.
     pub(super) fn get(&self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
         let path = self.path(id);
         match fs::read(&path) {

@@ -16,6 +16,7 @@
 
 mod blob_directory;
 pub(crate) mod copy;
+mod copy_search;
 mod loose;
 mod packs;
 #[cfg(feature = "server")]

@@ -16,6 +16,7 @@ use crate::fs::folder::{Folder, Root};
 use crate::fs::io_error::failed;
 use crate::fs::temporary::TemporaryFile;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{DeltaGroup, Effort, StorageResult};
 
 /// A body that is to be added to a pack.
@@ -230,10 +231,10 @@ impl PackBuilder {
     }
 
     /// Returns the body of this address, if it was added.
-    pub(crate) fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
+    pub(crate) fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
         let waiting = self.sample.iter().flat_map(|sample| &sample.bodies);
         if let Some(waiting) = waiting.rev().find(|waiting| waiting.id == id) {
-            return Ok(Some(waiting.bytes.clone()));
+            return Ok(VerifiedBytes::check(id, waiting.bytes.clone()).ok());
         }
         let prefix = Prefix::of(id);
         let offsets = self.entries.iter().filter(|entry| entry.prefix == prefix);
@@ -243,8 +244,7 @@ impl PackBuilder {
         }
         let records = self.output.records()?;
         for offset in offsets {
-            let bytes = records.read(offset)?;
-            if BlobId::of(&bytes) == id {
+            if let Ok(bytes) = VerifiedBytes::check(id, records.read(offset)?) {
                 return Ok(Some(bytes));
             }
         }

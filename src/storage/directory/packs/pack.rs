@@ -8,7 +8,9 @@ use super::format::{ENTRY, FAN, FOOTER, Footer, HASHED_FOOTER, PackEntry, Prefix
 use super::records::{RecordReader, read_at};
 use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::StorageResult;
+use crate::storage::directory::copy_search::CopySearch;
 
 /// An open pack. Only its fan-out is kept in memory.
 #[derive(Debug)]
@@ -55,21 +57,21 @@ impl PackFile {
         self.records.path()
     }
 
-    /// Offers the bodies that may have this address to `accept`: mostly one, or none.
+    /// Returns an intact copy of a body.
     ///
-    /// Returns whether one was accepted.
-    pub(super) fn offer(
-        &self,
-        id: BlobId,
-        accept: &mut dyn FnMut(Vec<u8>) -> bool,
-    ) -> StorageResult<bool> {
-        let prefix = Prefix::of(id);
+    /// The index contains only the beginnings of addresses, so a body of another address may be
+    /// read first.
+    pub(super) fn find(&self, search: &mut CopySearch) -> StorageResult<Option<VerifiedBytes>> {
+        let prefix = Prefix::of(search.id);
         for (_, entry) in self.bucket(prefix)? {
-            if entry.prefix == prefix && accept(self.records.read(entry.offset)?) {
-                return Ok(true);
+            if entry.prefix != prefix {
+                continue;
+            }
+            if let Some(bytes) = search.accept(self.records.read(entry.offset)?) {
+                return Ok(Some(bytes));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Checks whether the index contains this address.

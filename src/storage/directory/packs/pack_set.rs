@@ -19,7 +19,9 @@ use crate::fs::place::DirectoryIdentity;
 use crate::fs::place::identity;
 use crate::model::clock;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
+use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::{Effort, StorageError, StorageResult};
 
 /// The packs of a store.
@@ -83,32 +85,23 @@ impl Packs {
         }
     }
 
-    /// Offers the copies of a body in the known packs to `accept`.
-    ///
-    /// Returns whether one was accepted.
-    ///
-    /// If a copy could not be read, `failed` is the reason.
-    pub(crate) fn offer(
-        &self,
-        id: BlobId,
-        accept: &mut dyn FnMut(Vec<u8>) -> bool,
-        failed: &mut Option<StorageError>,
-    ) -> bool {
+    /// Returns an intact copy of a body from the known packs.
+    pub(crate) fn find(&self, search: &mut CopySearch) -> Option<VerifiedBytes> {
         let known = self.known.load();
         for (number, pack) in known.likeliest_first() {
-            match pack.offer(id, accept) {
-                Ok(true) => {
+            match pack.find(search) {
+                Ok(Some(bytes)) => {
                     known.last.store(number, Ordering::Relaxed);
-                    return true;
+                    return Some(bytes);
                 }
-                Ok(false) => {}
-                Err(error) => *failed = Some(error),
+                Ok(None) => {}
+                Err(error) => search.unread = Some(error),
             }
         }
-        if failed.is_none() {
-            *failed = known.broken.first().map(|(_, error)| error.clone());
+        if search.unread.is_none() {
+            search.unread = known.broken.first().map(|(_, error)| error.clone());
         }
-        false
+        None
     }
 
     /// Checks whether the index of a known pack contains a body.

@@ -12,6 +12,7 @@ use super::repack_source::{Lookup, RepackSource};
 use crate::Result;
 use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
 use crate::storage::{CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies};
 
@@ -185,21 +186,23 @@ impl<'a> Repacker<'a> {
         let written = found.iter().map(|(_, entry)| entry.written).max();
         let (mut taken, mut unread) = (false, Vec::new());
         for (number, entry) in found {
-            match old[number].pack.records.read(entry.offset) {
-                Ok(bytes) if BlobId::of(&bytes) == id => {
-                    if !taken {
-                        self.bodies += 1;
-                        let written = written.unwrap_or(entry.written);
-                        self.assembly(Effort::Thorough)?.add(PendingRecord {
-                            id,
-                            kin,
-                            bytes,
-                            written,
-                        })?;
-                        taken = true;
-                    }
-                }
-                _ => unread.push(number),
+            let copy = old[number].pack.records.read(entry.offset);
+            let Some(bytes) = copy
+                .ok()
+                .and_then(|copy| VerifiedBytes::check(id, copy).ok())
+            else {
+                unread.push(number);
+                continue;
+            };
+            if !taken {
+                self.bodies += 1;
+                self.assembly(Effort::Thorough)?.add(PendingRecord {
+                    id,
+                    kin,
+                    bytes: bytes.into_bytes(),
+                    written: written.unwrap_or(entry.written),
+                })?;
+                taken = true;
             }
         }
         let is_unsure = !unread.is_empty() || old.iter().any(|pack| pack.salvaged);

@@ -7,6 +7,8 @@ use super::super::format::{GAP, Header, MAGIC, PackEntry};
 use super::{PackFile, Packs};
 use crate::fs::place::{DirectoryIdentity, prepare};
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
+use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::{DeltaGroup, Effort, Extent};
 
 /// Returns versions of a prompt, each a word longer than the one before.
@@ -44,7 +46,7 @@ fn write_by(packs: &Packs, effort: Effort, bodies: &[Vec<u8>], kin: fn(u64) -> D
     for (bytes, number) in bodies.iter().zip(0..) {
         pack.add(BlobId::of(bytes), bytes, kin(number), written())
             .unwrap();
-        assert!(pack.get(BlobId::of(bytes)).unwrap().as_ref() == Some(bytes));
+        assert!(pack.get(BlobId::of(bytes)).unwrap().unwrap().as_bytes() == bytes);
     }
     drop(pack.finish().unwrap());
     packs.look().unwrap();
@@ -57,16 +59,8 @@ fn many() -> Vec<Vec<u8>> {
 }
 
 fn get(packs: &Packs, bytes: &[u8]) -> Option<Vec<u8>> {
-    let (id, mut sound) = (BlobId::of(bytes), None);
-    packs.offer(
-        id,
-        &mut |bytes| {
-            sound = (BlobId::of(&bytes) == id).then_some(bytes);
-            sound.is_some()
-        },
-        &mut None,
-    );
-    sound
+    let found = packs.find(&mut CopySearch::of(BlobId::of(bytes)));
+    found.map(VerifiedBytes::into_bytes)
 }
 
 fn only_file(store: &Path) -> PathBuf {
@@ -218,10 +212,9 @@ fn a_truncated_pack_is_reported() {
         fs::write(&file, &bytes[..length]).unwrap();
         let packs = Packs::new(directory.path());
         packs.look().unwrap();
-        let mut failed = None;
-        let id = BlobId::of(&bodies[0]);
-        let offered = packs.offer(id, &mut |bytes| BlobId::of(&bytes) == id, &mut failed);
-        assert!(!offered && failed.is_some(), "{length} bytes");
+        let mut search = CopySearch::of(BlobId::of(&bodies[0]));
+        let found = packs.find(&mut search);
+        assert!(found.is_none() && search.unread.is_some(), "{length} bytes");
         assert_eq!(packs.check(false).unwrap().len(), 1);
     }
 }

@@ -16,6 +16,8 @@ use crate::fs::folder::Root;
 use crate::fs::io_error::failed;
 use crate::fs::place::DirectoryIdentity;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
+use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::{
     DeltaGroup, Effort, LockGuard, Pack, StorageError, StorageErrorKind, StorageResult,
 };
@@ -39,7 +41,7 @@ pub(super) struct PackWriter {
 #[derive(Debug)]
 enum WriterTask {
     Add(Vec<PendingRecord>),
-    Get(BlobId, Sender<StorageResult<Option<Vec<u8>>>>),
+    Get(BlobId, Sender<StorageResult<Option<VerifiedBytes>>>),
     Finish,
 }
 
@@ -125,10 +127,10 @@ impl Pack for PackWriter {
         }
     }
 
-    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
         let mut pending = self.pending.iter().rev();
         if let Some(pending) = pending.find(|pending| pending.id == id) {
-            return Ok(Some(pending.bytes.clone()));
+            return Ok(VerifiedBytes::check(id, pending.bytes.clone()).ok());
         }
         let (answer, answered) = channel();
         self.tell(WriterTask::Get(id, answer))?;
@@ -233,15 +235,11 @@ impl WriterOutput<'_> {
         Ok(())
     }
 
-    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
-        let mut found = None;
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
+        let mut search = CopySearch::of(id);
         for (_, pack) in &self.published {
-            let accepted = pack.offer(id, &mut |bytes| {
-                found = (BlobId::of(&bytes) == id).then_some(bytes);
-                found.is_some()
-            });
-            if accepted? {
-                return Ok(found);
+            if let Some(bytes) = pack.find(&mut search)? {
+                return Ok(Some(bytes));
             }
         }
         self.assembly.get(id)
