@@ -177,7 +177,7 @@ pub trait Pack: fmt::Debug {
     /// Adds a body. No two bodies of one pack have the same address.
     ///
     /// `written` is the time at which the body was written to the store, which may be long ago.
-    /// `kin` is the body's delta group.
+    /// `group` is the body's delta group.
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ pub trait Pack: fmt::Debug {
         &mut self,
         id: BlobId,
         bytes: &[u8],
-        kin: DeltaGroup,
+        group: DeltaGroup,
         written: DateTime<Utc>,
     ) -> StorageResult<()>;
 

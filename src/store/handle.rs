@@ -391,7 +391,7 @@ impl StoreOptions {
         let unwritable = [Some(location.directory()), beside, Some(location.index())]
             .into_iter()
             .flatten()
-            .find_map(|path| Some((path, crate::fs::place::writable(path).err()?)));
+            .find_map(|path| Some((path, crate::fs::permissions::check_writable(path).err()?)));
         match (self.read_only, unwritable) {
             (false, Some((path, source))) => Err(Error::NotWritable {
                 path: path.into(),
@@ -406,7 +406,7 @@ impl StoreOptions {
     fn refuse_network(&self, location: &Location) -> Result<()> {
         let directories = [Some(location.directory()), location.index().parent()];
         for path in directories.into_iter().flatten() {
-            if let Some(filesystem) = crate::fs::place::network_filesystem(path)
+            if let Some(filesystem) = crate::fs::network::network_filesystem(path)
                 && !self.allow_network
             {
                 return Err(Error::NetworkFilesystem {
@@ -426,7 +426,7 @@ impl StoreOptions {
         let location = Location::of(path)?;
         let directory = location.directory();
         self.refuse_network(&location)?;
-        if let Err(source) = crate::fs::place::writable(directory) {
+        if let Err(source) = crate::fs::permissions::check_writable(directory) {
             return Err(Error::NotWritable {
                 path: path.into(),
                 source,
@@ -443,7 +443,7 @@ impl StoreOptions {
                 });
             }
             BlobDirectory::create(directory)?;
-            Ok(crate::fs::place::flush_directory(directory)?)
+            Ok(crate::fs::durable::flush_directory(directory)?)
         })?;
         readable(path, found).map(|found| (location, found))
     }

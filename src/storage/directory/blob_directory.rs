@@ -2,8 +2,8 @@
 
 #[cfg(feature = "server")]
 use super::removal;
-use crate::fs::in_place;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
+use crate::fs::nocow;
 use std::fs::{self, File};
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,12 @@ use chrono::{DateTime, Utc};
 use super::copy_search::CopySearch;
 use super::loose::LooseBodies;
 use super::packs::Packs;
+use crate::fs::durable::prepare;
 use crate::fs::folder::Root;
+use crate::fs::identity::DirectoryIdentity;
 use crate::fs::lock::file_lock::FileLock;
 use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_within;
-use crate::fs::place::{DirectoryIdentity, prepare};
 use crate::fs::temporary::sweep;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
@@ -41,7 +42,7 @@ impl BlobDirectory {
     /// Creates the directory of a store, if it is missing.
     pub(crate) fn prepare(store: &Path) -> StorageResult<()> {
         prepare(store)?;
-        in_place::overwrite_in_empty(store);
+        nocow::overwrite_in_empty(store);
         Ok(())
     }
 
@@ -51,7 +52,7 @@ impl BlobDirectory {
             let folder = store.join(folder);
             prepare_within(&folder)?;
             // The store's directory may have another attribute, meant for the index.
-            in_place::copy_on_write(&folder);
+            nocow::copy_on_write(&folder);
             Ok(())
         })
     }
@@ -77,10 +78,10 @@ impl BlobDirectory {
             Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory) => {
                 return Ok(false);
             }
-            Err(error) => return Err(failed("listing", &blobs)(error)),
+            Err(error) => return Err(path_error("listing", &blobs)(error)),
         };
         for folder in folders {
-            let folder = folder.map_err(failed("listing", &blobs))?.path();
+            let folder = folder.map_err(path_error("listing", &blobs))?.path();
             if fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some()) {
                 return Ok(true);
             }

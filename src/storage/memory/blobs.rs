@@ -202,7 +202,7 @@ impl Pack for MemoryPack<'_> {
         &mut self,
         id: BlobId,
         bytes: &[u8],
-        _kin: DeltaGroup,
+        _group: DeltaGroup,
         written: DateTime<Utc>,
     ) -> StorageResult<()> {
         self.bodies.push((id, (bytes.to_vec(), written)));

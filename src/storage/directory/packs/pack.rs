@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::format::{ENTRY, FAN, FOOTER, Footer, HASHED_FOOTER, PackEntry, Prefix, corrupt};
 use super::records::{RecordReader, read_at};
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::StorageResult;
@@ -30,9 +30,10 @@ impl PackFile {
             let mut bytes = [0; FOOTER];
             read_at(file, path, &mut bytes, at)?;
             let footer = Footer::read(&bytes);
-            match footer.fits(length) {
-                true => Ok(footer),
-                false => Err(corrupt(format!("{} has a wrong length", path.display()))),
+            if footer.fits(length) {
+                Ok(footer)
+            } else {
+                Err(corrupt(format!("{} has a wrong length", path.display())))
             }
         })
     }
@@ -42,8 +43,11 @@ impl PackFile {
         path: &Path,
         footer: impl FnOnce(&File, u64) -> StorageResult<Footer>,
     ) -> StorageResult<Self> {
-        let file = File::open(path).map_err(failed("opening", path))?;
-        let length = file.metadata().map_err(failed("measuring", path))?.len();
+        let file = File::open(path).map_err(path_error("opening", path))?;
+        let length = file
+            .metadata()
+            .map_err(path_error("measuring", path))?
+            .len();
         let footer = footer(&file, length)?;
         Ok(Self {
             records: RecordReader::new(file, path, footer.index),

@@ -1,6 +1,5 @@
 //! The packs of a directory, opened on demand.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
@@ -14,9 +13,9 @@ use chrono::{DateTime, Utc};
 use super::pack::PackFile;
 use super::writer::PackWriter;
 use crate::fs::folder::Root;
-use crate::fs::io_error::failed;
-use crate::fs::place::DirectoryIdentity;
-use crate::fs::place::identity;
+use crate::fs::identity::DirectoryIdentity;
+use crate::fs::identity::identity;
+use crate::fs::io_error::path_error;
 use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
@@ -122,10 +121,10 @@ impl Packs {
         let files = match fs::read_dir(&self.folder) {
             Ok(files) => files,
             Err(error) if error.kind() == Io::NotFound => return Ok(paths),
-            Err(error) => return Err(failed("listing", &self.folder)(error)),
+            Err(error) => return Err(path_error("listing", &self.folder)(error)),
         };
         for file in files {
-            let path = file.map_err(failed("listing", &self.folder))?.path();
+            let path = file.map_err(path_error("listing", &self.folder))?.path();
             if path.extension().is_some_and(|kind| kind == "pack") {
                 paths.push(path);
             }
@@ -140,7 +139,7 @@ impl Packs {
             match PackStamp::at(path.clone()) {
                 Ok(file) => seen.push(file),
                 Err(error) if error.kind() == Io::NotFound => {}
-                Err(error) => return Err(failed("inspecting", &path)(error)),
+                Err(error) => return Err(path_error("inspecting", &path)(error)),
             }
         }
         seen.sort();
@@ -200,22 +199,3 @@ impl Packs {
         }))
     }
 }
-
-/// Checks whether this is a name of a pack. Files of other names are never removed.
-pub(crate) fn is_pack_name(name: &OsStr) -> bool {
-    let name = name.to_str().and_then(|name| name.strip_suffix(".pack"));
-    name.is_some_and(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// Removes a pack by its name in the folder of packs.
-pub(super) fn remove_pack(root: &Root, path: &Path) -> StorageResult<()> {
-    let Some(name) = path.file_name().filter(|name| is_pack_name(name)) else {
-        return Ok(());
-    };
-    let folder = root.open()?.packs()?;
-    folder.remove_file(name).map_err(failed("removing", path))
-}
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;
