@@ -110,7 +110,9 @@ pub use fs::lock::policy::LockWait;
 pub use json::Json;
 pub use model::body::Body;
 pub use model::error::{Error, ErrorKind, FreezeProblem, Result, VersionLabel};
-pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
+pub use model::id::{
+    BlobId, EnvironmentName, GroupId, OperationId, PromptId, PromptName, Seal, VersionId,
+};
 pub use model::invalid_argument::InvalidArgument;
 pub use model::record::{
     BumpPolicy, Change, Durability, Environment, Expected, Operation, OperationContent,

@@ -1,6 +1,11 @@
 //! The store from outside: its API against a model, and each invariant by a test that fails without what keeps it.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test reaches around the store, to its files"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -23,6 +28,7 @@ mod damage;
 mod formats;
 mod freshness;
 mod frozen;
+mod groups;
 mod history;
 mod identity;
 #[cfg(unix)]

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use chrono::{DateTime, Utc};
 
 use super::read::{BundleReader, failed};
-use super::{BundleHead, CHUNK, KIND, malformed, read_operation};
+use super::{BundleHead, CHUNK, KIND, malformed, read_bundled};
 use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
@@ -127,7 +127,7 @@ impl Manifest {
             let text = reader.operation(number)?;
             last = last.followed_by(text.as_bytes());
             contents.ids.push(last);
-            let content = read_operation(number, text)?;
+            let content = read_bundled(number, text)?;
             contents
                 .note(number, &content, &mut told)
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;

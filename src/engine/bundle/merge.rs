@@ -8,15 +8,15 @@ use super::check::{BundleCheck, BundleRejection};
 use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
 use super::shared_history::SharedHistory;
-use super::{ImportSummary, KIND, malformed, read_operation};
-use crate::engine::write::bulk_bodies::kin_of_none;
-use crate::engine::write::operation_text;
+use super::{ImportSummary, KIND, malformed, read_bundled};
+use crate::engine::write::bulk_bodies::delta_group_of_one;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::operation_text;
 use crate::model::record::{Change, OperationContent};
-use crate::storage::{StorageErrorKind, StoredBlob};
+use crate::storage::{StorageErrorKind, StoredBlob, write_operation};
 
 /// The bodies that the missing operations need.
 #[derive(Default)]
@@ -139,7 +139,7 @@ impl WriteTransaction<'_> {
             found += 1;
             let bytes = reader.body_bytes(id, size)?;
             if self.transaction.blob(id)?.is_none() {
-                self.store_body(&Body::from_store(bytes)?, kin_of_none(id))?;
+                self.store_body(&Body::from_store(bytes)?, delta_group_of_one(id))?;
                 taken += 1;
             }
         }
@@ -170,7 +170,7 @@ impl WriteTransaction<'_> {
                 id,
                 reason,
             };
-            let (content, text) = renumbered(read_operation(number, text)?, text, &known)?;
+            let (content, text) = renumbered(read_bundled(number, text)?, text, &known)?;
             let is_new = |prompt| made.get(&prompt) == Some(&number);
             check
                 .operation(&*self.transaction, &content, is_new)
@@ -228,7 +228,7 @@ impl WriteTransaction<'_> {
     ///
     /// It runs only after a refusal, because looking up each number beforehand takes time.
     fn number_in_use(&self, text: &str) -> Option<String> {
-        let content: OperationContent = serde_json::from_str(text).ok()?;
+        let content = operation_text::read(text).ok()?;
         let mut created = content
             .changes
             .into_iter()
@@ -288,6 +288,6 @@ fn renumbered<'a>(
         return Ok((content, text.into()));
     }
     content.undoes = undoes;
-    let text = operation_text::write(&content)?;
+    let text = write_operation(&content)?;
     Ok((content, text.into()))
 }

@@ -10,12 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::search::Dependents;
-use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, OperationId, PromptId};
 use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::{Change, Operation, OperationFilter};
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, read_operation};
 
 /// A position in a store's history: after one of its operations.
 ///
@@ -137,7 +136,7 @@ pub(crate) fn operations_since(
         operations.push(Operation {
             number,
             id,
-            content: operation_text::read(number, text)?,
+            content: read_operation(number, text)?,
         });
         Ok(match operations.len() < limit {
             true => ControlFlow::Continue(()),

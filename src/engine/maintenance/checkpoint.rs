@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::repack::kin_of_waiting;
-use crate::engine::write::bulk_bodies::kin_of_none;
+use super::repack::delta_groups_of_waiting;
+use crate::engine::write::bulk_bodies::delta_group_of_one;
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
@@ -62,8 +62,8 @@ pub(crate) fn checkpoint(
 ) -> Result<CheckpointSummary> {
     let snapshot = index.snapshot()?;
     let waiting = snapshot.waiting()?.bodies;
-    let kin = match waiting > MANY_WAITING {
-        true => Some(kin_of_waiting(&**snapshot, waiting)?),
+    let groups = match waiting > MANY_WAITING {
+        true => Some(delta_groups_of_waiting(&**snapshot, waiting)?),
         false => None,
     };
     drop(snapshot);
@@ -73,16 +73,16 @@ pub(crate) fn checkpoint(
         // The lock is held from the read of the journal on. Otherwise a garbage collection in
         // between could remove the file.
         let hold = blobs.lock_exclusive()?;
-        let bytes = kin.as_ref().map_or(BATCH_BYTES, |_| PACK_BYTES);
+        let bytes = groups.as_ref().map_or(BATCH_BYTES, |_| PACK_BYTES);
         let batch = index.snapshot()?.journal(position, bytes)?;
         let Some(last) = batch.last() else {
             return Ok(sum);
         };
         position = last.position;
         let ids: Vec<BlobId> = batch.iter().map(|body| body.id).collect();
-        match &kin {
+        match &groups {
             None => settle_as_files(blobs, &batch, &ids)?,
-            Some(kin) => settle_as_pack(blobs, &batch, kin)?,
+            Some(groups) => settle_as_pack(blobs, &batch, groups)?,
         }
         // Losing this transaction is harmless: the next checkpoint drops the rows again.
         let mut transaction = index.transaction(Durability::Relaxed)?;
@@ -113,14 +113,14 @@ fn settle_as_files(blobs: &dyn Blobs, batch: &[JournaledBodies], ids: &[BlobId])
 fn settle_as_pack(
     blobs: &dyn Blobs,
     batch: &[JournaledBodies],
-    kin: &HashMap<BlobId, DeltaGroup>,
+    groups: &HashMap<BlobId, DeltaGroup>,
 ) -> Result<()> {
     let mut pack = blobs.pack(Effort::Quick)?;
     let now = clock::system();
     for body in batch {
-        let kin = kin.get(&body.id).copied();
-        let kin = kin.unwrap_or_else(|| kin_of_none(body.id));
-        pack.add(body.id, &body.bytes, kin, now)?;
+        let group = groups.get(&body.id).copied();
+        let group = group.unwrap_or_else(|| delta_group_of_one(body.id));
+        pack.add(body.id, &body.bytes, group, now)?;
     }
     drop(pack.finish()?);
     // Some of the bodies may have been written as files before.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
 use super::retention::Retention;
-use crate::engine::write::bulk_bodies::{kin_of, kin_of_none};
+use crate::engine::write::bulk_bodies::{delta_group_of, delta_group_of_one};
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
@@ -63,10 +63,10 @@ pub(crate) fn pack_loose(
     let snapshot = index.snapshot()?;
     let (mut kept, mut old) = (HashSet::new(), Vec::new());
     snapshot.each_prompt(&mut |table| {
-        for (blob, kin, stays) in bodies_of(&table, young_since) {
+        for (blob, group, stays) in bodies_of(&table, young_since) {
             match loose.contains(&blob) {
                 true if stays => drop(kept.insert(blob)),
-                true => old.push((blob, kin)),
+                true => old.push((blob, group)),
                 false => {}
             }
         }
@@ -100,8 +100,8 @@ fn bodies_of(
         let held = pointed.contains(&version.id)
             || row.deleted_at.is_none() && latest == Some(version.number);
         let stays = held || version.created_at >= young_since;
-        let kin = kin_of(table.id, version.number.major);
-        (version.blob, kin, stays)
+        let group = delta_group_of(table.id, version.number.major);
+        (version.blob, group, stays)
     })
 }
 
@@ -110,7 +110,7 @@ fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup
     let snapshot = index.snapshot()?;
     let mut pack = blobs.pack(Effort::Quick)?;
     let (mut packed, now) = (Vec::new(), clock::system());
-    for (id, kin) in chunk {
+    for (id, group) in chunk {
         // A body that was garbage-collected in the meantime is gone. A damaged one stays a file,
         // where it can be inspected.
         if let Some(StoredBlob::Settled(_)) = snapshot.blob(*id)?
@@ -118,7 +118,7 @@ fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup
         {
             // The body keeps its age in the pack.
             let written = blobs.written(*id)?.unwrap_or(now);
-            pack.add(*id, bytes.as_bytes(), *kin, written)?;
+            pack.add(*id, bytes.as_bytes(), *group, written)?;
             packed.push(*id);
         }
     }
@@ -152,7 +152,7 @@ pub(crate) fn compact(
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
         let snapshot = index.snapshot()?;
-        snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+        snapshot.each_blob(&mut |id, _, _| visit(id, delta_group_of_one(id)))
     })?;
     drop(hold);
     join(blobs)?;
@@ -211,27 +211,27 @@ fn each_live_body(
             let (id, number) = (row.version.blob, row.version.number);
             // The body of a deleted version may have been garbage-collected.
             if row.deleted_at.is_none() || snapshot.blob(id)?.is_some() {
-                visit(id, kin_of(table.id, number.major))?;
+                visit(id, delta_group_of(table.id, number.major))?;
             }
         }
         Ok(())
     })?;
-    snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+    snapshot.each_blob(&mut |id, _, _| visit(id, delta_group_of_one(id)))
 }
 
 /// Returns the delta groups of the bodies in the journal, whose number is `waiting`.
 ///
 /// The groups come from the operations that created the bodies' versions.
-pub(crate) fn kin_of_waiting(
+pub(crate) fn delta_groups_of_waiting(
     snapshot: &dyn Snapshot,
     waiting: u64,
 ) -> Result<HashMap<BlobId, DeltaGroup>> {
     let versions = newest_versions(snapshot, waiting)?.into_iter();
-    let kin = versions.map(|version| {
-        let kin = kin_of(version.prompt_id, version.number.major);
-        (version.blob, kin)
+    let groups = versions.map(|version| {
+        let group = delta_group_of(version.prompt_id, version.number.major);
+        (version.blob, group)
     });
-    Ok(kin.collect())
+    Ok(groups.collect())
 }
 
 /// Returns the creation time of the version whose body has been in the journal longest.

@@ -12,7 +12,8 @@ use super::replay::{Replay, ReplayError};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId};
-use crate::model::record::{OperationContent, PromptState};
+use crate::model::operation_text;
+use crate::model::record::PromptState;
 use crate::storage::{Blobs, Index, PromptTable, Snapshot, StorageErrorKind};
 
 /// The result of a verification.
@@ -270,7 +271,7 @@ fn check_chain(
                 "its id is {found_id}, but the hash of its predecessor and content is {expected}"
             ));
         }
-        match serde_json::from_str::<OperationContent>(content) {
+        match operation_text::read(content) {
             Ok(content) => replay.expect(&content.changes),
             Err(error) => wrong(format!("its content can't be read: {error}")),
         }

@@ -36,7 +36,7 @@ pub(crate) struct BulkBodies<'a> {
 /// A body that is not stored yet.
 pub(crate) struct NewBody {
     pub(crate) body: Body,
-    kin: DeltaGroup,
+    group: DeltaGroup,
 }
 
 /// Where the bodies of a change are once it is complete.
@@ -65,19 +65,19 @@ impl<'a> BulkBodies<'a> {
     }
 
     /// Adds a body that is not stored yet.
-    pub(crate) fn add(&mut self, body: &Body, kin: DeltaGroup) -> storage::StorageResult<()> {
+    pub(crate) fn add(&mut self, body: &Body, group: DeltaGroup) -> storage::StorageResult<()> {
         if let Some(pack) = self.pack.get_mut() {
-            return pack.add(body.id(), body.as_bytes(), kin, self.now);
+            return pack.add(body.id(), body.as_bytes(), group, self.now);
         }
         self.bytes += body.as_bytes().len();
         let body = body.clone();
-        self.few.push(NewBody { body, kin });
+        self.few.push(NewBody { body, group });
         if self.few.len() <= FEW && self.bytes <= FEW_BYTES {
             return Ok(());
         }
         let mut pack = self.blobs.pack(Effort::Quick)?;
-        for NewBody { body, kin } in self.few.drain(..) {
-            pack.add(body.id(), body.as_bytes(), kin, self.now)?;
+        for NewBody { body, group } in self.few.drain(..) {
+            pack.add(body.id(), body.as_bytes(), group, self.now)?;
         }
         *self.pack.get_mut() = Some(pack);
         Ok(())
@@ -106,11 +106,11 @@ impl<'a> BulkBodies<'a> {
 /// Returns the delta group of a prompt's versions with this major number.
 ///
 /// Versions of one prompt are similar, and those with the same major are the most similar.
-pub(crate) fn kin_of(prompt: PromptId, major: u32) -> DeltaGroup {
+pub(crate) fn delta_group_of(prompt: PromptId, major: u32) -> DeltaGroup {
     DeltaGroup(foldhash::fast::FixedState::default().hash_one((prompt, major)))
 }
 
 /// Returns a delta group for a body that is not known to be similar to any other.
-pub(crate) fn kin_of_none(id: BlobId) -> DeltaGroup {
+pub(crate) fn delta_group_of_one(id: BlobId) -> DeltaGroup {
     DeltaGroup(foldhash::fast::FixedState::default().hash_one(id))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use memchr::memmem;
 use serde::Serialize;
 
-use super::bulk_bodies::kin_of;
+use super::bulk_bodies::delta_group_of;
 use super::heads::PromptHead;
 use super::numbering;
 use super::prompt::check_tags;
@@ -442,8 +442,8 @@ impl WriteTransaction<'_> {
             changes.push(self.point_to_new(version.prompt_id, name, version.id)?);
             version.environments.push(name.clone());
         }
-        let kin = kin_of(version.prompt_id, version.number.major);
-        self.store_body(body, kin)?;
+        let group = delta_group_of(version.prompt_id, version.number.major);
+        self.store_body(body, group)?;
         self.record(version.created_at, kind, changes)?;
         Ok(version)
     }

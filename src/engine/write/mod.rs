@@ -8,7 +8,6 @@ pub(crate) mod heads;
 pub(crate) mod import;
 pub(crate) mod judge;
 pub(crate) mod numbering;
-pub(crate) mod operation_text;
 pub(crate) mod prompt;
 pub(crate) mod queue;
 pub(crate) mod writer;

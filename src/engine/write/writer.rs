@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use super::bulk_bodies::{BulkBodies, FinishedBodies, NewBody};
 use super::heads::{HeadCache, PromptHeads};
 use super::judge;
-use super::operation_text;
 use crate::engine::cache::contracts::ContractCache;
 use crate::engine::contract::Contract;
 use crate::engine::read::bodies::BodyReader;
@@ -17,13 +16,15 @@ use crate::model::body::Body;
 use crate::model::clock;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, Result, VersionLabel};
-use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
+use crate::model::id::{BlobId, GroupId, OperationId, PromptId, VersionId};
 use crate::model::record::{
     BumpPolicy, Change, Durability, Expected, Operation, OperationContent, OperationKind,
     RecordedInputs, Settings, Version,
 };
 use crate::storage;
-use crate::storage::{Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction};
+use crate::storage::{
+    Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction, write_operation,
+};
 use crate::template::Partials;
 
 /// The state that all write transactions of a store handle share.
@@ -57,6 +58,12 @@ impl WriteContext {
         clock::recorded((self.clock)())
     }
 
+    /// Returns a new id of a group.
+    pub(crate) fn draw_group(&self) -> GroupId {
+        let rng = self.rng.lock();
+        GroupId::draw(&mut rng.unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Returns the contract of a body without its partials, and caches it unless it is large.
     pub(crate) fn contract_without_partials(&self, body: &Body) -> Arc<Contract> {
         if let Some(contract) = self.contracts.get(body.id()) {
@@ -81,6 +88,8 @@ pub(crate) struct WriteTransaction<'a> {
     journaled: PendingWork,
     /// The bodies of a large change; none if this transaction journals its bodies.
     bulk: Option<BulkBodies<'a>>,
+    /// The group of the operations that follow.
+    pub(crate) group: Option<GroupId>,
     /// Whether a change of the transaction failed.
     failed: bool,
 }
@@ -173,8 +182,14 @@ impl<'a> WriteTransaction<'a> {
             last,
             journaled: PendingWork::default(),
             bulk: None,
+            group: None,
             failed: false,
         })
+    }
+
+    /// Sets the group of the operations that follow.
+    pub(crate) fn set_group(&mut self, group: Option<GroupId>) {
+        self.group = group;
     }
 
     /// Makes the transaction put its bodies into a pack if they are many.
@@ -267,6 +282,7 @@ impl<'a> WriteTransaction<'a> {
             author: self.context.author.clone(),
             kind,
             undoes: Vec::new(),
+            group: self.group,
             changes,
         };
         self.append(content).map(drop)
@@ -274,7 +290,7 @@ impl<'a> WriteTransaction<'a> {
 
     /// Appends an operation and applies its changes.
     pub(crate) fn append(&mut self, content: OperationContent) -> Result<Operation> {
-        let text = operation_text::write(&content)?;
+        let text = write_operation(&content)?;
         let now = content.at;
         self.append_text(content, &text, now)
     }
@@ -304,7 +320,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Stores a body unless it is stored already: in the journal, or with many others in a pack.
-    pub(crate) fn store_body(&mut self, body: &Body, kin: DeltaGroup) -> Result<()> {
+    pub(crate) fn store_body(&mut self, body: &Body, group: DeltaGroup) -> Result<()> {
         let (id, bytes) = (body.id(), body.as_bytes());
         let size = bytes.len() as u64;
         let Some(mut bulk) = self.bulk.take() else {
@@ -313,7 +329,7 @@ impl<'a> WriteTransaction<'a> {
             return Ok(());
         };
         let stored = self.change(|transaction| match transaction.put_packed_body(id, size)? {
-            true => bulk.add(body, kin),
+            true => bulk.add(body, group),
             false => Ok(()),
         });
         self.bulk = Some(bulk);

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::engine::write::bulk_bodies::kin_of;
+use crate::engine::write::bulk_bodies::delta_group_of;
 use crate::engine::write::commit::check_body;
 use crate::engine::write::numbering;
 use crate::engine::write::prompt::check_tags;
@@ -131,7 +131,7 @@ impl WriteTransaction<'_> {
             }));
         }
         for (version, major) in given.iter().zip(majors) {
-            self.store_body(&version.body, kin_of(id, major))?;
+            self.store_body(&version.body, delta_group_of(id, major))?;
         }
         self.record(at, OperationKind::Import, changes)?;
         for (version, id) in given.iter().zip(ids) {
