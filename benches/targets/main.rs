@@ -6,6 +6,11 @@
 //! store, or uses the one that is there: making a large one takes minutes. `--test` asks only whether everything runs.
 //! It is for Linux, whose `/proc` tells how much memory is used.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark reaches around the store, to its files"
+)]
 // It tells figures; a failure should stop it.
 #![allow(
     clippy::panic,

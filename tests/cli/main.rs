@@ -1,6 +1,11 @@
 //! The `promptbook` command, run as its users run it: the real binary, in temporary directories.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test reaches around the store, to its files"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "in a test they say what failed"

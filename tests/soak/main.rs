@@ -30,6 +30,11 @@
 //! keeps its directory, and says where it is.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test reaches around the store, to its files"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
