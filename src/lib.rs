@@ -110,7 +110,9 @@ pub use json::Json;
 pub use model::body::Body;
 pub use model::error::{Error, ErrorKind, FreezeProblem, Result, VersionLabel};
 pub use model::gc_summary::GcSummary;
-pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
+pub use model::id::{
+    BlobId, EnvironmentName, GroupId, OperationId, PromptId, PromptName, Seal, VersionId,
+};
 pub use model::invalid_argument::InvalidArgument;
 pub use model::log_position::LogPosition;
 pub use model::record::{

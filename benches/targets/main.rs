@@ -8,6 +8,11 @@
 //! takes minutes. `--test` only checks that everything runs. Linux only: `/proc` provides the
 //! memory figures.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark reaches around the store, to its files"
+)]
 // It prints figures, and a failure should stop it.
 #![allow(
     clippy::panic,

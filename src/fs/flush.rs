@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::place::flush_directory;
-use crate::fs::io_error::failed;
+use super::durable::flush_directory;
+use crate::fs::io_error::path_error;
 use crate::storage::StorageResult;
 
 /// A flusher of the files of one directory tree.
@@ -21,7 +21,7 @@ impl Flusher {
     pub(crate) fn open(directory: &Path) -> StorageResult<Self> {
         Ok(Self {
             #[cfg(target_os = "linux")]
-            directory: File::open(directory).map_err(failed("opening", directory))?,
+            directory: File::open(directory).map_err(path_error("opening", directory))?,
         })
     }
 
@@ -32,12 +32,12 @@ impl Flusher {
         paths: impl Iterator<Item = PathBuf>,
     ) -> StorageResult<()> {
         if let Some(flushed) = self.flush_file_system() {
-            return flushed.map_err(failed("flushing the file system of", root));
+            return flushed.map_err(path_error("flushing the file system of", root));
         }
         let mut folders = Vec::new();
         for path in paths {
-            let file = File::open(&path).map_err(failed("opening", &path))?;
-            file.sync_all().map_err(failed("flushing", &path))?;
+            let file = File::open(&path).map_err(path_error("opening", &path))?;
+            file.sync_all().map_err(path_error("flushing", &path))?;
             folders.extend(path.parent().map(Path::to_owned));
         }
         folders.sort();

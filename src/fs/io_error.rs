@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::storage::StorageError;
 
-pub(crate) fn failed<'a>(
+/// Returns a function that turns an I/O error into one that names the action and the path.
+pub(crate) fn path_error<'a>(
     doing: &'a str,
     path: &'a Path,
 ) -> impl FnOnce(std::io::Error) -> StorageError + 'a {

@@ -17,9 +17,10 @@ pub(crate) fn json_files(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Er
     let mut folders = vec![PathBuf::new()];
     while let Some(below) = folders.pop() {
         // Joining an empty path would append a slash to the folder.
-        let path = match below.as_os_str().is_empty() {
-            true => folder.to_path_buf(),
-            false => folder.join(&below),
+        let path = if below.as_os_str().is_empty() {
+            folder.to_path_buf()
+        } else {
+            folder.join(&below)
         };
         for entry in fs::read_dir(&path).map_err(|error| (path.clone(), error))? {
             let entry = entry.map_err(|error| (path.clone(), error))?;

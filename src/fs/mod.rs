@@ -2,16 +2,24 @@
 //!
 //! No code outside this module and the blob directory renames or flushes files.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module makes files and their names durable"
+)]
+
 pub(crate) mod checksummed_file;
+pub(crate) mod durable;
 pub(crate) mod flush;
 pub(crate) mod folder;
-pub(crate) mod in_place;
+pub(crate) mod identity;
 pub(crate) mod io_error;
 #[cfg(any(feature = "cli", feature = "server"))]
 pub(crate) mod json_files;
 pub(crate) mod lock;
+pub(crate) mod network;
 #[cfg(feature = "cli")]
 pub(crate) mod new_file;
+pub(crate) mod nocow;
 pub(crate) mod owner;
-pub(crate) mod place;
+pub(crate) mod permissions;
 pub(crate) mod temporary;

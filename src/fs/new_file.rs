@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use super::place::flush_directory;
+use super::durable::flush_directory;
 
 /// A file that is being written next to its destination.
 #[derive(Debug)]
@@ -21,13 +21,13 @@ impl NewFile {
     /// If `place` is a link, the link stays and its target is replaced.
     pub(crate) fn begin(place: &Path) -> io::Result<Self> {
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
-        let there = permissions(&place)?;
+        let existing = permissions(&place)?;
         let mut builder = Builder::new();
         builder.prefix(".promptbook-");
         // Other users may read it like any new file: the process's umask reduces the permissions.
         #[cfg(unix)]
         builder.permissions(
-            there
+            existing
                 .clone()
                 .unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o666)),
         );
@@ -35,8 +35,8 @@ impl NewFile {
         // A replaced file's permissions are kept, whether they came from the umask or were changed
         // since.
         #[cfg(unix)]
-        if let Some(there) = there {
-            file.as_file().set_permissions(there)?;
+        if let Some(existing) = existing {
+            file.as_file().set_permissions(existing)?;
         }
         Ok(Self { file, place })
     }
@@ -48,9 +48,10 @@ impl NewFile {
     pub(crate) fn publish(mut self, replace: bool) -> io::Result<()> {
         self.file.flush()?;
         self.file.as_file().sync_all()?;
-        match replace {
-            true => self.file.persist(&self.place)?,
-            false => self.file.persist_noclobber(&self.place)?,
+        if replace {
+            self.file.persist(&self.place)?
+        } else {
+            self.file.persist_noclobber(&self.place)?
         };
         flush_directory(folder_of(&self.place)).map_err(io::Error::other)
     }
@@ -72,7 +73,7 @@ impl Write for NewFile {
 /// be replaced.
 fn permissions(place: &Path) -> io::Result<Option<Permissions>> {
     match fs::symlink_metadata(place) {
-        Ok(there) if there.is_file() => Ok(Some(there.permissions())),
+        Ok(existing) if existing.is_file() => Ok(Some(existing.permissions())),
         Ok(_) => Err(io::Error::new(
             ErrorKind::InvalidInput,
             "the existing file is not a regular file",

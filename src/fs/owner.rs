@@ -8,8 +8,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use super::place::flush_directory;
-use crate::fs::io_error::failed;
+use super::durable::flush_directory;
+use crate::fs::io_error::path_error;
 use crate::storage::StorageResult;
 
 /// The user and group that a new file is given to; `None` leaves it to the process's user.
@@ -39,7 +39,7 @@ impl Owner {
     ///
     /// It uses the descriptor, so a file that has taken the name meanwhile is not affected.
     #[cfg(unix)]
-    pub(crate) fn give(self, file: &File) -> io::Result<()> {
+    pub(crate) fn chown(self, file: &File) -> io::Result<()> {
         match self.0 {
             Some((user, group)) => std::os::unix::fs::fchown(file, Some(user), Some(group)),
             None => Ok(()),
@@ -47,7 +47,7 @@ impl Owner {
     }
 
     #[cfg(not(unix))]
-    pub(crate) fn give(self, _file: &File) -> io::Result<()> {
+    pub(crate) fn chown(self, _file: &File) -> io::Result<()> {
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Owner {
     /// replaced it. So the owner is changed only if the directory is empty and belongs to this
     /// process's user.
     #[cfg(unix)]
-    fn give_directory(self, path: &Path) -> io::Result<()> {
+    fn chown_directory(self, path: &Path) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         if self.0.is_none() {
             return Ok(());
@@ -67,17 +67,17 @@ impl Owner {
             .read(true)
             .custom_flags(flags.bits().cast_signed())
             .open(path)?;
-        self.give_opened(&directory)
+        self.chown_opened(&directory)
     }
 
     #[cfg(not(unix))]
-    fn give_directory(self, _path: &Path) -> io::Result<()> {
+    fn chown_directory(self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
 
     /// Changes the owner of an open directory, if it is empty and belongs to this process's user.
     #[cfg(unix)]
-    pub(crate) fn give_opened(self, directory: &File) -> io::Result<()> {
+    pub(crate) fn chown_opened(self, directory: &File) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt;
         if self.0.is_none() {
             return Ok(());
@@ -86,14 +86,15 @@ impl Owner {
         let is_empty = rustix::fs::Dir::read_from(directory)?.all(|entry| {
             entry.is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b".."))
         });
-        match is_own && is_empty {
-            true => self.give(directory),
-            false => Ok(()),
+        if is_own && is_empty {
+            self.chown(directory)
+        } else {
+            Ok(())
         }
     }
 
     #[cfg(not(unix))]
-    pub(crate) fn give_opened(self, _directory: &File) -> io::Result<()> {
+    pub(crate) fn chown_opened(self, _directory: &File) -> io::Result<()> {
         Ok(())
     }
 }
@@ -102,7 +103,7 @@ impl Owner {
 pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
     fs::create_dir(path)?;
     match path.parent() {
-        Some(folder) => Owner::of(&[folder]).give_directory(path),
+        Some(folder) => Owner::of(&[folder]).chown_directory(path),
         None => Ok(()),
     }
 }
@@ -112,7 +113,7 @@ pub(crate) fn prepare_within(path: &Path) -> StorageResult<()> {
     match create_dir(path) {
         Ok(()) => path.parent().map_or(Ok(()), flush_directory),
         Err(_) if path.is_dir() => Ok(()),
-        Err(error) => Err(failed("creating", path)(error)),
+        Err(error) => Err(path_error("creating", path)(error)),
     }
 }
 
@@ -128,9 +129,9 @@ pub(crate) fn prepare_index(path: &Path) -> StorageResult<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
-    match options.open(path).and_then(|file| owner.give(&file)) {
+    match options.open(path).and_then(|file| owner.chown(&file)) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(failed("creating", path)(error))
+            Err(path_error("creating", path)(error))
         }
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{Folder, FolderEntry, Root, is_removed};
 use super::owner::Owner;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::storage::{StorageError, StorageResult};
 
 /// Prefix of the names of a store's temporary files.
@@ -33,10 +33,10 @@ impl TemporaryFile {
     pub(crate) fn create(folder: Folder) -> StorageResult<Self> {
         let created = create(&folder, |folder, name| {
             let file = folder.create_new(name)?;
-            Owner::of(&[folder.path()]).give(&file)?;
+            Owner::of(&[folder.path()]).chown(&file)?;
             Ok(file)
         });
-        let (name, file) = created.map_err(failed("creating a file in", folder.path()))?;
+        let (name, file) = created.map_err(path_error("creating a file in", folder.path()))?;
         Ok(Self {
             folder,
             name,
@@ -95,10 +95,10 @@ impl TemporaryFolder {
             // Other users may read a copy of an index only once it is in its place.
             folder.make_folder(name, 0o700)?;
             let made = folder.open_entry(name)?;
-            Owner::of(&[folder.path()]).give_opened(&made)?;
+            Owner::of(&[folder.path()]).chown_opened(&made)?;
             Ok(made)
         });
-        let (name, held) = created.map_err(failed("creating a folder in", folder.path()))?;
+        let (name, held) = created.map_err(path_error("creating a folder in", folder.path()))?;
         Ok(Self {
             folder,
             name,
@@ -166,7 +166,7 @@ fn create(
 pub(crate) fn sweep(root: &Root) -> StorageResult<()> {
     let tmp = root.open()?.tmp()?;
     let mut first = None;
-    for name in tmp.names().map_err(failed("listing", tmp.path()))? {
+    for name in tmp.names().map_err(path_error("listing", tmp.path()))? {
         if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
             continue;
         }

@@ -203,6 +203,63 @@ hash_type! {
     Seal, "seal"
 }
 
+/// The id of a group of operations: 128 random bits, 32 hex digits as text.
+///
+/// The operations that one command made have the same group, so they can be undone together.
+///
+/// ```
+/// let group: promptbook::GroupId = "00112233445566778899aabbccddeeff".parse()?;
+/// assert_eq!(group.to_string(), "00112233445566778899aabbccddeeff");
+/// # Ok::<(), promptbook::InvalidArgument>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct GroupId(u128);
+
+impl GroupId {
+    /// Returns the value with these 16 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// Returns a random id.
+    pub(crate) fn draw(rng: &mut fastrand::Rng) -> Self {
+        Self(rng.u128(..))
+    }
+
+    const DIGITS: usize = 32;
+}
+
+impl Serialize for GroupId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:032x}", self.0))
+    }
+}
+
+impl FromStr for GroupId {
+    type Err = InvalidArgument;
+
+    /// Parses lower case digits only, because the text is part of an operation's hash.
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_whole = text.len() == Self::DIGITS && text.bytes().all(is_digit);
+        u128::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| is_whole)
+            .map(Self)
+            .ok_or_else(|| {
+                InvalidArgument::new("group id", text, "expected 32 lower case hex digits")
+            })
+    }
+}
+
 /// The name of a prompt: any text of at most 64 KiB, stored exactly.
 ///
 /// It may be empty, and may contain control characters, NUL included. Names are labels for people:
@@ -303,7 +360,7 @@ macro_rules! debug_as_text {
         }
     )+};
 }
-debug_as_text!(PromptId, VersionId, BlobId, OperationId, Seal);
+debug_as_text!(PromptId, VersionId, BlobId, OperationId, Seal, GroupId);
 
 macro_rules! like_text {
     ($($type:ty),+) => {$(
@@ -336,6 +393,7 @@ like_text!(
     BlobId,
     OperationId,
     Seal,
+    GroupId,
     PromptName,
     EnvironmentName
 );

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+use crate::model::id::{
+    BlobId, EnvironmentName, GroupId, OperationId, PromptId, PromptName, VersionId,
+};
 use crate::model::memory_size::of_text;
 use crate::model::shown::Quoted;
 use crate::model::version_number::VersionNumber;
@@ -116,7 +118,8 @@ pub struct RecordedInputs {
 
 /// One entry of the store's history. It never changes.
 ///
-/// As JSON: `{number, id, at, author, kind, undoes, changes}`, without `undoes` if it is empty.
+/// As JSON: `{number, id, at, author, kind, undoes, group, changes}`, without `undoes` if it is empty
+/// and without `group` if there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Operation {
@@ -131,7 +134,7 @@ pub struct Operation {
     pub content: OperationContent,
 }
 
-/// The content of an operation. The operation's id is a hash of its JSON text.
+/// The content of an operation. The operation's id is a hash of its text in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OperationContent {
@@ -146,6 +149,9 @@ pub struct OperationContent {
     /// The operations that an [`Undo`](OperationKind::Undo) undid, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undoes: Vec<u64>,
+    /// The group, if the operation was made together with others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The changes, in order.
     pub changes: Vec<Change>,
 }

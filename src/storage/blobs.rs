@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Deadline, StorageResult};
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 
 /// Bodies by content address.
 ///
@@ -44,15 +45,16 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// nothing about them either: they must be put again.
     fn flush(&self, ids: &[BlobId]) -> StorageResult<()>;
 
-    /// Passes the copies of a body to `accept`, the most likely one first, until it accepts one.
+    /// Returns an intact copy of a body; `None` if there is no copy.
     ///
-    /// `accept` compares the hash of the bytes with the address. Returns whether a copy was
-    /// accepted; `false` means that there is no other copy.
+    /// A body may have several copies. If one is damaged, the others are tried.
     ///
     /// # Errors
     ///
-    /// It fails only if no copy was accepted, and a place that may contain one could not be read.
-    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> StorageResult<bool>;
+    /// It fails only if no copy is intact. A place that may contain one could not be read, or all
+    /// copies have another hash; the latter is an error of the kind
+    /// [`Corrupt`](super::StorageErrorKind::Corrupt) that names the body.
+    fn get(&self, id: BlobId) -> StorageResult<Option<VerifiedBytes>>;
 
     /// Removes a loose body, if it is there.
     ///
@@ -175,7 +177,7 @@ pub trait Pack: fmt::Debug {
     /// Adds a body. No two bodies of one pack have the same address.
     ///
     /// `written` is the time at which the body was written to the store, which may be long ago.
-    /// `kin` is the body's delta group.
+    /// `group` is the body's delta group.
     ///
     /// # Errors
     ///
@@ -184,12 +186,14 @@ pub trait Pack: fmt::Debug {
         &mut self,
         id: BlobId,
         bytes: &[u8],
-        kin: DeltaGroup,
+        group: DeltaGroup,
         written: DateTime<Utc>,
     ) -> StorageResult<()>;
 
     /// Returns a body that was added, as [`Blobs::get`] does once the pack is finished.
-    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>>;
+    ///
+    /// Returns `None` if no body with this address was added intact.
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>>;
 
     /// Makes all bodies durable, and then readable.
     ///

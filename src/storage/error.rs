@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::verified_bytes::HashMismatch;
+
 /// The result of a backend's methods.
 pub type StorageResult<T, E = StorageError> = std::result::Result<T, E>;
 
@@ -92,10 +94,22 @@ impl StorageError {
         self.kind
     }
 
+    /// Returns the mismatch if the failure is a body with another hash.
+    pub(crate) fn hash_mismatch(&self) -> Option<&HashMismatch> {
+        self.source()?.downcast_ref()
+    }
+
     /// Returns the message, followed by those of all its sources.
     pub(crate) fn in_full(&self) -> String {
         std::iter::successors(self.source(), |&error| error.source())
             .fold(self.to_string(), |text, source| format!("{text}: {source}"))
+    }
+}
+
+impl From<HashMismatch> for StorageError {
+    fn from(mismatch: HashMismatch) -> Self {
+        let context = format!("body {} is damaged", mismatch.id);
+        Self::new(StorageErrorKind::Corrupt, context).because(mismatch)
     }
 }
 

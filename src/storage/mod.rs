@@ -8,6 +8,7 @@ mod blobs;
 mod deadline;
 pub(crate) mod directory;
 mod error;
+mod history_text;
 mod index;
 mod memory;
 mod prompt_table;
@@ -18,15 +19,21 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use crate::model::verified_bytes::{HashMismatch, VerifiedBytes};
 pub use blobs::{
     BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
 };
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
+pub(crate) use history_text::{read_operation, unwritten, write_operation};
 pub use index::{
     ChangeMark, Index, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
     ReleasedBefore, Snapshot, SnapshotGuard, StoredBlob, Transaction, Unreferenced,
 };
+#[expect(
+    clippy::disallowed_types,
+    reason = "an export, for those who open a store"
+)]
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
 pub(crate) use rows::PromptRows;

@@ -1,5 +1,7 @@
 //! Backups of a store, and stores restored from them.
 
+#![expect(clippy::disallowed_types, reason = "it opens the files of a store")]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use super::StoreOptions;
 use super::handle::{Store, StoreLocation, refuse_lost};
 use super::location::{INDEX, Location};
 use crate::engine::VerifyReport;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFolder;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
@@ -122,7 +124,7 @@ impl Store {
         let target_hold = target.lock_exclusive()?;
         // If no process can write the directory, no process removes bodies. Otherwise the lock
         // keeps them until all are copied or open.
-        let hold = match crate::fs::place::writable(from.directory()) {
+        let hold = match crate::fs::permissions::check_writable(from.directory()) {
             Ok(()) => Some(source.hold_still()?),
             Err(_) => None,
         };
@@ -132,7 +134,7 @@ impl Store {
         drop(hold);
         let mut progress = |copied: &CopiedBodies| progress(copied.files + copied.kept);
         target.copy_packs(&mut packs, &mut copied, &mut progress)?;
-        crate::fs::place::flush_directory(&to.directory().join("blobs"))?;
+        crate::fs::durable::flush_directory(&to.directory().join("blobs"))?;
         source_index.check_location()?;
         target.check_location()?;
         refuse_missing(&checkpointed, source, &target)?;
@@ -221,8 +223,8 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
             continue;
         }
         for _ in 0..LOOKS {
-            match source.get(*id, &mut |bytes| BlobId::of(&bytes) == *id) {
-                Ok(true) => {
+            match source.get(*id) {
+                Ok(Some(_)) => {
                     let reason = format!("the body {id} was not there while the store was copied");
                     return Err(storage::StorageError::new(
                         storage::StorageErrorKind::Replaced,
@@ -233,7 +235,7 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
                 Err(error) if error.kind() == storage::StorageErrorKind::Replaced => {
                     return Err(error.into());
                 }
-                Ok(false) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),
+                Ok(None) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),
             }
         }
         // The body is missing or damaged in the source too, which the report will say.
@@ -249,11 +251,11 @@ fn reader(path: &Path) -> Result<Store> {
 
 /// Returns whether a path exists. If this cannot be found out, it is an error.
 fn exists(path: &Path) -> Result<bool> {
-    Ok(path.try_exists().map_err(failed("looking for", path))?)
+    Ok(path.try_exists().map_err(path_error("looking for", path))?)
 }
 
 fn refuse_within(store: &Path, to: &Path) -> Result<()> {
-    let real = |path: &Path| path.canonicalize().map_err(failed("looking for", path));
+    let real = |path: &Path| path.canonicalize().map_err(path_error("looking for", path));
     match real(to)?.starts_with(real(store)?) {
         true => {
             let reason = format!("it is within the store {}", store.display());

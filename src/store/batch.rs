@@ -13,6 +13,7 @@ use crate::engine::{
     WriteTransaction, error_of,
 };
 use crate::model::error::{Error, Result};
+use crate::model::id::GroupId;
 #[cfg(feature = "server")]
 use crate::model::id::PromptId;
 use crate::model::record::Version;
@@ -77,6 +78,7 @@ impl Store {
                 StoreLocation::Memory(_) => inner.begin(deadline)?,
             };
             let mut batch = Batch { writer };
+            batch.writer.set_group(self.group);
             let before = batch.writer.position();
             let result = work(&mut batch)?;
             let last = batch.writer.position();
@@ -134,6 +136,11 @@ impl Transactions for StoreShared {
 impl<'a> Batch<'a> {
     pub(super) fn writer(&mut self) -> &mut WriteTransaction<'a> {
         &mut self.writer
+    }
+
+    /// Sets the group of the operations that follow. A batch begins with the group of its store.
+    pub fn set_group(&mut self, group: impl Into<Option<GroupId>>) {
+        self.writer.set_group(group.into());
     }
 
     /// Creates a prompt and its first version, as [`Store::create_prompt`] does.

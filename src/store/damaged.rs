@@ -1,5 +1,7 @@
 //! Stores that cannot be opened: what a directory contains, and verification of the damage.
 
+#![expect(clippy::disallowed_types, reason = "it opens the files of a store")]
+
 use std::path::Path;
 
 use super::StoreOptions;
@@ -99,7 +101,7 @@ fn purpose(location: &Location) -> OpenMode {
     let paths = [location.directory(), location.index()];
     match paths
         .iter()
-        .all(|path| crate::fs::place::writable(path).is_ok())
+        .all(|path| crate::fs::permissions::check_writable(path).is_ok())
     {
         true => OpenMode::Read,
         false => OpenMode::ReadUnwritable,

@@ -1,5 +1,7 @@
 //! [`Store`], the handle of an open store, and how one is opened.
 
+#![expect(clippy::disallowed_types, reason = "it opens the files of a store")]
+
 use super::StoreOptions;
 use super::View;
 #[cfg(feature = "server")]
@@ -16,6 +18,7 @@ use crate::engine::{
 };
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::error::{Error, Result};
+use crate::model::id::GroupId;
 use crate::model::record::{BumpPolicy, Settings};
 #[cfg(feature = "server")]
 use crate::storage::directory;
@@ -87,13 +90,17 @@ use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 /// the attribute. A [`restore`](Self::restore) of the store's backup has the attribute. On ext4 and
 /// xfs a full disk never caused more than an error.
 #[derive(Clone, Debug)]
-pub struct Store(View);
+pub struct Store {
+    view: View,
+    /// The group of the operations that are made through this handle.
+    pub(super) group: Option<GroupId>,
+}
 
 impl Deref for Store {
     type Target = View;
 
     fn deref(&self) -> &View {
-        &self.0
+        &self.view
     }
 }
 
@@ -257,12 +264,54 @@ impl Store {
         self.inner.context.policy
     }
 
+    /// Returns a handle of the same store whose operations form a new group.
+    ///
+    /// It shares everything with this handle: files, locks, caches and the write queue. What a
+    /// command or a script changes through it can be undone by one [`undo_group`](Self::undo_group).
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let grouped = store.grouped();
+    /// for name in ["a", "b"] {
+    ///     grouped.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#)?)?;
+    /// }
+    /// let group = grouped.group().expect("it has a group");
+    /// assert_eq!(store.undo_group(group)?.content.undoes, [2, 1]);
+    /// assert_eq!(store.prompt_count()?, 0);
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    #[must_use]
+    pub fn grouped(&self) -> Self {
+        self.with_group(self.inner.context.draw_group())
+    }
+
+    /// Returns a handle as [`grouped`](Self::grouped) does, for a group that may exist already.
+    #[must_use]
+    pub fn with_group(&self, group: GroupId) -> Self {
+        Self {
+            group: Some(group),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the group of the operations that are made through this handle.
+    #[must_use]
+    pub fn group(&self) -> Option<GroupId> {
+        self.group
+    }
+
     /// Makes a change in a transaction that it may share with other changes.
     pub(super) fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.inner.queue.write(&*self.inner, change)
+        let group = self.group;
+        self.inner.queue.write(&*self.inner, move |writer| {
+            writer.set_group(group);
+            change(writer)
+        })
     }
 }
 
@@ -391,7 +440,7 @@ impl StoreOptions {
         let unwritable = [Some(location.directory()), beside, Some(location.index())]
             .into_iter()
             .flatten()
-            .find_map(|path| Some((path, crate::fs::place::writable(path).err()?)));
+            .find_map(|path| Some((path, crate::fs::permissions::check_writable(path).err()?)));
         match (self.read_only, unwritable) {
             (false, Some((path, source))) => Err(Error::NotWritable {
                 path: path.into(),
@@ -406,7 +455,7 @@ impl StoreOptions {
     fn refuse_network(&self, location: &Location) -> Result<()> {
         let directories = [Some(location.directory()), location.index().parent()];
         for path in directories.into_iter().flatten() {
-            if let Some(filesystem) = crate::fs::place::network_filesystem(path)
+            if let Some(filesystem) = crate::fs::network::network_filesystem(path)
                 && !self.allow_network
             {
                 return Err(Error::NetworkFilesystem {
@@ -426,7 +475,7 @@ impl StoreOptions {
         let location = Location::of(path)?;
         let directory = location.directory();
         self.refuse_network(&location)?;
-        if let Err(source) = crate::fs::place::writable(directory) {
+        if let Err(source) = crate::fs::permissions::check_writable(directory) {
             return Err(Error::NotWritable {
                 path: path.into(),
                 source,
@@ -443,7 +492,7 @@ impl StoreOptions {
                 });
             }
             BlobDirectory::create(directory)?;
-            Ok(crate::fs::place::flush_directory(directory)?)
+            Ok(crate::fs::durable::flush_directory(directory)?)
         })?;
         readable(path, found).map(|found| (location, found))
     }
@@ -485,7 +534,7 @@ impl StoreOptions {
         let bodies = Arc::new(BodyReader::new(blobs));
         let context = self.context(settings);
         let clock = Arc::clone(&context.clock);
-        Store(View::of_the_present(Arc::new(StoreShared {
+        let view = View::of_the_present(Arc::new(StoreShared {
             settler: MaintenanceWorker::new(Arc::clone(&index), Arc::clone(&bodies), clock),
             queue: WriteQueue::new(self.locks.limit),
             locks: self.locks.clone(),
@@ -497,7 +546,8 @@ impl StoreOptions {
             place,
             #[cfg(feature = "cli")]
             made: super::batch::LastTransaction::default(),
-        })))
+        }));
+        Store { view, group: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::model::error::Result;
 
 /// The name of the index file in a store's directory.
@@ -27,10 +27,10 @@ pub(super) struct Location {
 impl Location {
     /// Returns the location of the store in a directory, which need not exist.
     pub(super) fn of(path: &Path) -> Result<Self> {
-        let resolved = resolve(path).map_err(failed("resolving", path))?;
+        let resolved = resolve(path).map_err(path_error("resolving", path))?;
         let index = resolved.join(INDEX);
         Ok(Self {
-            index: resolve(&index).map_err(failed("resolving", &index))?,
+            index: resolve(&index).map_err(path_error("resolving", &index))?,
             directory: resolved,
         })
     }

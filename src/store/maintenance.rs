@@ -298,8 +298,7 @@ impl Store {
         let report = self.verify(&mut progress)?;
         let blobs = self.inner.bodies.blobs();
         let bodies = repair(&*self.inner.index, blobs, &report, &mut |id| {
-            let mut bodies = sources.iter().filter_map(|source| source.body(id).ok());
-            bodies.next().map(|body| body.as_bytes().to_vec())
+            sources.iter().find_map(|source| source.body(id).ok())
         })?;
         Ok(RepairSummary {
             bodies,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handle::{Store, StoreLocation};
 use crate::engine::Transactions as _;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::model::error::{Error, Result};
 use crate::storage;
 use crate::storage::directory;
@@ -91,7 +91,7 @@ impl Store {
             }
             let secrets = make();
             let text = serde_json::to_string_pretty(&secrets).map_err(io::Error::from);
-            let text = text.map_err(failed("writing", &directory.join(SECRETS)))?;
+            let text = text.map_err(path_error("writing", &directory.join(SECRETS)))?;
             directory::write_secrets(directory, index, &(text + "\n"))?;
             drop(turn);
             Ok(SecretsResult::Made(secrets))
@@ -119,7 +119,7 @@ fn read(directory: &Path) -> Result<Option<SecretsResult>> {
         }
         Err(error) => {
             let denied = error.kind() == io::ErrorKind::PermissionDenied;
-            let error = failed("reading", &path)(error).into();
+            let error = path_error("reading", &path)(error).into();
             match denied {
                 true => Ok(Some(SecretsResult::Withheld(error))),
                 false => Err(error),

@@ -3,6 +3,7 @@
 use super::handle::Store;
 use crate::engine::OperationRef;
 use crate::model::error::Result;
+use crate::model::id::GroupId;
 use crate::model::record::Operation;
 
 impl Store {
@@ -54,6 +55,21 @@ impl Store {
     pub fn undo_with_later(&self, operation: impl Into<OperationRef>) -> Result<Operation> {
         let operation = operation.into();
         self.write(move |writer| writer.undo(&operation, true))
+    }
+
+    /// Undoes the operations of a [group](Store::grouped) that are still in effect.
+    ///
+    /// This is one operation, which can be undone in turn.
+    ///
+    /// # Errors
+    ///
+    /// - [`OperationNotFound`](crate::Error::OperationNotFound) if no operation has this group.
+    /// - [`AlreadyUndone`](crate::Error::AlreadyUndone) if all of them were undone before.
+    /// - [`UndoBlocked`](crate::Error::UndoBlocked) if later operations of no group, or of another
+    ///   one, depend on them.
+    /// - Otherwise as [`undo`](Self::undo). A refused undo changes nothing.
+    pub fn undo_group(&self, group: GroupId) -> Result<Operation> {
+        self.write(move |writer| writer.undo_group(group))
     }
 
     /// Undoes the newest operation that is still in effect.

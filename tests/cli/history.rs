@@ -218,3 +218,22 @@ fn a_prompt_is_watched_by_its_current_name() {
     let told = desk.run(&["watch", "--from", "start", "--limit", "3"]).ok();
     assert_eq!(told.matches("\n  hello  ").count(), 5, "{told}");
 }
+
+#[test]
+fn an_import_is_taken_back_at_once() {
+    let desk = desk();
+    for name in ["a", "b"] {
+        desk.write(&format!("in/{name}.json"), r#"{"messages": []}"#);
+    }
+    desk.run(&["import", "in"]).ok();
+    let operations = desk.json(&["ops", "-n", "3"])["operations"].clone();
+    let group = operations[0]["group"].as_str().unwrap();
+    assert_eq!(operations[1]["group"], group);
+    assert_eq!(operations[2].get("group"), None);
+    desk.run(&["undo", "1", "--group", group]).fails(2);
+    desk.run(&["undo", "--group", "it"]).fails(2);
+    let told = desk.run(&["undo", "--group", group]).ok();
+    assert!(told.starts_with("Undid operations 5, 4 "), "{told}");
+    assert_eq!(desk.json(&["ls"])["prompts"].as_array().unwrap().len(), 1);
+    desk.run(&["undo", "--group", &"0".repeat(32)]).fails(3);
+}

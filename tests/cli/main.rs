@@ -2,6 +2,11 @@
 //! directories.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test reaches around the store, to its files"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test panics to report what failed"

@@ -2,6 +2,11 @@
 //! without the code that ensures it.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test reaches around the store, to its files"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -24,6 +29,7 @@ mod damage;
 mod formats;
 mod freshness;
 mod frozen;
+mod groups;
 mod history;
 mod identity;
 #[cfg(unix)]

@@ -36,6 +36,11 @@
 //! failed run keeps its directory and reports its path.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test reaches around the store, to its files"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -25,7 +25,6 @@ fn no_files_depend_on_each_other() {
 fn a_circle_is_found() {
     let source = |path: &str, module: &[&str], text: &str| Source {
         path: path.into(),
-        text: String::new(),
         module: module.iter().map(|&name| name.to_owned()).collect(),
         items: syn::parse_file(text).unwrap().items,
     };

@@ -27,7 +27,6 @@ fn no_two_types_have_one_name() {
 fn a_homonym_is_found() {
     let source = |path: &str, text: &str| Source {
         path: path.into(),
-        text: String::new(),
         module: Vec::new(),
         items: syn::parse_file(text).unwrap().items,
     };

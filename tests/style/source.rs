@@ -9,7 +9,6 @@ use syn::{Attribute, Item};
 pub(crate) struct Source {
     /// Relative to `src/`, for messages.
     pub(crate) path: PathBuf,
-    pub(crate) text: String,
     /// The path of the module that the file defines: `["engine", "write"]`; empty for `lib.rs`.
     pub(crate) module: Vec<String>,
     /// The items, without those that only tests have.
@@ -76,7 +75,6 @@ fn parse(path: PathBuf, text: String) -> Source {
     let items = file.items.into_iter().filter(|item| !is_for_tests(item));
     Source {
         path,
-        text,
         module,
         items: items.collect(),
     }

@@ -3,6 +3,12 @@
 //! From the repository's root: `cargo run --release --manifest-path benches/peers/Cargo.toml`, with `-- --quick` to see
 //! that it works, and `-- --only NAME` for one peer.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark reaches around the store, to its files"
+)]
+
 #[path = "../../support/bodies.rs"]
 mod bodies;
 mod measure;

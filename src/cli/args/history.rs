@@ -6,7 +6,7 @@ use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::Args;
 
 use crate::model::clock;
-use crate::{InvalidArgument, LogPosition, Moment, OperationRef};
+use crate::{GroupId, InvalidArgument, LogPosition, Moment, OperationRef};
 
 /// The moment as of which a command reads.
 #[derive(Args, Debug)]
@@ -21,6 +21,9 @@ pub(crate) struct AsOfArgs {
 pub(crate) struct UndoArgs {
     /// Number or id of the operation [default: the newest that is still in effect]
     pub(crate) operation: Option<OperationRef>,
+    /// Undo all operations of this group, as `ops --json` shows it
+    #[arg(long, value_name = "ID", conflicts_with = "operation")]
+    pub(crate) group: Option<GroupId>,
     /// Also undo the later operations that depend on it, all or none
     #[arg(long, requires = "operation")]
     pub(crate) also_later: bool,

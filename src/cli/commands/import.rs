@@ -36,7 +36,7 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
         (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
     };
     // Opened before the files are read, which would be useless without a store.
-    let store = session.store()?;
+    let store = session.store()?.grouped();
     let files = json_files(folder).map_err(unread)?;
     let entries = read(folder, &files, session)?;
     let progress = Progress::of(session, "importing", entries.len());

@@ -10,10 +10,11 @@ use crate::{Operation, Store};
 
 pub(super) fn undo(args: &UndoArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
-    let done = match args.operation {
-        Some(operation) if args.also_later => Some(store.undo_with_later(operation)?),
-        Some(operation) => Some(store.undo(operation)?),
-        None => store.undo_newest()?,
+    let done = match (args.group, args.operation) {
+        (Some(group), _) => Some(store.undo_group(group)?),
+        (None, Some(operation)) if args.also_later => Some(store.undo_with_later(operation)?),
+        (None, Some(operation)) => Some(store.undo(operation)?),
+        (None, None) => store.undo_newest()?,
     };
     if done.is_none() {
         session.note("no operation is left to undo");

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use chrono::{DateTime, Utc};
 
 use super::read::{BundleReader, failed};
-use super::{BUFFER_BYTES, BundleHead, KIND, malformed, read_operation};
+use super::{BUFFER_BYTES, BundleHead, KIND, malformed, read_bundled};
 use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
@@ -150,7 +150,7 @@ impl Manifest {
             let text = reader.operation(number)?;
             last = last.followed_by(text.as_bytes());
             contents.ids.push(last);
-            let content = read_operation(number, text)?;
+            let content = read_bundled(number, text)?;
             contents
                 .note(number, &content, &mut recorded)
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;
@@ -310,7 +310,8 @@ fn read_body(
         return Err(malformed(format!("body {id} is out of order")));
     }
     let bytes = reader.body_bytes(id, size)?;
-    let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
+    let body = Body::try_from(bytes.into_bytes())
+        .map_err(|error| malformed(format!("body {id}: {error}")))?;
     Ok(BodyRecord::new(id, size, body.model()))
 }
 

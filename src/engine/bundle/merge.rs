@@ -8,15 +8,15 @@ use super::check::{BundleCheck, BundleRejection};
 use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
 use super::shared_history::SharedHistory;
-use super::{ImportSummary, KIND, malformed, read_operation};
+use super::{ImportSummary, KIND, malformed, read_bundled};
 use crate::engine::write::bulk_bodies::own_delta_group;
-use crate::engine::write::operation_text;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, VersionId};
+use crate::model::operation_text;
 use crate::model::record::{Change, OperationContent};
-use crate::storage::{StorageErrorKind, StoredBlob};
+use crate::storage::{StorageErrorKind, StoredBlob, write_operation};
 
 /// The bodies that the missing operations need.
 #[derive(Default)]
@@ -138,7 +138,7 @@ impl WriteTransaction<'_> {
             found += 1;
             let bytes = reader.body_bytes(id, size)?;
             if self.transaction.blob(id)?.is_none() {
-                self.store_body(&Body::from_store(id, bytes)?, own_delta_group(id))?;
+                self.store_body(&Body::from_store(bytes)?, own_delta_group(id))?;
                 stored += 1;
             }
         }
@@ -169,7 +169,7 @@ impl WriteTransaction<'_> {
                 id,
                 reason,
             };
-            let (content, text) = renumbered(read_operation(number, text)?, text, &shared)?;
+            let (content, text) = renumbered(read_bundled(number, text)?, text, &shared)?;
             let is_new = |prompt| created.get(&prompt) == Some(&number);
             check
                 .operation(&*self.transaction, &content, is_new)
@@ -232,7 +232,7 @@ impl WriteTransaction<'_> {
     ///
     /// It runs only after a refusal, because looking up each number beforehand takes time.
     fn number_in_use(&self, text: &str) -> Option<String> {
-        let content: OperationContent = serde_json::from_str(text).ok()?;
+        let content = operation_text::read(text).ok()?;
         let mut created = content
             .changes
             .into_iter()
@@ -271,6 +271,6 @@ fn renumbered<'a>(
         return Ok((content, text.into()));
     }
     content.undoes = renumbered;
-    let new_text = operation_text::write(&content)?;
+    let new_text = write_operation(&content)?;
     Ok((content, new_text.into()))
 }

@@ -20,6 +20,7 @@ pub(crate) use self::write::export_bundle;
 use crate::fs::checksummed_file::FileKind;
 use crate::model::error::{Error, Result};
 use crate::model::id::{OperationId, Seal};
+use crate::model::operation_text;
 use crate::model::record::OperationContent;
 
 const KIND: FileKind = FileKind {
@@ -86,7 +87,7 @@ fn malformed(reason: impl Into<String>) -> Error {
 }
 
 /// Parses the text of an operation of a bundle.
-fn read_operation(number: u64, text: &str) -> Result<OperationContent> {
-    serde_json::from_str(text)
+fn read_bundled(number: u64, text: &str) -> Result<OperationContent> {
+    operation_text::read(text)
         .map_err(|error| malformed(format!("operation {number} can't be read: {error}")))
 }

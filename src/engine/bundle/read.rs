@@ -6,6 +6,7 @@ use super::{BundleHead, KIND, MAX_OPERATION_BYTES, malformed};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 
 /// The maximum length of any line except an operation.
 const MAX_LINE_BYTES: u64 = 256;
@@ -79,18 +80,17 @@ impl<R: BufRead> BundleReader<R> {
     }
 
     /// Reads the bytes of a body and the line break after them, and verifies the hash.
-    pub(super) fn body_bytes(&mut self, id: BlobId, size: u64) -> Result<Vec<u8>> {
+    pub(super) fn body_bytes(&mut self, id: BlobId, size: u64) -> Result<VerifiedBytes> {
         // The buffer grows with the bytes that are read, not to the size that the file claims.
         let mut bytes = Vec::new();
         let mut body = (&mut self.from).take(size + 1);
         let read = body.read_to_end(&mut bytes).map_err(failed)?;
         self.offset += read as u64;
-        match bytes.pop() {
-            Some(b'\n') if bytes.len() as u64 == size && BlobId::of(&bytes) == id => Ok(bytes),
-            _ => Err(malformed(format!(
-                "body {id} does not match the bytes after it"
-            ))),
-        }
+        let is_whole = bytes.pop() == Some(b'\n') && bytes.len() as u64 == size;
+        is_whole
+            .then(|| VerifiedBytes::check(id, bytes).ok())
+            .flatten()
+            .ok_or_else(|| malformed(format!("body {id} does not match the bytes after it")))
     }
 
     /// Skips the bytes of a body and the line break after them.

@@ -6,13 +6,13 @@ use std::ops::ControlFlow;
 
 use super::local_changes::LocalChanges;
 use super::manifest::Bundle;
-use super::read_operation;
-use crate::engine::write::operation_text;
+use super::read_bundled;
 use crate::model::error::Result;
 use crate::model::id::OperationId;
 use crate::model::log_position::LogPosition;
+use crate::model::operation_text::without_undoes;
 use crate::model::record::{Change, OperationContent};
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, read_operation, unwritten};
 
 /// The operations of a bundle that the store has, with the store's numbers of them.
 pub(crate) struct SharedHistory {
@@ -63,14 +63,14 @@ impl SharedHistory {
         // bundle's operations is matched with a different one of the store's.
         let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
         snapshot.each_operation(self.common, &mut |number, _, text| {
-            let content = operation_text::read(number, text)?;
+            let content = read_operation(number, text)?;
             let numbers = here.entry(fingerprint(text, &content)?).or_default();
             numbers.push_back(number);
             Ok(ControlFlow::Continue(()))
         })?;
         let mut missing = HashSet::new();
         bundle.each_operation_after(self.common, |number, _, text| {
-            let content = read_operation(number, text)?;
+            let content = read_bundled(number, text)?;
             let found = here.get_mut(&fingerprint(text, &content)?);
             match found.and_then(VecDeque::pop_front) {
                 Some(found) => self.set_number(number, found),
@@ -85,7 +85,7 @@ impl SharedHistory {
         let undoes = std::mem::take(&mut bundle.contents.undoes);
         let mut local = LocalChanges::new(self.common, undoes);
         snapshot.each_operation(self.common, &mut |number, _, text| {
-            let content = operation_text::read(number, text)?;
+            let content = read_operation(number, text)?;
             let changes = content.changes.iter();
             local.add(
                 number,
@@ -157,12 +157,7 @@ fn common(snapshot: &dyn Snapshot, last: LogPosition, ids: &[OperationId]) -> Re
 
 /// Returns a hash of an operation's content without the numbers of the operations that it undoes.
 fn fingerprint(text: &str, content: &OperationContent) -> Result<[u8; 32]> {
-    if content.undoes.is_empty() {
-        return Ok(*blake3::hash(text.as_bytes()).as_bytes());
-    }
-    let mut content = content.clone();
-    content.undoes.clear();
-    let text = operation_text::write(&content)?;
+    let text = without_undoes(text, content).map_err(unwritten)?;
     Ok(*blake3::hash(text.as_bytes()).as_bytes())
 }
 

@@ -8,7 +8,7 @@ use crate::engine::read::bodies::BodyReader;
 use crate::fs::checksummed_file::ChecksumWriter;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, VersionId};
-use crate::model::record::{Change, OperationContent};
+use crate::model::operation_text;
 use crate::storage;
 use crate::storage::{Snapshot, StorageErrorKind, StoredBlob};
 
@@ -40,7 +40,7 @@ pub(crate) fn export_bundle(
         Ok(ControlFlow::Continue(()))
     })?;
     for (id, size) in blobs {
-        let bytes = bodies.read_checked(snapshot, id)?;
+        let bytes = bodies.read_checked(snapshot, id)?.into_bytes();
         if bytes.len() as u64 != size {
             return Err(Error::CorruptBody {
                 blob: id,
@@ -84,12 +84,9 @@ fn history(snapshot: &dyn Snapshot, head: &mut BundleHead) -> Result<Vec<(BlobId
                 .malformed(format!("operation {number} is too long for a bundle"))
                 .into());
         }
-        let content: OperationContent = serde_json::from_str(text)
+        let created = operation_text::created_versions(text)
             .map_err(|error| damaged("its content can't be read").because(error))?;
-        versions.extend(content.changes.iter().filter_map(|change| match change {
-            Change::VersionCreated(version) => Some((version.blob, version.id)),
-            _ => None,
-        }));
+        versions.extend(created);
         last = id;
         head.operations = number;
         head.head = Some(id);

@@ -7,7 +7,6 @@
 //!
 //! Readers share no lock: they load the whole state, which is immutable and is replaced as a whole.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use archery::ArcTK;
 use rpds::HashTrieMap;
-use serde::Deserialize;
 
 use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::PromptId;
 use crate::model::log_position::LogPosition;
 use crate::model::memory_size::{ENTRY, of_text};
+use crate::model::operation_text::{self, ChangedItem};
 use crate::model::record::Version;
 use crate::model::version_number::{PromptRef, VersionSpec};
 use crate::storage::{ChangeMark, Snapshot};
@@ -355,78 +354,27 @@ impl ChangesSince {
     }
 }
 
-/// Adds the dependencies that an operation changes; returns false if its content cannot be parsed.
+/// Adds the changed that an operation affects; returns false if its content cannot be parsed.
 fn add_changed(content: &str, changed: &mut Option<HashSet<Dependency>>) -> bool {
-    match (changed, serde_json::from_str::<ChangedItem<'_>>(content)) {
-        (Some(changed), Ok(item)) => {
-            item.changes
-                .iter()
-                .for_each(|change| change.add_to(changed));
+    match (changed, operation_text::changed_items(content)) {
+        (Some(changed), Ok(items)) => {
+            for item in &items {
+                changed.extend(affected(item));
+            }
             true
         }
         _ => false,
     }
 }
 
-/// The part of an operation's content that its changes are about.
-///
-/// See [`OperationContent`](crate::OperationContent).
-#[derive(Deserialize)]
-struct ChangedItem<'a> {
-    #[serde(borrow)]
-    changes: Vec<ChangeText<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ChangeText<'a> {
-    Prompt {
-        id: PromptId,
-        #[serde(borrow)]
-        after: Option<StateText<'a>>,
-    },
-    VersionCreated {
-        prompt_id: PromptId,
-    },
-    VersionDeleted {
-        prompt: PromptId,
-    },
-    VersionRestored {
-        prompt: PromptId,
-    },
-    Environment {
-        prompt: PromptId,
-    },
-}
-
-#[derive(Deserialize)]
-struct StateText<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-impl ChangeText<'_> {
-    fn add_to(&self, changed: &mut HashSet<Dependency>) {
-        match self {
-            Self::Prompt { id, after } => {
-                changed.insert(Dependency::Prompt(*id));
-                // A spec that selected another prompt before may select this one now, by its name
-                // or by its id.
-                changed.insert(Dependency::Name(id.as_str().to_owned()));
-                changed.extend(
-                    after
-                        .iter()
-                        .map(|after| Dependency::Name(after.name.to_string())),
-                );
-            }
-            Self::VersionCreated { prompt_id: prompt }
-            | Self::VersionDeleted { prompt }
-            | Self::VersionRestored { prompt }
-            | Self::Environment { prompt } => {
-                changed.insert(Dependency::Prompt(*prompt));
-            }
-        }
-    }
+/// Returns what the cached answers that a change affects depend on.
+fn affected(item: &ChangedItem<'_>) -> impl Iterator<Item = Dependency> {
+    let prompt = item.prompt();
+    // A spec that selected another prompt before may select this one now, by its name or by its id.
+    let id = item.is_of_prompt().then(|| prompt.as_str().to_owned());
+    let name = item.name_after().map(str::to_owned);
+    let names = [id, name].into_iter().flatten().map(Dependency::Name);
+    [Dependency::Prompt(prompt)].into_iter().chain(names)
 }
 
 #[cfg(test)]

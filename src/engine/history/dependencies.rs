@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 
 use super::historical::MAX_LISTED_PROMPTS;
 use super::moment::find_operation;
-use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
-use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::id::{EnvironmentName, GroupId, PromptId, VersionId};
+use crate::model::operation_text::{may_be_of_group, may_undo};
 use crate::model::record::{Change, Operation, OperationFilter};
 use crate::model::work_counter;
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, read_operation};
 
 /// A key: a part of a store's state that operations write and that other operations depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -197,9 +197,8 @@ fn next_dependent(
 fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
     let mut undoing = Vec::new();
     snapshot.each_operation(first.number, &mut |number, _, text| {
-        // Most operations undo nothing, which their text shows without being parsed.
-        if text.contains("\"undoes\"") {
-            undoing.push((number, operation_text::read(number, text)?.undoes));
+        if may_undo(text) {
+            undoing.push((number, read_operation(number, text)?.undoes));
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -219,7 +218,7 @@ fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<
         if undone_later.0.contains(&number) {
             return Ok(ControlFlow::Continue(()));
         }
-        let content = operation_text::read(number, text)?;
+        let content = read_operation(number, text)?;
         let operation = Operation {
             number,
             id,
@@ -238,6 +237,74 @@ fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(dependents)
+}
+
+/// Returns the operations of a group that are in effect, oldest first, and the numbers of the other
+/// operations that depend on them.
+///
+/// It reads the history twice, as [`dependents_by_scan`] does.
+pub(crate) fn group_in_effect(
+    snapshot: &dyn Snapshot,
+    group: GroupId,
+) -> Result<(Vec<Operation>, Vec<u64>)> {
+    let (mut numbers, mut undoing) = (Vec::new(), Vec::new());
+    snapshot.each_operation(0, &mut |number, _, text| {
+        let (may_undo, may_be_member) = (may_undo(text), may_be_of_group(text, group));
+        if may_undo || may_be_member {
+            let content = read_operation(number, text)?;
+            if content.group == Some(group) {
+                numbers.push(number);
+            }
+            undoing.push((number, content.undoes));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let Some(newest) = numbers.last().copied() else {
+        let operation = format!("of group {group}");
+        return Err(Error::OperationNotFound { operation });
+    };
+    let (mut undone, mut undone_by) = (UndoneSet::default(), 0);
+    for (number, undoes) in undoing.iter().rev() {
+        if !undone.is_undone(*number, undoes) && undoes.contains(&newest) {
+            undone_by = *number;
+        }
+    }
+    numbers.retain(|number| !undone.0.contains(number));
+    let Some(first) = numbers.first().copied() else {
+        return Err(Error::AlreadyUndone {
+            operation: newest,
+            by: undone_by,
+        });
+    };
+    let mut ground = Effects::default();
+    let mut prompts: HashSet<PromptId> = HashSet::new();
+    let (mut members, mut later) = (Vec::new(), Vec::new());
+    snapshot.each_operation(first - 1, &mut |number, id, text| {
+        if undone.0.contains(&number) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let operation = Operation {
+            number,
+            id,
+            content: read_operation(number, text)?,
+        };
+        if operation.content.group == Some(group) {
+            ground.extend(Effects::of(&operation));
+            prompts.extend(prompts_of(&operation));
+            members.push(operation);
+        } else if does_more_than_undo(&operation, first)
+            && prompts_of(&operation).any(|id| prompts.contains(&id))
+        {
+            let effects = Effects::relevant_to(snapshot, first, &operation)?;
+            if ground.is_read_by(&effects) {
+                ground.extend(effects);
+                prompts.extend(prompts_of(&operation));
+                later.push(number);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((members, later))
 }
 
 fn prompts_of(operation: &Operation) -> impl Iterator<Item = PromptId> {

@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
-use crate::engine::write::operation_text;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
     Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
@@ -19,7 +18,7 @@ use crate::storage;
 use crate::storage::{
     IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
     PromptTables, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StorageErrorKind,
-    StorageResult, StoredBlob, Unreferenced, VersionRow,
+    StorageResult, StoredBlob, Unreferenced, VersionRow, read_operation,
 };
 
 /// The prompts replayed so far for one log position.
@@ -119,7 +118,7 @@ impl<'a> HistoricalSnapshot<'a> {
             .present
             .each_operation(self.until, &mut |number, _, text| {
                 if text.contains(wanted.as_str()) || text.contains('\\') {
-                    let content = operation_text::read(number, text)?;
+                    let content = read_operation(number, text)?;
                     ids.extend(
                         content
                             .changes
@@ -196,7 +195,7 @@ fn replay(
         if number > until {
             return Ok(ControlFlow::Break(()));
         }
-        let content = operation_text::read(number, text)?;
+        let content = read_operation(number, text)?;
         for change in content.changes.iter().filter(|one| wanted(one.prompt())) {
             apply(tables, number, content.at, change)?;
         }

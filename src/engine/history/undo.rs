@@ -3,12 +3,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::dependencies::{dependents_of, newest};
+use super::dependencies::{dependents_of, group_in_effect, newest};
 use super::historical::replay_prompts;
 use super::moment::{OperationRef, find_operation};
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::error::{Error, Result};
-use crate::model::id::{BlobId, PromptId, VersionId};
+use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, OperationContent, OperationKind, PromptState};
 use crate::model::work_counter;
 use crate::storage::{PromptRows, PromptTables, Snapshot};
@@ -30,9 +30,30 @@ impl WriteTransaction<'_> {
         let mut newest_first = later;
         newest_first.reverse();
         newest_first.push(first);
+        self.undo_all(&newest_first)
+    }
+
+    /// Undoes the operations of a group that are in effect, by appending one operation.
+    ///
+    /// Other later operations that depend on them are an error.
+    pub(crate) fn undo_group(&mut self, group: GroupId) -> Result<Operation> {
+        let (mut members, later) = group_in_effect(&*self.transaction, group)?;
+        if let Some(first) = members.first()
+            && !later.is_empty()
+        {
+            return Err(Error::UndoBlocked {
+                operation: first.number,
+                later,
+            });
+        }
+        members.reverse();
+        self.undo_all(&members)
+    }
+
+    fn undo_all(&mut self, newest_first: &[Operation]) -> Result<Operation> {
         let at = self.context.now();
         let mut inverse = Inverse::new(&*self.transaction);
-        for operation in &newest_first {
+        for operation in newest_first {
             inverse.revert(operation)?;
         }
         let changes = inverse.into_changes()?;
@@ -44,6 +65,7 @@ impl WriteTransaction<'_> {
                 .iter()
                 .map(|operation| operation.number)
                 .collect(),
+            group: self.group,
             changes,
         })
     }

@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::search::Dependents;
-use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::log_position::LogPosition;
 use crate::model::record::{Change, Operation, OperationFilter};
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, read_operation};
 
 /// An operation, as reported to those who watch a store.
 ///
@@ -61,7 +60,7 @@ pub(crate) fn operations_since(
         operations.push(Operation {
             number,
             id,
-            content: operation_text::read(number, text)?,
+            content: read_operation(number, text)?,
         });
         if operations.len() >= limit {
             return Ok(ControlFlow::Break(()));

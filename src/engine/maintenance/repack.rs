@@ -14,6 +14,7 @@ use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
 use crate::model::record::{Change, OperationFilter, Version};
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
     Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot, StoredBlob,
 };
@@ -120,7 +121,7 @@ fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup
         {
             // The body keeps its age in the pack.
             let written = blobs.written(*id)?.unwrap_or(now);
-            pack.add(*id, &bytes, *group, written)?;
+            pack.add(*id, bytes.as_bytes(), *group, written)?;
             packed.push(*id);
         }
     }
@@ -132,13 +133,12 @@ fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup
     Ok(packed.len() as u64)
 }
 
-fn sound_copy(blobs: &dyn Blobs, id: BlobId) -> Result<Option<Vec<u8>>> {
-    let mut sound = None;
-    blobs.get(id, &mut |bytes| {
-        sound = (BlobId::of(&bytes) == id).then_some(bytes);
-        sound.is_some()
-    })?;
-    Ok(sound)
+/// Returns an intact copy of a body; `None` if it is missing or damaged.
+fn sound_copy(blobs: &dyn Blobs, id: BlobId) -> Result<Option<VerifiedBytes>> {
+    match blobs.get(id) {
+        Err(error) if error.hash_mismatch().is_some() => Ok(None),
+        got => Ok(got?),
+    }
 }
 
 /// Removes unreferenced bodies from packs, and joins packs into fewer ones.

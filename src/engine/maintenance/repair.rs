@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::repack::repack_all;
 use crate::engine::verify::{VerifyReport, Violation};
+use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
@@ -16,13 +17,13 @@ const BODIES_PER_TRANSACTION: usize = 256;
 
 /// Replaces the damaged bodies that a report lists, and rewrites the packs if any is damaged.
 ///
-/// `find` returns a copy of a body if it has one; a copy with another hash is ignored. Returns the
-/// bodies that were replaced. An error keeps the replacements that were made before it.
+/// `find` returns a copy of a body if it has one. Returns the bodies that were replaced. An error
+/// keeps the replacements that were made before it.
 pub(crate) fn repair(
     index: &dyn Index,
     blobs: &dyn Blobs,
     report: &VerifyReport,
-    find: &mut dyn FnMut(BlobId) -> Option<Vec<u8>>,
+    find: &mut dyn FnMut(BlobId) -> Option<Body>,
 ) -> Result<Vec<BlobId>> {
     let bodies = report
         .violations
@@ -33,24 +34,21 @@ pub(crate) fn repair(
         });
     let damaged: BTreeSet<BlobId> = bodies.collect();
     let mut taken = Vec::new();
-    let mut sound = damaged
-        .into_iter()
-        .filter_map(|id| Some((id, find(id).filter(|bytes| BlobId::of(bytes) == id)?)))
-        .peekable();
+    let mut sound = damaged.into_iter().filter_map(find).peekable();
     while sound.peek().is_some() {
         let _hold = blobs.lock_exclusive()?;
-        let chunk: Vec<(BlobId, Vec<u8>)> = sound.by_ref().take(BODIES_PER_TRANSACTION).collect();
-        let ids: Vec<BlobId> = chunk.iter().map(|(id, _)| *id).collect();
-        for (id, bytes) in &chunk {
+        let chunk: Vec<Body> = sound.by_ref().take(BODIES_PER_TRANSACTION).collect();
+        let ids: Vec<BlobId> = chunk.iter().map(Body::id).collect();
+        for body in &chunk {
             // The damaged copy is removed first, so that `put` cannot mistake it for one that this
             // handle has just put.
-            blobs.delete(*id)?;
-            blobs.put(*id, bytes)?;
+            blobs.delete(body.id())?;
+            blobs.put(body.id(), body.as_bytes())?;
         }
         blobs.flush(&ids)?;
         let mut transaction = index.transaction(Durability::Full)?;
-        for (id, bytes) in &chunk {
-            transaction.put_packed_body(*id, bytes.len() as u64)?;
+        for body in &chunk {
+            transaction.put_packed_body(body.id(), body.as_bytes().len() as u64)?;
         }
         // A damaged copy in the journal would be found first.
         transaction.drop_journal(&ids)?;

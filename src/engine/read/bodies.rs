@@ -7,6 +7,7 @@ use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::memory_size::ENTRY;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{Blobs, Snapshot, StorageErrorKind, StoredBlob};
 
 /// The bodies of a store, with a cache of those that were read.
@@ -24,8 +25,6 @@ struct BodyCache {
     /// The memory that the cached bodies take, in bytes.
     bytes: usize,
 }
-
-const OTHER_BYTES: &str = "its bytes do not match its address";
 
 /// The maximum size of the cache in bytes, parsed bodies included.
 ///
@@ -83,7 +82,7 @@ impl BodyReader {
 
     /// Reads a body as [`read`](Self::read) does, without the cache.
     pub(crate) fn read_once(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
-        Body::from_store(id, self.read_checked(snapshot, id)?)
+        Body::from_store(self.read_checked(snapshot, id)?)
     }
 
     /// Returns the body with this address if it is cached.
@@ -92,33 +91,34 @@ impl BodyReader {
     }
 
     /// Reads the bytes with this address and verifies their hash, without the cache.
-    pub(crate) fn read_checked(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Vec<u8>> {
-        let damaged = |reason: &str| Error::CorruptBody {
-            blob: id,
-            reason: reason.into(),
+    pub(crate) fn read_checked(
+        &self,
+        snapshot: &dyn Snapshot,
+        id: BlobId,
+    ) -> Result<VerifiedBytes> {
+        let damaged = |reason| Error::CorruptBody { blob: id, reason };
+        let mismatch = match snapshot.blob(id)? {
+            Some(StoredBlob::Journaled(bytes)) => match VerifiedBytes::check(id, bytes) {
+                Ok(bytes) => return Ok(bytes),
+                Err(mismatch) => Some(mismatch),
+            },
+            Some(StoredBlob::Settled(_)) => None,
+            None => return Err(damaged("the index has no row for it".into())),
         };
-        let is_sound = |bytes: &[u8]| BlobId::of(bytes) == id;
-        let mut reason = match snapshot.blob(id)? {
-            Some(StoredBlob::Journaled(bytes)) if is_sound(&bytes) => return Ok(bytes),
-            Some(StoredBlob::Journaled(_)) => OTHER_BYTES,
-            Some(StoredBlob::Settled(_)) => "its file is missing",
-            None => return Err(damaged("the index has no row for it")),
-        };
-        let mut sound = None;
-        let visited = self.blobs.get(id, &mut |bytes| {
-            if is_sound(&bytes) {
-                sound = Some(bytes);
-            } else {
-                reason = OTHER_BYTES;
-            }
-            sound.is_some()
-        });
-        match visited {
+        match self.blobs.get(id) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => Err(damaged(mismatch.map_or_else(
+                || "its file is missing".into(),
+                |mismatch| mismatch.to_string(),
+            ))),
             Err(error) if error.kind() == StorageErrorKind::Corrupt => {
-                Err(damaged(&error.to_string()))
+                let mismatch = error.hash_mismatch();
+                Err(damaged(mismatch.map_or_else(
+                    || error.to_string(),
+                    |mismatch| mismatch.to_string(),
+                )))
             }
             Err(error) => Err(error.into()),
-            Ok(_) => sound.ok_or_else(|| damaged(reason)),
         }
     }
 

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use crate::engine::write::operation_text;
 use crate::model::error::Result;
 use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Change, OperationContent};
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, read_operation};
 
 /// Passes the operations after `after`, with their numbers, to `show` until it breaks.
 pub(super) fn each_content(
@@ -16,7 +15,7 @@ pub(super) fn each_content(
     mut show: impl FnMut(u64, OperationContent) -> ControlFlow<()>,
 ) -> Result<()> {
     snapshot.each_operation(after, &mut |number, _, content| {
-        Ok(show(number, operation_text::read(number, content)?))
+        Ok(show(number, read_operation(number, content)?))
     })
 }
 

@@ -11,6 +11,7 @@ use super::report::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
 use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind, StoredBlob};
 
@@ -46,7 +47,6 @@ struct BodyOutcome {
 enum BodyState {
     Sound { size: u64, bytes: Vec<u8> },
     OtherSize { size: u64, recorded_size: u64 },
-    OtherHash { size: usize },
     Unreadable { reason: String },
     Missing,
 }
@@ -172,41 +172,44 @@ impl BodyCheck<'_> {
 
     fn check_body(&self, id: BlobId, stored: StoredBlob, keeps_bytes: bool) -> Result<BodyState> {
         let (bytes, recorded_size) = match stored {
-            StoredBlob::Journaled(bytes) => (Some(bytes), None),
-            StoredBlob::Settled(size) if self.depth == Depth::Quick => {
+            StoredBlob::Journaled(bytes) => {
+                let bytes = VerifiedBytes::check(id, bytes);
+                (bytes.map(Some).map_err(Into::into), None)
+            }
+            StoredBlob::Settled(size) if self.depth == Depth::Full => {
+                (self.blobs.get(id), Some(size))
+            }
+            StoredBlob::Settled(size) => {
                 if !self.blobs.holds(id)? {
                     return Ok(BodyState::Missing);
                 }
                 let bytes = Vec::new();
                 return Ok(BodyState::Sound { size, bytes });
             }
-            StoredBlob::Settled(size) => match read_settled(self.blobs, id) {
-                Ok(bytes) => (bytes, Some(size)),
-                Err(error) if is_damage(&error) => {
-                    let reason = error.in_full();
-                    return Ok(BodyState::Unreadable { reason });
-                }
-                Err(error) => return Err(error.into()),
-            },
         };
-        Ok(match bytes {
-            None => BodyState::Missing,
-            Some(bytes) if BlobId::of(&bytes) != id => BodyState::OtherHash { size: bytes.len() },
-            Some(bytes) => {
-                let size = bytes.len() as u64;
-                match recorded_size.filter(|recorded_size| *recorded_size != size) {
-                    Some(recorded_size) => BodyState::OtherSize {
-                        size,
-                        recorded_size,
-                    },
-                    None if keeps_bytes => BodyState::Sound { size, bytes },
-                    None => BodyState::Sound {
-                        size,
-                        bytes: Vec::new(),
-                    },
-                }
+        let bytes = match bytes {
+            Ok(Some(bytes)) => bytes.into_bytes(),
+            Ok(None) => return Ok(BodyState::Missing),
+            Err(error) if is_damage(&error) => {
+                let reason = reason_of(&error);
+                return Ok(BodyState::Unreadable { reason });
             }
-        })
+            Err(error) => return Err(error.into()),
+        };
+        let size = bytes.len() as u64;
+        Ok(
+            match recorded_size.filter(|recorded_size| *recorded_size != size) {
+                Some(recorded_size) => BodyState::OtherSize {
+                    size,
+                    recorded_size,
+                },
+                None if keeps_bytes => BodyState::Sound { size, bytes },
+                None => BodyState::Sound {
+                    size,
+                    bytes: Vec::new(),
+                },
+            },
+        )
     }
 
     fn take(
@@ -245,7 +248,6 @@ impl BodyCheck<'_> {
                 } => {
                     format!("it has {size} bytes, but the index says {recorded_size}")
                 }
-                BodyState::OtherHash { size } => format!("its {size} bytes have a different hash"),
                 BodyState::Unreadable { reason } => reason,
                 BodyState::Missing => "it is missing".into(),
             };
@@ -269,15 +271,10 @@ fn is_damage(error: &storage::StorageError) -> bool {
         })
 }
 
-/// Reads an intact copy of a body, or the bytes in its place if there is none.
-fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::StorageResult<Option<Vec<u8>>> {
-    let mut found = None;
-    blobs.get(id, &mut |bytes| {
-        let is_sound = BlobId::of(&bytes) == id;
-        found = Some(bytes);
-        is_sound
-    })?;
-    Ok(found)
+/// Returns why a body is damaged. Its address is not repeated.
+fn reason_of(error: &storage::StorageError) -> String {
+    let mismatch = error.hash_mismatch();
+    mismatch.map_or_else(|| error.in_full(), |mismatch| mismatch.to_string())
 }
 
 /// Checks the loose bodies, without an index that lists them.
@@ -299,15 +296,14 @@ pub(super) fn check_loose(
     (report.bodies, report.bytes) = (0, 0);
     blobs.list(&mut |id| {
         report.bodies += 1;
-        let detail = match read_settled(blobs, id) {
-            Ok(Some(bytes)) if BlobId::of(&bytes) == id => {
-                report.bytes += bytes.len() as u64;
+        let detail = match blobs.get(id) {
+            Ok(Some(bytes)) => {
+                report.bytes += bytes.as_bytes().len() as u64;
                 None
             }
-            Ok(Some(bytes)) => Some(format!("its {} bytes have a different hash", bytes.len())),
             // The body was removed after it was listed.
             Ok(None) => None,
-            Err(error) if is_damage(&error) => Some(error.in_full()),
+            Err(error) if is_damage(&error) => Some(reason_of(&error)),
             Err(error) => return Err(error),
         };
         if let Some(detail) = detail.filter(|_| !known.contains(&id)) {

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 
-use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
 use crate::model::id::PromptId;
 use crate::model::record::{Change, OperationFilter};
-use crate::storage::{PromptRows, Snapshot, StorageErrorKind};
+use crate::storage::{PromptRows, Snapshot, StorageErrorKind, read_operation};
 
 /// The limit for reading changes several times, as a multiple of all changes.
 ///
@@ -58,7 +57,7 @@ impl Replay {
         }
         let mut all = HashMap::new();
         let visited = snapshot.each_operation(0, &mut |number, _, text| {
-            let content = operation_text::read(number, text)?;
+            let content = read_operation(number, text)?;
             for change in &content.changes {
                 let id = change.prompt();
                 let rows = all

@@ -10,7 +10,8 @@ use super::report::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, OperationId};
-use crate::model::record::{OperationContent, PromptState};
+use crate::model::operation_text;
+use crate::model::record::PromptState;
 use crate::storage::{Blobs, Index, PromptTable, Snapshot};
 
 /// Verifies a store in one snapshot, to the given depth.
@@ -159,7 +160,7 @@ fn check_chain(
                 "its id is {found_id}, but the hash of its predecessor and content is {expected}"
             ));
         }
-        match serde_json::from_str::<OperationContent>(content) {
+        match operation_text::read(content) {
             Ok(content) => replay.expect(&content.changes),
             Err(error) => wrong(format!("its content can't be read: {error}")),
         }

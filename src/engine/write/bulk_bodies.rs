@@ -10,7 +10,9 @@ use std::hash::BuildHasher;
 
 use chrono::{DateTime, Utc};
 
+use crate::model::body::Body;
 use crate::model::clock;
+use crate::model::error::Result;
 use crate::model::id::{BlobId, PromptId};
 use crate::storage;
 use crate::storage::{Blobs, DeltaGroup, Effort, LockGuard, Pack};
@@ -33,8 +35,7 @@ pub(crate) struct BulkBodies<'a> {
 
 /// A body that is not stored yet.
 pub(crate) struct NewBody {
-    pub(crate) id: BlobId,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) body: Body,
     group: DeltaGroup,
 }
 
@@ -64,36 +65,31 @@ impl<'a> BulkBodies<'a> {
     }
 
     /// Adds a body that is not stored yet.
-    pub(crate) fn add(
-        &mut self,
-        id: BlobId,
-        bytes: &[u8],
-        group: DeltaGroup,
-    ) -> storage::StorageResult<()> {
+    pub(crate) fn add(&mut self, body: &Body, group: DeltaGroup) -> storage::StorageResult<()> {
         if let Some(pack) = self.pack.get_mut() {
-            return pack.add(id, bytes, group, self.now);
+            return pack.add(body.id(), body.as_bytes(), group, self.now);
         }
-        let bytes = bytes.to_vec();
-        self.bytes += bytes.len();
-        self.inline.push(NewBody { id, bytes, group });
+        self.bytes += body.as_bytes().len();
+        let body = body.clone();
+        self.inline.push(NewBody { body, group });
         if self.inline.len() <= MAX_INLINE_BODIES && self.bytes <= MAX_INLINE_BYTES {
             return Ok(());
         }
         let mut pack = self.blobs.pack(Effort::Quick)?;
-        for NewBody { id, bytes, group } in self.inline.drain(..) {
-            pack.add(id, &bytes, group, self.now)?;
+        for NewBody { body, group } in self.inline.drain(..) {
+            pack.add(body.id(), body.as_bytes(), group, self.now)?;
         }
         *self.pack.get_mut() = Some(pack);
         Ok(())
     }
 
-    /// Returns the bytes of a body that was added.
-    pub(crate) fn get(&self, id: BlobId) -> storage::StorageResult<Option<Vec<u8>>> {
-        if let Some(new) = self.inline.iter().find(|new| new.id == id) {
-            return Ok(Some(new.bytes.clone()));
+    /// Returns a body that was added.
+    pub(crate) fn get(&self, id: BlobId) -> Result<Option<Body>> {
+        if let Some(new) = self.inline.iter().find(|new| new.body.id() == id) {
+            return Ok(Some(new.body.clone()));
         }
         match &mut *self.pack.borrow_mut() {
-            Some(pack) => pack.get(id),
+            Some(pack) => pack.get(id)?.map(Body::from_store).transpose(),
             None => Ok(None),
         }
     }

@@ -1,7 +1,7 @@
 //! The context of write transactions: the settings, caches and generators of a store handle.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +13,7 @@ use crate::model::body::Body;
 use crate::model::clock;
 use crate::model::clock::Clock;
 use crate::model::error::Result;
-use crate::model::id::BlobId;
+use crate::model::id::{BlobId, GroupId};
 use crate::model::record::{BumpPolicy, Durability, Settings};
 use crate::storage::Snapshot;
 use crate::template::Partials;
@@ -47,6 +47,12 @@ impl WriteContext {
     /// Returns the current time, with the precision of records.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         clock::recorded((self.clock)())
+    }
+
+    /// Returns a new id of a group.
+    pub(crate) fn draw_group(&self) -> GroupId {
+        let rng = self.rng.lock();
+        GroupId::draw(&mut rng.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns the contract of a body without its partials, and caches it unless it is large.

@@ -9,7 +9,6 @@ pub(crate) mod heads;
 pub(crate) mod import;
 pub(crate) mod judge;
 pub(crate) mod numbering;
-pub(crate) mod operation_text;
 pub(crate) mod pending_work;
 pub(crate) mod prompt;
 pub(crate) mod queue;

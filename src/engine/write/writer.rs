@@ -8,19 +8,20 @@ use chrono::{DateTime, Utc};
 use super::bulk_bodies::{BulkBodies, FinishedBodies, NewBody};
 use super::context::WriteContext;
 use super::heads::PromptHeads;
-use super::operation_text;
 use super::pending_work::{BodyCount, PendingWork};
 use crate::engine::contract::Contract;
 use crate::engine::read::bodies::BodyReader;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result, VersionLabel};
-use crate::model::id::{BlobId, PromptId, VersionId};
+use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
 use crate::model::log_position::LogPosition;
 use crate::model::record::{
     Change, Expected, Operation, OperationContent, OperationKind, RecordedInputs, Version,
 };
 use crate::storage;
-use crate::storage::{Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction};
+use crate::storage::{
+    Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction, write_operation,
+};
 
 /// A write transaction of any number of operations, which commits entirely or not at all.
 pub(crate) struct WriteTransaction<'a> {
@@ -34,6 +35,8 @@ pub(crate) struct WriteTransaction<'a> {
     journaled: PendingWork,
     /// The bodies of a large change; none if this transaction journals its bodies.
     bulk: Option<BulkBodies<'a>>,
+    /// The group of the operations that follow.
+    pub(crate) group: Option<GroupId>,
     /// Whether a change of the transaction failed.
     failed: bool,
 }
@@ -70,8 +73,14 @@ impl<'a> WriteTransaction<'a> {
             last,
             journaled: PendingWork::default(),
             bulk: None,
+            group: None,
             failed: false,
         })
+    }
+
+    /// Sets the group of the operations that follow.
+    pub(crate) fn set_group(&mut self, group: Option<GroupId>) {
+        self.group = group;
     }
 
     /// Makes the transaction put its bodies into a pack if they are many.
@@ -162,6 +171,7 @@ impl<'a> WriteTransaction<'a> {
             author: self.context.author.clone(),
             kind,
             undoes: Vec::new(),
+            group: self.group,
             changes,
         };
         self.append(content).map(drop)
@@ -169,7 +179,7 @@ impl<'a> WriteTransaction<'a> {
 
     /// Appends an operation and applies its changes.
     pub(crate) fn append(&mut self, content: OperationContent) -> Result<Operation> {
-        let text = operation_text::write(&content)?;
+        let text = write_operation(&content)?;
         let now = content.at;
         self.append_text(content, &text, now)
     }
@@ -209,7 +219,7 @@ impl<'a> WriteTransaction<'a> {
         };
         let stored = self.change(|transaction| {
             if transaction.put_packed_body(id, size)? {
-                bulk.add(id, bytes, group)?;
+                bulk.add(body, group)?;
             }
             Ok(())
         });
@@ -236,9 +246,9 @@ impl<'a> WriteTransaction<'a> {
                 Ok(Some(hold))
             }
             Some(FinishedBodies::Inline(inline)) => {
-                for NewBody { id, bytes, .. } in inline {
-                    self.transaction.journal_body(id, &bytes)?;
-                    self.note_journaled(id, &bytes);
+                for NewBody { body, .. } in inline {
+                    self.transaction.journal_body(body.id(), body.as_bytes())?;
+                    self.note_journaled(body.id(), body.as_bytes());
                 }
                 Ok(None)
             }
@@ -248,9 +258,9 @@ impl<'a> WriteTransaction<'a> {
 
     /// Reads a body of a version of this transaction.
     fn read_body(&self, id: BlobId) -> Result<Body> {
-        let packed = self.bulk.as_ref().map(|bulk| bulk.get(id));
-        match packed.transpose()?.flatten() {
-            Some(bytes) => Body::from_store(id, bytes),
+        let added = self.bulk.as_ref().map(|bulk| bulk.get(id));
+        match added.transpose()?.flatten() {
+            Some(body) => Ok(body),
             None => self.bodies.read_once(&*self.transaction, id),
         }
     }

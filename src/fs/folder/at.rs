@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::root::{FolderEntry, is_a_link};
+use super::entry::{FolderEntry, is_a_link};
 
 /// An open folder.
 #[derive(Debug)]
@@ -78,9 +78,19 @@ impl Folder {
     ///
     /// The process's umask determines its permissions.
     pub(crate) fn create_new(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
+        self.create(name.as_ref(), 0o666)
+    }
+
+    /// Creates a file as [`create_new`](Self::create_new) does, which no other user may read.
+    #[cfg(feature = "server")]
+    pub(crate) fn create_private(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
+        self.create(name.as_ref(), 0o600)
+    }
+
+    fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let flags = flags | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.descriptor, name.as_ref(), flags, Mode::from(0o666))?;
+        let file = rustix::fs::openat(&self.descriptor, name, flags, Mode::from(mode))?;
         Ok(file.into())
     }
 

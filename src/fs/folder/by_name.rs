@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::root::{FolderEntry, is_a_link};
+use super::entry::{FolderEntry, is_a_link};
 
 /// A folder that was not a link when it was opened.
 #[derive(Debug)]
@@ -16,9 +16,10 @@ pub(crate) struct Folder {
 impl Folder {
     /// Opens a folder that the caller named. Links in the path are followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        match fs::metadata(path)?.is_dir() {
-            true => Ok(Self { path: path.into() }),
-            false => Err(io::ErrorKind::NotADirectory.into()),
+        if fs::metadata(path)?.is_dir() {
+            Ok(Self { path: path.into() })
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
         }
     }
 
@@ -63,6 +64,12 @@ impl Folder {
         let mut options = File::options();
         let options = options.read(true).write(true).create_new(true);
         options.open(self.path_of(name))
+    }
+
+    /// Creates a file as [`create_new`](Self::create_new) does, with default permissions.
+    #[cfg(feature = "server")]
+    pub(crate) fn create_private(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
+        self.create_new(name)
     }
 
     /// Opens a file for writing and truncates it. Refuses a link.

@@ -1,23 +1,14 @@
 //! Folders below the directory of a store, opened one from another.
 
-use super::Folder;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::fs::io_error::failed;
+use super::Folder;
+use super::entry::FolderEntry;
+use crate::fs::io_error::path_error;
 use crate::fs::owner::Owner;
 use crate::storage::StorageResult;
-
-/// The kind of an entry in a folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FolderEntry {
-    Folder,
-    Link,
-    /// A file, or anything else that is neither a folder nor a link.
-    File,
-}
 
 /// The directory of a store, from which the store's folders are opened.
 ///
@@ -38,7 +29,9 @@ impl Root {
     /// Opens the directory.
     pub(crate) fn open(&self) -> StorageResult<StoreFolder> {
         let opened = Folder::open(&self.0);
-        opened.map(StoreFolder).map_err(failed("opening", &self.0))
+        opened
+            .map(StoreFolder)
+            .map_err(path_error("opening", &self.0))
     }
 }
 
@@ -66,13 +59,13 @@ impl StoreFolder {
     pub(crate) fn make_packs(&self) -> StorageResult<Folder> {
         let blobs = self.blobs()?;
         let packs = blobs.make_child("packs", true);
-        packs.map_err(failed("creating", &blobs.path_of("packs")))
+        packs.map_err(path_error("creating", &blobs.path_of("packs")))
     }
 }
 
 fn child(folder: &Folder, name: &str) -> StorageResult<Folder> {
     let child = folder.child(name);
-    child.map_err(failed("opening", &folder.path_of(name)))
+    child.map_err(path_error("opening", &folder.path_of(name)))
 }
 
 impl Folder {
@@ -90,7 +83,7 @@ impl Folder {
                     Err(_) => {}
                     Ok(()) => {
                         let made = self.open_entry(name)?;
-                        Owner::of(&[self.path()]).give_opened(&made)?;
+                        Owner::of(&[self.path()]).chown_opened(&made)?;
                     }
                 }
                 if flushed {
@@ -121,27 +114,5 @@ impl Folder {
     /// Returns the path of the entry of this name.
     pub(crate) fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.path().join(name.as_ref())
-    }
-}
-
-/// Returns the error for a link that is refused.
-pub(super) fn is_a_link(path: &Path) -> io::Error {
-    let path = path.display();
-    let reason = format!("{path} is a link, and nothing is written or removed through links");
-    io::Error::new(io::ErrorKind::InvalidInput, reason)
-}
-
-/// Checks whether a file has no name any more.
-pub(crate) fn is_removed(file: &File) -> io::Result<bool> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        Ok(file.metadata()?.nlink() == 0)
-    }
-    // An open file cannot be removed.
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        Ok(false)
     }
 }

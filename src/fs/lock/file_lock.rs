@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::lock_file::open_lock;
 use super::policy::{LockPolicy, NOTICE_AFTER};
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::storage::{Deadline, LockGuard, StorageResult};
 
 /// The thread that waits in the kernel ends if no caller needs it for this long.
@@ -159,7 +159,7 @@ impl FileLock {
                         state.kernel = LockState::Free;
                         shared.free(&mut state);
                         shared.leave(&mut state, number);
-                        return Err(failed("waiting for", &shared.path)(error));
+                        return Err(path_error("waiting for", &shared.path)(error));
                     }
                     LockState::Free => {
                         state.kernel = LockState::Free;
@@ -272,7 +272,7 @@ impl LockShared {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => {
                 self.free(state);
-                Err(failed("locking", &self.path)(error))
+                Err(path_error("locking", &self.path)(error))
             }
         }
     }
@@ -320,9 +320,10 @@ impl LockShared {
             drop(file);
             state = self.state();
             state.kernel = LockState::Came(came);
-            match state.line.is_empty() {
-                true => self.free(&mut state),
-                false => self.turn.notify_all(),
+            if state.line.is_empty() {
+                self.free(&mut state)
+            } else {
+                self.turn.notify_all()
             }
         }
         state.has_thread = false;

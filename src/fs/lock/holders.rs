@@ -76,14 +76,16 @@ fn processes(locks: &str, device: (u32, u32), inode: u64) -> Vec<u32> {
         let Ok(process @ 1..) = process.parse::<u32>() else {
             continue;
         };
-        match (major, minor) == (Some(device.0), Some(device.1)) {
-            true => of_device.push(process),
-            false => of_others.push(process),
+        if (major, minor) == (Some(device.0), Some(device.1)) {
+            of_device.push(process)
+        } else {
+            of_others.push(process)
         }
     }
-    match of_device.is_empty() {
-        true => of_others,
-        false => of_device,
+    if of_device.is_empty() {
+        of_others
+    } else {
+        of_device
     }
 }
 

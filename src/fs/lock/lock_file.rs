@@ -8,7 +8,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::fs::owner::Owner;
 use crate::storage::{StorageError, StorageResult};
 
@@ -22,7 +22,7 @@ pub(crate) fn open_lock(path: &Path, index: &Path) -> StorageResult<File> {
             );
             StorageError::io(reason, error)
         }
-        _ => failed("opening", path)(error),
+        _ => path_error("opening", path)(error),
     };
     loop {
         match open(path) {
@@ -51,12 +51,13 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
     let found = file.metadata()?;
-    match found.is_file() {
-        true => Ok((file, found)),
-        false => Err(io::Error::new(
+    if found.is_file() {
+        Ok((file, found))
+    } else {
+        Err(io::Error::new(
             ErrorKind::InvalidInput,
             "it is not a regular file",
-        )),
+        ))
     }
 }
 
@@ -75,7 +76,7 @@ fn make(path: &Path, index: &Path) -> io::Result<File> {
     let file = tempfile::Builder::new()
         .prefix(".lock-")
         .tempfile_in(folder)?;
-    Owner::of(&[index, folder]).give(file.as_file())?;
+    Owner::of(&[index, folder]).chown(file.as_file())?;
     share_group(file.as_file(), index);
     adjust(file.as_file(), &file.as_file().metadata()?, index);
     file.persist_noclobber(path).map_err(|error| error.error)
@@ -124,14 +125,12 @@ fn adjust(_file: &File, _found: &Metadata, _index: &Path) {}
 /// Its owner has access, and each class that may write the index.
 #[cfg(unix)]
 fn mode_for(index: u32, same_group: bool) -> u32 {
-    let group = match index & 0o020 != 0 && same_group {
-        true => 0o060,
-        false => 0,
+    let group = if index & 0o020 != 0 && same_group {
+        0o060
+    } else {
+        0
     };
-    let others = match index & 0o002 != 0 {
-        true => 0o006,
-        false => 0,
-    };
+    let others = if index & 0o002 != 0 { 0o006 } else { 0 };
     0o600 | group | others
 }
 

@@ -14,6 +14,7 @@ use crate::json::Json;
 use crate::model::error::{Error, Result};
 use crate::model::heap;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 
 /// The body of a version: an OpenAI-style chat request as JSON text.
 ///
@@ -151,9 +152,10 @@ impl Body {
         *self.0.weight.get_or_init(weigh)
     }
 
-    /// Creates a body from stored bytes. The caller has checked that their hash is `id`.
-    pub(crate) fn from_store(id: BlobId, bytes: Vec<u8>) -> Result<Self> {
-        let text = String::from_utf8(bytes).map_err(|_| Error::CorruptBody {
+    /// Creates a body from stored bytes.
+    pub(crate) fn from_store(bytes: VerifiedBytes) -> Result<Self> {
+        let id = bytes.id();
+        let text = String::from_utf8(bytes.into_bytes()).map_err(|_| Error::CorruptBody {
             blob: id,
             reason: "it is not UTF-8".into(),
         })?;

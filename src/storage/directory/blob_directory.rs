@@ -2,23 +2,26 @@
 
 #[cfg(feature = "server")]
 use super::removal;
-use crate::fs::in_place;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
+use crate::fs::nocow;
 use std::fs::{self, File};
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use super::copy_search::CopySearch;
 use super::loose::LooseBodies;
 use super::packs::Packs;
+use crate::fs::durable::prepare;
 use crate::fs::folder::Root;
+use crate::fs::identity::DirectoryIdentity;
 use crate::fs::lock::file_lock::FileLock;
 use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_within;
-use crate::fs::place::{DirectoryIdentity, prepare};
 use crate::fs::temporary::sweep;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
     BlobUsage, Blobs, CompactionSummary, Deadline, Effort, Extent, LiveBodies, LockGuard, Pack,
     StorageResult,
@@ -39,7 +42,7 @@ impl BlobDirectory {
     /// Creates the directory of a store, if it is missing.
     pub(crate) fn prepare(store: &Path) -> StorageResult<()> {
         prepare(store)?;
-        in_place::overwrite_in_empty(store);
+        nocow::overwrite_in_empty(store);
         Ok(())
     }
 
@@ -49,7 +52,7 @@ impl BlobDirectory {
             let folder = store.join(folder);
             prepare_within(&folder)?;
             // The store's directory may have another attribute, meant for the index.
-            in_place::copy_on_write(&folder);
+            nocow::copy_on_write(&folder);
             Ok(())
         })
     }
@@ -75,10 +78,10 @@ impl BlobDirectory {
             Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory) => {
                 return Ok(false);
             }
-            Err(error) => return Err(failed("listing", &blobs)(error)),
+            Err(error) => return Err(path_error("listing", &blobs)(error)),
         };
         for folder in folders {
-            let folder = folder.map_err(failed("listing", &blobs))?.path();
+            let folder = folder.map_err(path_error("listing", &blobs))?.path();
             if fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some()) {
                 return Ok(true);
             }
@@ -128,7 +131,6 @@ fn index_of(store: &Path) -> PathBuf {
     store.join("index.db")
 }
 
-/// Returns a function that turns an I/O error into one that names the action and the path.
 impl Blobs for BlobDirectory {
     fn put(&self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         self.loose.put(id, bytes)
@@ -140,26 +142,26 @@ impl Blobs for BlobDirectory {
         self.anchor.holds()
     }
 
-    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> StorageResult<bool> {
-        let mut failed = None;
+    fn get(&self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
+        let mut search = CopySearch::of(id);
         loop {
-            if self.packs.offer(id, accept, &mut failed) {
-                return Ok(true);
+            if let Some(bytes) = self.packs.find(&mut search) {
+                return Ok(Some(bytes));
             }
             match self.loose.get(id) {
-                Ok(Some(bytes)) => {
-                    if accept(bytes) {
-                        return Ok(true);
+                Ok(Some(copy)) => {
+                    if let Some(bytes) = search.accept(copy) {
+                        return Ok(Some(bytes));
                     }
                 }
                 Ok(None) => {}
-                Err(error) => failed = Some(error),
+                Err(error) => search.unread = Some(error),
             }
             // The body may have been packed meanwhile, or moved from one pack to another.
             if !self.packs.look()? {
                 // A body is missing only if the directory is the one that was opened.
                 self.anchor.holds()?;
-                return failed.map_or(Ok(false), Err);
+                return search.into_error().map_or(Ok(None), Err);
             }
         }
     }
@@ -182,10 +184,7 @@ impl Blobs for BlobDirectory {
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
     ) -> crate::Result<CompactionSummary> {
-        let is_loose = |id| {
-            let body = self.loose.get(id);
-            matches!(body, Ok(Some(bytes)) if BlobId::of(&bytes) == id)
-        };
+        let is_loose = |id| matches!(self.loose.get_intact(id), Ok(Some(_)));
         self.packs.compact(extent, young_since, &is_loose, live)
     }
 
@@ -307,10 +306,7 @@ mod tests {
         second.delete(id).unwrap();
         drop(hold);
         first.put(id, b"{}").unwrap();
-        assert!(
-            first.get(id, &mut |_| true).unwrap(),
-            "it was not put again"
-        );
+        assert!(first.get(id).unwrap().is_some(), "it was not put again");
     }
 
     /// Otherwise, a process that read the journal earlier could replace a flushed file by one that

@@ -4,7 +4,6 @@
 
 use super::blob_directory::BlobDirectory;
 use super::packs::OpenPack;
-use crate::model::id::BlobId;
 use crate::storage::StorageResult;
 
 /// The result of a copy.
@@ -35,29 +34,23 @@ impl BlobDirectory {
         // A listing, and the absence of a body from it, counts only for the directory that was
         // opened.
         self.anchor.holds()?;
-        let is_sound = |id, bytes: &Vec<u8>| BlobId::of(bytes) == id;
-        let mut there = Vec::with_capacity(ids.len());
+        let mut existing = Vec::with_capacity(ids.len());
         for id in &ids {
             // A power cut during an earlier backup may have left a half-written file.
-            if to
-                .loose
-                .get(*id)?
-                .is_some_and(|there| is_sound(*id, &there))
-            {
+            if to.loose.get_intact(*id)?.is_some() {
                 copied.kept += 1;
-                there.push(*id);
-            } else if let Some(bytes) = self.loose.get(*id)?
-                && is_sound(*id, &bytes)
-            {
-                to.loose.put(*id, &bytes)?;
+                existing.push(*id);
+            } else if let Some(bytes) = self.loose.get_intact(*id)? {
+                let bytes = bytes.as_bytes();
+                to.loose.put(*id, bytes)?;
                 copied.files += 1;
                 copied.bytes += bytes.len() as u64;
-                there.push(*id);
+                existing.push(*id);
             } else {
                 self.anchor.holds()?;
             }
         }
-        to.loose.flush(&there)?;
+        to.loose.flush(&existing)?;
         self.packs.open_all()
     }
 
@@ -69,7 +62,7 @@ impl BlobDirectory {
         progress: &mut dyn FnMut(&CopiedBodies),
     ) -> StorageResult<()> {
         for pack in &mut *packs {
-            match self.packs.take_in(pack)? {
+            match self.packs.copy_from(pack)? {
                 0 => copied.kept += 1,
                 bytes => {
                     copied.files += 1;
@@ -78,9 +71,10 @@ impl BlobDirectory {
             }
             progress(copied);
         }
-        match packs.is_empty() {
-            true => Ok(()),
-            false => self.packs.flush_names(),
+        if packs.is_empty() {
+            Ok(())
+        } else {
+            self.packs.flush_names()
         }
     }
 }

@@ -10,10 +10,11 @@ use chrono::{DateTime, Utc};
 
 use crate::fs::flush::Flusher;
 use crate::fs::folder::Root;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFile;
 use crate::model::clock;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::StorageResult;
 
 /// The folder of loose bodies.
@@ -28,7 +29,7 @@ pub(super) struct LooseBodies {
 }
 
 /// The maximum number of files kept open. A body whose file was forgotten is written again.
-const MOST_UNFLUSHED: usize = 64;
+const MAX_UNFLUSHED: usize = 64;
 
 impl LooseBodies {
     /// Opens the loose bodies of a store.
@@ -61,7 +62,7 @@ impl LooseBodies {
         let unflushed = self.unflushed();
         if unflushed
             .get(&id)
-            .is_some_and(|file| still_named(file, &path))
+            .is_some_and(|file| is_at_path(file, &path))
         {
             return Ok(());
         }
@@ -69,17 +70,17 @@ impl LooseBodies {
         let store = self.store.open()?;
         let mut file = TemporaryFile::create(store.tmp()?)?;
         file.write_all(bytes)
-            .map_err(failed("writing", &file.path()))?;
+            .map_err(path_error("writing", &file.path()))?;
         let (prefix, rest) = names(id);
         // Not flushed here, because a flush of the body covers the folder.
         let folder = store.blobs()?.make_child(&prefix, false);
-        let folder = folder.map_err(failed("creating", &self.folder(id)))?;
+        let folder = folder.map_err(path_error("creating", &self.folder(id)))?;
         // A file without a row may be torn, because an interrupted writer left it: it is replaced,
         // never trusted.
         let file = file.publish(&folder, &rest);
-        let file = file.map_err(failed("renaming a file to", &path))?;
+        let file = file.map_err(path_error("renaming a file to", &path))?;
         let mut unflushed = self.unflushed();
-        if unflushed.len() >= MOST_UNFLUSHED {
+        if unflushed.len() >= MAX_UNFLUSHED {
             unflushed.clear();
         }
         unflushed.insert(id, file);
@@ -95,12 +96,19 @@ impl LooseBodies {
         flushed
     }
 
+    /// Returns the body if its file is intact; `None` if the file is missing or damaged.
+    pub(super) fn get_intact(&self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
+        let bytes = self.get(id)?;
+        Ok(bytes.and_then(|bytes| VerifiedBytes::check(id, bytes).ok()))
+    }
+
+    /// Returns the bytes of a body's file, which may be damaged.
     pub(super) fn get(&self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
         let path = self.path(id);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == Io::NotFound => Ok(None),
-            Err(error) => Err(failed("reading", &path)(error)),
+            Err(error) => Err(path_error("reading", &path)(error)),
         }
     }
 
@@ -110,7 +118,7 @@ impl LooseBodies {
         match fs::metadata(&path).and_then(|file| file.modified()) {
             Ok(written) => Ok(Some(clock::from_system(written))),
             Err(error) if error.kind() == Io::NotFound => Ok(None),
-            Err(error) => Err(failed("inspecting", &path)(error)),
+            Err(error) => Err(path_error("inspecting", &path)(error)),
         }
     }
 
@@ -124,7 +132,7 @@ impl LooseBodies {
         let (prefix, rest) = names(id);
         let folder = self.store.open()?.blobs()?.child(&prefix);
         match folder.and_then(|folder| folder.remove_file(&rest)) {
-            Err(error) if error.kind() != Io::NotFound => Err(failed("removing", &path)(error)),
+            Err(error) if error.kind() != Io::NotFound => Err(path_error("removing", &path)(error)),
             _ => Ok(()),
         }
     }
@@ -133,8 +141,8 @@ impl LooseBodies {
         &self,
         visit: &mut dyn FnMut(BlobId) -> StorageResult<()>,
     ) -> StorageResult<()> {
-        for folder in fs::read_dir(&self.root).map_err(failed("listing", &self.root))? {
-            let folder = folder.map_err(failed("listing", &self.root))?.path();
+        for folder in fs::read_dir(&self.root).map_err(path_error("listing", &self.root))? {
+            let folder = folder.map_err(path_error("listing", &self.root))?.path();
             let prefix = folder
                 .file_name()
                 .and_then(|name| name.to_str())
@@ -146,10 +154,10 @@ impl LooseBodies {
             match fs::metadata(&folder) {
                 Ok(found) if found.is_dir() => {}
                 Ok(_) => continue,
-                Err(error) => return Err(failed("inspecting", &folder)(error)),
+                Err(error) => return Err(path_error("inspecting", &folder)(error)),
             }
-            for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
-                let name = file.map_err(failed("listing", &folder))?.file_name();
+            for file in fs::read_dir(&folder).map_err(path_error("listing", &folder))? {
+                let name = file.map_err(path_error("listing", &folder))?.file_name();
                 // Files of other names do not belong to the store.
                 if let Ok(id) = format!("{prefix}{}", name.to_string_lossy()).parse() {
                     visit(id)?;
@@ -171,7 +179,7 @@ fn names(id: BlobId) -> (String, String) {
 ///
 /// The file's number of names does not show this, because it may have more than one.
 #[cfg(unix)]
-fn still_named(file: &File, path: &Path) -> bool {
+fn is_at_path(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
@@ -180,6 +188,6 @@ fn still_named(file: &File, path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn still_named(_file: &File, _path: &Path) -> bool {
+fn is_at_path(_file: &File, _path: &Path) -> bool {
     false
 }

@@ -14,8 +14,15 @@
 //!
 //! Files that root creates in another user's store belong to that user.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this module makes bodies durable, and defines a backend"
+)]
+
 mod blob_directory;
 pub(crate) mod copy;
+mod copy_search;
 mod loose;
 mod packs;
 #[cfg(feature = "server")]

@@ -1,11 +1,11 @@
 //! The file of a store's secrets: readable by its owner only, and not included in backups.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use crate::fs::folder::{Folder, Root};
+use crate::fs::io_error::path_error;
 use crate::fs::owner::Owner;
-use crate::fs::place::{flush_directory, remove};
 use crate::storage::StorageResult;
 
 /// The name of the file in a store's directory.
@@ -16,14 +16,14 @@ pub(crate) const NAME: &str = "secrets";
 const NEW: &str = "secrets.new";
 
 /// The number of bytes that are read at most, far more than secrets need.
-const MOST_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// Reads the secrets of a store; `None` if it has none.
 ///
 /// If the file is not regular, or not text, the error is
 /// [`InvalidData`](io::ErrorKind::InvalidData).
 pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
-    let file = match open(&store.join(NAME)) {
+    let file = match Folder::open(store).and_then(|folder| folder.open_entry(NAME)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -33,7 +33,7 @@ pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
     let mut text = String::new();
-    file.take(MOST_BYTES).read_to_string(&mut text)?;
+    file.take(MAX_BYTES).read_to_string(&mut text)?;
     Ok(Some(text))
 }
 
@@ -42,56 +42,45 @@ pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
 /// The caller must hold the store's write lock. If this process is root, the file gets the owner of
 /// the index.
 pub(crate) fn write_secrets(store: &Path, index: &Path, text: &str) -> StorageResult<()> {
-    let (new, path) = (store.join(NEW), store.join(NAME));
-    remove(&new).map_err(crate::fs::io_error::failed("removing", &new))?;
-    let written = create(&new).and_then(|mut file| {
-        Owner::of(&[index, store]).give(&file)?;
+    let folder = Root::new(store).open()?.0;
+    let (new, path) = (folder.path_of(NEW), folder.path_of(NAME));
+    remove(&folder, NEW).map_err(path_error("removing", &new))?;
+    let written = folder.create_private(NEW).and_then(|mut file| {
+        Owner::of(&[index, store]).chown(&file)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&new, &path)
+        folder.rename(NEW, &folder, NAME)
     });
     if written.is_err() {
         // Leave no secret in a file that is never read.
-        let _ = remove(&new);
+        let _ = remove(&folder, NEW);
     }
-    written.map_err(crate::fs::io_error::failed("writing", &path))?;
-    flush_directory(store)
+    written.map_err(path_error("writing", &path))?;
+    folder.flush().map_err(path_error("flushing", store))
 }
 
 /// Removes the secrets of a store.
 pub(crate) fn remove_secrets(store: &Path) -> io::Result<()> {
-    [NEW, NAME]
-        .iter()
-        .try_for_each(|name| remove(&store.join(name)))
+    match Folder::open(store) {
+        Ok(folder) => [NEW, NAME]
+            .iter()
+            .try_for_each(|name| remove(&folder, name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
-/// Opens the file without following a link, and without waiting for the other end of a pipe.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use rustix::fs::OFlags;
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(flags.bits().cast_signed());
-    options.open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
-/// Creates a file that no other user may read and no other process has open.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// Removes a file, if it exists.
+fn remove(folder: &Folder, name: &str) -> io::Result<()> {
+    match folder.remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;

@@ -9,6 +9,7 @@ use rpds::RedBlackTreeMapSync as Map;
 
 use crate::model::clock;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
     BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
     StorageError, StorageErrorKind, StorageResult,
@@ -79,11 +80,16 @@ impl Blobs for MemoryBlobs {
         Ok(())
     }
 
-    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> StorageResult<bool> {
-        let bytes = |bodies: &MemoryBodies| bodies.get(&id).map(|(bytes, _)| bytes.clone());
-        let put = bytes(&self.bodies());
-        let packed = || bytes(&self.packed());
-        Ok(put.or_else(packed).is_some_and(accept))
+    fn get(&self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
+        let copy = |bodies: &MemoryBodies| bodies.get(&id).map(|(bytes, _)| bytes.clone());
+        let loose = copy(&self.bodies()).map(|bytes| VerifiedBytes::check(id, bytes));
+        if let Some(Ok(bytes)) = loose {
+            return Ok(Some(bytes));
+        }
+        match copy(&self.packed()).map(|bytes| VerifiedBytes::check(id, bytes)) {
+            Some(Ok(bytes)) => Ok(Some(bytes)),
+            packed => Ok(packed.or(loose).transpose()?),
+        }
     }
 
     fn delete(&self, id: BlobId) -> StorageResult<()> {
@@ -196,16 +202,16 @@ impl Pack for MemoryPack<'_> {
         &mut self,
         id: BlobId,
         bytes: &[u8],
-        _kin: DeltaGroup,
+        _group: DeltaGroup,
         written: DateTime<Utc>,
     ) -> StorageResult<()> {
         self.bodies.push((id, (bytes.to_vec(), written)));
         Ok(())
     }
 
-    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
         let found = self.bodies.iter().find(|(added, _)| *added == id);
-        Ok(found.map(|(_, (bytes, _))| bytes.clone()))
+        Ok(found.and_then(|(_, (bytes, _))| VerifiedBytes::check(id, bytes.clone()).ok()))
     }
 
     fn finish(self: Box<Self>) -> StorageResult<Box<dyn LockGuard>> {

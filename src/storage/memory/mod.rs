@@ -4,6 +4,8 @@
 //! the change says was there before. A snapshot is a clone of persistent maps, whose cost does not
 //! depend on their size.
 
+#![expect(clippy::disallowed_types, reason = "this module defines backends")]
+
 mod blobs;
 mod bodies;
 mod index;

@@ -13,7 +13,8 @@ use super::objects;
 use super::prompts;
 use super::prompts::folded;
 use crate::model::id::PromptId;
-use crate::model::record::{Change, OperationContent};
+use crate::model::operation_text;
+use crate::model::record::Change;
 use crate::storage::{StorageError, StorageErrorKind};
 
 type IndexCheck = fn(&Connection) -> SqliteResult<Vec<String>>;
@@ -248,7 +249,7 @@ impl CheckedHistory {
     ///
     /// The check of the hash chain reports an operation that cannot be read.
     fn add(&mut self, number: i64, listed_as: i64, text: &str) -> Option<DateTime<Utc>> {
-        let content: OperationContent = serde_json::from_str(text).ok()?;
+        let content = operation_text::read(text).ok()?;
         for change in &content.changes {
             self.prompts.insert((listed_as, change.prompt()));
             if let Change::Environment { prompt, name, .. } = change {

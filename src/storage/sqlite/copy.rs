@@ -11,8 +11,8 @@ use super::connection::ConnectionMode;
 use super::error::{SqliteContext, SqliteResult};
 use super::files::OpenFiles;
 use super::index::{ReadConnection, SqliteIndex};
+use crate::fs::durable::replace_durably;
 use crate::fs::owner::prepare_index;
-use crate::fs::place::put_in_place;
 use crate::storage::{Snapshot, StorageError, StorageErrorKind};
 
 /// How long a replacement waits for processes that have the index open only briefly, such as a
@@ -58,7 +58,7 @@ impl SqliteIndex {
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                 .context("emptying the log of the replaced index")?;
         }
-        Ok(put_in_place(copy, path)?)
+        Ok(replace_durably(copy, path)?)
     }
 
     /// Fails as busy if a connection of any process has the index at `path` open.

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use super::connection::beside;
 use super::error::SqliteResult;
-use crate::fs::io_error::failed;
-use crate::fs::place::identity;
+use crate::fs::identity::identity;
+use crate::fs::io_error::path_error;
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// What distinguishes a file from another one that takes its name.
@@ -32,7 +32,7 @@ impl OpenFiles {
     /// A caller that opens a connection calls this before it opens the index and after its first
     /// read, and compares the results.
     pub(super) fn of(index: &Path) -> SqliteResult<Self> {
-        let found = fs::metadata(index).map_err(failed("inspecting", index))?;
+        let found = fs::metadata(index).map_err(path_error("inspecting", index))?;
         let log = ["-wal", "-shm"].map(|suffix| beside(index, suffix));
         let log = log.into_iter().filter_map(|path| {
             let found = fs::metadata(&path).ok()?;
@@ -69,7 +69,7 @@ fn check((path, was): &(PathBuf, FileIdentity)) -> SqliteResult<()> {
     match fs::metadata(path) {
         Ok(found) if identity(&found) == *was => Ok(()),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(failed("inspecting", path)(error))
+            Err(path_error("inspecting", path)(error))
         }
         _ => {
             let path = path.display();
@@ -108,7 +108,7 @@ const TICK: Duration = Duration::from_millis(20);
 impl LocklessState {
     /// Returns the state of an index now. Waits briefly if the index was written just before.
     pub(super) fn of(index: &Path) -> SqliteResult<Self> {
-        let found = fs::metadata(index).map_err(failed("inspecting", index))?;
+        let found = fs::metadata(index).map_err(path_error("inspecting", index))?;
         // The state is noted before the wait, so that a write during the wait counts as a change.
         let age = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
         if found.modified().is_ok_and(|time| age(time) < TICK) {

@@ -19,12 +19,12 @@ use super::error::{SqliteContext as _, SqliteResult};
 use super::files::{LocklessState, OpenFiles};
 use super::interned::InternedTexts;
 use super::transaction::{RowIdCache, SqliteTransaction};
+use crate::fs::durable::flush_directory;
+#[cfg(feature = "server")]
+use crate::fs::durable::remove;
 use crate::fs::lock::file_lock::{FileLock, FileLockGuard};
 use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_index;
-use crate::fs::place::flush_directory;
-#[cfg(feature = "server")]
-use crate::fs::place::remove;
 use crate::model::record::{Durability, Settings};
 use crate::storage::{
     ChangeMark, Deadline, Index, Snapshot, SnapshotGuard, StorageError, StorageErrorKind,

@@ -3,6 +3,11 @@
 //! One connection writes, several read. Threads and processes queue for the writer on a lock file
 //! instead of SQLite's own lock: SQLite's busy handler polls, and starves some of those that wait.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "this module knows SQL, and defines a backend"
+)]
+
 mod archive;
 mod begin;
 mod change_counter;

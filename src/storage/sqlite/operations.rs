@@ -13,9 +13,9 @@ use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::index::ReadConnection;
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
-use crate::model::record::{Change, Operation, OperationContent, OperationFilter, RecordedInputs};
-use crate::model::work_counter;
-use crate::storage::OperationVisitor;
+use crate::model::operation_text;
+use crate::model::record::{Change, Operation, OperationFilter, RecordedInputs};
+use crate::storage::{OperationVisitor, read_operation};
 
 pub(super) fn last(tables: &ReadConnection) -> SqliteResult<Option<(u64, OperationId)>> {
     let end = end(tables)?;
@@ -212,13 +212,10 @@ fn with_rows(
 }
 
 fn operation(number: u64, id: OperationId, text: &str) -> SqliteResult<Operation> {
-    let content: OperationContent =
-        serde_json::from_str(text).context(&format!("reading operation {number}"))?;
-    work_counter::steps_taken(content.changes.len());
     Ok(Operation {
         number,
         id,
-        content,
+        content: read_operation(number, text)?,
     })
 }
 
@@ -281,9 +278,6 @@ impl OperationReader<'_> {
         let up_to = self.chunk(last)?.end.number;
         let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query((prompt.as_str(), up_to)).context(doing)?;
-        // Parsing an operation takes longer than finding that its text does not contain the
-        // prompt's id.
-        let named = format!("\"{prompt}\"");
         while let Some(row) = rows.next().context(doing)? {
             let chunk = self.chunk(row.get(0).context(doing)?)?;
             let operations = chunk.operations().rev();
@@ -291,7 +285,7 @@ impl OperationReader<'_> {
                 if found.len() == self.most {
                     return Ok(());
                 }
-                if text.contains(&named) {
+                if operation_text::may_concern(text, prompt) {
                     let operation = operation(number.unsigned_abs(), id, text)?;
                     let changes = &operation.content.changes;
                     if changes.iter().any(|change| self.asks_for(prompt, change)) {

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{packs, wait_a_moment};
 use crate::model::clock;
 use crate::model::id::BlobId;
-use crate::storage::{Blobs, LockGuard, StorageError, StorageErrorKind};
+use crate::storage::{Blobs, DeltaGroup, Effort, LockGuard, StorageError, StorageErrorKind};
 
 /// Runs all tests, each on a new and empty blob store from `make`.
 pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
     let tests = [
         an_empty_blob_store_has_no_bodies,
         a_body_is_returned_as_it_was_put,
+        a_damaged_body_is_never_returned,
         putting_again_is_harmless,
         bodies_can_be_flushed_repeatedly,
         a_deleted_body_is_gone,
@@ -49,13 +50,9 @@ pub(super) fn bodies() -> Vec<(BlobId, Vec<u8>)> {
 }
 
 pub(super) fn get(blobs: &dyn Blobs, id: BlobId) -> Option<Vec<u8>> {
-    let mut found = None;
-    let accepted = blobs.get(id, &mut |bytes| {
-        found = Some(bytes);
-        true
-    });
-    assert_eq!(accepted.unwrap(), found.is_some());
-    found
+    let found = blobs.get(id).unwrap()?;
+    assert_eq!(found.id(), id);
+    Some(found.into_bytes())
 }
 
 pub(super) fn list(blobs: &dyn Blobs) -> Vec<BlobId> {
@@ -95,6 +92,21 @@ pub fn a_body_is_returned_as_it_was_put(blobs: &dyn Blobs) {
             bytes.len()
         );
     }
+}
+
+/// Bytes with another hash than their address are an error that names the body.
+pub fn a_damaged_body_is_never_returned(blobs: &dyn Blobs) {
+    let id = BlobId::of(b"right");
+    blobs.put(id, b"wrong").unwrap();
+    let error = blobs.get(id).unwrap_err();
+    assert_eq!(error.kind(), StorageErrorKind::Corrupt);
+    assert!(error.to_string().contains(&id.to_string()), "{error}");
+    // Another copy of the body is intact.
+    let mut pack = blobs.pack(Effort::Quick).unwrap();
+    pack.add(id, b"right", DeltaGroup(1), clock::system())
+        .unwrap();
+    drop(pack.finish().unwrap());
+    assert_eq!(get(blobs, id).unwrap(), b"right");
 }
 
 /// A second put of the same body changes nothing, before a flush and after.

@@ -12,6 +12,7 @@
 //! ```
 
 #![allow(
+    clippy::disallowed_types,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -31,8 +31,8 @@ fn pack_written<'a>(
     written: DateTime<Utc>,
 ) -> Box<dyn LockGuard> {
     let mut pack = blobs.pack(Effort::Quick).unwrap();
-    for (kin, bytes) in bodies {
-        pack.add(BlobId::of(bytes), bytes, kin, written).unwrap();
+    for (group, bytes) in bodies {
+        pack.add(BlobId::of(bytes), bytes, group, written).unwrap();
     }
     pack.finish().unwrap()
 }
@@ -71,10 +71,10 @@ fn assert_all(blobs: &dyn Blobs, bodies: &[Vec<u8>], what: &str) {
 /// Packed bodies of any size and delta group are returned byte for byte, and are not listed.
 pub fn packed_bodies_are_returned(blobs: &dyn Blobs) {
     let mut all: Vec<Vec<u8>> = bodies().into_iter().map(|(_, bytes)| bytes).collect();
-    let kin = all.len();
+    let distinct = all.len();
     all.extend((0..5).flat_map(|prompt| versions(prompt, 70)));
-    let kins = (0..).map(|number: u64| DeltaGroup(number.saturating_sub(kin as u64) / 70));
-    drop(pack(blobs, kins.zip(&all)));
+    let groups = (0..).map(|number: u64| DeltaGroup(number.saturating_sub(distinct as u64) / 70));
+    drop(pack(blobs, groups.zip(&all)));
     assert_all(blobs, &all, "packed");
     all.reverse();
     assert_all(blobs, &all, "read backwards");
@@ -106,7 +106,7 @@ pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
         for bytes in all.iter().step_by(500).chain(all.last()) {
             let id = BlobId::of(bytes);
             assert!(
-                pack.get(id).unwrap().as_ref() == Some(bytes),
+                pack.get(id).unwrap().unwrap().as_bytes() == bytes,
                 "the writer of the pack cannot read its body"
             );
             assert!(
@@ -119,9 +119,10 @@ pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
         let hold = blobs.lock_exclusive().unwrap();
         blobs.sweep().unwrap();
         drop(hold);
-        match finished {
-            true => drop(pack.finish().unwrap()),
-            false => drop(pack),
+        if finished {
+            drop(pack.finish().unwrap())
+        } else {
+            drop(pack)
         }
         for bytes in &all {
             assert_eq!(get(blobs, BlobId::of(bytes)).is_some(), finished);

@@ -7,6 +7,7 @@ use super::values::{
     version_created, version_deleted, version_id,
 };
 use crate::model::id::{BlobId, OperationId, PromptId};
+use crate::model::operation_text;
 use crate::model::record::{
     Change, Durability, Operation, OperationContent, OperationKind, PromptState, RecordedInputs,
     Version,
@@ -186,9 +187,10 @@ pub(super) fn operation(
         author: "scribe".into(),
         kind: kind_of(&changes),
         undoes: Vec::new(),
+        group: None,
         changes,
     };
-    let text = serde_json::to_string(&content).unwrap();
+    let text = operation_text::write(&content).unwrap();
     let id = last.followed_by(text.as_bytes());
     (
         Operation {

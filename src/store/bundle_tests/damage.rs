@@ -153,9 +153,10 @@ fn operation(second: u32, changes: Vec<Change>) -> String {
         author: "forger".into(),
         kind: OperationKind::Commit,
         undoes: Vec::new(),
+        group: None,
         changes,
     };
-    serde_json::to_string(&content).unwrap()
+    operation_text::write(&content).unwrap()
 }
 
 /// A history that contradicts itself, although its hashes are correct, is refused by every store.

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::model::error::Error;
 use crate::model::id::{BlobId, OperationId};
+use crate::model::operation_text;
 use crate::model::record::{Change, Durability, Operation, OperationContent, OperationKind};
 use crate::storage::testing::values::{
     body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
@@ -66,9 +67,10 @@ fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>
         author: "undoer".into(),
         kind: OperationKind::Undo,
         undoes,
+        group: None,
         changes,
     };
-    let text = serde_json::to_string(&content).unwrap();
+    let text = operation_text::write(&content).unwrap();
     let operation = Operation {
         number: number + 1,
         id: id.followed_by(text.as_bytes()),

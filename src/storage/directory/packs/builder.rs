@@ -8,24 +8,17 @@ use std::path::PathBuf;
 use super::codec::Encoder;
 use super::dictionary::{Dictionary, SampledText};
 use super::format::{
-    DICTIONARY, ENTRY, FOOTER, Footer, GAP, Header, MAGIC, PackEntry, PackHour, Prefix, bits_for,
+    DICTIONARY, ENTRY, FOOTER, Footer, GAP, Header, MAGIC, PackEntry, Prefix, bits_for,
 };
 use super::pack::PackFile;
+use super::pending::PendingRecord;
 use super::records::RecordReader;
 use crate::fs::folder::{Folder, Root};
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFile;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{DeltaGroup, Effort, StorageResult};
-
-/// A body that is to be added to a pack.
-#[derive(Debug)]
-pub(crate) struct PendingRecord {
-    pub(crate) id: BlobId,
-    pub(crate) kin: DeltaGroup,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) written: PackHour,
-}
 
 /// The writer of one pack.
 ///
@@ -65,7 +58,7 @@ pub(crate) struct Published {
 /// The last body that was written, and the possible bases of the next one of its delta group.
 #[derive(Debug)]
 struct Chain {
-    kin: DeltaGroup,
+    group: DeltaGroup,
     full: Link,
     last: Link,
     /// Number of bodies from the full one on; `depth` is the number of records that the last body
@@ -82,15 +75,15 @@ struct Link {
 
 /// Maximum number of records that a body depends on, in a chain: reading it decompresses them all.
 /// The next body then has the full body as its base.
-const MOST_DEPTH: usize = 8;
+const MAX_DEPTH: usize = 8;
 /// After this number of bodies, one is stored in full.
-const MOST_BODIES: usize = 32;
+const MAX_BODIES: usize = 32;
 /// A delta must take at most this part (1/n) of the body. Otherwise the body has little in common
 /// with its base and is stored in full.
 const WORTH_IT: usize = 3;
 /// Number of bodies, and of bytes, at which a pack is full.
-const MOST_ENTRIES: usize = 1 << 20;
-const MOST_BYTES: u64 = 512 * 1024 * 1024;
+const MAX_ENTRIES: usize = 1 << 20;
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
 const BUFFER: usize = 256 * 1024;
 
 impl PackBuilder {
@@ -102,10 +95,12 @@ impl PackBuilder {
             length: 0,
         };
         output.write(MAGIC)?;
+        let encoder = Encoder::new(effort);
+        let has_dictionary = effort == Effort::Thorough;
         Ok(Self {
             output,
-            encoder: Encoder::new(effort),
-            sample: (effort == Effort::Thorough).then(SampledText::default),
+            sample: has_dictionary.then(|| SampledText::new(encoder.level())),
+            encoder,
             dictionary: None,
             chain: None,
             header: Vec::new(),
@@ -121,7 +116,7 @@ impl PackBuilder {
 
     /// Checks whether the pack is large enough to be finished.
     pub(crate) fn is_full(&self) -> bool {
-        self.entries.len() >= MOST_ENTRIES || self.output.length >= MOST_BYTES
+        self.entries.len() >= MAX_ENTRIES || self.output.length >= MAX_BYTES
     }
 
     /// Adds bodies grouped by delta group; the groups are in order of their first bodies.
@@ -129,9 +124,9 @@ impl PackBuilder {
         let mut order = HashMap::new();
         for body in &bodies {
             let next = order.len();
-            order.entry(body.kin).or_insert(next);
+            order.entry(body.group).or_insert(next);
         }
-        bodies.sort_by_key(|body| order.get(&body.kin).copied());
+        bodies.sort_by_key(|body| order.get(&body.group).copied());
         bodies.into_iter().try_for_each(|body| self.add(body))
     }
 
@@ -147,7 +142,7 @@ impl PackBuilder {
 
     /// Writes the bodies that waited, with a dictionary or without one.
     fn end_sample(&mut self, dictionary: Option<Dictionary>) -> StorageResult<()> {
-        let waiting = self.sample.take().unwrap_or_default().bodies;
+        let waiting = self.sample.take().map(|sample| sample.bodies);
         if let Some(dictionary) = dictionary {
             let stored = self.encoder.encode(&dictionary.bytes, None)?;
             let size = dictionary.bytes.len();
@@ -158,13 +153,16 @@ impl PackBuilder {
             output.record(header, size, DICTIONARY, stored)?;
             self.dictionary = Some((offset, dictionary));
         }
-        waiting.into_iter().try_for_each(|body| self.write(body))
+        waiting
+            .into_iter()
+            .flatten()
+            .try_for_each(|body| self.write(body))
     }
 
     fn write(&mut self, body: PendingRecord) -> StorageResult<()> {
         let PendingRecord {
             id,
-            kin,
+            group,
             bytes,
             written,
         } = body;
@@ -176,7 +174,7 @@ impl PackBuilder {
             written,
         });
         let chain = self.chain.take();
-        let chain = chain.filter(|chain| chain.kin == kin && chain.bodies < MOST_BODIES);
+        let chain = chain.filter(|chain| chain.group == group && chain.bodies < MAX_BODIES);
         if let Some(mut chain) = chain {
             let base = chain.base();
             let stored = self.encoder.encode(&bytes, Some(&base.bytes))?;
@@ -196,13 +194,14 @@ impl PackBuilder {
             }
             None => (0, self.encoder.encode(&bytes, None)?),
         };
-        let (back, stored) = match stored.len() < bytes.len() {
-            true => (back, stored),
-            false => (0, &bytes[..]),
+        let (back, stored) = if stored.len() < bytes.len() {
+            (back, stored)
+        } else {
+            (0, &bytes[..])
         };
         self.output
             .record(&mut self.header, bytes.len(), back, stored)?;
-        self.chain = Some(Chain::new(kin, Link { offset, bytes }));
+        self.chain = Some(Chain::new(group, Link { offset, bytes }));
         Ok(())
     }
 
@@ -230,10 +229,10 @@ impl PackBuilder {
     }
 
     /// Returns the body of this address, if it was added.
-    pub(crate) fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
+    pub(crate) fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
         let waiting = self.sample.iter().flat_map(|sample| &sample.bodies);
         if let Some(waiting) = waiting.rev().find(|waiting| waiting.id == id) {
-            return Ok(Some(waiting.bytes.clone()));
+            return Ok(VerifiedBytes::check(id, waiting.bytes.clone()).ok());
         }
         let prefix = Prefix::of(id);
         let offsets = self.entries.iter().filter(|entry| entry.prefix == prefix);
@@ -243,8 +242,7 @@ impl PackBuilder {
         }
         let records = self.output.records()?;
         for offset in offsets {
-            let bytes = records.read(offset)?;
-            if BlobId::of(&bytes) == id {
+            if let Ok(bytes) = VerifiedBytes::check(id, records.read(offset)?) {
                 return Ok(Some(bytes));
             }
         }
@@ -291,9 +289,9 @@ fn write_index(entries: &[PackEntry], footer: Footer) -> Vec<u8> {
 }
 
 impl Chain {
-    fn new(kin: DeltaGroup, full: Link) -> Self {
+    fn new(group: DeltaGroup, full: Link) -> Self {
         Self {
-            kin,
+            group,
             last: full.clone(),
             full,
             bodies: 1,
@@ -303,16 +301,18 @@ impl Chain {
 
     /// Returns the base of the next body.
     fn base(&self) -> &Link {
-        match self.depth < MOST_DEPTH {
-            true => &self.last,
-            false => &self.full,
+        if self.depth < MAX_DEPTH {
+            &self.last
+        } else {
+            &self.full
         }
     }
 
     fn append(&mut self, link: Link) {
-        self.depth = match self.depth < MOST_DEPTH {
-            true => self.depth + 1,
-            false => 1,
+        self.depth = if self.depth < MAX_DEPTH {
+            self.depth + 1
+        } else {
+            1
         };
         self.bodies += 1;
         self.last = link;
@@ -324,7 +324,7 @@ impl PackOutput {
         self.hasher.update(bytes);
         self.length += bytes.len() as u64;
         let written = self.file.write_all(bytes);
-        written.map_err(failed("writing", &self.file.get_ref().path()))
+        written.map_err(path_error("writing", &self.file.get_ref().path()))
     }
 
     fn record(
@@ -343,9 +343,9 @@ impl PackOutput {
     /// Returns a reader of the records written so far.
     fn records(&mut self) -> StorageResult<RecordReader> {
         let path = self.file.get_ref().path();
-        self.file.flush().map_err(failed("writing", &path))?;
+        self.file.flush().map_err(path_error("writing", &path))?;
         let again = self.file.get_ref().file().and_then(File::try_clone);
-        let again = again.map_err(failed("reopening", &path))?;
+        let again = again.map_err(path_error("reopening", &path))?;
         Ok(RecordReader::new(again, &path, self.length))
     }
 
@@ -354,12 +354,13 @@ impl PackOutput {
         let path = folder.path_of(&name);
         let temporary = self.file.get_ref().path();
         let file = self.file.into_inner();
-        let mut file = file.map_err(|error| failed("writing", &temporary)(error.into_error()))?;
+        let mut file =
+            file.map_err(|error| path_error("writing", &temporary)(error.into_error()))?;
         let flushed = file.file().and_then(File::sync_data);
-        flushed.map_err(failed("flushing", &temporary))?;
+        flushed.map_err(path_error("flushing", &temporary))?;
         match file.publish(folder, &name) {
             Ok(lock) => Ok(Published { path, lock }),
-            Err(error) => Err(failed("renaming a pack to", &path)(error)),
+            Err(error) => Err(path_error("renaming a pack to", &path)(error)),
         }
     }
 }

@@ -14,7 +14,7 @@ const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
 /// A higher level saves less than a hundredth on bodies with a base, and costs ten times as much.
 const QUICK: i32 = 1;
-pub(super) const THOROUGH: i32 = 12;
+const THOROUGH: i32 = 12;
 
 /// A compressor of bodies.
 pub(super) struct Encoder {
@@ -41,6 +41,11 @@ impl Encoder {
             },
             frame: Vec::new(),
         }
+    }
+
+    /// Returns the compression level.
+    pub(super) fn level(&self) -> i32 {
+        self.level
     }
 
     /// Returns the stored form of a body, compressed against `base` if there is one.
@@ -100,11 +105,12 @@ pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Stor
                 ))
             })
     })?;
-    match body.len() == header.size {
-        true => Ok(body),
-        false => Err(corrupt(
+    if body.len() == header.size {
+        Ok(body)
+    } else {
+        Err(corrupt(
             "a body in a pack does not have the size in its header",
-        )),
+        ))
     }
 }
 

@@ -6,8 +6,8 @@ use std::io::{ErrorKind as Io, Read, Seek, Write};
 use std::path::Path;
 
 use super::pack_set::Packs;
-use crate::fs::io_error::failed;
-use crate::fs::place::flush_directory;
+use crate::fs::durable::flush_directory;
+use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFile;
 use crate::storage::StorageResult;
 
@@ -28,7 +28,7 @@ impl Packs {
             if let Some(name) = path.file_name() {
                 packs.push(OpenPack {
                     name: name.to_owned(),
-                    file: File::open(&path).map_err(failed("opening", &path))?,
+                    file: File::open(&path).map_err(path_error("opening", &path))?,
                 });
             }
         }
@@ -41,7 +41,7 @@ impl Packs {
     ///
     /// The contents are flushed; the caller must call [`flush_names`](Self::flush_names). A damaged
     /// pack is copied too, because most of its bodies can be read.
-    pub(crate) fn take_in(&self, pack: &mut OpenPack) -> StorageResult<u64> {
+    pub(crate) fn copy_from(&self, pack: &mut OpenPack) -> StorageResult<u64> {
         let store = self.root.open()?;
         let folder = store.make_packs()?;
         let path = self.folder.join(&pack.name);
@@ -52,24 +52,24 @@ impl Packs {
         let temporary = file.path();
         let mut bytes = vec![0; CHUNK];
         let mut copied = 0;
-        pack.file.rewind().map_err(failed("reading", &path))?;
+        pack.file.rewind().map_err(path_error("reading", &path))?;
         loop {
             let read = pack
                 .file
                 .read(&mut bytes)
-                .map_err(failed("reading", &path))?;
+                .map_err(path_error("reading", &path))?;
             if read == 0 {
                 break;
             }
             let written = file.write_all(&bytes[..read]);
-            written.map_err(failed("writing", &temporary))?;
+            written.map_err(path_error("writing", &temporary))?;
             copied += read as u64;
         }
         let flushed = file.file().and_then(File::sync_data);
-        flushed.map_err(failed("flushing", &temporary))?;
+        flushed.map_err(path_error("flushing", &temporary))?;
         match file.publish(&folder, &pack.name) {
             Ok(_) => Ok(copied),
-            Err(error) => Err(failed("renaming a pack to", &path)(error)),
+            Err(error) => Err(path_error("renaming a pack to", &path)(error)),
         }
     }
 
@@ -86,16 +86,16 @@ fn is_sound(path: &Path) -> StorageResult<bool> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == Io::NotFound => return Ok(false),
-        Err(error) => return Err(failed("opening", path)(error)),
+        Err(error) => return Err(path_error("opening", path)(error)),
     };
     let mut hasher = blake3::Hasher::new();
     hasher
         .update_reader(&mut file)
-        .map_err(failed("reading", path))?;
+        .map_err(path_error("reading", path))?;
     let name = path.file_stem().and_then(|name| name.to_str());
     if name != Some(&hasher.finalize().to_hex()) {
         return Ok(false);
     }
-    file.sync_data().map_err(failed("flushing", path))?;
+    file.sync_data().map_err(path_error("flushing", path))?;
     Ok(true)
 }

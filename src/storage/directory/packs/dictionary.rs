@@ -8,8 +8,7 @@ use std::fmt;
 
 use zstd::zstd_safe::CDict;
 
-use super::builder::PendingRecord;
-use super::codec::THOROUGH;
+use super::pending::PendingRecord;
 
 /// The number of bodies, or of their bytes, from which a dictionary is made. If there are fewer, a
 /// dictionary is not worth its space.
@@ -20,11 +19,11 @@ const BYTES: usize = 16 * 1024 * 1024;
 /// A larger dictionary saves less than it takes until there are some 100,000 bodies. A trained one
 /// saves a fourteenth of full bodies, but would have to be prepared at each read.
 const LENGTH: usize = 64 * 1024;
-const MOST_OF_ONE: usize = 4 * 1024;
+const MAX_OF_ONE: usize = 4 * 1024;
 const HASH: usize = blake3::OUT_LEN;
 
 /// Maximum size of the record of a copy.
-pub(super) const MOST_RECORD: usize = 2 * LENGTH;
+pub(super) const MAX_RECORD_BYTES: usize = 2 * LENGTH;
 
 /// A dictionary, ready to compress with.
 pub(super) struct Dictionary {
@@ -41,21 +40,23 @@ impl fmt::Debug for Dictionary {
 
 impl Dictionary {
     /// Returns a dictionary with a little text from bodies throughout these.
-    fn of(bodies: &[PendingRecord]) -> Self {
+    ///
+    /// `level` is the level at which bodies are compressed with it.
+    fn of(bodies: &[PendingRecord], level: i32) -> Self {
         let bytes: usize = bodies
             .iter()
-            .map(|body| body.bytes.len().min(MOST_OF_ONE))
+            .map(|body| body.bytes.len().min(MAX_OF_ONE))
             .sum();
         let every = bytes.div_ceil(LENGTH - HASH).max(1);
         let mut text = Vec::with_capacity(LENGTH);
         for body in bodies.iter().step_by(every) {
-            let most = MOST_OF_ONE.min(LENGTH - HASH - text.len());
+            let most = MAX_OF_ONE.min(LENGTH - HASH - text.len());
             text.extend_from_slice(&body.bytes[..body.bytes.len().min(most)]);
         }
         let mut bytes = blake3::hash(&text).as_bytes().to_vec();
         bytes.append(&mut text);
         Self {
-            digested: CDict::create(&bytes, THOROUGH),
+            digested: CDict::create(&bytes, level),
             bytes,
         }
     }
@@ -68,19 +69,29 @@ pub(super) fn is_sound(bytes: &[u8]) -> bool {
 }
 
 /// Bodies that wait until there are enough of them for a dictionary.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SampledText {
     pub(super) bodies: Vec<PendingRecord>,
     bytes: usize,
+    /// The compression level of the dictionary.
+    level: i32,
 }
 
 impl SampledText {
+    pub(super) fn new(level: i32) -> Self {
+        Self {
+            bodies: Vec::new(),
+            bytes: 0,
+            level,
+        }
+    }
+
     /// Adds a body. Returns a dictionary once there are enough bodies.
     pub(super) fn add(&mut self, body: PendingRecord) -> Option<Dictionary> {
         self.bytes += body.bytes.len();
         self.bodies.push(body);
         let is_enough = self.bodies.len() >= BODIES || self.bytes >= BYTES;
-        is_enough.then(|| Dictionary::of(&self.bodies))
+        is_enough.then(|| Dictionary::of(&self.bodies, self.level))
     }
 }
 
@@ -93,13 +104,13 @@ mod tests {
 
     #[test]
     fn it_samples_all_bodies() {
-        let mut sample = SampledText::default();
+        let mut sample = SampledText::new(12);
         let mut add = |number: usize| {
             let bytes = format!("body {number}; {}", "word ".repeat(number % 700)).into_bytes();
             sample.add(PendingRecord {
                 written: PackHour::of(chrono::DateTime::UNIX_EPOCH),
                 id: BlobId::of(&bytes),
-                kin: DeltaGroup(1),
+                group: DeltaGroup(1),
                 bytes,
             })
         };

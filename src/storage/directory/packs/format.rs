@@ -48,10 +48,10 @@ pub(super) const DICTIONARY: u64 = 1;
 /// Number of zeros between a dictionary and its copy.
 pub(super) const GAP: usize = 4096;
 /// Maximum size of a record's header.
-pub(super) const MOST_HEADER: usize = 30;
+pub(super) const MAX_HEADER: usize = 30;
 /// Maximum average number of entries that begin with the same bits.
 const BUCKET: usize = 8;
-const MOST_BITS: u8 = 24;
+const MAX_BITS: u8 = 24;
 
 /// The part of an address that a pack's index contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ impl Prefix {
     /// Returns the first `bits` bits as a number.
     pub(super) fn leading(self, bits: u8) -> usize {
         let [a, b, c, d, ..] = self.0;
-        let leading = u64::from(u32::from_be_bytes([a, b, c, d])) >> (32 - bits.min(MOST_BITS));
+        let leading = u64::from(u32::from_be_bytes([a, b, c, d])) >> (32 - bits.min(MAX_BITS));
         usize::try_from(leading).unwrap_or(0)
     }
 }
@@ -122,8 +122,8 @@ impl PackEntry {
 pub(super) fn bits_for(entries: usize) -> u8 {
     let buckets = entries.div_ceil(BUCKET).max(1).next_power_of_two();
     u8::try_from(buckets.trailing_zeros())
-        .unwrap_or(MOST_BITS)
-        .min(MOST_BITS)
+        .unwrap_or(MAX_BITS)
+        .min(MAX_BITS)
 }
 
 /// The end of a pack, from which the other parts are found.
@@ -161,14 +161,14 @@ impl Footer {
 
     /// Returns the size of the fan-out in bytes.
     pub(super) fn fan_out(self) -> usize {
-        FAN << self.bits.min(MOST_BITS)
+        FAN << self.bits.min(MAX_BITS)
     }
 
     /// Checks whether this is the footer of a file of this length.
     pub(super) fn fits(self, length: u64) -> bool {
         let entries = u64::from(self.entries) * ENTRY as u64;
         let rest = self.fan_out() as u64 + entries + FOOTER as u64;
-        self.bits <= MOST_BITS
+        self.bits <= MAX_BITS
             && self.index >= MAGIC.len() as u64
             && self.index.checked_add(rest) == Some(length)
     }

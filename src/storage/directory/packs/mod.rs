@@ -9,14 +9,18 @@ mod copy;
 mod dictionary;
 mod format;
 mod pack;
+mod pack_name;
 mod pack_set;
+mod pending;
 mod records;
 mod repack_source;
 mod repacker;
 mod salvage;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(super) use self::copy::OpenPack;
-pub(super) use self::pack_set::Packs;
 #[cfg(feature = "server")]
-pub(super) use self::pack_set::is_pack_name;
+pub(super) use self::pack_name::is_pack_name;
+pub(super) use self::pack_set::Packs;

@@ -6,9 +6,11 @@ use std::sync::OnceLock;
 
 use super::format::{ENTRY, FAN, FOOTER, Footer, HASHED_FOOTER, PackEntry, Prefix, corrupt};
 use super::records::{RecordReader, read_at};
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::StorageResult;
+use crate::storage::directory::copy_search::CopySearch;
 
 /// An open pack. Only its fan-out is kept in memory.
 #[derive(Debug)]
@@ -28,9 +30,10 @@ impl PackFile {
             let mut bytes = [0; FOOTER];
             read_at(file, path, &mut bytes, at)?;
             let footer = Footer::read(&bytes);
-            match footer.fits(length) {
-                true => Ok(footer),
-                false => Err(corrupt(format!("{} has a wrong length", path.display()))),
+            if footer.fits(length) {
+                Ok(footer)
+            } else {
+                Err(corrupt(format!("{} has a wrong length", path.display())))
             }
         })
     }
@@ -40,8 +43,11 @@ impl PackFile {
         path: &Path,
         footer: impl FnOnce(&File, u64) -> StorageResult<Footer>,
     ) -> StorageResult<Self> {
-        let file = File::open(path).map_err(failed("opening", path))?;
-        let length = file.metadata().map_err(failed("measuring", path))?.len();
+        let file = File::open(path).map_err(path_error("opening", path))?;
+        let length = file
+            .metadata()
+            .map_err(path_error("measuring", path))?
+            .len();
         let footer = footer(&file, length)?;
         Ok(Self {
             records: RecordReader::new(file, path, footer.index),
@@ -55,21 +61,21 @@ impl PackFile {
         self.records.path()
     }
 
-    /// Offers the bodies that may have this address to `accept`: mostly one, or none.
+    /// Returns an intact copy of a body.
     ///
-    /// Returns whether one was accepted.
-    pub(super) fn offer(
-        &self,
-        id: BlobId,
-        accept: &mut dyn FnMut(Vec<u8>) -> bool,
-    ) -> StorageResult<bool> {
-        let prefix = Prefix::of(id);
+    /// The index contains only the beginnings of addresses, so a body of another address may be
+    /// read first.
+    pub(super) fn find(&self, search: &mut CopySearch) -> StorageResult<Option<VerifiedBytes>> {
+        let prefix = Prefix::of(search.id);
         for (_, entry) in self.bucket(prefix)? {
-            if entry.prefix == prefix && accept(self.records.read(entry.offset)?) {
-                return Ok(true);
+            if entry.prefix != prefix {
+                continue;
+            }
+            if let Some(bytes) = search.accept(self.records.read(entry.offset)?) {
+                return Ok(Some(bytes));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Checks whether the index contains this address.

@@ -1,6 +1,5 @@
 //! The packs of a directory, opened on demand.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
@@ -14,12 +13,14 @@ use chrono::{DateTime, Utc};
 use super::pack::PackFile;
 use super::writer::PackWriter;
 use crate::fs::folder::Root;
-use crate::fs::io_error::failed;
-use crate::fs::place::DirectoryIdentity;
-use crate::fs::place::identity;
+use crate::fs::identity::DirectoryIdentity;
+use crate::fs::identity::identity;
+use crate::fs::io_error::path_error;
 use crate::model::clock;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
+use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::{Effort, StorageError, StorageResult};
 
 /// The packs of a store.
@@ -83,32 +84,23 @@ impl Packs {
         }
     }
 
-    /// Offers the copies of a body in the known packs to `accept`.
-    ///
-    /// Returns whether one was accepted.
-    ///
-    /// If a copy could not be read, `failed` is the reason.
-    pub(crate) fn offer(
-        &self,
-        id: BlobId,
-        accept: &mut dyn FnMut(Vec<u8>) -> bool,
-        failed: &mut Option<StorageError>,
-    ) -> bool {
+    /// Returns an intact copy of a body from the known packs.
+    pub(crate) fn find(&self, search: &mut CopySearch) -> Option<VerifiedBytes> {
         let known = self.known.load();
         for (number, pack) in known.likeliest_first() {
-            match pack.offer(id, accept) {
-                Ok(true) => {
+            match pack.find(search) {
+                Ok(Some(bytes)) => {
                     known.last.store(number, Ordering::Relaxed);
-                    return true;
+                    return Some(bytes);
                 }
-                Ok(false) => {}
-                Err(error) => *failed = Some(error),
+                Ok(None) => {}
+                Err(error) => search.unread = Some(error),
             }
         }
-        if failed.is_none() {
-            *failed = known.broken.first().map(|(_, error)| error.clone());
+        if search.unread.is_none() {
+            search.unread = known.broken.first().map(|(_, error)| error.clone());
         }
-        false
+        None
     }
 
     /// Checks whether the index of a known pack contains a body.
@@ -129,10 +121,10 @@ impl Packs {
         let files = match fs::read_dir(&self.folder) {
             Ok(files) => files,
             Err(error) if error.kind() == Io::NotFound => return Ok(paths),
-            Err(error) => return Err(failed("listing", &self.folder)(error)),
+            Err(error) => return Err(path_error("listing", &self.folder)(error)),
         };
         for file in files {
-            let path = file.map_err(failed("listing", &self.folder))?.path();
+            let path = file.map_err(path_error("listing", &self.folder))?.path();
             if path.extension().is_some_and(|kind| kind == "pack") {
                 paths.push(path);
             }
@@ -147,7 +139,7 @@ impl Packs {
             match PackStamp::at(path.clone()) {
                 Ok(file) => seen.push(file),
                 Err(error) if error.kind() == Io::NotFound => {}
-                Err(error) => return Err(failed("inspecting", &path)(error)),
+                Err(error) => return Err(path_error("inspecting", &path)(error)),
             }
         }
         seen.sort();
@@ -207,22 +199,3 @@ impl Packs {
         }))
     }
 }
-
-/// Checks whether this is a name of a pack. Files of other names are never removed.
-pub(crate) fn is_pack_name(name: &OsStr) -> bool {
-    let name = name.to_str().and_then(|name| name.strip_suffix(".pack"));
-    name.is_some_and(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// Removes a pack by its name in the folder of packs.
-pub(super) fn remove_pack(root: &Root, path: &Path) -> StorageResult<()> {
-    let Some(name) = path.file_name().filter(|name| is_pack_name(name)) else {
-        return Ok(());
-    };
-    let folder = root.open()?.packs()?;
-    folder.remove_file(name).map_err(failed("removing", path))
-}
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::codec;
-use super::dictionary::{MOST_RECORD, is_sound};
-use super::format::{GAP, Header, MAGIC, MOST_HEADER, corrupt};
-use crate::fs::io_error::failed;
+use super::dictionary::{MAX_RECORD_BYTES, is_sound};
+use super::format::{GAP, Header, MAGIC, MAX_HEADER, corrupt};
+use crate::fs::io_error::path_error;
 use crate::storage::{StorageError, StorageResult};
 
 /// The records of a pack, which may be unfinished.
@@ -30,10 +30,10 @@ pub(super) struct RecordReader {
 const BEFORE: u64 = 4096;
 const AFTER: u64 = 4096;
 /// Maximum length of a chain of records that a body may depend on: more than is ever written.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 /// Maximum number of dictionaries that are kept of a pack. A pack that was joined from several may
 /// have several.
-const MOST_DICTIONARIES: usize = 4;
+const MAX_DICTIONARIES: usize = 4;
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
@@ -64,10 +64,10 @@ impl RecordReader {
     /// Returns the body whose record begins at this offset.
     pub(super) fn read(&self, offset: u64) -> StorageResult<Vec<u8>> {
         RECENT.with_borrow_mut(|recent| {
-            recent.turn_to(self.number);
+            recent.select_pack(self.number);
             let body = self.read_by(offset, recent);
             match body {
-                Err(_) if self.takes_a_copy(offset) => self.read_by(offset, recent),
+                Err(_) if self.use_dictionary_copy(offset) => self.read_by(offset, recent),
                 body => body,
             }
         })
@@ -79,9 +79,10 @@ impl RecordReader {
         recent.keep(window);
         for record in chain?.into_iter().rev() {
             let body = self.decode(&record, recent)?;
-            match record.header.is_dictionary() {
-                true => self.keep_dictionary(record.offset, body)?,
-                false => recent.put(record.offset, body),
+            if record.header.is_dictionary() {
+                self.keep_dictionary(record.offset, body)?
+            } else {
+                recent.put(record.offset, body)
             }
         }
         let body = recent.get(offset).map(<[u8]>::to_vec);
@@ -103,7 +104,7 @@ impl RecordReader {
             if recent.get(offset).is_some() || self.kept_dictionary(offset).is_some() {
                 break;
             }
-            if records.len() == MOST_DEPTH {
+            if records.len() == MAX_DEPTH {
                 return Err(self.has_none_at(offset));
             }
             let record = self.record(offset, window)?;
@@ -142,7 +143,7 @@ impl RecordReader {
             .dictionaries
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == MOST_DICTIONARIES {
+        if kept.len() == MAX_DICTIONARIES {
             kept.remove(0);
         }
         kept.push((offset, bytes.into()));
@@ -153,9 +154,9 @@ impl RecordReader {
     ///
     /// Returns whether it did. Called if the record cannot be read: a damaged dictionary may not
     /// even look like one.
-    fn takes_a_copy(&self, offset: u64) -> bool {
+    fn use_dictionary_copy(&self, offset: u64) -> bool {
         let (mut window, mut at) = (Window::default(), offset);
-        for _ in 0..MOST_DEPTH {
+        for _ in 0..MAX_DEPTH {
             let Some(base) = self
                 .record(at, &mut window)
                 .ok()
@@ -175,7 +176,7 @@ impl RecordReader {
     fn copy_before(&self, offset: u64) -> Option<Vec<u8>> {
         let end = offset.checked_sub(GAP as u64)?;
         let first = end
-            .saturating_sub(MOST_RECORD as u64)
+            .saturating_sub(MAX_RECORD_BYTES as u64)
             .max(MAGIC.len() as u64);
         let mut bytes = vec![0; usize::try_from(end.checked_sub(first)?).ok()?];
         self.read_at(&mut bytes, first).ok()?;
@@ -194,12 +195,12 @@ impl RecordReader {
     /// Checks whether the body of this record depends on no other body.
     pub(super) fn is_full(&self, offset: u64) -> StorageResult<bool> {
         RECENT.with_borrow_mut(|recent| {
-            recent.turn_to(self.number);
-            let header = self.window(offset, MOST_HEADER, &mut recent.window)?;
+            recent.select_pack(self.number);
+            let header = self.window(offset, MAX_HEADER, &mut recent.window)?;
             let Some(back) = Header::read(header)?.base() else {
                 return Ok(true);
             };
-            let base = self.window(offset.saturating_sub(back), MOST_HEADER, &mut recent.window)?;
+            let base = self.window(offset.saturating_sub(back), MAX_HEADER, &mut recent.window)?;
             Ok(Header::read(base).is_ok_and(Header::is_dictionary))
         })
     }
@@ -207,13 +208,13 @@ impl RecordReader {
     /// Returns the header of the record at this offset.
     pub(super) fn header(&self, offset: u64) -> StorageResult<Header> {
         RECENT.with_borrow_mut(|recent| {
-            recent.turn_to(self.number);
-            Header::read(self.window(offset, MOST_HEADER, &mut recent.window)?)
+            recent.select_pack(self.number);
+            Header::read(self.window(offset, MAX_HEADER, &mut recent.window)?)
         })
     }
 
     fn record(&self, offset: u64, window: &mut Window) -> StorageResult<Record> {
-        let header = Header::read(self.window(offset, MOST_HEADER, window)?)?;
+        let header = Header::read(self.window(offset, MAX_HEADER, window)?)?;
         let whole = self.window(offset, header.length + header.stored, window)?;
         let stored = whole
             .get(header.length..header.length + header.stored)
@@ -299,7 +300,7 @@ pub(super) fn read_at(
 ) -> StorageResult<()> {
     use std::os::unix::fs::FileExt;
     let read = file.read_exact_at(bytes, offset);
-    read.map_err(failed("reading", path))
+    read.map_err(path_error("reading", path))
 }
 
 #[cfg(windows)]
@@ -314,12 +315,12 @@ pub(super) fn read_at(
     while done < bytes.len() {
         match file.seek_read(&mut bytes[done..], offset + done as u64) {
             Ok(0) => {
-                return Err(failed("reading", path)(
+                return Err(path_error("reading", path)(
                     std::io::ErrorKind::UnexpectedEof.into(),
                 ));
             }
             Ok(read) => done += read,
-            Err(error) => return Err(failed("reading", path)(error)),
+            Err(error) => return Err(path_error("reading", path)(error)),
         }
     }
     Ok(())
@@ -341,11 +342,11 @@ struct RecentRecords {
 }
 
 /// Maximum number of bodies that a thread keeps, and of their bytes.
-const MOST_RECENT: usize = 40;
-const MOST_RECENT_BYTES: usize = 1024 * 1024;
+const MAX_RECENT: usize = 40;
+const MAX_RECENT_BYTES: usize = 1024 * 1024;
 
 impl RecentRecords {
-    fn turn_to(&mut self, pack: u64) {
+    fn select_pack(&mut self, pack: u64) {
         if self.pack != pack {
             *self = Self {
                 pack,
@@ -372,7 +373,7 @@ impl RecentRecords {
         self.bodies.push((offset, body));
         // The body that was just added stays. Its base is not needed any more.
         while self.bodies.len() > 1
-            && (self.bodies.len() > MOST_RECENT || self.bytes > MOST_RECENT_BYTES)
+            && (self.bodies.len() > MAX_RECENT || self.bytes > MAX_RECENT_BYTES)
         {
             self.bytes -= self.bodies.remove(0).1.len();
         }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::format::{PackEntry, Prefix};
 use super::pack::PackFile;
 use super::pack_set::OpenPacks;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::model::id::BlobId;
 use crate::storage;
 
@@ -70,7 +70,7 @@ impl RepackSource {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => {
-                return Err(failed("locking", pack.path())(error));
+                return Err(path_error("locking", pack.path())(error));
             }
         }
         // If a later step fails, dropping this unlocks the file.
@@ -113,9 +113,10 @@ impl RepackSource {
                 .filter(|_| entry.prefix == prefix)
                 .and_then(|at| self.entries.get_mut(at))
             {
-                found = match std::mem::replace(marked, true) {
-                    true => Lookup::Before,
-                    false => Lookup::Now(*entry),
+                found = if std::mem::replace(marked, true) {
+                    Lookup::Before
+                } else {
+                    Lookup::Now(*entry)
                 };
             }
         }
@@ -157,9 +158,12 @@ impl RepackSource {
         let ends = ends.chain([self.pack.records.end()]);
         let records = self.entries.iter().zip(ends);
         let lengths = records.map(|((entry, live), end)| (*live, end - entry.offset));
-        let (live, dead) = lengths.fold((0, 0), |(live, dead), (lives, length)| match lives {
-            true => (live + length, dead),
-            false => (live, dead + length),
+        let (live, dead) = lengths.fold((0, 0), |(live, dead), (lives, length)| {
+            if lives {
+                (live + length, dead)
+            } else {
+                (live, dead + length)
+            }
         });
         dead > live
     }

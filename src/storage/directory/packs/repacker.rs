@@ -4,14 +4,17 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::builder::{PackBuilder, PendingRecord, Published};
+use super::builder::{PackBuilder, Published};
 use super::format::Prefix;
 use super::pack::PackFile;
-use super::pack_set::{Packs, remove_pack};
+use super::pack_name::remove_pack;
+use super::pack_set::Packs;
+use super::pending::PendingRecord;
 use super::repack_source::{Lookup, RepackSource};
 use crate::Result;
-use crate::fs::io_error::failed;
+use crate::fs::io_error::path_error;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
 use crate::storage::{CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies};
 
@@ -38,7 +41,7 @@ impl Packs {
         if old.is_empty() {
             return Ok(CompactionSummary::default());
         }
-        let mut renewal = Repacker::new(self);
+        let mut repacker = Repacker::new(self);
         match extent {
             Extent::Wasteful => {
                 live(&mut |id, _| {
@@ -50,15 +53,15 @@ impl Packs {
                 }
                 old.retain(RepackSource::is_wasteful);
                 for pack in &mut old {
-                    renewal.take_live(pack)?;
+                    repacker.copy_live(pack)?;
                 }
             }
             Extent::All => {
-                live(&mut |id, kin| renewal.take(id, kin, is_loose, &mut old))?;
-                renewal.take_young(young_since, is_loose, &mut old)?;
+                live(&mut |id, group| repacker.copy(id, group, is_loose, &mut old))?;
+                repacker.copy_young(young_since, is_loose, &mut old)?;
             }
         }
-        Ok(renewal.finish(old)?)
+        Ok(repacker.finish(old)?)
     }
 
     /// Joins small packs, until each pack is larger than all smaller ones together.
@@ -78,11 +81,11 @@ impl Packs {
             sum += pack.pack.length;
         }
         old.truncate(joined);
-        let mut renewal = Repacker::new(self);
+        let mut repacker = Repacker::new(self);
         for pack in &old {
-            renewal.append(&pack.pack)?;
+            repacker.append(&pack.pack)?;
         }
-        renewal.finish(old).map(drop)
+        repacker.finish(old).map(drop)
     }
 
     /// Checks whether each pack's hash is its name, or, unless `all`, whether its index is intact.
@@ -96,7 +99,7 @@ impl Packs {
         for pack in &known.packs {
             if let Err(error) = pack.entries() {
                 wrong.push(error.to_string());
-            } else if all && !is_what_it_is_called(pack)? {
+            } else if all && !matches_its_name(pack)? {
                 let path = pack.path().display();
                 wrong.push(format!(
                     "{path} is damaged: the hash of its bytes is not its name"
@@ -107,7 +110,7 @@ impl Packs {
     }
 }
 
-fn is_what_it_is_called(pack: &PackFile) -> storage::StorageResult<bool> {
+fn matches_its_name(pack: &PackFile) -> storage::StorageResult<bool> {
     let mut hasher = blake3::Hasher::new();
     let mut bytes = vec![0; CHUNK];
     let mut at = 0;
@@ -126,7 +129,7 @@ fn is_what_it_is_called(pack: &PackFile) -> storage::StorageResult<bool> {
 /// New packs that replace old ones.
 pub(crate) struct Repacker<'a> {
     packs: &'a Packs,
-    assembly: Option<PackBuilder>,
+    builder: Option<PackBuilder>,
     published: Vec<Published>,
     bodies: u64,
 }
@@ -135,18 +138,18 @@ impl<'a> Repacker<'a> {
     pub(crate) fn new(packs: &'a Packs) -> Self {
         Self {
             packs,
-            assembly: None,
+            builder: None,
             published: Vec::new(),
             bodies: 0,
         }
     }
 
-    fn assembly(&mut self, effort: Effort) -> storage::StorageResult<&mut PackBuilder> {
-        if self.assembly.as_ref().is_some_and(PackBuilder::is_full) {
+    fn builder(&mut self, effort: Effort) -> storage::StorageResult<&mut PackBuilder> {
+        if self.builder.as_ref().is_some_and(PackBuilder::is_full) {
             self.publish()?;
         }
-        match &mut self.assembly {
-            Some(assembly) => Ok(assembly),
+        match &mut self.builder {
+            Some(builder) => Ok(builder),
             none => {
                 self.packs.root.open()?.make_packs()?;
                 Ok(none.insert(PackBuilder::begin(&self.packs.root, effort)?))
@@ -155,9 +158,9 @@ impl<'a> Repacker<'a> {
     }
 
     pub(crate) fn publish(&mut self) -> storage::StorageResult<()> {
-        if let Some(assembly) = self.assembly.take() {
+        if let Some(builder) = self.builder.take() {
             let folder = self.packs.root.open()?.packs()?;
-            self.published.push(assembly.finish(&folder)?);
+            self.published.push(builder.finish(&folder)?);
         }
         Ok(())
     }
@@ -166,10 +169,10 @@ impl<'a> Repacker<'a> {
     ///
     /// If the body cannot be read from a pack, that pack is kept, unless there is another copy of
     /// the body.
-    pub(crate) fn take(
+    pub(crate) fn copy(
         &mut self,
         id: BlobId,
-        kin: DeltaGroup,
+        group: DeltaGroup,
         is_loose: &dyn Fn(BlobId) -> bool,
         old: &mut [RepackSource],
     ) -> Result<()> {
@@ -185,21 +188,23 @@ impl<'a> Repacker<'a> {
         let written = found.iter().map(|(_, entry)| entry.written).max();
         let (mut taken, mut unread) = (false, Vec::new());
         for (number, entry) in found {
-            match old[number].pack.records.read(entry.offset) {
-                Ok(bytes) if BlobId::of(&bytes) == id => {
-                    if !taken {
-                        self.bodies += 1;
-                        let written = written.unwrap_or(entry.written);
-                        self.assembly(Effort::Thorough)?.add(PendingRecord {
-                            id,
-                            kin,
-                            bytes,
-                            written,
-                        })?;
-                        taken = true;
-                    }
-                }
-                _ => unread.push(number),
+            let copy = old[number].pack.records.read(entry.offset);
+            let Some(bytes) = copy
+                .ok()
+                .and_then(|copy| VerifiedBytes::check(id, copy).ok())
+            else {
+                unread.push(number);
+                continue;
+            };
+            if !taken {
+                self.bodies += 1;
+                self.builder(Effort::Thorough)?.add(PendingRecord {
+                    id,
+                    group,
+                    bytes: bytes.into_bytes(),
+                    written: written.unwrap_or(entry.written),
+                })?;
+                taken = true;
             }
         }
         let is_unsure = !unread.is_empty() || old.iter().any(|pack| pack.salvaged);
@@ -213,33 +218,33 @@ impl<'a> Repacker<'a> {
     }
 
     /// Copies the bodies that were not copied yet and are too young to be removed.
-    fn take_young(
+    fn copy_young(
         &mut self,
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         old: &mut [RepackSource],
     ) -> Result<()> {
-        let (mut young, mut kin) = (Vec::new(), 0);
+        let (mut young, mut group) = (Vec::new(), 0);
         for pack in &*old {
             let records = &pack.pack.records;
             for entry in pack.young(young_since) {
-                kin += u64::from(records.is_full(entry.offset).unwrap_or(true));
+                group += u64::from(records.is_full(entry.offset).unwrap_or(true));
                 // A body that cannot be read is lost already.
                 if let Ok(bytes) = records.read(entry.offset) {
-                    young.push((BlobId::of(&bytes), DeltaGroup(kin)));
+                    young.push((BlobId::of(&bytes), DeltaGroup(group)));
                 }
             }
         }
         let mut young = young.into_iter();
-        young.try_for_each(|(id, kin)| self.take(id, kin, is_loose, old))
+        young.try_for_each(|(id, group)| self.copy(id, group, is_loose, old))
     }
 
     /// Copies the live bodies of a pack.
-    fn take_live(&mut self, pack: &mut RepackSource) -> storage::StorageResult<()> {
-        let mut kin = 0;
+    fn copy_live(&mut self, pack: &mut RepackSource) -> storage::StorageResult<()> {
+        let mut group = 0;
         for (entry, live) in &pack.entries {
             let records = &pack.pack.records;
-            kin += u64::from(records.is_full(entry.offset)?);
+            group += u64::from(records.is_full(entry.offset)?);
             if !live {
                 continue;
             }
@@ -248,10 +253,10 @@ impl<'a> Repacker<'a> {
             match read {
                 Ok((id, bytes)) if Prefix::of(id) == entry.prefix => {
                     self.bodies += 1;
-                    let kin = DeltaGroup(kin);
-                    self.assembly(Effort::Quick)?.add(PendingRecord {
+                    let group = DeltaGroup(group);
+                    self.builder(Effort::Quick)?.add(PendingRecord {
                         id,
-                        kin,
+                        group,
                         bytes,
                         written: entry.written,
                     })?;
@@ -268,7 +273,7 @@ impl<'a> Repacker<'a> {
     /// Copies a whole pack.
     fn append(&mut self, pack: &PackFile) -> storage::StorageResult<()> {
         self.bodies += u64::from(pack.footer.entries);
-        self.assembly(Effort::Quick)?.append(pack)
+        self.builder(Effort::Quick)?.append(pack)
     }
 
     /// Makes the new packs durable in their place, and only then removes the old ones.
@@ -278,7 +283,7 @@ impl<'a> Repacker<'a> {
         if !published.is_empty() {
             let folder = self.packs.root.open()?.packs()?;
             let flushed = folder.flush();
-            flushed.map_err(failed("flushing", folder.path()))?;
+            flushed.map_err(path_error("flushing", folder.path()))?;
         }
         let mut compacted = CompactionSummary::default();
         for pack in old.iter().filter(|pack| !pack.damaged) {

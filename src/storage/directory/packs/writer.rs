@@ -8,14 +8,17 @@ use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
 
-use super::builder::{PackBuilder, PendingRecord, Published};
+use super::builder::{PackBuilder, Published};
 use super::format::PackHour;
 use super::pack as packs;
-use super::pack_set::remove_pack;
+use super::pack_name::remove_pack;
+use super::pending::PendingRecord;
 use crate::fs::folder::Root;
-use crate::fs::io_error::failed;
-use crate::fs::place::DirectoryIdentity;
+use crate::fs::identity::DirectoryIdentity;
+use crate::fs::io_error::path_error;
 use crate::model::id::BlobId;
+use crate::model::verified_bytes::VerifiedBytes;
+use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::{
     DeltaGroup, Effort, LockGuard, Pack, StorageError, StorageErrorKind, StorageResult,
 };
@@ -30,7 +33,7 @@ pub(super) struct PackWriter {
     pending_bytes: usize,
     /// The delta groups of the waiting bodies. `in_order` is whether the bodies of each group have
     /// come one after another so far.
-    kin: HashSet<DeltaGroup>,
+    groups: HashSet<DeltaGroup>,
     in_order: bool,
     work: Option<SyncSender<WriterTask>>,
     worker: Option<JoinHandle<StorageResult<Vec<Published>>>>,
@@ -39,15 +42,15 @@ pub(super) struct PackWriter {
 #[derive(Debug)]
 enum WriterTask {
     Add(Vec<PendingRecord>),
-    Get(BlobId, Sender<StorageResult<Option<Vec<u8>>>>),
+    Get(BlobId, Sender<StorageResult<Option<VerifiedBytes>>>),
     Finish,
 }
 
 /// Maximum number of bytes that wait. The thread has as many again, and so has the channel to it.
-const MOST_PENDING: usize = 4 * 1024 * 1024;
+const MAX_PENDING: usize = 4 * 1024 * 1024;
 /// The maximum if bodies come in order. Then waiting only serves to hand over many at a time, and
 /// the caller waits for what is left at the end.
-const MOST_PENDING_IN_ORDER: usize = 256 * 1024;
+const MAX_PENDING_IN_ORDER: usize = 256 * 1024;
 
 impl PackWriter {
     pub(super) fn begin(
@@ -66,7 +69,7 @@ impl PackWriter {
             anchor,
             pending: Vec::new(),
             pending_bytes: 0,
-            kin: HashSet::new(),
+            groups: HashSet::new(),
             in_order: true,
             work: Some(work),
             worker: Some(worker),
@@ -75,7 +78,7 @@ impl PackWriter {
 
     fn hand_over(&mut self) -> StorageResult<()> {
         self.pending_bytes = 0;
-        self.kin.clear();
+        self.groups.clear();
         self.in_order = true;
         let bodies = std::mem::take(&mut self.pending);
         self.tell(WriterTask::Add(bodies))
@@ -102,33 +105,35 @@ impl Pack for PackWriter {
         &mut self,
         id: BlobId,
         bytes: &[u8],
-        kin: DeltaGroup,
+        group: DeltaGroup,
         written: DateTime<Utc>,
     ) -> StorageResult<()> {
-        let goes_on = self.pending.last().is_some_and(|last| last.kin == kin);
-        let is_new = goes_on || self.kin.insert(kin);
+        let goes_on = self.pending.last().is_some_and(|last| last.group == group);
+        let is_new = goes_on || self.groups.insert(group);
         self.in_order &= is_new;
         self.pending_bytes += bytes.len();
         self.pending.push(PendingRecord {
             id,
-            kin,
+            group,
             bytes: bytes.to_vec(),
             written: PackHour::of(written),
         });
-        let most = match self.in_order {
-            true => MOST_PENDING_IN_ORDER,
-            false => MOST_PENDING,
+        let most = if self.in_order {
+            MAX_PENDING_IN_ORDER
+        } else {
+            MAX_PENDING
         };
-        match self.pending_bytes >= most {
-            true => self.hand_over(),
-            false => Ok(()),
+        if self.pending_bytes >= most {
+            self.hand_over()
+        } else {
+            Ok(())
         }
     }
 
-    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
         let mut pending = self.pending.iter().rev();
         if let Some(pending) = pending.find(|pending| pending.id == id) {
-            return Ok(Some(pending.bytes.clone()));
+            return Ok(VerifiedBytes::check(id, pending.bytes.clone()).ok());
         }
         let (answer, answered) = channel();
         self.tell(WriterTask::Get(id, answer))?;
@@ -144,7 +149,7 @@ impl Pack for PackWriter {
         let packs = self.end()?;
         let folder = self.root.open()?.packs()?;
         let flushed = folder.flush();
-        flushed.map_err(failed("flushing", folder.path()))?;
+        flushed.map_err(path_error("flushing", folder.path()))?;
         // Rows that refer to its bodies are written next.
         self.anchor.holds()?;
         let locks = packs.into_iter().map(|pack| pack.lock);
@@ -171,7 +176,7 @@ struct WriterOutput<'a> {
     effort: Effort,
     /// Packs that are finished because they were full.
     published: Vec<(Published, packs::PackFile)>,
-    assembly: PackBuilder,
+    builder: PackBuilder,
 }
 
 /// Runs the thread. Returns the packs if the caller asked to finish.
@@ -184,7 +189,7 @@ fn write_all(
         root,
         effort,
         published: Vec::new(),
-        assembly: PackBuilder::begin(root, effort)?,
+        builder: PackBuilder::begin(root, effort)?,
     };
     let written = output.work(orders);
     if let Ok(true) = written {
@@ -205,19 +210,19 @@ impl WriterOutput<'_> {
     fn work(&mut self, orders: &Receiver<WriterTask>) -> StorageResult<bool> {
         while let Ok(work) = orders.recv() {
             match work {
-                WriterTask::Add(bodies) => self.assembly.add_all(bodies)?,
+                WriterTask::Add(bodies) => self.builder.add_all(bodies)?,
                 WriterTask::Get(id, answer) => {
                     // The caller waits until it has the answer.
                     let _ = answer.send(self.get(id));
                 }
                 WriterTask::Finish => {
-                    if !self.assembly.is_empty() {
+                    if !self.builder.is_empty() {
                         self.publish()?;
                     }
                     return Ok(true);
                 }
             }
-            if self.assembly.is_full() {
+            if self.builder.is_full() {
                 self.publish()?;
             }
         }
@@ -227,24 +232,20 @@ impl WriterOutput<'_> {
     fn publish(&mut self) -> StorageResult<()> {
         let next = PackBuilder::begin(self.root, self.effort)?;
         let folder = self.root.open()?.packs()?;
-        let published = mem::replace(&mut self.assembly, next).finish(&folder)?;
+        let published = mem::replace(&mut self.builder, next).finish(&folder)?;
         let pack = packs::PackFile::open(&published.path)?;
         self.published.push((published, pack));
         Ok(())
     }
 
-    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
-        let mut found = None;
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
+        let mut search = CopySearch::of(id);
         for (_, pack) in &self.published {
-            let accepted = pack.offer(id, &mut |bytes| {
-                found = (BlobId::of(&bytes) == id).then_some(bytes);
-                found.is_some()
-            });
-            if accepted? {
-                return Ok(found);
+            if let Some(bytes) = pack.find(&mut search)? {
+                return Ok(Some(bytes));
             }
         }
-        self.assembly.get(id)
+        self.builder.get(id)
     }
 }
 

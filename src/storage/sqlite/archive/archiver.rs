@@ -8,7 +8,7 @@ use super::segments::{RowPosition, SegmentSpan, end, moment_of};
 use super::text;
 use super::text::SegmentText;
 use crate::model::id::{OperationId, PromptId};
-use crate::model::record::OperationContent;
+use crate::model::operation_text;
 use crate::storage::sqlite::columns::{bytes, limit};
 use crate::storage::sqlite::error::{SqliteContext, SqliteResult};
 use crate::storage::{StorageError, StorageErrorKind};
@@ -121,13 +121,9 @@ fn prompts(connection: &Connection, texts: &SegmentText) -> SqliteResult<BTreeSe
     let doing = "looking for the prompts of operations to archive";
     let mut ids = BTreeSet::new();
     for text in texts.iter() {
-        let content: OperationContent = serde_json::from_str(text).context(doing)?;
-        ids.extend(
-            content
-                .changes
-                .iter()
-                .map(crate::model::record::Change::prompt),
-        );
+        let prompts = operation_text::changed_prompts(text)
+            .map_err(|error| StorageError::new(StorageErrorKind::Corrupt, doing).because(error))?;
+        ids.extend(prompts);
     }
     let mut statement = connection
         .prepare_cached("SELECT key FROM prompt WHERE id = ?1")

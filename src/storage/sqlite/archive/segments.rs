@@ -4,12 +4,11 @@ use crate::storage::sqlite::archive::text;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row};
-use serde::Deserialize;
 
 use super::text::SegmentText;
 use crate::model::id::OperationId;
+use crate::model::operation_text;
 use crate::storage::sqlite::columns::{bytes, micros};
 use crate::storage::sqlite::error::{SqliteContext, SqliteResult};
 use crate::storage::{StorageError, StorageErrorKind};
@@ -39,12 +38,10 @@ impl RowPosition {
 
 /// Returns the moment at which an operation was made, by the clock of the process that made it.
 pub(crate) fn moment_of(text: &str) -> SqliteResult<i64> {
-    #[derive(Deserialize)]
-    struct Content {
-        at: DateTime<Utc>,
-    }
-    let content = serde_json::from_str::<Content>(text).context("reading an operation's time")?;
-    Ok(micros(content.at))
+    let at = operation_text::moment(text).map_err(|error| {
+        StorageError::new(StorageErrorKind::Corrupt, "reading an operation's time").because(error)
+    })?;
+    Ok(micros(at))
 }
 
 /// The earliest and the latest moment of some operations.

@@ -9,6 +9,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use crate::model::id::{BlobId, VersionId};
+use crate::model::operation_text;
 use crate::storage::sqlite::error::{SqliteContext, SqliteResult};
 use crate::storage::sqlite::ids::{blob_is, version_is};
 use crate::storage::{StorageError, StorageErrorKind};
@@ -23,10 +24,6 @@ const VERSION: u8 = 1;
 const BODY: u8 = 2;
 /// The mark for a repetition of the operation's moment, which its text begins with.
 const MOMENT: u8 = 3;
-
-const OPENING: &str = "{\"at\":\"";
-/// Moments are shorter than this. The limit prevents damage from expanding a small content.
-const LONGEST_MOMENT: usize = 40;
 
 /// The rows that contain ids.
 pub(super) trait OperationTexts {
@@ -101,11 +98,12 @@ fn mark(
     marked: &mut Vec<u8>,
 ) -> SqliteResult<()> {
     let mut moment = None;
+    let has_moment = operation_text::moment_in(text.as_bytes()).is_some();
     for (at, part) in text.split('"').enumerate() {
         if at > 0 {
             marked.push(b'"');
         }
-        if at == 3 && text.starts_with(OPENING) && part.len() < LONGEST_MOMENT {
+        if at == 3 && has_moment {
             moment = Some(part);
         } else if moment == Some(part) {
             marked.push(MOMENT);
@@ -208,7 +206,8 @@ fn unmark(mut marked: &[u8], rows: &dyn OperationTexts) -> SqliteResult<SegmentT
                 all.extend_from_slice(id.to_string().as_bytes());
             }
             _ => {
-                let moment = moment(&all[start..]).ok_or_else(|| damaged("it has no time"))?;
+                let moment = operation_text::moment_in(&all[start..])
+                    .ok_or_else(|| damaged("it has no time"))?;
                 let moment = start + moment.start..start + moment.end;
                 all.extend_from_within(moment);
             }
@@ -224,14 +223,6 @@ fn unmark(mut marked: &[u8], rows: &dyn OperationTexts) -> SqliteResult<SegmentT
         true => Ok(SegmentText { all, ends }),
         false => Err(damaged("it is not valid text")),
     }
-}
-
-/// Returns the range of the operation's moment in its text so far.
-fn moment(text: &[u8]) -> Option<std::ops::Range<usize>> {
-    let moment = text.strip_prefix(OPENING.as_bytes())?;
-    let first = &moment[..moment.len().min(LONGEST_MOMENT)];
-    let length = first.iter().position(|byte| *byte == b'"')?;
-    Some(OPENING.len()..OPENING.len() + length)
 }
 
 /// The values of the byte after the check, which says how the following bytes are stored.

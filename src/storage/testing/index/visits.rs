@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::model::error::Error;
 use crate::model::id::{BlobId, OperationId};
-use crate::model::record::{OperationContent, OperationFilter};
+use crate::model::operation_text;
+use crate::model::record::OperationFilter;
 use crate::storage::testing::Scribe;
 use crate::storage::testing::values::{body, environment, moment, prompt_id, version_id};
 use crate::storage::{Index, PromptRows, PromptTable, StoredBlob};
@@ -165,7 +166,7 @@ pub fn every_operation_is_visited_in_order(index: &dyn Index) {
             last.followed_by(text.as_bytes()),
             "operation {number} was not hashed from this text"
         );
-        let content: OperationContent = serde_json::from_str(text).unwrap();
+        let content = operation_text::read(text).unwrap();
         assert!(!content.changes.is_empty());
         (expected, last) = (number + 1, id);
         Ok(ControlFlow::Continue(()))

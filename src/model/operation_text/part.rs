@@ -1,0 +1,164 @@
+//! Parts of the text of an operation, for readers that do not need the whole.
+//!
+//! They skip everything else, which is several times as fast as [`read`](super::read).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::format::{OperationTextError, write};
+use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
+use crate::model::record::OperationContent;
+
+/// The beginning of every text, up to the moment.
+const OPENING: &str = "{\"at\":\"";
+/// A moment is shorter than this. The limit keeps damage from expanding a small archive.
+const MAX_MOMENT_BYTES: usize = 40;
+
+/// Returns when the operation was made.
+pub(crate) fn moment(text: &str) -> Result<DateTime<Utc>, OperationTextError> {
+    #[derive(Deserialize)]
+    struct Part {
+        at: DateTime<Utc>,
+    }
+    let part: Part = serde_json::from_str(text)?;
+    Ok(part.at)
+}
+
+/// Returns the place of the moment in a text, of which only the beginning need be there.
+pub(crate) fn moment_in(text: &[u8]) -> Option<Range<usize>> {
+    let moment = text.strip_prefix(OPENING.as_bytes())?;
+    let first = &moment[..moment.len().min(MAX_MOMENT_BYTES)];
+    let length = first.iter().position(|byte| *byte == b'"')?;
+    Some(OPENING.len()..OPENING.len() + length)
+}
+
+/// Returns whether the operation may undo others; if not, it undoes none.
+///
+/// Most operations undo nothing, which their text shows without being parsed.
+pub(crate) fn may_undo(text: &str) -> bool {
+    text.contains("\"undoes\"")
+}
+
+/// Returns whether the operation may change this prompt; if not, it does not.
+pub(crate) fn may_concern(text: &str, prompt: PromptId) -> bool {
+    text.contains(&format!("\"{prompt}\""))
+}
+
+/// Returns whether the operation may belong to this group; if not, it does not.
+pub(crate) fn may_be_of_group(text: &str, group: GroupId) -> bool {
+    text.contains(&format!("\"{group}\""))
+}
+
+/// Returns the prompt of each change, in order.
+pub(crate) fn changed_prompts(text: &str) -> Result<Vec<PromptId>, OperationTextError> {
+    let items = changed_items(text)?;
+    Ok(items.iter().map(ChangedItem::prompt).collect())
+}
+
+/// Returns the versions that the operation created, each with the address of its body.
+pub(crate) fn created_versions(text: &str) -> Result<Vec<(BlobId, VersionId)>, OperationTextError> {
+    #[derive(Deserialize)]
+    struct Part {
+        changes: Vec<Created>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Created {
+        VersionCreated { id: VersionId, blob: BlobId },
+        Prompt {},
+        VersionDeleted {},
+        VersionRestored {},
+        Environment {},
+    }
+    let part: Part = serde_json::from_str(text)?;
+    let created = part.changes.into_iter().filter_map(|change| match change {
+        Created::VersionCreated { id, blob } => Some((blob, id)),
+        _ => None,
+    });
+    Ok(created.collect())
+}
+
+/// Returns what each change is about, in order.
+pub(crate) fn changed_items(text: &str) -> Result<Vec<ChangedItem<'_>>, OperationTextError> {
+    #[derive(Deserialize)]
+    struct Part<'a> {
+        #[serde(borrow)]
+        changes: Vec<ChangedItem<'a>>,
+    }
+    let part: Part<'_> = serde_json::from_str(text)?;
+    Ok(part.changes)
+}
+
+/// What a change is about: its prompt, and the name that the prompt has after it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChangedItem<'a> {
+    Prompt {
+        id: PromptId,
+        #[serde(borrow)]
+        after: Option<NamePart<'a>>,
+    },
+    VersionCreated {
+        prompt_id: PromptId,
+    },
+    VersionDeleted {
+        prompt: PromptId,
+    },
+    VersionRestored {
+        prompt: PromptId,
+    },
+    Environment {
+        prompt: PromptId,
+    },
+}
+
+/// The name in a state of a prompt.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NamePart<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+impl ChangedItem<'_> {
+    /// Returns the prompt that was changed.
+    pub(crate) fn prompt(&self) -> PromptId {
+        match self {
+            Self::Prompt { id: prompt, .. }
+            | Self::VersionCreated { prompt_id: prompt }
+            | Self::VersionDeleted { prompt }
+            | Self::VersionRestored { prompt }
+            | Self::Environment { prompt } => *prompt,
+        }
+    }
+
+    /// Returns whether the change creates, deletes, renames or tags the prompt itself.
+    pub(crate) fn is_of_prompt(&self) -> bool {
+        matches!(self, Self::Prompt { .. })
+    }
+
+    /// Returns the prompt's name after a change of the prompt itself; `None` if it was deleted.
+    pub(crate) fn name_after(&self) -> Option<&str> {
+        match self {
+            Self::Prompt { after, .. } => after.as_ref().map(|after| &*after.name),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the text of the operation without the numbers of the operations that it undoes.
+///
+/// The numbers differ between stores that have the same operations in different order.
+pub(crate) fn without_undoes<'a>(
+    text: &'a str,
+    content: &OperationContent,
+) -> Result<Cow<'a, str>, OperationTextError> {
+    if content.undoes.is_empty() {
+        return Ok(text.into());
+    }
+    let mut content = content.clone();
+    content.undoes.clear();
+    Ok(write(&content)?.into())
+}

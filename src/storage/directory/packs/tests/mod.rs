@@ -1,0 +1,6 @@
+//! Tests of packs as files.
+
+mod dictionary;
+mod reading;
+mod repack;
+mod support;

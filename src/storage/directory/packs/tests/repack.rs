@@ -1,0 +1,102 @@
+//! Repacks that meet damage or are abandoned.
+
+use std::fs;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use super::support::{get, only_file, place, versions, write};
+use crate::model::id::BlobId;
+use crate::storage::directory::packs::pack_set::Packs;
+use crate::storage::directory::packs::repack_source::RepackSource;
+use crate::storage::directory::packs::repacker::Repacker;
+use crate::storage::{DeltaGroup, Extent};
+
+/// Bodies that cannot be read are not removed together with unreferenced ones.
+#[test]
+fn a_damaged_pack_is_not_removed_by_a_repack() {
+    let (directory, packs) = place();
+    let bodies = versions("damaged", 20);
+    write(&packs, &bodies);
+    let file = only_file(directory.path());
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    for extent in [Extent::Wasteful, Extent::All] {
+        let packs = Packs::new(directory.path());
+        let few = &bodies[..4];
+        let compacted = packs.compact(extent, DateTime::<Utc>::MAX_UTC, &|_| false, &mut |visit| {
+            let mut live = few.iter();
+            live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
+        });
+        compacted.unwrap();
+        assert!(file.exists(), "{extent:?}");
+    }
+}
+
+/// A new pack may be the same file as the old one, which must remain if the repack is abandoned.
+#[test]
+fn an_abandoned_repack_leaves_the_old_packs() {
+    let (directory, packs) = place();
+    let bodies = versions("given up", 20);
+    write(&packs, &bodies);
+    let all = |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>| {
+        let mut live = bodies.iter();
+        live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
+    };
+    packs
+        .compact(
+            Extent::All,
+            DateTime::<Utc>::MAX_UTC,
+            &|_| false,
+            &mut |visit| all(visit),
+        )
+        .unwrap();
+    let file = only_file(directory.path());
+    packs
+        .compact(
+            Extent::All,
+            DateTime::<Utc>::MAX_UTC,
+            &|_| false,
+            &mut |visit| all(visit),
+        )
+        .unwrap();
+    assert_eq!(only_file(directory.path()), file, "the same again");
+    // As if the disk is full once the pack is in its place.
+    let mut repacker = Repacker::new(&packs);
+    let mut old = RepackSource::of_all(&packs.known.load(), false).unwrap();
+    for bytes in &bodies {
+        repacker
+            .copy(BlobId::of(bytes), DeltaGroup(1), &|_| false, &mut old)
+            .unwrap();
+    }
+    repacker.publish().unwrap();
+    drop((repacker, old));
+    assert_eq!(only_file(directory.path()), file);
+    packs.look().unwrap();
+    for bytes in &bodies {
+        assert!(get(&packs, bytes).as_ref() == Some(bytes));
+    }
+}
+
+/// If one copy of a body is damaged, the other one is found.
+#[test]
+fn an_intact_copy_is_found_after_a_damaged_one() {
+    let (directory, packs) = place();
+    let bodies = versions("copied", 5);
+    write(&packs, &bodies);
+    let file = only_file(directory.path());
+    let damage = |file: &Path| {
+        let mut bytes = fs::read(file).unwrap();
+        bytes[30] ^= 1;
+        fs::write(file, bytes).unwrap();
+    };
+    // The same bodies in another order are another pack.
+    let mut again = bodies.clone();
+    again.rotate_left(1);
+    write(&packs, &again);
+    damage(&file);
+    for bytes in &bodies {
+        assert!(get(&packs, bytes).as_ref() == Some(bytes));
+    }
+}
