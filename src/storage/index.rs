@@ -3,7 +3,7 @@
 //! This crate implements it with SQLite and in memory. Another database can implement it too.
 
 use std::fmt;
-use std::ops::{ControlFlow, Deref};
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
@@ -45,7 +45,7 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// A failure takes no snapshot and changes nothing.
-    fn snapshot(&self) -> StorageResult<SnapshotGuard<'_>>;
+    fn snapshot(&self) -> StorageResult<Box<dyn Snapshot + '_>>;
 
     /// Begins the write transaction.
     ///
@@ -127,26 +127,30 @@ pub trait Index: Send + Sync + fmt::Debug {
 ///
 /// Marks of different [`Index`] values cannot be compared, even if both have the same store open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChangeMark([u32; 12]);
-
-impl ChangeMark {
-    /// Returns the mark that a backend represents as this number.
-    #[must_use]
-    pub const fn new(mark: u64) -> Self {
-        #[allow(clippy::cast_possible_truncation)] // Each half is one word.
-        let (low, high) = (mark as u32, (mark >> 32) as u32);
-        Self([low, high, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-    }
-
-    /// Returns the mark that a backend represents as these words.
-    #[must_use]
-    pub const fn of_words(words: [u32; 12]) -> Self {
-        Self(words)
-    }
+pub struct ChangeMark {
+    bytes: [u8; Self::MAX_BYTES],
+    length: usize,
 }
 
-/// A snapshot that is held until this value is dropped.
-pub type SnapshotGuard<'a> = Box<dyn Deref<Target = dyn Snapshot> + 'a>;
+impl ChangeMark {
+    /// The maximum length of a mark.
+    pub const MAX_BYTES: usize = 48;
+
+    /// Creates the mark that an index represents as these bytes.
+    ///
+    /// Returns `None` if they are more than [`MAX_BYTES`](Self::MAX_BYTES).
+    #[inline]
+    #[must_use]
+    pub fn new(mark: impl AsRef<[u8]>) -> Option<Self> {
+        let mark = mark.as_ref();
+        let mut bytes = [0; Self::MAX_BYTES];
+        bytes.get_mut(..mark.len())?.copy_from_slice(mark);
+        Some(Self {
+            bytes,
+            length: mark.len(),
+        })
+    }
+}
 
 /// A callback that receives an operation's number, its id and the text that was hashed.
 ///
@@ -397,15 +401,20 @@ pub trait Snapshot {
 
 /// A write in progress.
 ///
-/// It dereferences to a snapshot that includes its own writes. Dropping it without a commit changes
-/// nothing.
+/// Dropping it without a commit changes nothing.
 ///
 /// # Errors
 ///
 /// A method that fails may have applied a part of its change. The caller must then call
 /// [`roll_back`](Self::roll_back) to return to a savepoint, or drop the transaction.
-pub trait Transaction: Deref<Target = dyn Snapshot> {
-    /// Appends an operation, and applies its changes in order.
+pub trait Transaction {
+    /// Returns a snapshot that includes the transaction's own writes.
+    fn snapshot(&self) -> &dyn Snapshot;
+
+    /// Stores bodies, appends an operation, and applies its changes in order.
+    ///
+    /// Each body is stored as [`put_body`](Self::put_body) or
+    /// [`put_packed_body`](Self::put_packed_body) does. Returns those that were newly stored.
     ///
     /// `text` is the operation's content as it was hashed. The prompts, versions and environments
     /// get the time that the operation contains. `now` is the time at which it is appended; for an
@@ -424,7 +433,8 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
         operation: &Operation,
         text: &str,
         now: DateTime<Utc>,
-    ) -> StorageResult<()>;
+        bodies: &[AppendedBody<'_>],
+    ) -> StorageResult<Vec<BlobId>>;
 
     /// Adds a body to the journal, unless it is already stored.
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()>;
@@ -506,6 +516,24 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     ///   not stored. Nothing was changed.
     /// - Any other error: the transaction was not committed. Nothing was changed.
     fn commit(self: Box<Self>) -> StorageResult<()>;
+}
+
+/// A body of a version that an operation creates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendedBody<'a> {
+    /// The body's address.
+    pub id: BlobId,
+    /// Where its bytes are.
+    pub place: AppendedPlace<'a>,
+}
+
+/// Where the bytes of a body are when the operation that needs it is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendedPlace<'a> {
+    /// Here: they go to the journal.
+    Journal(&'a [u8]),
+    /// In a pack that the caller makes durable before it commits, with this size in bytes.
+    Pack(u64),
 }
 
 /// The highest numbers that a prompt has used, deleted versions included.

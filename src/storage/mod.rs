@@ -24,8 +24,8 @@ pub use blobs::{
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
 pub use index::{
-    ChangeMark, Index, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
-    ReleasedBefore, Snapshot, SnapshotGuard, StoredBlob, Transaction, Unreferenced,
+    AppendedBody, AppendedPlace, ChangeMark, Index, JournaledBodies, Numbering, OldestJournaled,
+    OperationVisitor, ReleasedBefore, Snapshot, StoredBlob, Transaction, Unreferenced,
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};

@@ -110,7 +110,7 @@ impl Store {
             SqliteIndex::check_unused(to.index())?;
             self.refuse_foreign(
                 to.directory(),
-                &**reader(to.directory())?.inner.index.snapshot()?,
+                &*reader(to.directory())?.inner.index.snapshot()?,
             )?;
         }
         BlobDirectory::create(to.directory())?;

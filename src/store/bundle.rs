@@ -66,7 +66,7 @@ impl Store {
             hold => Some(hold?),
         };
         let snapshot = self.inner.index.snapshot()?;
-        let exported = export_bundle(&**snapshot, bodies, to);
+        let exported = export_bundle(&*snapshot, bodies, to);
         match snapshot.is_consistent() {
             true => exported,
             // The bytes that were written cannot be taken back.

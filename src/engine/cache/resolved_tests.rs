@@ -9,7 +9,7 @@ use crate::storage::testing::values::{prompt_id, version, version_id};
 use crate::storage::testing::{Scribe, in_memory};
 
 fn mark(number: u64) -> Option<ChangeMark> {
-    Some(ChangeMark::new(number))
+    ChangeMark::new(number.to_ne_bytes())
 }
 
 fn spec(text: &str) -> VersionSpec {
@@ -37,7 +37,7 @@ fn catch_up(
     index: &dyn Index,
 ) -> (Option<ChangeMark>, Option<SnapshotStamp>) {
     let mark = index.change_mark();
-    let vouched = known.catch_up(mark, &**index.snapshot().unwrap());
+    let vouched = known.catch_up(mark, &*index.snapshot().unwrap());
     (mark, vouched.unwrap())
 }
 
@@ -47,7 +47,7 @@ fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &VersionSpec) -> Option<V
     if let Some(version) = known.version(mark, spec) {
         return Some(version.id);
     }
-    let found = find_version(&**index.snapshot().unwrap(), spec).ok()?;
+    let found = find_version(&*index.snapshot().unwrap(), spec).ok()?;
     known.put_version(vouched, spec, &Arc::new(found.clone()));
     Some(found.id)
 }
@@ -118,7 +118,7 @@ fn an_earlier_snapshot_changes_nothing() {
     let a = spec("a@production");
     Scribe::new(&*index).commit(1, 9, "1.1");
     assert_eq!(ask(&known, &*index, &a), Some(version_id(1)));
-    let vouched = known.catch_up(mark_before, &**early).unwrap();
+    let vouched = known.catch_up(mark_before, &*early).unwrap();
     known.put_version(vouched, &a, &answer(2));
     assert_eq!(known.version(mark_before, &a), None);
     let now = index.change_mark();
@@ -137,8 +137,8 @@ fn snapshots_of_the_same_mark_are_distinguished() {
     let a = spec("a@production");
     for first in [&late, &early] {
         let known = ResolvedSpecs::default();
-        known.catch_up(mark, &***first).unwrap();
-        let vouched = known.catch_up(mark, &**early).unwrap();
+        known.catch_up(mark, &**first).unwrap();
+        let vouched = known.catch_up(mark, &*early).unwrap();
         known.put_version(vouched, &a, &answer(1));
         assert_eq!(ask(&known, &*index, &a), None, "a stale answer");
     }
@@ -155,7 +155,7 @@ fn another_history_clears_the_cache() {
     scribe.create(1, "a", &[]);
     (0..20).for_each(|_| scribe.change(1, "a", &["tag"]));
     let snapshot = other.snapshot().unwrap();
-    known.catch_up(mark(999), &**snapshot).unwrap();
+    known.catch_up(mark(999), &*snapshot).unwrap();
     assert_eq!(known.version(mark(999), &a), None);
 }
 
@@ -261,7 +261,7 @@ fn random_histories_are_answered_as_the_index_does() {
             }
             for spec in &specs {
                 if rng.bool() {
-                    let found = find_version(&**index.snapshot().unwrap(), spec).ok();
+                    let found = find_version(&*index.snapshot().unwrap(), spec).ok();
                     let found = found.map(|version| version.id);
                     assert_eq!(ask(&known, &*index, spec), found, "{spec:?}, seed {seed}");
                     answered += usize::from(found.is_some());

@@ -19,8 +19,8 @@ impl WriteTransaction<'_> {
     /// If `with_later` is set, the later operations that depend on it are undone with it. Otherwise
     /// their existence is an error.
     pub(crate) fn undo(&mut self, operation: &OperationRef, with_later: bool) -> Result<Operation> {
-        let first = find_operation(&*self.transaction, operation)?;
-        let later = later_on(&*self.transaction, &first)?;
+        let first = find_operation(self.transaction.snapshot(), operation)?;
+        let later = later_on(self.transaction.snapshot(), &first)?;
         if !with_later && !later.is_empty() {
             return Err(Error::UndoBlocked {
                 operation: first.number,
@@ -31,7 +31,7 @@ impl WriteTransaction<'_> {
         newest_first.reverse();
         newest_first.push(first);
         let at = self.context.now();
-        let mut opposite = Inverse::new(&*self.transaction);
+        let mut opposite = Inverse::new(self.transaction.snapshot());
         for operation in &newest_first {
             opposite.take_back(operation)?;
         }
@@ -50,7 +50,7 @@ impl WriteTransaction<'_> {
 
     /// Undoes the newest operation that is in effect. Returns `None` if there is none.
     pub(crate) fn undo_newest(&mut self) -> Result<Option<Operation>> {
-        match newest(&*self.transaction)? {
+        match newest(self.transaction.snapshot())? {
             Some(newest) => self.undo(&newest.number.into(), false).map(Some),
             None => Ok(None),
         }

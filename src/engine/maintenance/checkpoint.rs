@@ -63,7 +63,7 @@ pub(crate) fn checkpoint(
     let snapshot = index.snapshot()?;
     let waiting = snapshot.waiting()?.bodies;
     let kin = match waiting > MANY_WAITING {
-        true => Some(kin_of_waiting(&**snapshot, waiting)?),
+        true => Some(kin_of_waiting(&*snapshot, waiting)?),
         false => None,
     };
     drop(snapshot);

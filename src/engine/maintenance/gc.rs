@@ -76,20 +76,20 @@ pub(crate) fn collect(
 }
 
 fn is_in_doubt(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<bool> {
-    retention.is_in_doubt(&**index.snapshot()?, blobs)
+    retention.is_in_doubt(&*index.snapshot()?, blobs)
 }
 
 fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<GcSummary> {
     let mut collected = GcSummary::default();
     let mut before: Vec<BlobId> = Vec::new();
-    let unused = retention.unused(&**index.snapshot()?)?;
+    let unused = retention.unused(&*index.snapshot()?)?;
     loop {
         // The lock is held from the check that no version uses a body until its file is removed. A
         // commit that adds the body again in between journals it again, and its checkpoint waits
         // for the lock.
         let _hold = blobs.lock_exclusive()?;
         let mut transaction = index.transaction(Durability::Full)?;
-        let chunk = transaction.unreferenced(unused, CHUNK)?;
+        let chunk = transaction.snapshot().unreferenced(unused, CHUNK)?;
         if chunk.is_empty() {
             return Ok(collected);
         }
@@ -139,12 +139,12 @@ pub(crate) fn unreferenced(
 ) -> Result<GcSummary> {
     let snapshot = index.snapshot()?;
     let mut collected = GcSummary::default();
-    for body in snapshot.unreferenced(retention.unused(&**snapshot)?, usize::MAX)? {
+    for body in snapshot.unreferenced(retention.unused(&*snapshot)?, usize::MAX)? {
         collected.bodies += 1;
         collected.bytes += body.size;
     }
     blobs.list(&mut |id| {
-        let is_leftover = is_leftover(&**snapshot, blobs, id, retention.cutoff())?;
+        let is_leftover = is_leftover(&*snapshot, blobs, id, retention.cutoff())?;
         collected.leftovers += u64::from(is_leftover);
         Ok(())
     })?;
@@ -168,7 +168,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     let mut suspects = Vec::new();
     let snapshot = index.snapshot()?;
     blobs.list(&mut |id| {
-        if is_leftover(&**snapshot, blobs, id, cutoff)? {
+        if is_leftover(&*snapshot, blobs, id, cutoff)? {
             suspects.push(id);
         }
         Ok(())
@@ -181,7 +181,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
         // lock that is held here.
         let snapshot = index.snapshot()?;
         for id in chunk {
-            if is_leftover(&**snapshot, blobs, *id, cutoff)? {
+            if is_leftover(&*snapshot, blobs, *id, cutoff)? {
                 blobs.delete(*id)?;
                 leftovers += 1;
             }

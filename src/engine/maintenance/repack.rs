@@ -175,7 +175,7 @@ pub(crate) fn repack(
     trust_clock: bool,
 ) -> Result<RepackSummary> {
     let bodies = pack_loose(index, blobs, young_since(retention.now), 0, || true)?;
-    let is_in_doubt = !trust_clock && retention.is_in_doubt(&**index.snapshot()?, blobs)?;
+    let is_in_doubt = !trust_clock && retention.is_in_doubt(&*index.snapshot()?, blobs)?;
     let young_since = match is_in_doubt {
         true => DateTime::<Utc>::MIN_UTC,
         false => retention.cutoff(),
@@ -197,7 +197,7 @@ pub(crate) fn repack_all(
     let _hold = blobs.lock_exclusive()?;
     blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
-        each_live_body(&**snapshot, visit)
+        each_live_body(&*snapshot, visit)
     })
 }
 

@@ -488,7 +488,7 @@ impl WorkerShared {
         } else {
             write_files(&*self.index, self.bodies.blobs(), ids)?;
         }
-        if in_time() && tail_is_long(&**self.index.snapshot()?)? {
+        if in_time() && tail_is_long(&*self.index.snapshot()?)? {
             self.catch_up(|| in_time() && self.indexed_through().is_ok_and(|to| to < last));
         }
         if in_time() {
@@ -511,7 +511,7 @@ mod tests {
     use crate::storage;
     use crate::storage::testing;
     use crate::storage::testing::Scribe;
-    use crate::storage::{ChangeMark, SnapshotGuard, Transaction};
+    use crate::storage::{ChangeMark, Snapshot, Transaction};
 
     fn settler() -> MaintenanceWorker {
         let (index, blobs) = testing::in_memory();
@@ -578,7 +578,7 @@ mod tests {
     }
 
     impl Index for Crowded {
-        fn snapshot(&self) -> storage::StorageResult<SnapshotGuard<'_>> {
+        fn snapshot(&self) -> storage::StorageResult<Box<dyn Snapshot + '_>> {
             self.index.snapshot()
         }
 

@@ -57,7 +57,7 @@ pub(crate) fn catch_up(
     bodies: &BodyReader,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<bool> {
-    while tail_length(&**index.snapshot()?)? > 0 {
+    while tail_length(&*index.snapshot()?)? > 0 {
         if !go_on() {
             return Ok(false);
         }
@@ -65,11 +65,11 @@ pub(crate) fn catch_up(
         // made in the meantime stay in the tail.
         let snapshot = index.snapshot()?;
         let told = snapshot.indexed_through()?;
-        let news = news(&**snapshot, &bodies.apart())?;
+        let news = news(&*snapshot, &bodies.apart())?;
         drop(snapshot);
         let mut transaction = index.transaction(Durability::Relaxed)?;
         // Another process may have indexed these operations in the meantime.
-        if transaction.indexed_through()? == told {
+        if transaction.snapshot().indexed_through()? == told {
             transaction.index_documents(&news)?;
             transaction.commit()?;
         }

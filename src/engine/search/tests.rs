@@ -18,11 +18,11 @@ fn both(
     let (index, blobs) = in_memory();
     let bodies = BodyReader::new(blobs);
     scribe(&mut Scribe::new(&*index));
-    look(&**index.snapshot().unwrap(), &bodies);
+    look(&*index.snapshot().unwrap(), &bodies);
     catch_up(&*index, &bodies, || true).unwrap();
     let snapshot = index.snapshot().unwrap();
-    assert_eq!(tail_length(&**snapshot).unwrap(), 0);
-    look(&**snapshot, &bodies);
+    assert_eq!(tail_length(&*snapshot).unwrap(), 0);
+    look(&*snapshot, &bodies);
 }
 
 /// A search finds a version again after an undo restored it.
@@ -33,7 +33,7 @@ fn a_restored_version_is_found_again() {
     let mut scribe = Scribe::new(&*index);
     let found = |word: &str| {
         let snapshot = index.snapshot().unwrap();
-        let hits = search(&**snapshot, &bodies, word, 9).unwrap().into_iter();
+        let hits = search(&*snapshot, &bodies, word, 9).unwrap().into_iter();
         hits.map(|hit| hit.matched).collect::<Vec<_>>()
     };
     let tell = || catch_up(&*index, &bodies, || true).unwrap();
@@ -170,7 +170,7 @@ fn a_damaged_body_does_not_stop_a_search() {
 fn large_bodies_make_a_tail_long() {
     let (index, _) = in_memory();
     let mut scribe = Scribe::new(&*index);
-    let is_long = || tail_is_long(&**index.snapshot().unwrap()).unwrap();
+    let is_long = || tail_is_long(&*index.snapshot().unwrap()).unwrap();
     scribe.create(1, "name", &[]);
     let large = body(&"a ".repeat(70 * 1024));
     scribe.commit_body(1, 1, "1.0", &large);

@@ -129,7 +129,7 @@ pub(crate) fn verify(
 ) -> Result<VerifyReport> {
     loop {
         let snapshot = index.snapshot()?;
-        let report = verify_snapshot(index, &**snapshot, blobs, depth, pins, progress);
+        let report = verify_snapshot(index, &*snapshot, blobs, depth, pins, progress);
         if snapshot.is_consistent() {
             return report;
         }

@@ -23,7 +23,9 @@ use crate::model::record::{
     RecordedInputs, Settings, Version,
 };
 use crate::storage;
-use crate::storage::{Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction};
+use crate::storage::{
+    AppendedBody, AppendedPlace, Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction,
+};
 use crate::template::Partials;
 
 /// The state that all write transactions of a store handle share.
@@ -162,6 +164,7 @@ impl<'a> WriteTransaction<'a> {
     ) -> storage::StorageResult<Self> {
         let transaction = index.transaction_by(context.durability, deadline)?;
         let last = transaction
+            .snapshot()
             .last_operation()?
             .unwrap_or((0, OperationId::ROOT));
         Ok(Self {
@@ -262,6 +265,17 @@ impl<'a> WriteTransaction<'a> {
         kind: OperationKind,
         changes: Vec<Change>,
     ) -> Result<()> {
+        self.record_with(at, kind, changes, &[])
+    }
+
+    /// Stores bodies, appends an operation by this store's author, and applies its changes.
+    pub(crate) fn record_with(
+        &mut self,
+        at: DateTime<Utc>,
+        kind: OperationKind,
+        changes: Vec<Change>,
+        bodies: &[(&Body, DeltaGroup)],
+    ) -> Result<()> {
         let content = OperationContent {
             at,
             author: self.context.author.clone(),
@@ -269,14 +283,22 @@ impl<'a> WriteTransaction<'a> {
             undoes: Vec::new(),
             changes,
         };
-        self.append(content).map(drop)
+        self.append_with(content, bodies).map(drop)
     }
 
     /// Appends an operation and applies its changes.
     pub(crate) fn append(&mut self, content: OperationContent) -> Result<Operation> {
+        self.append_with(content, &[])
+    }
+
+    fn append_with(
+        &mut self,
+        content: OperationContent,
+        bodies: &[(&Body, DeltaGroup)],
+    ) -> Result<Operation> {
         let text = operation_text::write(&content)?;
         let now = content.at;
-        self.append_text(content, &text, now)
+        self.append_all(content, &text, now, bodies)
     }
 
     /// Appends an operation whose content has this text, and applies its changes.
@@ -289,6 +311,16 @@ impl<'a> WriteTransaction<'a> {
         text: &str,
         now: DateTime<Utc>,
     ) -> Result<Operation> {
+        self.append_all(content, text, now, &[])
+    }
+
+    fn append_all(
+        &mut self,
+        content: OperationContent,
+        text: &str,
+        now: DateTime<Utc>,
+        bodies: &[(&Body, DeltaGroup)],
+    ) -> Result<Operation> {
         for change in &content.changes {
             self.lines.forget(change.prompt());
         }
@@ -297,7 +329,37 @@ impl<'a> WriteTransaction<'a> {
             id: self.last.1.followed_by(text.as_bytes()),
             content,
         };
-        self.change(|transaction| transaction.append(&operation, text, now))?;
+        let mut bulk = self.bulk.take();
+        let appended: Vec<_> = bodies
+            .iter()
+            .map(|(body, _)| AppendedBody {
+                id: body.id(),
+                place: match bulk {
+                    Some(_) => AppendedPlace::Pack(body.as_bytes().len() as u64),
+                    None => AppendedPlace::Journal(body.as_bytes()),
+                },
+            })
+            .collect();
+        let stored = self.change(|transaction| {
+            let stored = transaction.append(&operation, text, now, &appended)?;
+            if let Some(bulk) = &mut bulk {
+                let mut new: HashSet<BlobId> = stored.into_iter().collect();
+                for (body, kin) in bodies {
+                    if new.remove(&body.id()) {
+                        bulk.add(body.id(), body.as_bytes(), *kin)?;
+                    }
+                }
+            }
+            Ok(())
+        });
+        let is_bulk = bulk.is_some();
+        self.bulk = bulk;
+        stored?;
+        if !is_bulk {
+            for (body, _) in bodies {
+                self.has_journaled(body.id(), body.as_bytes());
+            }
+        }
         self.last = (operation.number, operation.id);
         self.journaled.operations += 1;
         Ok(operation)
@@ -354,7 +416,7 @@ impl<'a> WriteTransaction<'a> {
         let packed = self.bulk.as_ref().map(|bulk| bulk.get(id));
         match packed.transpose()?.flatten() {
             Some(bytes) => Body::from_store(id, bytes),
-            None => self.bodies.read_once(&*self.transaction, id),
+            None => self.bodies.read_once(self.transaction.snapshot(), id),
         }
     }
 
@@ -363,7 +425,7 @@ impl<'a> WriteTransaction<'a> {
     /// Returns `None` if the partials have more than `most` bytes.
     pub(crate) fn contract(&self, body: &Body, most: u64) -> Result<Option<Arc<Contract>>> {
         let read = |id| self.read_body(id);
-        let (snapshot, pointed) = (&*self.transaction, &mut Vec::new());
+        let (snapshot, pointed) = (self.transaction.snapshot(), &mut Vec::new());
         judge::contract(snapshot, &read, self.context, body, most, pointed)
     }
 
@@ -385,12 +447,14 @@ impl<'a> WriteTransaction<'a> {
     /// Returns an id that no prompt has or had: the requested one, or one drawn at random.
     pub(crate) fn free_prompt_id(&self, asked: Option<PromptId>) -> Result<PromptId> {
         match asked {
-            Some(id) if self.transaction.prompt_id_taken(id)? => Err(Error::PromptIdTaken { id }),
+            Some(id) if self.transaction.snapshot().prompt_id_taken(id)? => {
+                Err(Error::PromptIdTaken { id })
+            }
             Some(id) => Ok(id),
             None => loop {
                 let id = PromptId::draw(&mut self.rng());
                 let reserved = self.reserved.prompts.contains(&id);
-                if !reserved && !self.transaction.prompt_id_taken(id)? {
+                if !reserved && !self.transaction.snapshot().prompt_id_taken(id)? {
                     return Ok(id);
                 }
             },
@@ -405,7 +469,14 @@ impl<'a> WriteTransaction<'a> {
             // The index would refuse a taken id. Only an id drawn from a given seed can be taken.
             let seeded = self.context.seeded;
             let reserved = self.reserved.versions.contains(&id);
-            if !reserved && (!seeded || self.transaction.version_even_deleted(id)?.is_none()) {
+            if !reserved
+                && (!seeded
+                    || self
+                        .transaction
+                        .snapshot()
+                        .version_even_deleted(id)?
+                        .is_none())
+            {
                 return Ok(id);
             }
         }
@@ -420,7 +491,12 @@ impl<'a> WriteTransaction<'a> {
 
     /// Records the inputs of a request, without an operation.
     pub(crate) fn record_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
-        if self.transaction.version(inputs.version_id)?.is_none() {
+        if self
+            .transaction
+            .snapshot()
+            .version(inputs.version_id)?
+            .is_none()
+        {
             return Err(Error::VersionNotFound {
                 prompt: None,
                 selector: inputs.version_id.into(),

@@ -1,13 +1,12 @@
 //! [`MemoryIndex`], the index in memory.
 
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::state::MemoryState;
 use super::write::MemoryTransaction;
 use crate::model::record::{Durability, Settings};
-use crate::storage::{ChangeMark, Index, Snapshot, SnapshotGuard, StorageResult, Transaction};
+use crate::storage::{ChangeMark, Index, Snapshot, StorageResult, Transaction};
 
 /// An index in memory.
 #[derive(Debug)]
@@ -49,8 +48,8 @@ impl MemoryIndex {
 }
 
 impl Index for MemoryIndex {
-    fn snapshot(&self) -> StorageResult<SnapshotGuard<'_>> {
-        Ok(Box::new(MemorySnapshot(self.current().clone())))
+    fn snapshot(&self) -> StorageResult<Box<dyn Snapshot + '_>> {
+        Ok(Box::new(self.current().clone()))
     }
 
     fn transaction(&self, _durability: Durability) -> StorageResult<Box<dyn Transaction + '_>> {
@@ -59,22 +58,11 @@ impl Index for MemoryIndex {
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
-        Some(ChangeMark::new(self.commits.load(Ordering::Acquire)))
+        ChangeMark::new(self.commits.load(Ordering::Acquire).to_ne_bytes())
     }
 
     fn maintain(&self) -> StorageResult<bool> {
         Ok(false)
-    }
-}
-
-/// A snapshot: a state that never changes.
-struct MemorySnapshot(MemoryState);
-
-impl Deref for MemorySnapshot {
-    type Target = dyn Snapshot;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
     }
 }
 

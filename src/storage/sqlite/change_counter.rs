@@ -59,10 +59,12 @@ impl ChangeCounter {
             }
         };
         match way {
-            CommitSource::Header(index) => index.header().map(ChangeMark::of_words),
+            CommitSource::Header(index) => {
+                ChangeMark::new(index.header()?.map(u32::to_ne_bytes).as_flattened())
+            }
             CommitSource::Version(connection) => {
                 let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                data_version(&connection).ok().map(ChangeMark::new)
+                ChangeMark::new(data_version(&connection).ok()?.to_ne_bytes())
             }
         }
     }

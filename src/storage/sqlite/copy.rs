@@ -11,6 +11,7 @@ use super::connection::ConnectionMode;
 use super::error::{SqliteContext, SqliteResult};
 use super::files::OpenFiles;
 use super::index::{ReadConnection, SqliteIndex};
+use super::snapshot::SqliteSnapshot;
 use crate::fs::owner::prepare_index;
 use crate::fs::place::put_in_place;
 use crate::storage::{Snapshot, StorageError, StorageErrorKind};
@@ -50,11 +51,13 @@ impl SqliteIndex {
         check: impl FnOnce(&dyn Snapshot) -> crate::Result<()>,
     ) -> crate::Result<()> {
         // Locked until this is dropped, after the renaming.
-        let old = lock_whole(path)?.map(|old| ReadConnection::of(old, &Default::default()));
+        let old = lock_whole(path)?
+            .map(|old| SqliteSnapshot::apart(ReadConnection::of(old, &Default::default())));
         if let Some(old) = &old {
             check(old)?;
             // What remains of the log is empty, and belongs to no index.
-            old.connection
+            old.tables()
+                .connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                 .context("emptying the log of the replaced index")?;
         }

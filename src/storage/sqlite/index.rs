@@ -5,7 +5,6 @@ use crate::storage::sqlite::connection;
 use crate::storage::sqlite::objects;
 use crate::storage::sqlite::schema;
 use std::cell::Cell;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,6 +17,7 @@ use super::connection::ConnectionMode;
 use super::error::{SqliteContext as _, SqliteResult};
 use super::files::{LocklessState, OpenFiles};
 use super::interned::InternedTexts;
+use super::snapshot::SqliteSnapshot;
 use super::transaction::{RowIdCache, SqliteTransaction};
 use crate::fs::lock::file_lock::{FileLock, FileLockGuard};
 use crate::fs::lock::policy::LockPolicy;
@@ -27,8 +27,7 @@ use crate::fs::place::flush_directory;
 use crate::fs::place::remove;
 use crate::model::record::{Durability, Settings};
 use crate::storage::{
-    ChangeMark, Deadline, Index, Snapshot, SnapshotGuard, StorageError, StorageErrorKind,
-    Transaction,
+    ChangeMark, Deadline, Index, Snapshot, StorageError, StorageErrorKind, Transaction,
 };
 
 /// The kind of a file that is to be opened as an index.
@@ -113,6 +112,13 @@ pub(super) struct ReadConnection {
 }
 
 impl ReadConnection {
+    /// Returns whether everything that was read belongs to one committed state.
+    pub(super) fn is_consistent(&self) -> bool {
+        self.unlocked
+            .as_ref()
+            .is_none_or(|unlocked| unlocked.holds())
+    }
+
     pub(super) fn of(connection: Connection, chunks: &Arc<SegmentCache>) -> Self {
         Self {
             connection,
@@ -127,8 +133,9 @@ impl ReadConnection {
 /// The connection that writes.
 #[derive(Debug)]
 pub(super) struct WriteConnection {
-    tables: ReadConnection,
-    /// The durability that `tables` is set to.
+    /// The reads of the transaction.
+    pub(super) snapshot: SqliteSnapshot<'static>,
+    /// The durability that the connection is set to.
     durability: Durability,
     /// The keys of committed rows.
     pub(super) keys: RowIdCache,
@@ -422,7 +429,7 @@ impl SqliteIndex {
         let tables = self.connect()?;
         connection::enlarge_cache(&tables.connection)?;
         Ok(Mutex::new(WriteConnection {
-            tables,
+            snapshot: SqliteSnapshot::apart(tables),
             durability: Durability::Full,
             keys: RowIdCache::default(),
         }))
@@ -512,15 +519,12 @@ fn write_lock_of(index: &Path) -> PathBuf {
 }
 
 impl Index for SqliteIndex {
-    fn snapshot(&self) -> SqliteResult<SnapshotGuard<'_>> {
+    fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
         self.usable()?;
         let tables = self.reader()?;
         connection::run(&tables.connection, "BEGIN").context("starting to read")?;
         tables.end.set(None);
-        Ok(Box::new(SqliteSnapshot {
-            tables: Some(tables),
-            index: self,
-        }))
+        Ok(Box::new(SqliteSnapshot::pooled(tables, self)))
     }
 
     fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
@@ -584,6 +588,19 @@ impl SqliteIndex {
                 Some(idle) => return Ok(idle),
                 None => return self.connect(),
             }
+        }
+    }
+
+    /// Ends a connection's transaction, and keeps the connection for the next reader.
+    ///
+    /// The last connection must stay open. So one that cannot end its transaction stays open as
+    /// long as the handle.
+    pub(super) fn end_reading(&self, reader: ReadConnection) {
+        let is_ended = |sql| connection::run(&reader.connection, sql).is_ok();
+        if is_ended("COMMIT") || is_ended("ROLLBACK") {
+            self.put_back(reader);
+        } else {
+            self.stuck().push(reader);
         }
     }
 
@@ -679,7 +696,7 @@ impl Drop for SqliteIndex {
         if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
             let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
             // A log that stays only costs time.
-            let _ = connection::empty_log(&writer.tables.connection, LEFT_PAGES);
+            let _ = connection::empty_log(&writer.snapshot.tables().connection, LEFT_PAGES);
         }
     }
 }
@@ -695,7 +712,7 @@ pub(super) struct WriteLock<'a> {
 
 impl WriteLock<'_> {
     pub(super) fn tables(&self) -> &ReadConnection {
-        &self.writer.tables
+        self.writer.snapshot.tables()
     }
 
     fn set_durability(&mut self, durability: Durability) -> SqliteResult<()> {
@@ -704,38 +721,6 @@ impl WriteLock<'_> {
             self.writer.durability = durability;
         }
         Ok(())
-    }
-}
-
-/// A snapshot: a reading connection in a transaction. Dropping it returns the connection.
-struct SqliteSnapshot<'a> {
-    tables: Option<ReadConnection>,
-    index: &'a SqliteIndex,
-}
-
-impl Deref for SqliteSnapshot<'_> {
-    type Target = dyn Snapshot;
-
-    #[allow(clippy::expect_used)] // Only `drop` takes it.
-    fn deref(&self) -> &Self::Target {
-        self.tables.as_ref().expect("held until dropped")
-    }
-}
-
-impl Drop for SqliteSnapshot<'_> {
-    fn drop(&mut self) {
-        let Some(tables) = self.tables.take() else {
-            return;
-        };
-        // The last connection must stay open. So one that cannot end its transaction stays open as
-        // long as the handle.
-        match connection::run(&tables.connection, "COMMIT") {
-            Ok(()) => self.index.put_back(tables),
-            Err(_) if connection::run(&tables.connection, "ROLLBACK").is_ok() => {
-                self.index.put_back(tables);
-            }
-            Err(_) => self.index.stuck().push(tables),
-        }
     }
 }
 
@@ -840,15 +825,15 @@ mod tests {
         let (_, full) = pages();
         assert!(full > 300, "they are in the journal");
         let held = index.snapshot().unwrap();
-        let before = testing::portrait(&**held);
+        let before = testing::portrait(&*held);
         scribe.drop_journal(&bodies);
         assert!(pages().0 > 300, "they were in the journal");
         index.maintain().unwrap();
         assert_eq!(pages().0, 0);
-        assert_eq!(testing::portrait(&**held), before);
+        assert_eq!(testing::portrait(&*held), before);
         drop(held);
         index.maintain().unwrap();
-        let after = testing::portrait(&**index.snapshot().unwrap());
+        let after = testing::portrait(&*index.snapshot().unwrap());
         assert_eq!(before.len(), after.len());
         assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
         drop(index);
@@ -873,7 +858,7 @@ mod tests {
     }
 
     impl Index for Gathering {
-        fn snapshot(&self) -> SqliteResult<SnapshotGuard<'_>> {
+        fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
             self.gather();
             self.0.snapshot()
         }

@@ -167,10 +167,10 @@ pub(super) fn append(
     at: DateTime<Utc>,
     changes: Vec<Change>,
 ) -> StorageResult<Operation> {
-    let last = transaction.last_operation()?;
+    let last = transaction.snapshot().last_operation()?;
     let (number, id) = last.unwrap_or((0, OperationId::ROOT));
     let (operation, text) = operation(number + 1, id, at, changes);
-    transaction.append(&operation, &text, at)?;
+    transaction.append(&operation, &text, at, &[])?;
     Ok(operation)
 }
 

@@ -16,10 +16,10 @@ fn counts(imported: &ImportSummary) -> (u64, u64, bool) {
 
 /// Checks that a store refuses a bundle. Returns the operation that was refused, and the reason.
 fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
-    let before = portrait(&**store.inner.index.snapshot().unwrap());
+    let before = portrait(&*store.inner.index.snapshot().unwrap());
     let error = import(store, bundle).unwrap_err();
     assert_eq!(
-        portrait(&**store.inner.index.snapshot().unwrap()),
+        portrait(&*store.inner.index.snapshot().unwrap()),
         before,
         "{error}"
     );

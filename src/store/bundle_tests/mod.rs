@@ -59,7 +59,7 @@ fn scribe(store: &Store) -> Scribe<'_> {
 /// Appends an operation that undoes others.
 fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>) {
     let mut transaction = store.inner.index.transaction(Durability::Full).unwrap();
-    let last = transaction.last_operation().unwrap();
+    let last = transaction.snapshot().last_operation().unwrap();
     let (number, id) = last.unwrap_or((0, OperationId::ROOT));
     let content = OperationContent {
         at,
@@ -74,7 +74,7 @@ fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>
         id: id.followed_by(text.as_bytes()),
         content,
     };
-    transaction.append(&operation, &text, at).unwrap();
+    transaction.append(&operation, &text, at, &[]).unwrap();
     transaction.commit().unwrap();
 }
 

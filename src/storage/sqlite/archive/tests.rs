@@ -141,26 +141,26 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
 fn segments_change_no_answer() {
     let memory = MemoryIndex::new(Settings::default());
     fill(&memory);
-    let expected = history(&**memory.snapshot().unwrap());
+    let expected = history(&*memory.snapshot().unwrap());
     for (operations, newest, chunks) in [(1, 0, 52), (4, 3, 12), (7, 1, 7), (52, 0, 1), (53, 0, 0)]
     {
         let directory = tempfile::tempdir().unwrap();
         let (path, index) = made(directory.path());
         fill(&index);
         let held = index.snapshot().unwrap();
-        let before = portrait(&**held);
+        let before = portrait(&*held);
         assert_eq!(gathered(&index, operations, newest), chunks);
-        assert_eq!(portrait(&**held), before, "a held snapshot was changed");
+        assert_eq!(portrait(&*held), before, "a held snapshot was changed");
         drop(held);
-        assert_eq!(portrait(&**index.snapshot().unwrap()), before);
+        assert_eq!(portrait(&*index.snapshot().unwrap()), before);
         assert!(
-            history(&**index.snapshot().unwrap()) == expected,
+            history(&*index.snapshot().unwrap()) == expected,
             "segments of {operations}"
         );
         let other = open(&path);
         let snapshot = other.snapshot().unwrap();
         assert!(
-            history(&**snapshot) == expected,
+            history(&*snapshot) == expected,
             "segments of {operations}, read again"
         );
         assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
@@ -182,8 +182,8 @@ fn operations_are_appended_after_segments() {
         scribe.commit(9, 99, "1.0");
     }
     gathered(&index, 3, 0);
-    let expected = history(&**memory.snapshot().unwrap());
-    assert!(history(&**index.snapshot().unwrap()) == expected);
+    let expected = history(&*memory.snapshot().unwrap());
+    assert!(history(&*index.snapshot().unwrap()) == expected);
 }
 
 /// Two processes may begin to archive the same operations.
@@ -201,11 +201,11 @@ fn operations_are_archived_once() {
         .unwrap()
         .unwrap();
     assert_eq!(gathered(&open(&path), 10, 0), 5);
-    let before = history(&**index.snapshot().unwrap());
+    let before = history(&*index.snapshot().unwrap());
     let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
     assert!(!write.gather(&early).unwrap(), "they are archived already");
     Box::new(write).commit().unwrap();
-    assert!(history(&**index.snapshot().unwrap()) == before);
+    assert!(history(&*index.snapshot().unwrap()) == before);
 }
 
 /// Archiving has no effect before it is committed.
@@ -214,7 +214,7 @@ fn uncommitted_archiving_has_no_effect() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
-    let before = history(&**index.snapshot().unwrap());
+    let before = history(&*index.snapshot().unwrap());
     let early = gather(
         &index.connect().unwrap().connection,
         SegmentSizes {
@@ -226,7 +226,7 @@ fn uncommitted_archiving_has_no_effect() {
     let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
     assert!(write.gather(&early.unwrap().unwrap()).unwrap());
     drop(write);
-    assert!(history(&**open(&path).snapshot().unwrap()) == before);
+    assert!(history(&*open(&path).snapshot().unwrap()) == before);
 }
 
 /// Damaged operations stay where they were found, so that every reader sees them.
@@ -267,7 +267,7 @@ fn a_flipped_bit_is_found() {
     let (path, index) = made(directory.path());
     fill(&index);
     gathered(&index, 10, 0);
-    let expected = history(&**index.snapshot().unwrap());
+    let expected = history(&*index.snapshot().unwrap());
     drop(index);
     let connection = Connection::open(&path).unwrap();
     let content: Vec<u8> = connection

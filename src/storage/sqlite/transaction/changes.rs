@@ -18,9 +18,6 @@ pub(super) struct Releasing {
 impl SqliteTransaction<'_> {
     /// Applies a change. `at` is the operation's own moment.
     pub(super) fn apply(&self, change: &Change, at: i64, release: Releasing) -> StorageResult<()> {
-        if !matches!(change, Change::VersionCreated(_)) {
-            self.count_right()?;
-        }
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
                 (None, Some(state)) => self.create_prompt(at, *id, state),
@@ -176,7 +173,7 @@ impl SqliteTransaction<'_> {
                 version.id.as_bytes(),
             ),
         )?;
-        self.count_version_of(blob)
+        self.count_version_of(version.blob, blob)
     }
 
     fn delete_version(

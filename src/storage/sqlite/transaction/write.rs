@@ -2,9 +2,8 @@
 
 use super::RowIdCache;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
-use std::ops::Deref;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
@@ -21,7 +20,9 @@ use crate::storage::sqlite::index::{ReadConnection, SqliteIndex, WriteLock};
 use crate::storage::sqlite::interned;
 use crate::storage::sqlite::interned::Interned;
 use crate::storage::sqlite::{connection, operations, search};
-use crate::storage::{Indexable, Snapshot, StorageError, StorageErrorKind, Transaction};
+use crate::storage::{
+    AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind, Transaction,
+};
 
 /// A write transaction. Dropping it without a commit rolls it back.
 pub(crate) struct SqliteTransaction<'a> {
@@ -29,9 +30,9 @@ pub(crate) struct SqliteTransaction<'a> {
     pub(super) keys: RowIdCache,
     /// The key of the body that was stored last. The next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
-    /// The body whose row already counts the version that the next change will create, so that the
-    /// row is not written twice.
-    counted_ahead: Cell<Option<i64>>,
+    /// The bodies whose rows count all versions that the operation being applied creates, because
+    /// the operation stored them. So no row is written twice.
+    counted: RefCell<HashSet<BlobId>>,
     /// Prompts whose latest version may be a deleted one, until the current operation is applied.
     pub(super) lowered: RefCell<BTreeSet<i64>>,
     /// Bodies that versions may have although they are not stored.
@@ -41,6 +42,13 @@ pub(crate) struct SqliteTransaction<'a> {
     savepoint: Option<(Option<RowPosition>, HashSet<BlobId>)>,
     committed: bool,
     index: &'a SqliteIndex,
+}
+
+/// The row of a body that was just stored.
+struct StoredRow {
+    key: i64,
+    /// Whether the row was inserted, with the number of versions that it will have.
+    is_counted: bool,
 }
 
 /// The row of a body.
@@ -58,7 +66,7 @@ impl<'a> SqliteTransaction<'a> {
             keys: mem::take(&mut turn.writer.keys),
             turn,
             blob: Cell::new(None),
-            counted_ahead: Cell::new(None),
+            counted: RefCell::default(),
             lowered: RefCell::default(),
             absent: HashSet::new(),
             savepoint: None,
@@ -183,24 +191,70 @@ impl<'a> SqliteTransaction<'a> {
         Ok(key)
     }
 
-    /// Marks a body as stored. Returns its key if it was not stored before.
-    fn store_body(&self, id: BlobId, size: i64) -> SqliteResult<Option<i64>> {
-        let key = match self.known_blob(id)? {
+    /// Stores the bodies of an operation, and returns those that were not stored before.
+    ///
+    /// The row of a new body counts the versions that the operation will create.
+    fn store_appended(
+        &self,
+        operation: &Operation,
+        bodies: &[AppendedBody<'_>],
+    ) -> SqliteResult<Vec<BlobId>> {
+        let mut created: HashMap<BlobId, i64> = HashMap::new();
+        for change in &operation.content.changes {
+            if let Change::VersionCreated(version) = change {
+                *created.entry(version.blob).or_default() += 1;
+            }
+        }
+        let mut stored = Vec::new();
+        for body in bodies {
+            let size = match body.place {
+                AppendedPlace::Journal(bytes) => limit(bytes.len()),
+                AppendedPlace::Pack(size) => i64::try_from(size).unwrap_or(i64::MAX),
+            };
+            let versions = created.get(&body.id).copied().unwrap_or_default();
+            let Some(new) = self.store_body(body.id, size, versions)? else {
+                continue;
+            };
+            if let AppendedPlace::Journal(bytes) = body.place {
+                self.journal(new.key, bytes)?;
+            }
+            if new.is_counted {
+                self.counted.borrow_mut().insert(body.id);
+            }
+            stored.push(body.id);
+        }
+        Ok(stored)
+    }
+
+    fn journal(&self, blob: i64, bytes: &[u8]) -> SqliteResult<()> {
+        self.change_one(
+            "journaling a body",
+            "INSERT INTO blob_journal VALUES (?1, ?2)",
+            (blob, bytes),
+        )
+    }
+
+    /// Marks a body as stored. Returns its row if it was not stored before.
+    ///
+    /// A row that is inserted for it counts `live` versions.
+    fn store_body(&self, id: BlobId, size: i64, live: i64) -> SqliteResult<Option<StoredRow>> {
+        let row = match self.known_blob(id)? {
             Some(BlobUse { stored: true, .. }) => return Ok(None),
             Some(BlobUse { key, .. }) => {
                 let sql = "UPDATE blob SET stored = 1 WHERE key = ?1";
                 self.change_one("recording a body", sql, [key])?;
-                key
+                StoredRow {
+                    key,
+                    is_counted: false,
+                }
             }
-            None => {
-                self.count_right()?;
-                let key = self.insert_blob(id, size, true, 1)?;
-                self.counted_ahead.set(Some(key));
-                key
-            }
+            None => StoredRow {
+                key: self.insert_blob(id, size, true, live)?,
+                is_counted: true,
+            },
         };
-        self.blob.set(Some((id, key)));
-        Ok(Some(key))
+        self.blob.set(Some((id, row.key)));
+        Ok(Some(row))
     }
 
     /// Returns a body's row, whether it is stored or not.
@@ -237,9 +291,8 @@ impl<'a> SqliteTransaction<'a> {
     }
 
     /// Counts a version that has this body.
-    pub(super) fn count_version_of(&self, blob: i64) -> SqliteResult<()> {
-        if self.counted_ahead.get() == Some(blob) {
-            self.counted_ahead.set(None);
+    pub(super) fn count_version_of(&self, id: BlobId, blob: i64) -> SqliteResult<()> {
+        if self.counted.borrow().contains(&id) {
             return Ok(());
         }
         self.change_one(
@@ -247,22 +300,6 @@ impl<'a> SqliteTransaction<'a> {
             "UPDATE blob SET live = live + 1, unused_since = NULL WHERE key = ?1",
             [blob],
         )
-    }
-
-    /// Takes back the version that was counted ahead, if it was not created.
-    ///
-    /// This happens before any read and before the commit.
-    pub(super) fn count_right(&self) -> SqliteResult<()> {
-        let Some(blob) = self.counted_ahead.get() else {
-            return Ok(());
-        };
-        self.change_one(
-            "counting a body's versions",
-            "UPDATE blob SET live = live - 1 WHERE key = ?1",
-            [blob],
-        )?;
-        self.counted_ahead.set(None);
-        Ok(())
     }
 
     /// Replaces archived operations by their segment.
@@ -277,7 +314,7 @@ impl<'a> SqliteTransaction<'a> {
         if self.absent.is_empty() {
             return Ok(false);
         }
-        let found = self.version_even_deleted(version)?;
+        let found = self.snapshot().version_even_deleted(version)?;
         Ok(found.is_some_and(|row| self.absent.contains(&row.version.blob)))
     }
 
@@ -299,16 +336,6 @@ impl<'a> SqliteTransaction<'a> {
     }
 }
 
-impl Deref for SqliteTransaction<'_> {
-    type Target = dyn Snapshot;
-
-    fn deref(&self) -> &Self::Target {
-        // If this fails, it is repeated later, and at the latest the commit returns the error.
-        let _ = self.count_right();
-        self.turn.tables()
-    }
-}
-
 impl Drop for SqliteTransaction<'_> {
     fn drop(&mut self) {
         if !self.committed {
@@ -323,12 +350,17 @@ impl Drop for SqliteTransaction<'_> {
 }
 
 impl Transaction for SqliteTransaction<'_> {
+    fn snapshot(&self) -> &dyn Snapshot {
+        &self.turn.writer.snapshot
+    }
+
     fn append(
         &mut self,
         operation: &Operation,
         text: &str,
         now: DateTime<Utc>,
-    ) -> SqliteResult<()> {
+        bodies: &[AppendedBody<'_>],
+    ) -> SqliteResult<Vec<BlobId>> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
         let end = operations::end(self.tables())?;
         if number != end.number + 1 {
@@ -336,6 +368,7 @@ impl Transaction for SqliteTransaction<'_> {
             let reason = format!("index: operation {number} cannot follow operation {last}");
             return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
         }
+        let stored = self.store_appended(operation, bodies)?;
         let at = micros(operation.content.at);
         self.change_one(
             "appending an operation",
@@ -372,27 +405,25 @@ impl Transaction for SqliteTransaction<'_> {
                 )?;
             }
         }
-        self.find_latest()
+        self.find_latest()?;
+        self.counted.borrow_mut().clear();
+        Ok(stored)
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> SqliteResult<()> {
-        match self.store_body(id, limit(bytes.len()))? {
-            Some(_) => self.journal_body(id, bytes),
+        match self.store_body(id, limit(bytes.len()), 0)? {
+            Some(new) => self.journal(new.key, bytes),
             None => Ok(()),
         }
     }
 
     fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> SqliteResult<()> {
-        self.change_one(
-            "journaling a body",
-            "INSERT INTO blob_journal VALUES (?1, ?2)",
-            (self.blob_key(id)?, bytes),
-        )
+        self.journal(self.blob_key(id)?, bytes)
     }
 
     fn put_packed_body(&mut self, id: BlobId, size: u64) -> SqliteResult<bool> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
-        Ok(self.store_body(id, size)?.is_some())
+        Ok(self.store_body(id, size, 0)?.is_some())
     }
 
     fn put_absent_body(&mut self, id: BlobId, size: u64) -> SqliteResult<()> {
@@ -427,7 +458,6 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn forget_blobs(&mut self, ids: &[BlobId]) -> SqliteResult<()> {
-        self.count_right()?;
         self.drop_journal(ids)?;
         self.blob.set(None);
         for id in ids {
@@ -473,7 +503,6 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn savepoint(&mut self) -> SqliteResult<()> {
-        self.count_right()?;
         let earlier = self.savepoint.take();
         let run = |sql| connection::run(self.connection(), sql).context("setting a savepoint");
         if earlier.is_some() {
@@ -496,13 +525,12 @@ impl Transaction for SqliteTransaction<'_> {
         self.keys = RowIdCache::default();
         self.tables().repeated.forget();
         self.blob.set(None);
-        self.counted_ahead.set(None);
+        self.counted.take();
         self.lowered.take();
         Ok(())
     }
 
     fn commit(mut self: Box<Self>) -> SqliteResult<()> {
-        self.count_right()?;
         self.check_absent()?;
         match connection::run(self.connection(), "COMMIT") {
             // The log may or may not contain the commit, and SQLite cannot say which. So the handle

@@ -73,7 +73,7 @@ pub fn a_version_without_its_body_comes_and_goes(index: &dyn Index) {
 /// A commit that would leave a live version without its body is refused, and leaves nothing.
 pub fn a_live_version_is_not_left_without_its_body(index: &dyn Index) {
     Scribe::new(index).create(1, "p", &[]);
-    let before = portrait(&**index.snapshot().unwrap());
+    let before = portrait(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     absent(&mut *transaction, 2);
@@ -82,7 +82,7 @@ pub fn a_live_version_is_not_left_without_its_body(index: &dyn Index) {
     append(&mut *transaction, moment(3), vec![gone]).unwrap();
     let error = transaction.commit().expect_err("version 2 has no body");
     assert_eq!(error.kind(), StorageErrorKind::Corrupt, "{error}");
-    assert_eq!(portrait(&**index.snapshot().unwrap()), before);
+    assert_eq!(portrait(&*index.snapshot().unwrap()), before);
 }
 
 /// A stored body remains stored, in the journal or in the blob store.
@@ -92,12 +92,12 @@ pub fn a_stored_body_stays_stored(index: &dyn Index) {
     scribe.commit(1, 1, "1.1");
     scribe.commit(1, 2, "1.2");
     scribe.drop_journal(&[blob(2)]);
-    let before = portrait(&**index.snapshot().unwrap());
+    let before = portrait(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     absent(&mut *transaction, 2);
     transaction.commit().unwrap();
-    assert_eq!(portrait(&**index.snapshot().unwrap()), before);
+    assert_eq!(portrait(&*index.snapshot().unwrap()), before);
 }
 
 /// The body may be put in the same transaction, before its versions are created or after.

@@ -10,7 +10,8 @@ use crate::storage::testing::values::{
     version_id,
 };
 use crate::storage::{
-    Index, JournaledBodies, OldestJournaled, ReleasedBefore, StoredBlob, Unreferenced,
+    AppendedBody, AppendedPlace, Index, JournaledBodies, OldestJournaled, ReleasedBefore,
+    StoredBlob, Unreferenced,
 };
 
 /// The tests of this topic.
@@ -22,6 +23,7 @@ pub const TESTS: &[Test] = &[
     a_body_without_a_journal_row_remains_stored,
     a_packed_body_is_stored_and_not_journaled,
     a_body_that_was_to_be_packed_can_be_journaled,
+    bodies_are_stored_with_the_operation_that_needs_them,
     a_forgotten_body_is_not_stored,
     a_body_that_comes_back_is_journaled_again,
     a_body_is_collectable_once_no_live_version_has_it,
@@ -81,6 +83,50 @@ pub fn a_body_that_was_to_be_packed_can_be_journaled(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let unknown = transaction.journal_body(BlobId::of(b"unknown"), b"unknown");
     assert!(unknown.is_err(), "a body without a row was journaled");
+}
+
+/// Each is counted once for each version, as if it had been put before the operation.
+pub fn bodies_are_stored_with_the_operation_that_needs_them(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    scribe.create(1, "p", &[]);
+    scribe.commit_body(1, 1, "1.0", b"stored before");
+    let texts: [&[u8]; 4] = [b"stored before", b"new", b"packed", b"of no version"];
+    let versions = [(2, "1.1", 0), (3, "1.2", 1), (4, "1.3", 1), (5, "1.4", 2)];
+    let changes = versions.map(|(number, numbered, text)| {
+        version_created(version(prompt_id(1), number, numbered, texts[text]))
+    });
+    let bodies = texts.map(|text| AppendedBody {
+        id: BlobId::of(text),
+        place: match text {
+            b"packed" => AppendedPlace::Pack(6),
+            _ => AppendedPlace::Journal(text),
+        },
+    });
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    let (number, id) = transaction.snapshot().last_operation().unwrap().unwrap();
+    let (operation, text) = operation(number + 1, id, moment(9), changes.into());
+    let stored = transaction.append(&operation, &text, moment(9), &bodies);
+    let mut stored = stored.unwrap();
+    transaction.commit().unwrap();
+    let mut news = vec![bodies[1].id, bodies[2].id, bodies[3].id];
+    stored.sort();
+    news.sort();
+    assert_eq!(stored, news, "the bodies that were newly stored");
+    assert_eq!(
+        blob(index, b"new"),
+        Some(StoredBlob::Journaled(b"new".into()))
+    );
+    assert_eq!(blob(index, b"packed"), Some(StoredBlob::Settled(6)));
+    assert_eq!(waiting(index).0, 3);
+    let mut counts = std::collections::BTreeMap::new();
+    let snapshot = index.snapshot().unwrap();
+    let visited = snapshot.each_blob(&mut |id, _, live| {
+        counts.insert(id, live);
+        Ok(())
+    });
+    visited.unwrap();
+    let counts = bodies.map(|body| counts.get(&body.id).copied());
+    assert_eq!(counts, [Some(2), Some(2), Some(1), Some(0)]);
 }
 
 fn blob(index: &dyn Index, body: &[u8]) -> Option<StoredBlob> {
@@ -434,9 +480,15 @@ pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index)
     ];
     for (change, body, now) in [(&deletions[0], 1, 50), (&deletions[1], 2, 60)] {
         let mut transaction = index.transaction(Durability::Full).unwrap();
-        let (number, id) = transaction.last_operation().unwrap().expect("a history");
+        let (number, id) = transaction
+            .snapshot()
+            .last_operation()
+            .unwrap()
+            .expect("a history");
         let (operation, text) = operation(number + 1, id, moment(5), vec![change.clone()]);
-        transaction.append(&operation, &text, moment(now)).unwrap();
+        transaction
+            .append(&operation, &text, moment(now), &[])
+            .unwrap();
         transaction.commit().unwrap();
         let found = unreferenced(index, now - 1);
         assert!(!found.contains(&sorted(&[body])[0]), "body {body}");

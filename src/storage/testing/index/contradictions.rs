@@ -57,11 +57,11 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
 ///
 /// They must leave nothing once the transaction is dropped.
 fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
-    let before = portrait(&**index.snapshot().unwrap());
+    let before = portrait(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     is_corrupt(why, append(&mut *transaction, moment(100), changes));
     drop(transaction);
-    let after = portrait(&**index.snapshot().unwrap());
+    let after = portrait(&*index.snapshot().unwrap());
     assert_eq!(after, before, "{why}: it was refused, but left something");
 }
 
@@ -279,7 +279,10 @@ pub fn operations_have_no_gaps(index: &dyn Index) {
         let (operation, text) = operation(number, OperationId::ROOT, moment(100), vec![created]);
         let mut transaction = index.transaction(Durability::Full).unwrap();
         let why = format!("operation {number} after operation {last}");
-        is_corrupt(&why, transaction.append(&operation, &text, moment(100)));
+        is_corrupt(
+            &why,
+            transaction.append(&operation, &text, moment(100), &[]),
+        );
     }
 }
 

@@ -37,7 +37,7 @@ fn ids(
 }
 
 fn all(index: &dyn Index, filter: &PromptFilter) -> Vec<PromptId> {
-    ids(&**index.snapshot().unwrap(), filter, None, usize::MAX)
+    ids(&*index.snapshot().unwrap(), filter, None, usize::MAX)
 }
 
 /// The latest name and tags of a prompt are returned exactly, and its versions are counted.
@@ -183,7 +183,7 @@ pub fn pages_continue_after_the_last_prompt(index: &dyn Index) {
     scribe.delete_prompt(3);
     let page = |before, limit| {
         let snapshot = index.snapshot().unwrap();
-        ids(&**snapshot, &PromptFilter::default(), before, limit)
+        ids(&*snapshot, &PromptFilter::default(), before, limit)
     };
     assert_eq!(page(None, 2), prompt_ids(&[7, 6]));
     assert_eq!(page(Some(6), 2), prompt_ids(&[5, 4]));
@@ -334,7 +334,7 @@ pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
     let filter = PromptFilter::default().name_contains("EVEN");
     assert_eq!(all(index, &filter), prompt_ids(&[8, 4, 2]));
     let snapshot = index.snapshot().unwrap();
-    let page = ids(&**snapshot, &filter, Some(6), 1);
+    let page = ids(&*snapshot, &filter, Some(6), 1);
     assert_eq!(page, prompt_ids(&[4]), "a page of the filtered list");
     let filter = filter.tag("low");
     assert_eq!(
@@ -342,7 +342,7 @@ pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
         prompt_ids(&[4, 2]),
         "both filters together"
     );
-    assert_eq!(ids(&**snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
+    assert_eq!(ids(&*snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
 }
 
 /// The tags in use are the current tags of live prompts, each once.

@@ -162,7 +162,7 @@ fn by(snapshot: &dyn Snapshot, second: u32) -> u64 {
 
 /// Each operation is found by its own time, whatever the times before and after it are.
 pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
-    assert_eq!(by(&**index.snapshot().unwrap(), 9), 0, "no history");
+    assert_eq!(by(&*index.snapshot().unwrap(), 9), 0, "no history");
     let seconds = [10, 20, 15, 20, 30, 5, 40];
     for (number, second) in (1..).zip(seconds) {
         let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -171,7 +171,7 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
         transaction.commit().unwrap();
     }
     let snapshot = index.snapshot().unwrap();
-    let found = [9, 10, 11, 19, 20, 29, 30, 39, 40, 99].map(|second| by(&**snapshot, second));
+    let found = [9, 10, 11, 19, 20, 29, 30, 39, 40, 99].map(|second| by(&*snapshot, second));
     assert_eq!(found, [6, 6, 6, 6, 6, 6, 6, 6, 7, 7]);
     let up_to = |up_to| {
         [4, 9, 10, 14, 15, 20, 30, 99].map(|second| {

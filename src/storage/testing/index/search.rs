@@ -72,7 +72,7 @@ fn tell(index: &dyn Index, news: &Indexable) {
 }
 
 fn found(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
-    found_in(&**index.snapshot().unwrap(), phrases, limit)
+    found_in(&*index.snapshot().unwrap(), phrases, limit)
 }
 
 fn found_in(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
@@ -342,14 +342,14 @@ pub fn an_update_is_committed_with_its_transaction(index: &dyn Index) {
     tell(index, &told(7, vec![prompt(1, "one", &[1], "old")]));
     let news = told(8, vec![prompt(1, "one", &[1], "new")]);
     let before = index.snapshot().unwrap();
-    assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
+    assert_eq!(found_in(&*before, &["old"], 9), [text(1)]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     transaction.index_documents(&news).unwrap();
-    assert_eq!(found_in(&*transaction, &["new"], 9), [text(1)]);
+    assert_eq!(found_in(transaction.snapshot(), &["new"], 9), [text(1)]);
     drop(transaction);
     assert_eq!(found(index, &["old"], 9), [text(1)]);
     tell(index, &news);
-    assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
+    assert_eq!(found_in(&*before, &["old"], 9), [text(1)]);
     assert_eq!(before.indexed_through().unwrap(), 7);
     drop(before);
     assert_eq!(found(index, &["old"], 9), []);

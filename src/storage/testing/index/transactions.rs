@@ -76,7 +76,7 @@ pub fn a_snapshot_does_not_change(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);
     let held = index.snapshot().unwrap();
-    let before = portrait(&**held);
+    let before = portrait(&*held);
     fill(&mut scribe, 10);
     scribe.point(1, "production", Some(2));
     scribe.point(1, "staging", None);
@@ -85,13 +85,13 @@ pub fn a_snapshot_does_not_change(index: &dyn Index) {
     scribe.drop_journal(&[BlobId::of(&body(2))]);
     scribe.delete_prompt(10);
     assert_eq!(
-        portrait(&**held),
+        portrait(&*held),
         before,
         "a snapshot changed while it was held"
     );
     let now = index.snapshot().unwrap();
     assert_ne!(
-        portrait(&**now),
+        portrait(&*now),
         before,
         "a later snapshot does not show the change"
     );
@@ -116,8 +116,8 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     Scribe::new(index).create(1, "before", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write_some(&mut *transaction);
-    let within = portrait(&**transaction);
-    let found = transaction.prompt(prompt_id(7)).unwrap();
+    let within = portrait(transaction.snapshot());
+    let found = transaction.snapshot().prompt(prompt_id(7)).unwrap();
     assert_eq!(
         found.map(|prompt| prompt.versions),
         Some(1),
@@ -133,7 +133,7 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     transaction.commit().unwrap();
     let after = index.snapshot().unwrap();
     assert_eq!(
-        portrait(&**after),
+        portrait(&*after),
         within,
         "the commit made a state visible that differs from what the transaction read"
     );
@@ -147,7 +147,7 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     fill(&mut scribe, 1);
     scribe.commit(1, 3, "1.2");
     scribe.delete_version(1, 3);
-    let before = portrait(&**index.snapshot().unwrap());
+    let before = portrait(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write_some(&mut *transaction);
     let (one, three) = (BlobId::of(&body(1)), BlobId::of(&body(3)));
@@ -155,7 +155,7 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     transaction.forget_blobs(&[three]).unwrap();
     drop(transaction);
     assert_eq!(
-        portrait(&**index.snapshot().unwrap()),
+        portrait(&*index.snapshot().unwrap()),
         before,
         "a dropped transaction left something"
     );
@@ -163,7 +163,7 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     write_some(&mut *transaction);
     transaction.commit().unwrap();
     assert_ne!(
-        portrait(&**index.snapshot().unwrap()),
+        portrait(&*index.snapshot().unwrap()),
         before,
         "a transaction after a dropped one has no effect"
     );
@@ -208,7 +208,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
     for number in 1..=12 {
         let mut transaction = index.transaction(Durability::Full).unwrap();
         assert_eq!(
-            transaction.last_operation().unwrap(),
+            transaction.snapshot().last_operation().unwrap(),
             last,
             "the last operation before {number}"
         );
@@ -217,7 +217,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
         assert_eq!(operation.number, u64::from(number), "operations have gaps");
         last = Some((operation.number, operation.id));
         assert_eq!(
-            transaction.last_operation().unwrap(),
+            transaction.snapshot().last_operation().unwrap(),
             last,
             "its own operation is not the last"
         );
@@ -314,17 +314,17 @@ pub fn maintenance_changes_nothing(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);
     let held = index.snapshot().unwrap();
-    let before = portrait(&**held);
+    let before = portrait(&*held);
     index.maintain().unwrap();
     assert_eq!(
-        portrait(&**held),
+        portrait(&*held),
         before,
         "maintenance changed a held snapshot"
     );
     drop(held);
     index.maintain().unwrap();
     assert_eq!(
-        portrait(&**index.snapshot().unwrap()),
+        portrait(&*index.snapshot().unwrap()),
         before,
         "maintenance changed the state"
     );
