@@ -105,7 +105,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
         extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<CompactionSummary>;
+    ) -> StorageResult<CompactionSummary>;
 
     /// Joins many small packs into few.
     ///
@@ -229,7 +229,7 @@ pub enum Extent {
 
 /// A function that calls its argument for every referenced body.
 pub type LiveBodies<'a> =
-    dyn FnMut(&mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>) -> crate::Result<()> + 'a;
+    dyn FnMut(&mut dyn FnMut(BlobId, DeltaGroup) -> StorageResult<()>) -> StorageResult<()> + 'a;
 
 /// The result of a compaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
 use super::prompt_table::{PromptTable, VersionRow};
-use super::search::{Indexable, IndexedItem, SearchQuery, SearchVisitor};
+use super::search::{Indexable, IndexedItemVisitor, SearchQuery, SearchVisitor};
 use super::{Deadline, StorageResult};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
@@ -155,8 +155,15 @@ impl ChangeMark {
 /// A callback that receives an operation's number, its id and the text that was hashed.
 ///
 /// It returns whether to continue.
-pub type OperationVisitor<'a> =
-    dyn FnMut(u64, OperationId, &str) -> crate::Result<ControlFlow<()>> + 'a;
+pub type OperationVisitor<'a> = dyn FnMut(u64, OperationId, &str) -> ControlFlow<()> + 'a;
+
+/// A callback that receives all rows of a prompt, and returns whether to continue.
+pub type PromptVisitor<'a> = dyn FnMut(PromptTable) -> ControlFlow<()> + 'a;
+
+/// A callback that receives a body's address, its place, and the number of its live versions.
+///
+/// It returns whether to continue.
+pub type BlobVisitor<'a> = dyn FnMut(BlobId, StoredBlob, u64) -> ControlFlow<()> + 'a;
 
 /// Consistent reads of one state of the index.
 ///
@@ -164,8 +171,8 @@ pub type OperationVisitor<'a> =
 ///
 /// # Errors
 ///
-/// A failed read changes nothing. The methods that take a visitor return the visitor's error
-/// unchanged, and visit nothing after it; the snapshot remains usable.
+/// A failed read changes nothing. A visitor that stops a visit is no failure: the method visits
+/// nothing more and succeeds, and the snapshot remains usable.
 pub trait Snapshot {
     /// Returns whether everything that was read so far belongs to one committed state.
     ///
@@ -211,7 +218,7 @@ pub trait Snapshot {
     ///
     /// Prompts whose name contains all of the query come first. The others follow, ordered by how
     /// well their texts match.
-    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()>;
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> StorageResult<()>;
 
     /// Returns at most `limit` live versions whose indexed message contains all of a query.
     ///
@@ -373,27 +380,24 @@ pub trait Snapshot {
     ) -> StorageResult<Vec<Unreferenced>>;
 
     /// Visits every prompt that was ever created, deleted ones included, with all its rows.
-    fn each_prompt(
-        &self,
-        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
-    ) -> crate::Result<()>;
+    ///
+    /// It ends early if the visitor stops.
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> StorageResult<()>;
 
     /// Visits every stored body, with the number of live versions that use it.
-    fn each_blob(
-        &self,
-        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
-    ) -> crate::Result<()>;
+    ///
+    /// It ends early if the visitor stops.
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> StorageResult<()>;
 
     /// Visits operations in order, starting above the number `after`, until the visitor stops.
     ///
     /// The visitor receives each operation's content as the text that was hashed.
-    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()>;
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()>;
 
     /// Visits everything that is indexed for search, in no order.
-    fn each_searchable(
-        &self,
-        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()>;
+    ///
+    /// It ends early if the visitor stops.
+    fn each_searchable(&self, visit: &mut IndexedItemVisitor<'_>) -> StorageResult<()>;
 
     /// Checks the backend's own files, and returns one line for each problem.
     fn self_check(&self) -> StorageResult<Vec<String>>;

@@ -24,14 +24,15 @@ pub use blobs::{
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
 pub use index::{
-    AppendedBody, AppendedPlace, ChangeMark, Index, JournaledBodies, Numbering, OldestJournaled,
-    OperationVisitor, ReleasedBefore, Snapshot, StoredBlob, Transaction, Unreferenced,
+    AppendedBody, AppendedPlace, BlobVisitor, ChangeMark, Index, JournaledBodies, Numbering,
+    OldestJournaled, OperationVisitor, PromptVisitor, ReleasedBefore, Snapshot, StoredBlob,
+    Transaction, Unreferenced,
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
 pub(crate) use rows::PromptRows;
 pub use search::{
-    Indexable, IndexedItem, Phrase, SearchMatch, SearchQuery, SearchVisitor, SearchablePrompt,
-    SearchableVersion, WordQuery,
+    Indexable, IndexedItem, IndexedItemVisitor, Phrase, SearchMatch, SearchQuery, SearchVisitor,
+    SearchablePrompt, SearchableVersion, WordQuery,
 };
 pub(crate) use tables::PromptTables;

@@ -156,7 +156,10 @@ impl SearchMatch {
 }
 
 /// A callback that receives what a search finds, and returns whether to continue.
-pub type SearchVisitor<'a> = dyn FnMut(SearchMatch) -> crate::Result<ControlFlow<()>> + 'a;
+pub type SearchVisitor<'a> = dyn FnMut(SearchMatch) -> ControlFlow<()> + 'a;
+
+/// A callback that receives what is indexed for search, and returns whether to continue.
+pub type IndexedItemVisitor<'a> = dyn FnMut(IndexedItem) -> ControlFlow<()> + 'a;
 
 /// An item of the search index.
 ///

@@ -1,5 +1,6 @@
 //! Backups of a store, and stores restored from them.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -181,7 +182,7 @@ impl Store {
             .snapshot()?
             .each_blob(&mut |id, stored, _| {
                 checkpointed.extend(matches!(stored, StoredBlob::Settled(_)).then_some(id));
-                Ok(())
+                ControlFlow::Continue(())
             })?;
         Ok(checkpointed)
     }

@@ -8,6 +8,7 @@ use super::local_changes::LocalChanges;
 use super::manifest::Bundle;
 use super::merge::each_behind;
 use super::read_operation;
+use crate::engine::visit;
 use crate::engine::write::operation_text;
 use crate::model::error::Result;
 use crate::model::id::OperationId;
@@ -61,7 +62,7 @@ impl SharedHistory {
         // If the clock does not advance, several operations can have the same content. Each of the
         // bundle's operations is matched with a different one of the store's.
         let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
-        snapshot.each_operation(self.common, &mut |number, _, text| {
+        visit::operations(snapshot, self.common, |number, _, text| {
             let content = operation_text::read(number, text)?;
             let numbers = here.entry(fingerprint(text, &content)?).or_default();
             numbers.push_back(number);
@@ -83,7 +84,7 @@ impl SharedHistory {
         let alone: HashSet<u64> = here.into_values().flatten().collect();
         let undoes = std::mem::take(&mut bundle.contents.undoes);
         let mut own = LocalChanges::new(self.common, undoes);
-        snapshot.each_operation(self.common, &mut |number, _, text| {
+        visit::operations(snapshot, self.common, |number, _, text| {
             let content = operation_text::read(number, text)?;
             let changes = content.changes.iter();
             own.add(
@@ -131,7 +132,7 @@ fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]
             return Ok(wanted == Some(last.1));
         }
         let mut found = None;
-        snapshot.each_operation(number.saturating_sub(1), &mut |_, id, _| {
+        visit::operations(snapshot, number.saturating_sub(1), |_, id, _| {
             found = Some(id);
             Ok(ControlFlow::Break(()))
         })?;

@@ -17,6 +17,7 @@ use archery::ArcTK;
 use rpds::HashTrieMap;
 use serde::Deserialize;
 
+use crate::engine::visit;
 use crate::engine::write::writer::LogPoint;
 use crate::model::body::Body;
 use crate::model::error::Result;
@@ -323,18 +324,22 @@ impl ChangesSince {
         let mut causes = Some(HashSet::new());
         // The read begins with the known operation, which shows whether the snapshot has the same
         // history.
-        snapshot.each_operation(known.0.saturating_sub(1), &mut |number, id, content| {
-            last = Some((number, id));
-            if number == known.0 {
-                causes = causes.take().filter(|_| id == known.1);
-            } else if number - known.0 > MOST_OPERATIONS || !tell(content, &mut causes) {
-                causes = None;
-            }
-            Ok(match causes {
-                Some(_) => ControlFlow::Continue(()),
-                None => ControlFlow::Break(()),
-            })
-        })?;
+        visit::operations(
+            snapshot,
+            known.0.saturating_sub(1),
+            |number, id, content| {
+                last = Some((number, id));
+                if number == known.0 {
+                    causes = causes.take().filter(|_| id == known.1);
+                } else if number - known.0 > MOST_OPERATIONS || !tell(content, &mut causes) {
+                    causes = None;
+                }
+                Ok(match causes {
+                    Some(_) => ControlFlow::Continue(()),
+                    None => ControlFlow::Break(()),
+                })
+            },
+        )?;
         if causes.is_none() {
             last = snapshot.last_operation()?;
         }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::historical::FEW;
 use super::moment::find_operation;
+use crate::engine::visit;
 use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -195,7 +196,7 @@ fn next_on(
 /// dependencies.
 fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
     let mut undoing = Vec::new();
-    snapshot.each_operation(first.number, &mut |number, _, text| {
+    visit::operations(snapshot, first.number, |number, _, text| {
         // Most operations undo nothing, which their text shows without being parsed.
         if text.contains("\"undoes\"") {
             undoing.push((number, operation_text::read(number, text)?.undoes));
@@ -214,7 +215,7 @@ fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operat
     let mut ground = Effects::of(first);
     let mut prompts: HashSet<PromptId> = prompts_of(first).collect();
     let mut found = Vec::new();
-    snapshot.each_operation(first.number, &mut |number, id, text| {
+    visit::operations(snapshot, first.number, |number, id, text| {
         if taken_back.0.contains(&number) {
             return Ok(ControlFlow::Continue(()));
         }

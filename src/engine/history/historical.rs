@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
+use crate::engine::visit;
 use crate::engine::write::operation_text;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
@@ -15,11 +16,10 @@ use crate::model::record::{
     Settings, Version, VersionFilter,
 };
 use crate::model::version_number::VersionNumber;
-use crate::storage;
 use crate::storage::{
-    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
-    PromptTables, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StorageErrorKind,
-    StorageResult, StoredBlob, Unreferenced, VersionRow,
+    BlobVisitor, IndexedItemVisitor, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
+    PromptTables, PromptVisitor, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot,
+    StorageError, StorageErrorKind, StorageResult, StoredBlob, Unreferenced, VersionRow,
 };
 
 /// The prompts replayed so far for one log position.
@@ -111,21 +111,17 @@ impl<'a> HistoricalSnapshot<'a> {
         let mut ids = self.present.prompts_named(wanted)?;
         // Parsing an operation takes longer than searching its text for the name. A text with a
         // backslash may contain the name in escaped form.
-        let visited = self
-            .present
-            .each_operation(self.until, &mut |number, _, text| {
-                if text.contains(wanted.as_str()) || text.contains('\\') {
-                    let content = operation_text::read(number, text)?;
-                    ids.extend(
-                        content
-                            .changes
-                            .iter()
-                            .filter_map(|change| had(change, wanted)),
-                    );
-                }
-                Ok(ControlFlow::Continue(()))
-            });
-        visited.map_err(as_backend)?;
+        let mut add = |number, text: &str| {
+            if text.contains(wanted.as_str()) || text.contains('\\') {
+                let changes = operation_text::read(number, text)?.changes;
+                ids.extend(changes.iter().filter_map(|change| had(change, wanted)));
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        visit::fallible::<StorageError>(|keep| {
+            self.present
+                .each_operation(self.until, &mut |number, _, text| keep(add(number, text)))
+        })?;
         let mut seen = HashSet::new();
         ids.retain(|id| seen.insert(*id));
         Ok(ids)
@@ -188,7 +184,7 @@ fn replay(
     tables: &mut PromptTables,
     wanted: impl Fn(PromptId) -> bool,
 ) -> StorageResult<()> {
-    let visited = snapshot.each_operation(0, &mut |number, _, text| {
+    let mut apply_all = |number, text: &str| {
         if number > until {
             return Ok(ControlFlow::Break(()));
         }
@@ -197,8 +193,10 @@ fn replay(
             apply(tables, number, content.at, change)?;
         }
         Ok(ControlFlow::Continue(()))
-    });
-    visited.map_err(as_backend)
+    };
+    visit::fallible::<StorageError>(|keep| {
+        snapshot.each_operation(0, &mut |number, _, text| keep(apply_all(number, text)))
+    })
 }
 
 /// Returns the prompt if the change is to a prompt that had this name before.
@@ -226,20 +224,8 @@ fn apply(
 fn corrupt(
     doing: String,
     because: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> storage::StorageError {
-    storage::StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
-}
-
-/// Converts the error of a visit back to the backend's error.
-fn as_backend(error: crate::Error) -> storage::StorageError {
-    match error {
-        crate::Error::Storage(error) => error,
-        crate::Error::Poisoned => {
-            storage::StorageError::new(StorageErrorKind::Poisoned, "an earlier flush failed")
-        }
-        other => storage::StorageError::new(StorageErrorKind::Other, "reading the history")
-            .because(other),
-    }
+) -> StorageError {
+    StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
 }
 
 impl Snapshot for HistoricalSnapshot<'_> {
@@ -286,7 +272,7 @@ impl Snapshot for HistoricalSnapshot<'_> {
         Ok(0)
     }
 
-    fn search(&self, _: &SearchQuery, _: &mut SearchVisitor<'_>) -> crate::Result<()> {
+    fn search(&self, _: &SearchQuery, _: &mut SearchVisitor<'_>) -> StorageResult<()> {
         Ok(())
     }
 
@@ -433,34 +419,29 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.present.unreferenced(unused, limit)
     }
 
-    fn each_prompt(
-        &self,
-        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> StorageResult<()> {
         let tables = self.of_all(PromptTables::clone)?;
         let mut all = tables.all();
-        all.try_for_each(|rows| visit(rows.to_table()))
+        // A visitor that stops ends the visit, which is no failure.
+        let _ = all.try_for_each(|rows| visit(rows.to_table()));
+        Ok(())
     }
 
-    fn each_blob(
-        &self,
-        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> StorageResult<()> {
         self.present.each_blob(visit)
     }
 
-    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
-        self.present
-            .each_operation(after, &mut |number, id, text| match number <= self.until {
-                true => visit(number, id, text),
-                false => Ok(ControlFlow::Break(())),
-            })
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()> {
+        self.present.each_operation(after, &mut |number, id, text| {
+            if number <= self.until {
+                visit(number, id, text)
+            } else {
+                ControlFlow::Break(())
+            }
+        })
     }
 
-    fn each_searchable(
-        &self,
-        _: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    fn each_searchable(&self, _: &mut IndexedItemVisitor<'_>) -> StorageResult<()> {
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::search::Dependents;
+use crate::engine::visit;
 use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, OperationId, PromptId};
@@ -133,7 +134,7 @@ pub(crate) fn operations_since(
     if limit == 0 {
         return Ok(operations);
     }
-    snapshot.each_operation(position.number, &mut |number, id, text| {
+    visit::operations(snapshot, position.number, |number, id, text| {
         operations.push(Operation {
             number,
             id,

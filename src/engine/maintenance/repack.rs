@@ -4,18 +4,21 @@
 //! points to nor to a prompt's latest version. The other bodies stay plain files.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
 use super::retention::Retention;
+use crate::engine::visit;
 use crate::engine::write::bulk_bodies::{kin_of, kin_of_none};
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
 use crate::model::record::{Change, OperationFilter, Version};
 use crate::storage::{
-    Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot, StoredBlob,
+    Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot,
+    StorageError, StorageResult, StoredBlob,
 };
 
 /// If there are more loose bodies than this, they are packed.
@@ -61,7 +64,7 @@ pub(crate) fn pack_loose(
     }
     let snapshot = index.snapshot()?;
     let (mut kept, mut old) = (HashSet::new(), Vec::new());
-    snapshot.each_prompt(&mut |table| {
+    visit::prompts(&*snapshot, |table| {
         for (blob, kin, stays) in bodies_of(&table, young_since) {
             match loose.contains(&blob) {
                 true if stays => drop(kept.insert(blob)),
@@ -152,7 +155,7 @@ pub(crate) fn compact(
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
         let snapshot = index.snapshot()?;
-        snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+        each_body(&*snapshot, visit)
     })?;
     drop(hold);
     join(blobs)?;
@@ -195,18 +198,19 @@ pub(crate) fn repack_all(
     young_since: DateTime<Utc>,
 ) -> Result<CompactionSummary> {
     let _hold = blobs.lock_exclusive()?;
-    blobs.compact(Extent::All, young_since, &mut |visit| {
+    let compacted = blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
         each_live_body(&*snapshot, visit)
-    })
+    })?;
+    Ok(compacted)
 }
 
 /// Visits every stored body: first those of each prompt in version order, then all bodies.
 fn each_live_body(
     snapshot: &dyn Snapshot,
-    visit: &mut dyn FnMut(BlobId, DeltaGroup) -> Result<()>,
-) -> Result<()> {
-    snapshot.each_prompt(&mut |table| {
+    visit: &mut dyn FnMut(BlobId, DeltaGroup) -> StorageResult<()>,
+) -> StorageResult<()> {
+    let mut of_prompt = |table: &PromptTable| {
         for row in &table.versions {
             let (id, number) = (row.version.blob, row.version.number);
             // The body of a deleted version may have been garbage-collected.
@@ -214,9 +218,22 @@ fn each_live_body(
                 visit(id, kin_of(table.id, number.major))?;
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
+    };
+    visit::fallible::<StorageError>(|keep| {
+        snapshot.each_prompt(&mut |table| keep(of_prompt(&table)))
     })?;
-    snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+    each_body(snapshot, visit)
+}
+
+fn each_body(
+    snapshot: &dyn Snapshot,
+    visit: &mut dyn FnMut(BlobId, DeltaGroup) -> StorageResult<()>,
+) -> StorageResult<()> {
+    visit::fallible(|keep| {
+        snapshot
+            .each_blob(&mut |id, _, _| keep(visit(id, kin_of_none(id)).map(ControlFlow::Continue)))
+    })
 }
 
 /// Returns the delta groups of the bodies in the journal, whose number is `waiting`.

@@ -12,6 +12,7 @@ use super::snippet::{Snippet, snippet};
 use super::tail::UnindexedTail;
 use super::words::words_of;
 use crate::engine::read::bodies::BodyReader;
+use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Prompt, Version};
@@ -106,7 +107,7 @@ impl SearchRun<'_> {
             self.look_into(*id, &mut found)?;
         }
         let (recent, recent_texts) = (found.count(), found.texts.len());
-        self.snapshot.search(&in_runs(&self.query), &mut |one| {
+        visit::matches(self.snapshot, &in_runs(&self.query), |one| {
             if found.named.len() >= limit || found.count() - recent >= limit {
                 return Ok(ControlFlow::Break(()));
             }

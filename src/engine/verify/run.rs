@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::bodies::BodyCheck;
 use super::replay::{Replay, ReplayError};
 use crate::engine::search::ExpectedIndex;
+use crate::engine::visit;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId};
 use crate::model::record::{OperationContent, PromptState};
@@ -252,7 +253,7 @@ fn check_chain(
 ) -> Result<()> {
     let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
-    let visited = snapshot.each_operation(0, &mut |found_number, found_id, content| {
+    let visited = visit::operations(snapshot, 0, |found_number, found_id, content| {
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
@@ -302,7 +303,7 @@ fn check_prompts(
 ) -> Result<HashMap<BlobId, u64>> {
     let mut live: HashMap<BlobId, u64> = HashMap::new();
     replay.prepare(snapshot)?;
-    snapshot.each_prompt(&mut |found| {
+    visit::prompts(snapshot, |found| {
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
         if let Some(search) = search {

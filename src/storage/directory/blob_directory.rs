@@ -181,7 +181,7 @@ impl Blobs for BlobDirectory {
         extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<CompactionSummary> {
+    ) -> StorageResult<CompactionSummary> {
         let is_loose = |id| {
             let body = self.loose.get(id);
             matches!(body, Ok(Some(bytes)) if BlobId::of(&bytes) == id)

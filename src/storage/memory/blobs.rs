@@ -118,7 +118,7 @@ impl Blobs for MemoryBlobs {
         _extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<CompactionSummary> {
+    ) -> StorageResult<CompactionSummary> {
         self.held_all()?;
         if Arc::strong_count(&self.held_packs) > 1 {
             return Ok(CompactionSummary::default());

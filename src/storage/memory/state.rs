@@ -14,9 +14,9 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
-    PromptTables, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StorageResult, StoredBlob,
-    Unreferenced, VersionRow,
+    BlobVisitor, IndexedItemVisitor, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
+    PromptTables, PromptVisitor, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot,
+    StorageResult, StoredBlob, Unreferenced, VersionRow,
 };
 
 /// All tables. Clones share their data.
@@ -74,8 +74,9 @@ impl Snapshot for MemoryState {
         Ok(self.search.up_to)
     }
 
-    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()> {
-        self.search.find(query, visit)
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> StorageResult<()> {
+        self.search.find(query, visit);
+        Ok(())
     }
 
     fn search_messages(&self, query: &SearchQuery, limit: usize) -> StorageResult<Vec<VersionId>> {
@@ -233,36 +234,35 @@ impl Snapshot for MemoryState {
         Ok(self.blobs.unreferenced(unused, limit))
     }
 
-    fn each_prompt(
-        &self,
-        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        let mut prompts = self.tables.all();
-        prompts.try_for_each(|rows| visit(rows.to_table()))
-    }
+    // A visitor that stops ends a visit, which is no failure.
 
-    fn each_blob(
-        &self,
-        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        let mut blobs = self.blobs.iter();
-        blobs.try_for_each(|(id, blob)| visit(*id, blob.stored.clone(), blob.live))
-    }
-
-    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
-        for (operation, text) in self.operations.after(after) {
-            if visit(operation.number, operation.id, text)?.is_break() {
-                break;
-            }
-        }
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> StorageResult<()> {
+        let _ = self
+            .tables
+            .all()
+            .try_for_each(|rows| visit(rows.to_table()));
         Ok(())
     }
 
-    fn each_searchable(
-        &self,
-        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        self.search.each(visit)
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> StorageResult<()> {
+        let _ = self
+            .blobs
+            .iter()
+            .try_for_each(|(id, blob)| visit(*id, blob.stored.clone(), blob.live));
+        Ok(())
+    }
+
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()> {
+        let _ = self
+            .operations
+            .after(after)
+            .try_for_each(|(operation, text)| visit(operation.number, operation.id, text));
+        Ok(())
+    }
+
+    fn each_searchable(&self, visit: &mut IndexedItemVisitor<'_>) -> StorageResult<()> {
+        let _ = self.search.each(visit);
+        Ok(())
     }
 
     fn self_check(&self) -> StorageResult<Vec<String>> {

@@ -45,11 +45,11 @@ impl SqliteIndex {
     /// No other connection may have the index open, because its log would be taken for that of the
     /// new one. So the index is locked until the new one has its name, and processes that open it
     /// wait for that. `check` reads the index under the lock; if it fails, nothing is changed.
-    pub(crate) fn replace(
+    pub(crate) fn replace<E: From<StorageError>>(
         copy: &Path,
         path: &Path,
-        check: impl FnOnce(&dyn Snapshot) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+        check: impl FnOnce(&dyn Snapshot) -> Result<(), E>,
+    ) -> Result<(), E> {
         // Locked until this is dropped, after the renaming.
         let old = lock_whole(path)?
             .map(|old| SqliteSnapshot::apart(ReadConnection::of(old, &Default::default())));

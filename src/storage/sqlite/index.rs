@@ -207,12 +207,12 @@ impl SqliteIndex {
     ///
     /// Several processes may try at the same time. `rest` creates what else a store needs, and
     /// flushes the directory: as soon as the index exists, other processes use the store.
-    pub(crate) fn create(
+    pub(crate) fn create<E: From<StorageError>>(
         path: &Path,
         settings: Settings,
         policy: &LockPolicy,
-        rest: impl FnOnce() -> crate::Result<()>,
-    ) -> crate::Result<IndexFile> {
+        rest: impl FnOnce() -> Result<(), E>,
+    ) -> Result<IndexFile, E> {
         let lock = write_lock(path, policy);
         let _turn = lock.lock(policy.deadline())?;
         let mut found = connection::probe(path, ConnectionMode::Write, policy.limit)?.found;
@@ -731,14 +731,10 @@ mod tests {
 
     fn made(directory: &Path) -> PathBuf {
         let path = directory.join("index.db");
-        let found =
-            SqliteIndex::create(
-                &path,
-                Settings::default(),
-                &LockPolicy::default(),
-                || Ok(()),
-            )
-            .unwrap();
+        let found = SqliteIndex::create(&path, Settings::default(), &LockPolicy::default(), || {
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
         assert_eq!(found, IndexFile::Nothing);
         path
     }
@@ -892,7 +888,13 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             let path = folder.join("index.db");
             assert_eq!(
-                SqliteIndex::create(&path, settings, &LockPolicy::default(), || Ok(())).unwrap(),
+                SqliteIndex::create(&path, settings, &LockPolicy::default(), || Ok::<
+                    _,
+                    StorageError,
+                >(
+                    ()
+                ))
+                .unwrap(),
                 IndexFile::Nothing
             );
             wrap(open(&path, OpenMode::Write))

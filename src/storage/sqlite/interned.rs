@@ -96,14 +96,17 @@ mod tests {
     use super::*;
     use crate::fs::lock::policy::LockPolicy;
     use crate::model::record::Settings;
-    use crate::storage::Transaction as _;
     use crate::storage::sqlite::index::{OpenMode, ReadConnection, SqliteIndex};
     use crate::storage::sqlite::transaction::SqliteTransaction;
+    use crate::storage::{StorageError, Transaction as _};
 
     fn index(directory: &std::path::Path) -> SqliteIndex {
         let path = directory.join("index.db");
         let policy = LockPolicy::default();
-        SqliteIndex::create(&path, Settings::default(), &policy, || Ok(())).unwrap();
+        SqliteIndex::create(&path, Settings::default(), &policy, || {
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
         let probed = SqliteIndex::probe(&path, OpenMode::Write, &policy).unwrap();
         SqliteIndex::open(&path, OpenMode::Write, probed, &policy).unwrap()
     }

@@ -151,7 +151,10 @@ mod tests {
 
     fn made() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        schema::create(&connection, Settings::default(), || Ok(())).unwrap();
+        schema::create(&connection, Settings::default(), || {
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
         connection
     }
 

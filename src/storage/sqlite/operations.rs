@@ -113,12 +113,12 @@ pub(super) fn each(
     connection: &Connection,
     after: i64,
     visit: &mut OperationVisitor<'_>,
-) -> crate::Result<()> {
+) -> SqliteResult<()> {
     let doing = "reading operations in order";
     let mut read = after;
     while let Some(chunk) = archive::next(connection, read)? {
         for (number, id, text) in chunk.operations() {
-            if number > after && visit(number.unsigned_abs(), id, text)?.is_break() {
+            if number > after && visit(number.unsigned_abs(), id, text).is_break() {
                 return Ok(());
             }
         }
@@ -133,7 +133,7 @@ pub(super) fn each(
             .get_ref(2)
             .and_then(|text| Ok(text.as_str()?))
             .context(doing)?;
-        if visit(number, id, content)?.is_break() {
+        if visit(number, id, content).is_break() {
             break;
         }
     }

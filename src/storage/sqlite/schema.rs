@@ -30,11 +30,11 @@ const FIRST_FORMAT: u32 = 1;
 const MIGRATIONS: &[&str] = &[];
 
 /// Creates the tables of a new store in one transaction. `rest` runs before the commit.
-pub(super) fn create(
+pub(super) fn create<E: From<StorageError>>(
     connection: &Connection,
     settings: Settings,
-    rest: impl FnOnce() -> crate::Result<()>,
-) -> crate::Result<()> {
+    rest: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
     require_fts5(connection)?;
     let context = "creating the tables";
     connection

@@ -14,7 +14,9 @@ use super::columns::{bytes, collect, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
-use crate::storage::{Indexable, IndexedItem, SearchMatch, SearchQuery, SearchVisitor};
+use crate::storage::{
+    Indexable, IndexedItem, IndexedItemVisitor, SearchMatch, SearchQuery, SearchVisitor,
+};
 
 pub(super) fn up_to(connection: &Connection) -> SqliteResult<u64> {
     connection
@@ -42,7 +44,7 @@ pub(super) fn find(
     connection: &Connection,
     query: &SearchQuery,
     visit: &mut SearchVisitor<'_>,
-) -> crate::Result<()> {
+) -> SqliteResult<()> {
     if query.phrases.is_empty() {
         return Ok(());
     }
@@ -56,23 +58,22 @@ pub(super) fn find(
     if flow.is_break() {
         return Ok(());
     }
-    each_prompt(
-        connection,
-        &all,
-        &mut |prompt| match named.contains(&prompt) {
-            true => Ok(ControlFlow::Continue(())),
-            false => visit(SearchMatch::Text(prompt)),
-        },
-    )
-    .map(|_| ())
+    each_prompt(connection, &all, &mut |prompt| {
+        if named.contains(&prompt) {
+            ControlFlow::Continue(())
+        } else {
+            visit(SearchMatch::Text(prompt))
+        }
+    })
+    .map(drop)
 }
 
 /// Visits the prompts of rows that match, best first. Returns the last answer of `visit`.
 fn each_prompt(
     connection: &Connection,
     expression: &str,
-    visit: &mut dyn FnMut(PromptId) -> crate::Result<ControlFlow<()>>,
-) -> crate::Result<ControlFlow<()>> {
+    visit: &mut dyn FnMut(PromptId) -> ControlFlow<()>,
+) -> SqliteResult<ControlFlow<()>> {
     let doing = "searching texts";
     let mut statement = connection.prepare_cached(BEST_FIRST).context(doing)?;
     let mut id = connection
@@ -84,7 +85,7 @@ fn each_prompt(
             .get::<_, i64>(0)
             .and_then(|key| id.query_row([key], |row| parsed(row, 0)))
             .context(doing)?;
-        if visit(prompt)?.is_break() {
+        if visit(prompt).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -145,8 +146,8 @@ type IndexedVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
 
 pub(super) fn each(
     connection: &Connection,
-    visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-) -> crate::Result<()> {
+    visit: &mut IndexedItemVisitor<'_>,
+) -> SqliteResult<()> {
     let doing = "reading the search index";
     let mut statement = connection
         .prepare_cached(
@@ -157,10 +158,10 @@ pub(super) fn each(
     while let Some(row) = rows.next().context(doing)? {
         let id = parsed(row, 0).context(doing)?;
         let key = row.get(1).context(doing)?;
-        visit(IndexedItem::Prompt(
-            id,
-            told(connection, key).context(doing)?,
-        ))?;
+        let versions = told(connection, key).context(doing)?;
+        if visit(IndexedItem::Prompt(id, versions)).is_break() {
+            return Ok(());
+        }
     }
     // No table lists the messages: a version's message is indexed if one of its words is.
     let mut statement = connection
@@ -171,7 +172,9 @@ pub(super) fn each(
     let mut rows = statement.query([]).context(doing)?;
     while let Some(row) = rows.next().context(doing)? {
         let id = VersionId::from_bytes(bytes(row, 0).context(doing)?);
-        visit(IndexedItem::Message(id))?;
+        if visit(IndexedItem::Message(id)).is_break() {
+            break;
+        }
     }
     Ok(())
 }

@@ -18,8 +18,9 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
-    ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionRow,
+    BlobVisitor, IndexedItemVisitor, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
+    PromptTable, PromptVisitor, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StoredBlob,
+    Unreferenced, VersionRow,
 };
 
 /// A snapshot: a connection with an open transaction.
@@ -96,7 +97,7 @@ impl Snapshot for SqliteSnapshot<'_> {
         search::up_to(&self.tables().connection)
     }
 
-    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()> {
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> SqliteResult<()> {
         search::find(&self.tables().connection, query, visit)
     }
 
@@ -239,10 +240,7 @@ impl Snapshot for SqliteSnapshot<'_> {
         versions::unreferenced(&self.tables().connection, unused, limit)
     }
 
-    fn each_prompt(
-        &self,
-        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> SqliteResult<()> {
         let doing = "reading all prompts";
         let mut statement = self
             .tables()
@@ -255,15 +253,14 @@ impl Snapshot for SqliteSnapshot<'_> {
             .context(doing)?;
         let mut rows = statement.query([]).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
-            visit(self.tables().table(row).context(doing)?)?;
+            if visit(self.tables().table(row).context(doing)?).is_break() {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn each_blob(
-        &self,
-        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> SqliteResult<()> {
         let doing = "reading all bodies";
         let sql = versions::select_blobs!("ORDER BY o.key");
         let mut statement = self
@@ -278,20 +275,19 @@ impl Snapshot for SqliteSnapshot<'_> {
                 Ok((id, versions::stored(row)?, row.get::<_, u32>(3)?.into()))
             };
             let (id, stored, live) = blob().context(doing)?;
-            visit(id, stored, live)?;
+            if visit(id, stored, live).is_break() {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> SqliteResult<()> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         operations::each(&self.tables().connection, after, visit)
     }
 
-    fn each_searchable(
-        &self,
-        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    fn each_searchable(&self, visit: &mut IndexedItemVisitor<'_>) -> SqliteResult<()> {
         search::each(&self.tables().connection, visit)
     }
 

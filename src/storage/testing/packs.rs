@@ -54,10 +54,11 @@ fn compact_older(
     live: &[Vec<u8>],
 ) -> CompactionSummary {
     let _hold = blobs.lock_exclusive().unwrap();
-    let mut visit = |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>| {
-        let mut bodies = live.iter();
-        bodies.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
-    };
+    let mut visit =
+        |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::storage::StorageResult<()>| {
+            let mut bodies = live.iter();
+            bodies.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
+        };
     blobs.compact(extent, young_since, &mut visit).unwrap()
 }
 

@@ -40,7 +40,7 @@ fn tables(store: &Store) -> Vec<String> {
         .unwrap()
         .each_prompt(&mut |table| {
             tables.push(format!("{table:?}"));
-            Ok(())
+            std::ops::ControlFlow::Continue(())
         });
     visited.unwrap();
     tables.sort();

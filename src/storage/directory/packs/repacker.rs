@@ -9,7 +9,6 @@ use super::format::Prefix;
 use super::pack::PackFile;
 use super::pack_set::{Packs, remove_pack};
 use super::repack_source::{Lookup, RepackSource};
-use crate::Result;
 use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
 use crate::storage;
@@ -31,7 +30,7 @@ impl Packs {
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         live: &mut LiveBodies<'_>,
-    ) -> Result<CompactionSummary> {
+    ) -> storage::StorageResult<CompactionSummary> {
         self.look()?;
         let known = self.known.load_full();
         let mut old = RepackSource::of_all(&known, extent == Extent::All)?;
@@ -172,7 +171,7 @@ impl<'a> Repacker<'a> {
         kin: DeltaGroup,
         is_loose: &dyn Fn(BlobId) -> bool,
         old: &mut [RepackSource],
-    ) -> Result<()> {
+    ) -> storage::StorageResult<()> {
         let mut found = Vec::new();
         for (number, pack) in old.iter_mut().enumerate() {
             match pack.mark(id)? {
@@ -218,7 +217,7 @@ impl<'a> Repacker<'a> {
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         old: &mut [RepackSource],
-    ) -> Result<()> {
+    ) -> storage::StorageResult<()> {
         let (mut young, mut kin) = (Vec::new(), 0);
         for pack in &*old {
             let records = &pack.pack.records;

@@ -1,6 +1,6 @@
 use super::super::archiver::{SegmentSizes, gather};
 use super::KEPT;
-use crate::storage::StorageErrorKind;
+use crate::storage::{StorageError, StorageErrorKind};
 use rusqlite::Connection;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,9 @@ use crate::storage::{Index, MemoryIndex, Snapshot, Transaction};
 
 fn made(directory: &Path) -> (PathBuf, SqliteIndex) {
     let path = directory.join("index.db");
-    let found = SqliteIndex::create(
-        &path,
-        Settings::default(),
-        &LockPolicy::default(),
-        || Ok(()),
-    )
+    let found = SqliteIndex::create(&path, Settings::default(), &LockPolicy::default(), || {
+        Ok::<_, StorageError>(())
+    })
     .unwrap();
     assert_eq!(found, IndexFile::Nothing);
     let index = open(&path);
@@ -124,10 +121,11 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
             let mut seen = Vec::new();
             let visited = snapshot.each_operation(after, &mut |number, id, text| {
                 seen.push(format!("{number} {id} {text}"));
-                Ok(match seen.len() < most {
-                    true => ControlFlow::Continue(()),
-                    false => ControlFlow::Break(()),
-                })
+                if seen.len() < most {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
             });
             visited.unwrap();
             lines.push(format!("{most} after {after}: {seen:?}"));
@@ -322,7 +320,7 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     let mut seen = Vec::new();
     let visited = snapshot.each_operation(0, &mut |number, id, text| {
         seen.push(format!("{number} {id} {text}"));
-        Ok(ControlFlow::Continue(()))
+        ControlFlow::Continue(())
     });
     assert!(visited.is_err(), "{damage:?} was not found");
     let whole = expected

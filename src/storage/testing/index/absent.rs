@@ -1,5 +1,7 @@
 //! The suite for bodies that are recorded but not stored, as deleted versions may have them.
 
+use std::ops::ControlFlow;
+
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::{Change, Durability};
@@ -115,7 +117,7 @@ pub fn an_absent_body_may_be_put_later(index: &dyn Index) {
     let visited = snapshot.each_blob(&mut |id, stored, live| {
         assert!(matches!(stored, StoredBlob::Journaled(_)), "{id}");
         bodies.push((id, live));
-        Ok(())
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     bodies.sort();

@@ -1,5 +1,7 @@
 //! The suite for bodies: journaled, moved to the blob store, counted and collected.
 
+use std::ops::ControlFlow;
+
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
@@ -122,7 +124,7 @@ pub fn bodies_are_stored_with_the_operation_that_needs_them(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     let visited = snapshot.each_blob(&mut |id, _, live| {
         counts.insert(id, live);
-        Ok(())
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     let counts = bodies.map(|body| counts.get(&body.id).copied());
@@ -378,7 +380,7 @@ pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
                 .iter()
                 .map(|row| (row.version.id, row.version.blob)),
         );
-        Ok(())
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     assert_eq!(bodies.len(), 4);

@@ -78,7 +78,7 @@ pub fn operations_are_read_as_they_were_written(index: &dyn Index) {
     let mut texts = Vec::new();
     let visited = snapshot.each_operation(0, &mut |_, _, text| {
         texts.push(text.to_owned());
-        Ok(ControlFlow::Continue(()))
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     for (operation, text) in read.iter().rev().zip(&texts) {

@@ -42,7 +42,7 @@ fn reads(index: &dyn Index) -> String {
     let mut bodies = Vec::new();
     let visited = snapshot.each_blob(&mut |id, _, live| {
         bodies.push((id, live));
-        Ok(())
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     let (prompts, versions) = (prompts.unwrap(), versions.unwrap());
@@ -210,10 +210,11 @@ pub fn operations_are_visited_from_a_number_on(index: &dyn Index) {
         let snapshot = index.snapshot().unwrap();
         let visited = snapshot.each_operation(after, &mut |number, _, _| {
             numbers.push(number);
-            Ok(match numbers.len() < most {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            })
+            if numbers.len() < most {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         });
         visited.unwrap();
         numbers

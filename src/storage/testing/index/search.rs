@@ -79,10 +79,10 @@ fn found_in(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<Sear
     let mut found = Vec::new();
     let search = snapshot.search(&query(phrases), &mut |one| {
         if found.len() == limit {
-            return Ok(ControlFlow::Break(()));
+            return ControlFlow::Break(());
         }
         found.push(one);
-        Ok(ControlFlow::Continue(()))
+        ControlFlow::Continue(())
     });
     search.unwrap();
     found
@@ -318,7 +318,7 @@ pub fn indexed_items_are_visited(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     let all = snapshot.each_searchable(&mut |told| {
         visited.push(told);
-        Ok(())
+        ControlFlow::Continue(())
     });
     all.unwrap();
     let named = partials(&[(2, "production"), (2, "staging")]);
