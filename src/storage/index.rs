@@ -86,6 +86,29 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// [`Busy`](super::StorageErrorKind::Busy). The provided method does nothing.
     fn close_by(&self, _moment: Deadline) {}
 
+    /// Takes the shared lock, which protects writing bodies from the journal to the blob store.
+    ///
+    /// A writer holds it from reading the journal until the bodies are in the blob store; if it
+    /// flushes them, until their journal rows are dropped. The call waits for the exclusive lock to
+    /// be released. It also waits for other holders of the shared lock if a put could replace a
+    /// file that another holder has flushed.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](super::StorageErrorKind::Busy) if the wait exceeds the index's own limit, if it has
+    /// one. After a failure no lock is held.
+    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>>;
+
+    /// Takes the exclusive lock, which protects the removal of bodies from the blob store.
+    ///
+    /// The holder keeps it from the check that no row names a body until the body is removed. The
+    /// call waits until no other lock is held.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_shared`](Self::lock_shared).
+    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>>;
+
     /// Returns the current change mark, or `None` if there is none.
     ///
     /// What was read remains current as long as the mark remains the same. The call takes
@@ -122,6 +145,9 @@ pub trait Index: Send + Sync + fmt::Debug {
         Ok(())
     }
 }
+
+/// A lock that is held until this value is dropped.
+pub trait LockGuard: fmt::Debug {}
 
 /// An opaque value that differs after every commit; see [`Index::change_mark`].
 ///
@@ -413,7 +439,15 @@ pub trait Snapshot {
 /// [`roll_back`](Self::roll_back) to return to a savepoint, or drop the transaction.
 pub trait Transaction {
     /// Returns a snapshot that includes the transaction's own writes.
+    ///
+    /// The call reads nothing.
     fn snapshot(&self) -> &dyn Snapshot;
+
+    /// Returns the number and the id of the last operation, those of this transaction included.
+    ///
+    /// It is `(0, OperationId::ROOT)` in a new store. Every write needs it, so an index for which
+    /// each read is a round trip should read it when the transaction begins.
+    fn last_operation(&self) -> StorageResult<(u64, OperationId)>;
 
     /// Stores bodies, appends an operation, and applies its changes in order.
     ///

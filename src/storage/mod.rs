@@ -19,14 +19,14 @@ mod tables;
 pub mod testing;
 
 pub use blobs::{
-    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
+    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, Pack,
 };
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
 pub use index::{
-    AppendedBody, AppendedPlace, BlobVisitor, ChangeMark, Index, JournaledBodies, Numbering,
-    OldestJournaled, OperationVisitor, PromptVisitor, ReleasedBefore, Snapshot, StoredBlob,
-    Transaction, Unreferenced,
+    AppendedBody, AppendedPlace, BlobVisitor, ChangeMark, Index, JournaledBodies, LockGuard,
+    Numbering, OldestJournaled, OperationVisitor, PromptVisitor, ReleasedBefore, Snapshot,
+    StoredBlob, Transaction, Unreferenced,
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};

@@ -59,7 +59,7 @@ impl Store {
         self.inner.queue.refuse_within()?;
         let bodies = &self.inner.bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
-        let hold = bodies.blobs().lock_shared();
+        let hold = self.inner.index.lock_shared();
         let _hold = match hold {
             // A process that may only read cannot take the lock.
             Err(error) if self.inner.read_only && error.kind() != StorageErrorKind::Busy => None,

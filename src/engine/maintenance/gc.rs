@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::lock_bodies;
 use super::repack::{MANY, compact, pack_loose, young_since};
 use super::retention::Retention;
 use crate::model::error::{Error, Result};
@@ -68,7 +69,7 @@ pub(crate) fn collect(
     collected.inputs = drop_inputs(index)?;
     collected.leftovers = collect_leftovers(index, blobs, retention.cutoff())?;
     // A failure to remove temporary files does not stop the rest.
-    let swept = sweep(blobs);
+    let swept = sweep(index, blobs);
     collected.packed = pack_loose(index, blobs, young_since(retention.now), MANY, || true)?;
     collected.dropped = compact(index, blobs, cutoff)?.bodies;
     swept?;
@@ -87,7 +88,7 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
         // The lock is held from the check that no version uses a body until its file is removed. A
         // commit that adds the body again in between journals it again, and its checkpoint waits
         // for the lock.
-        let _hold = blobs.lock_exclusive()?;
+        let _hold = lock_bodies(index, blobs)?;
         let mut transaction = index.transaction(Durability::Full)?;
         let chunk = transaction.snapshot().unreferenced(unused, CHUNK)?;
         if chunk.is_empty() {
@@ -175,7 +176,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     })?;
     drop(snapshot);
     let mut leftovers = 0;
-    let _hold = blobs.lock_exclusive()?;
+    let _hold = lock_bodies(index, blobs)?;
     for chunk in suspects.chunks(CHUNK) {
         // A commit may have added the body again in the meantime. Its checkpoint then waits for the
         // lock that is held here.
@@ -190,7 +191,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     Ok(leftovers)
 }
 
-fn sweep(blobs: &dyn Blobs) -> Result<()> {
-    let _hold = blobs.lock_exclusive()?;
+fn sweep(index: &dyn Index, blobs: &dyn Blobs) -> Result<()> {
+    let _hold = lock_bodies(index, blobs)?;
     Ok(blobs.sweep()?)
 }

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
+use super::lock_bodies;
 use super::retention::Retention;
 use crate::engine::visit;
 use crate::engine::write::bulk_bodies::{kin_of, kin_of_none};
@@ -108,7 +109,7 @@ fn bodies_of(
 }
 
 fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup)]) -> Result<u64> {
-    let _hold = blobs.lock_exclusive()?;
+    let _hold = lock_bodies(index, blobs)?;
     let snapshot = index.snapshot()?;
     let mut pack = blobs.pack(Effort::Quick)?;
     let (mut packed, now) = (Vec::new(), clock::system());
@@ -150,7 +151,7 @@ pub(crate) fn compact(
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
 ) -> Result<CompactionSummary> {
-    let hold = blobs.lock_exclusive()?;
+    let hold = lock_bodies(index, blobs)?;
     let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
@@ -158,13 +159,13 @@ pub(crate) fn compact(
         each_body(&*snapshot, visit)
     })?;
     drop(hold);
-    join(blobs)?;
+    join(index, blobs)?;
     Ok(compacted)
 }
 
 /// Joins packs into fewer ones.
-pub(crate) fn join(blobs: &dyn Blobs) -> Result<()> {
-    let _hold = blobs.lock_exclusive()?;
+pub(crate) fn join(index: &dyn Index, blobs: &dyn Blobs) -> Result<()> {
+    let _hold = lock_bodies(index, blobs)?;
     Ok(blobs.join_packs()?)
 }
 
@@ -197,7 +198,7 @@ pub(crate) fn repack_all(
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
 ) -> Result<CompactionSummary> {
-    let _hold = blobs.lock_exclusive()?;
+    let _hold = lock_bodies(index, blobs)?;
     let compacted = blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
         each_live_body(&*snapshot, visit)

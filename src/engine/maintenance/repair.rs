@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::lock_bodies;
 use super::repack::repack_all;
 use crate::engine::verify::{VerifyReport, Violation};
 use crate::model::error::Result;
@@ -38,7 +39,7 @@ pub(crate) fn repair(
         .filter_map(|id| Some((id, find(id).filter(|bytes| BlobId::of(bytes) == id)?)))
         .peekable();
     while sound.peek().is_some() {
-        let _hold = blobs.lock_exclusive()?;
+        let _hold = lock_bodies(index, blobs)?;
         let chunk: Vec<(BlobId, Vec<u8>)> = sound.by_ref().take(CHUNK).collect();
         let ids: Vec<BlobId> = chunk.iter().map(|(id, _)| *id).collect();
         for (id, bytes) in &chunk {

@@ -239,7 +239,6 @@ impl Drop for MaintenanceWorker {
         // The next handle does the work that is left, so closing need not wait long for locks.
         let soon = Deadline::after(CLOSING);
         self.shared.index.close_by(soon);
-        self.shared.bodies.blobs().close_by(soon);
         if let Some(thread) = thread {
             // The thread does not panic. If it did, the journal would still have the bodies that it
             // left.
@@ -439,7 +438,7 @@ impl WorkerShared {
     /// Returns whether there is more to do.
     fn do_maintain(&self, is_quiet: bool) -> Result<bool> {
         if std::mem::take(&mut self.state().packs) > 0 {
-            join(self.bodies.blobs())?;
+            join(&*self.index, self.bodies.blobs())?;
         }
         if is_quiet {
             self.catch_up(|| !self.is_closing());
@@ -511,7 +510,7 @@ mod tests {
     use crate::storage;
     use crate::storage::testing;
     use crate::storage::testing::Scribe;
-    use crate::storage::{ChangeMark, Snapshot, Transaction};
+    use crate::storage::{ChangeMark, LockGuard, Snapshot, Transaction};
 
     fn settler() -> MaintenanceWorker {
         let (index, blobs) = testing::in_memory();
@@ -591,6 +590,14 @@ mod tests {
                 self.commit();
             }
             self.index.transaction(durability)
+        }
+
+        fn lock_shared(&self) -> storage::StorageResult<Box<dyn LockGuard + '_>> {
+            self.index.lock_shared()
+        }
+
+        fn lock_exclusive(&self) -> storage::StorageResult<Box<dyn LockGuard + '_>> {
+            self.index.lock_exclusive()
         }
 
         fn change_mark(&self) -> Option<ChangeMark> {

@@ -163,10 +163,7 @@ impl<'a> WriteTransaction<'a> {
         deadline: Deadline,
     ) -> storage::StorageResult<Self> {
         let transaction = index.transaction_by(context.durability, deadline)?;
-        let last = transaction
-            .snapshot()
-            .last_operation()?
-            .unwrap_or((0, OperationId::ROOT));
+        let last = transaction.last_operation()?;
         Ok(Self {
             transaction,
             bodies,

@@ -1,8 +1,6 @@
 //! The blob store in memory.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use rpds::RedBlackTreeMapSync as Map;
@@ -11,7 +9,7 @@ use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::storage::{
     BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
-    StorageError, StorageErrorKind, StorageResult,
+    StorageResult,
 };
 
 /// A body, and the time at which it was written.
@@ -26,7 +24,6 @@ pub struct MemoryBlobs {
     packed: Mutex<MemoryBodies>,
     /// Shared with the locks of finished packs whose bodies no row may name yet.
     held_packs: Arc<()>,
-    lock: RwLock<()>,
 }
 
 impl MemoryBlobs {
@@ -55,17 +52,6 @@ impl MemoryBlobs {
     fn packed(&self) -> MutexGuard<'_, MemoryBodies> {
         self.packed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Refuses to remove anything unless the exclusive lock is held.
-    fn held_all(&self) -> StorageResult<()> {
-        match self.lock.try_read() {
-            Err(TryLockError::WouldBlock) => Ok(()),
-            _ => Err(StorageError::new(
-                StorageErrorKind::Other,
-                "nothing was removed, because the exclusive lock is not held",
-            )),
-        }
-    }
 }
 
 impl Blobs for MemoryBlobs {
@@ -87,7 +73,6 @@ impl Blobs for MemoryBlobs {
     }
 
     fn delete(&self, id: BlobId) -> StorageResult<()> {
-        self.held_all()?;
         self.bodies().remove_mut(&id);
         Ok(())
     }
@@ -119,7 +104,6 @@ impl Blobs for MemoryBlobs {
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
     ) -> StorageResult<CompactionSummary> {
-        self.held_all()?;
         if Arc::strong_count(&self.held_packs) > 1 {
             return Ok(CompactionSummary::default());
         }
@@ -141,7 +125,7 @@ impl Blobs for MemoryBlobs {
     }
 
     fn join_packs(&self) -> StorageResult<()> {
-        self.held_all()
+        Ok(())
     }
 
     fn holds(&self, id: BlobId) -> StorageResult<bool> {
@@ -170,17 +154,7 @@ impl Blobs for MemoryBlobs {
     }
 
     fn sweep(&self) -> StorageResult<()> {
-        self.held_all()
-    }
-
-    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(guard))
-    }
-
-    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(guard))
+        Ok(())
     }
 }
 
@@ -221,5 +195,3 @@ impl Pack for MemoryPack<'_> {
 }
 
 impl LockGuard for Arc<()> {}
-impl LockGuard for RwLockReadGuard<'_, ()> {}
-impl LockGuard for RwLockWriteGuard<'_, ()> {}

@@ -1,12 +1,12 @@
 //! [`MemoryIndex`], the index in memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::state::MemoryState;
 use super::write::MemoryTransaction;
 use crate::model::record::{Durability, Settings};
-use crate::storage::{ChangeMark, Index, Snapshot, StorageResult, Transaction};
+use crate::storage::{ChangeMark, Index, LockGuard, Snapshot, StorageResult, Transaction};
 
 /// An index in memory.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct MemoryIndex {
     /// The number of commits that may have been acknowledged.
     pub(super) commits: AtomicU64,
     writer: Mutex<()>,
+    /// Held while bodies are written from the journal, or removed.
+    bodies: RwLock<()>,
 }
 
 impl MemoryIndex {
@@ -37,6 +39,7 @@ impl MemoryIndex {
             current: Mutex::new(state),
             commits: AtomicU64::new(0),
             writer: Mutex::new(()),
+            bodies: RwLock::new(()),
         }
     }
 
@@ -57,6 +60,16 @@ impl Index for MemoryIndex {
         Ok(Box::new(MemoryTransaction::new(self, turn)))
     }
 
+    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
+        let guard = self.bodies.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+
+    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
+        let guard = self.bodies.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+
     fn change_mark(&self) -> Option<ChangeMark> {
         ChangeMark::new(self.commits.load(Ordering::Acquire).to_ne_bytes())
     }
@@ -65,6 +78,9 @@ impl Index for MemoryIndex {
         Ok(false)
     }
 }
+
+impl LockGuard for RwLockReadGuard<'_, ()> {}
+impl LockGuard for RwLockWriteGuard<'_, ()> {}
 
 #[cfg(test)]
 mod tests {

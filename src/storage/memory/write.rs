@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::bodies::BlobRow;
 use super::index::MemoryIndex;
 use super::state::MemoryState;
-use crate::model::id::{BlobId, VersionId};
+use crate::model::id::{BlobId, OperationId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
 use crate::storage::{
     AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind,
@@ -119,6 +119,11 @@ impl Transaction for MemoryTransaction<'_> {
         &self.state
     }
 
+    fn last_operation(&self) -> StorageResult<(u64, OperationId)> {
+        let last = self.state.operations.last();
+        Ok(last.map_or((0, OperationId::ROOT), |last| (last.number, last.id)))
+    }
+
     fn append(
         &mut self,
         operation: &Operation,
@@ -134,7 +139,7 @@ impl Transaction for MemoryTransaction<'_> {
             )
             .because(reason)
         };
-        let last = self.state.last_operation()?.map_or(0, |(number, _)| number);
+        let (last, _) = self.last_operation()?;
         if operation.number != last + 1 {
             return Err(corrupt(format!("the previous operation has number {last}")));
         }

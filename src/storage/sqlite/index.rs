@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use rusqlite::Connection;
 
 use super::archive::{RowPosition, SegmentCache, SegmentSizes, gather};
+use super::body_locks::BodyLocks;
 use super::change_counter::ChangeCounter;
 use super::connection::ConnectionMode;
 use super::error::{SqliteContext as _, SqliteResult};
@@ -27,7 +28,7 @@ use crate::fs::place::flush_directory;
 use crate::fs::place::remove;
 use crate::model::record::{Durability, Settings};
 use crate::storage::{
-    ChangeMark, Deadline, Index, Snapshot, StorageError, StorageErrorKind, Transaction,
+    ChangeMark, Deadline, Index, LockGuard, Snapshot, StorageError, StorageErrorKind, Transaction,
 };
 
 /// The kind of a file that is to be opened as an index.
@@ -82,6 +83,7 @@ pub(crate) struct SqliteIndex {
     writer: Option<OnceLock<Mutex<WriteConnection>>>,
     /// Held by the writer, among all threads of all processes.
     lock: FileLock,
+    bodies: BodyLocks,
     pub(super) poisoned: AtomicBool,
     /// Whether another file has taken the name of one of `files`.
     replaced: AtomicBool,
@@ -271,7 +273,7 @@ impl SqliteIndex {
         let access = connection::access(path, purpose);
         let open = connection::open_damaged;
         let (connection, files) = connection::open_first(path, access, policy.limit, open)?;
-        let index = Self::new(path, purpose, files, policy, true);
+        let index = Self::new(path, purpose, files, policy, true)?;
         index.keep_first(connection);
         Ok(index)
     }
@@ -282,8 +284,8 @@ impl SqliteIndex {
         files: OpenFiles,
         policy: &LockPolicy,
         is_damaged: bool,
-    ) -> Self {
-        Self {
+    ) -> SqliteResult<Self> {
+        Ok(Self {
             path: path.to_owned(),
             purpose,
             unlocked: Mutex::default(),
@@ -293,6 +295,7 @@ impl SqliteIndex {
             watcher: ChangeCounter::default(),
             writer: (purpose == OpenMode::Write).then(OnceLock::new),
             lock: write_lock(path, policy),
+            bodies: BodyLocks::of(path.parent().unwrap_or(path), policy)?,
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
             process: std::process::id(),
@@ -300,7 +303,13 @@ impl SqliteIndex {
             is_damaged,
             is_to_shrink: AtomicBool::new(false),
             chunks: Arc::default(),
-        }
+        })
+    }
+
+    /// Sets the directory of the bodies. The index need not be in it, because it may be a link.
+    pub(crate) fn with_bodies_in(mut self, store: &Path) -> SqliteResult<Self> {
+        self.bodies = BodyLocks::of(store, self.lock.policy())?;
+        Ok(self)
     }
 
     fn keep_first(&self, connection: Connection) {
@@ -326,7 +335,7 @@ impl SqliteIndex {
             let reason = format!("{} contains no index", path.display());
             return Err(StorageError::new(StorageErrorKind::Other, reason));
         };
-        let index = Self::new(path, purpose, files, policy, false);
+        let index = Self::new(path, purpose, files, policy, false)?;
         index.keep_first(connection);
         match probed.found {
             IndexFile::Index(format) if format < FORMAT && purpose == OpenMode::Write => {
@@ -543,6 +552,15 @@ impl Index for SqliteIndex {
 
     fn close_by(&self, moment: Deadline) {
         self.lock.close_by(moment);
+        self.bodies.close_by(moment);
+    }
+
+    fn lock_shared(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.bodies.take()
+    }
+
+    fn lock_exclusive(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.bodies.take()
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
@@ -861,6 +879,14 @@ mod tests {
 
         fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
             self.0.transaction(durability)
+        }
+
+        fn lock_shared(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+            self.0.lock_shared()
+        }
+
+        fn lock_exclusive(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+            self.0.lock_exclusive()
         }
 
         fn change_mark(&self) -> Option<ChangeMark> {

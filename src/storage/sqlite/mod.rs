@@ -5,6 +5,7 @@
 
 mod archive;
 mod begin;
+pub(crate) mod body_locks;
 mod change_counter;
 mod check;
 mod columns;

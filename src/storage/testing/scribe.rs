@@ -167,8 +167,9 @@ pub(super) fn append(
     at: DateTime<Utc>,
     changes: Vec<Change>,
 ) -> StorageResult<Operation> {
-    let last = transaction.snapshot().last_operation()?;
-    let (number, id) = last.unwrap_or((0, OperationId::ROOT));
+    let (number, id) = transaction.last_operation()?;
+    let read = transaction.snapshot().last_operation()?;
+    assert_eq!(read.unwrap_or((0, OperationId::ROOT)), (number, id));
     let (operation, text) = operation(number + 1, id, at, changes);
     transaction.append(&operation, &text, at, &[])?;
     Ok(operation)

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
 use super::changes::Releasing;
-use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
 use crate::storage::sqlite::archive::{ArchivedSegment, RowPosition};
 use crate::storage::sqlite::columns::{limit, micros};
@@ -352,6 +352,11 @@ impl Drop for SqliteTransaction<'_> {
 impl Transaction for SqliteTransaction<'_> {
     fn snapshot(&self) -> &dyn Snapshot {
         &self.turn.writer.snapshot
+    }
+
+    fn last_operation(&self) -> SqliteResult<(u64, OperationId)> {
+        let end = operations::end(self.tables())?;
+        Ok((end.number.unsigned_abs(), end.id))
     }
 
     fn append(
