@@ -5,6 +5,7 @@
 //! `testing`) the suite that every implementation must pass.
 
 mod blobs;
+mod change_mark;
 mod deadline;
 pub(crate) mod directory;
 mod error;
@@ -13,21 +14,20 @@ mod memory;
 mod prompt_table;
 mod rows;
 mod search;
+mod snapshot;
 pub(crate) mod sqlite;
 mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod transaction;
 
 pub use blobs::{
     BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, Pack,
 };
+pub use change_mark::ChangeMark;
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
-pub use index::{
-    AppendedBody, AppendedPlace, BlobVisitor, ChangeMark, Index, JournaledBodies, LockGuard,
-    Numbering, OldestJournaled, OperationVisitor, PromptVisitor, ReleasedBefore, Snapshot,
-    StoredBlob, Transaction, Unreferenced,
-};
+pub use index::{Index, LockGuard};
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
 pub(crate) use rows::PromptRows;
@@ -35,4 +35,10 @@ pub use search::{
     Indexable, IndexedItem, IndexedItemVisitor, Phrase, SearchMatch, SearchQuery, SearchVisitor,
     SearchablePrompt, SearchableVersion, WordQuery,
 };
+pub use snapshot::{
+    BlobVisitor, BodyReads, JournaledBodies, LogReads, Numbering, OldestJournaled,
+    OperationVisitor, PromptReads, PromptVisitor, ReleasedBefore, SearchReads, Snapshot,
+    StoredBlob, Unreferenced, VersionReads,
+};
 pub(crate) use tables::PromptTables;
+pub use transaction::{AppendedBody, AppendedPlace, Transaction};

@@ -13,7 +13,7 @@ use rpds::{
 };
 use semver::VersionReq;
 
-use super::index::Numbering;
+use super::Numbering;
 use super::prompt_table::{PromptTable, VersionRow};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, Environment, PromptState, Version, VersionFilter};

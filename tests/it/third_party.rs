@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use promptbook::storage::{
-    AppendedBody, BlobVisitor, Blobs, ChangeMark, CompactionSummary, Effort, Extent, Index,
-    Indexable, IndexedItemVisitor, JournaledBodies, LiveBodies, LockGuard, MemoryBlobs,
-    MemoryIndex, Numbering, OldestJournaled, OperationVisitor, Pack, PromptVisitor, ReleasedBefore,
-    SearchQuery, SearchVisitor, Snapshot, StorageResult, StoredBlob, Transaction, Unreferenced,
-    VersionRow,
+    AppendedBody, BlobVisitor, Blobs, BodyReads, ChangeMark, CompactionSummary, Effort, Extent,
+    Index, Indexable, IndexedItemVisitor, JournaledBodies, LiveBodies, LockGuard, LogReads,
+    MemoryBlobs, MemoryIndex, Numbering, OldestJournaled, OperationVisitor, Pack, PromptReads,
+    PromptVisitor, ReleasedBefore, SearchQuery, SearchReads, SearchVisitor, Snapshot,
+    StorageResult, StoredBlob, Transaction, Unreferenced, VersionReads, VersionRow,
 };
 use promptbook::{
     BlobId, BlobUsage, Durability, Environment, EnvironmentName, NewPrompt, NewVersion, Operation,
@@ -97,7 +97,7 @@ impl Index for MeteredIndex {
     }
 }
 
-/// Implements `Snapshot` by `reads`, and counts each call.
+/// Implements a group of reads by `reads`, and counts each call.
 macro_rules! metered_reads {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         $(fn $name(&self, $($argument: $type),*) -> StorageResult<$answer> {
@@ -109,43 +109,63 @@ macro_rules! metered_reads {
 
 macro_rules! metered_snapshot {
     ($reader:ident) => {
-        impl Snapshot for $reader<'_> {
+        impl PromptReads for $reader<'_> {
             metered_reads! {
-                settings() -> Settings;
                 prompt(id: PromptId) -> Option<Prompt>;
                 prompt_id_taken(id: PromptId) -> bool;
                 prompts_named(name: &PromptName) -> Vec<PromptId>;
                 prompts(filter: &PromptFilter, before: Option<PromptId>, limit: usize) -> Vec<Prompt>;
-                indexed_through() -> u64;
-                search(query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> ();
-                search_messages(query: &SearchQuery, limit: usize) -> Vec<VersionId>;
-                dependents(prompt: PromptId, environment: &EnvironmentName) -> Vec<(PromptId, VersionId)>;
                 prompt_count() -> u64;
                 tags() -> Vec<String>;
                 environment_names() -> Vec<EnvironmentName>;
+                environments(prompt: PromptId) -> Vec<Environment>;
+                each_prompt(visit: &mut PromptVisitor<'_>) -> ();
+            }
+        }
+        impl VersionReads for $reader<'_> {
+            metered_reads! {
                 version(id: VersionId) -> Option<Version>;
                 version_even_deleted(id: VersionId) -> Option<VersionRow>;
                 version_numbered(prompt: PromptId, number: VersionNumber) -> Option<Version>;
                 highest_version(prompt: PromptId, requirement: Option<&VersionReq>) -> Option<Version>;
                 version_in(prompt: PromptId, name: &EnvironmentName) -> Option<Version>;
                 versions(prompt: PromptId, filter: &VersionFilter, before: Option<VersionId>, limit: usize) -> Vec<Version>;
-                environments(prompt: PromptId) -> Vec<Environment>;
                 numbering(prompt: PromptId, major: u32) -> Numbering;
+                inputs(version: VersionId, request: &str) -> Option<RecordedInputs>;
+                inputs_of(version: VersionId) -> Vec<RecordedInputs>;
+                lost_versions_with_inputs() -> Vec<VersionId>;
+            }
+        }
+        impl BodyReads for $reader<'_> {
+            metered_reads! {
                 blob(id: BlobId) -> Option<StoredBlob>;
+                waiting() -> OldestJournaled;
+                journal(after: u64, bytes: usize) -> Vec<JournaledBodies>;
+                unreferenced(unused: ReleasedBefore, limit: usize) -> Vec<Unreferenced>;
+                each_blob(visit: &mut BlobVisitor<'_>) -> ();
+            }
+        }
+        impl LogReads for $reader<'_> {
+            metered_reads! {
                 last_operation() -> Option<(u64, OperationId)>;
                 last_operation_by(moment: DateTime<Utc>, up_to: u64) -> u64;
                 first_operation_between(after: DateTime<Utc>, by: DateTime<Utc>) -> Option<u64>;
                 operations(filter: &OperationFilter, before: Option<u64>, limit: usize) -> Vec<Operation>;
-                inputs(version: VersionId, request: &str) -> Option<RecordedInputs>;
-                inputs_of(version: VersionId) -> Vec<RecordedInputs>;
-                lost_versions_with_inputs() -> Vec<VersionId>;
-                waiting() -> OldestJournaled;
-                journal(after: u64, bytes: usize) -> Vec<JournaledBodies>;
-                unreferenced(unused: ReleasedBefore, limit: usize) -> Vec<Unreferenced>;
-                each_prompt(visit: &mut PromptVisitor<'_>) -> ();
-                each_blob(visit: &mut BlobVisitor<'_>) -> ();
                 each_operation(after: u64, visit: &mut OperationVisitor<'_>) -> ();
+            }
+        }
+        impl SearchReads for $reader<'_> {
+            metered_reads! {
+                indexed_through() -> u64;
+                search(query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> ();
+                search_messages(query: &SearchQuery, limit: usize) -> Vec<VersionId>;
+                dependents(prompt: PromptId, environment: &EnvironmentName) -> Vec<(PromptId, VersionId)>;
                 each_searchable(visit: &mut IndexedItemVisitor<'_>) -> ();
+            }
+        }
+        impl Snapshot for $reader<'_> {
+            metered_reads! {
+                settings() -> Settings;
                 self_check() -> Vec<String>;
             }
         }

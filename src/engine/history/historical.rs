@@ -17,9 +17,10 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    BlobVisitor, IndexedItemVisitor, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
-    PromptTables, PromptVisitor, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot,
-    StorageError, StorageErrorKind, StorageResult, StoredBlob, Unreferenced, VersionRow,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    OldestJournaled, OperationVisitor, PromptReads, PromptTables, PromptVisitor, ReleasedBefore,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageError, StorageErrorKind,
+    StorageResult, StoredBlob, Unreferenced, VersionReads, VersionRow,
 };
 
 /// The prompts replayed so far for one log position.
@@ -228,11 +229,7 @@ fn corrupt(
     StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
 }
 
-impl Snapshot for HistoricalSnapshot<'_> {
-    fn settings(&self) -> StorageResult<Settings> {
-        self.present.settings()
-    }
-
+impl PromptReads for HistoricalSnapshot<'_> {
     fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>> {
         self.of(id, |tables| tables.prompt(id))
     }
@@ -265,29 +262,6 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.of_all(|tables| tables.prompts(filter, before, limit))
     }
 
-    /// Returns 0: the search index covers only the present.
-    ///
-    /// For an earlier moment no operation counts as indexed, so that search reads all of them.
-    fn indexed_through(&self) -> StorageResult<u64> {
-        Ok(0)
-    }
-
-    fn search(&self, _: &SearchQuery, _: &mut SearchVisitor<'_>) -> StorageResult<()> {
-        Ok(())
-    }
-
-    fn search_messages(&self, _: &SearchQuery, _: usize) -> StorageResult<Vec<VersionId>> {
-        Ok(Vec::new())
-    }
-
-    fn dependents(
-        &self,
-        _: PromptId,
-        _: &EnvironmentName,
-    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
-        Ok(Vec::new())
-    }
-
     fn prompt_count(&self) -> StorageResult<u64> {
         self.of_all(PromptTables::prompt_count)
     }
@@ -300,6 +274,20 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.of_all(PromptTables::environment_names)
     }
 
+    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
+        self.of(prompt, |tables| tables.environments(prompt))
+    }
+
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> StorageResult<()> {
+        let tables = self.of_all(PromptTables::clone)?;
+        let mut all = tables.all();
+        // A visitor that stops ends the visit, which is no failure.
+        let _ = all.try_for_each(|rows| visit(rows.to_table()));
+        Ok(())
+    }
+}
+
+impl VersionReads for HistoricalSnapshot<'_> {
     fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
         self.of_version(id, |tables| tables.version(id))
     }
@@ -347,18 +335,50 @@ impl Snapshot for HistoricalSnapshot<'_> {
         })
     }
 
-    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
-        self.of(prompt, |tables| tables.environments(prompt))
-    }
-
     fn numbering(&self, prompt: PromptId, major: u32) -> StorageResult<Numbering> {
         self.of(prompt, |tables| tables.numbering(prompt, major))
     }
 
+    fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>> {
+        self.present.inputs(version, request)
+    }
+
+    fn inputs_of(&self, version: VersionId) -> StorageResult<Vec<RecordedInputs>> {
+        self.present.inputs_of(version)
+    }
+
+    fn lost_versions_with_inputs(&self) -> StorageResult<Vec<VersionId>> {
+        self.present.lost_versions_with_inputs()
+    }
+}
+
+impl BodyReads for HistoricalSnapshot<'_> {
     fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
         self.present.blob(id)
     }
 
+    fn waiting(&self) -> StorageResult<OldestJournaled> {
+        self.present.waiting()
+    }
+
+    fn journal(&self, after: u64, bytes: usize) -> StorageResult<Vec<JournaledBodies>> {
+        self.present.journal(after, bytes)
+    }
+
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> StorageResult<Vec<Unreferenced>> {
+        self.present.unreferenced(unused, limit)
+    }
+
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> StorageResult<()> {
+        self.present.each_blob(visit)
+    }
+}
+
+impl LogReads for HistoricalSnapshot<'_> {
     fn last_operation(&self) -> StorageResult<Option<(u64, OperationId)>> {
         let last = self.operations(&OperationFilter::default(), None, 1)?;
         Ok(last
@@ -391,46 +411,6 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.present.operations(filter, Some(before), limit)
     }
 
-    fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>> {
-        self.present.inputs(version, request)
-    }
-
-    fn inputs_of(&self, version: VersionId) -> StorageResult<Vec<RecordedInputs>> {
-        self.present.inputs_of(version)
-    }
-
-    fn lost_versions_with_inputs(&self) -> StorageResult<Vec<VersionId>> {
-        self.present.lost_versions_with_inputs()
-    }
-
-    fn waiting(&self) -> StorageResult<OldestJournaled> {
-        self.present.waiting()
-    }
-
-    fn journal(&self, after: u64, bytes: usize) -> StorageResult<Vec<JournaledBodies>> {
-        self.present.journal(after, bytes)
-    }
-
-    fn unreferenced(
-        &self,
-        unused: ReleasedBefore,
-        limit: usize,
-    ) -> StorageResult<Vec<Unreferenced>> {
-        self.present.unreferenced(unused, limit)
-    }
-
-    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> StorageResult<()> {
-        let tables = self.of_all(PromptTables::clone)?;
-        let mut all = tables.all();
-        // A visitor that stops ends the visit, which is no failure.
-        let _ = all.try_for_each(|rows| visit(rows.to_table()));
-        Ok(())
-    }
-
-    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> StorageResult<()> {
-        self.present.each_blob(visit)
-    }
-
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()> {
         self.present.each_operation(after, &mut |number, id, text| {
             if number <= self.until {
@@ -440,9 +420,40 @@ impl Snapshot for HistoricalSnapshot<'_> {
             }
         })
     }
+}
+
+impl SearchReads for HistoricalSnapshot<'_> {
+    /// Returns 0: the search index covers only the present.
+    ///
+    /// For an earlier moment no operation counts as indexed, so that search reads all of them.
+    fn indexed_through(&self) -> StorageResult<u64> {
+        Ok(0)
+    }
+
+    fn search(&self, _: &SearchQuery, _: &mut SearchVisitor<'_>) -> StorageResult<()> {
+        Ok(())
+    }
+
+    fn search_messages(&self, _: &SearchQuery, _: usize) -> StorageResult<Vec<VersionId>> {
+        Ok(Vec::new())
+    }
+
+    fn dependents(
+        &self,
+        _: PromptId,
+        _: &EnvironmentName,
+    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
+        Ok(Vec::new())
+    }
 
     fn each_searchable(&self, _: &mut IndexedItemVisitor<'_>) -> StorageResult<()> {
         Ok(())
+    }
+}
+
+impl Snapshot for HistoricalSnapshot<'_> {
+    fn settings(&self) -> StorageResult<Settings> {
+        self.present.settings()
     }
 
     fn self_check(&self) -> StorageResult<Vec<String>> {

@@ -18,9 +18,10 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    BlobVisitor, IndexedItemVisitor, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
-    PromptTable, PromptVisitor, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StoredBlob,
-    Unreferenced, VersionRow,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    OldestJournaled, OperationVisitor, PromptReads, PromptTable, PromptVisitor, ReleasedBefore,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionReads,
+    VersionRow,
 };
 
 /// A snapshot: a connection with an open transaction.
@@ -63,15 +64,7 @@ impl Drop for SqliteSnapshot<'_> {
     }
 }
 
-impl Snapshot for SqliteSnapshot<'_> {
-    fn is_consistent(&self) -> bool {
-        self.tables().is_consistent()
-    }
-
-    fn settings(&self) -> SqliteResult<Settings> {
-        schema::settings(&self.tables().connection)
-    }
-
+impl PromptReads for SqliteSnapshot<'_> {
     fn prompt(&self, id: PromptId) -> SqliteResult<Option<Prompt>> {
         prompts::get(&self.tables().connection, id)
     }
@@ -93,26 +86,6 @@ impl Snapshot for SqliteSnapshot<'_> {
         prompts::list(&self.tables().connection, filter, before, limit)
     }
 
-    fn indexed_through(&self) -> SqliteResult<u64> {
-        search::up_to(&self.tables().connection)
-    }
-
-    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> SqliteResult<()> {
-        search::find(&self.tables().connection, query, visit)
-    }
-
-    fn search_messages(&self, query: &SearchQuery, limit: usize) -> SqliteResult<Vec<VersionId>> {
-        search::find_messages(&self.tables().connection, query, limit)
-    }
-
-    fn dependents(
-        &self,
-        prompt: PromptId,
-        environment: &EnvironmentName,
-    ) -> SqliteResult<Vec<(PromptId, VersionId)>> {
-        search::dependents(&self.tables().connection, prompt, environment)
-    }
-
     fn prompt_count(&self) -> SqliteResult<u64> {
         prompts::count(&self.tables().connection)
     }
@@ -125,6 +98,32 @@ impl Snapshot for SqliteSnapshot<'_> {
         prompts::environment_names(&self.tables().connection)
     }
 
+    fn environments(&self, prompt: PromptId) -> SqliteResult<Vec<Environment>> {
+        prompts::environments(&self.tables().connection, prompt)
+    }
+
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> SqliteResult<()> {
+        let doing = "reading all prompts";
+        let mut statement = self
+            .tables()
+            .connection
+            .prepare_cached(
+                "SELECT key, id, name, created_at, deleted_at,
+                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key)
+                 FROM prompt ORDER BY key",
+            )
+            .context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            if visit(self.tables().table(row).context(doing)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl VersionReads for SqliteSnapshot<'_> {
     fn version(&self, id: VersionId) -> SqliteResult<Option<Version>> {
         versions::get(self.tables(), id)
     }
@@ -167,22 +166,68 @@ impl Snapshot for SqliteSnapshot<'_> {
         versions::list(self.tables(), prompt, filter, before, limit)
     }
 
-    fn environments(&self, prompt: PromptId) -> SqliteResult<Vec<Environment>> {
-        prompts::environments(&self.tables().connection, prompt)
-    }
-
     fn numbering(&self, prompt: PromptId, major: u32) -> SqliteResult<Numbering> {
         versions::numbering(&self.tables().connection, prompt, major)
     }
 
+    fn inputs(&self, version: VersionId, request: &str) -> SqliteResult<Option<RecordedInputs>> {
+        operations::inputs(&self.tables().connection, version, request)
+    }
+
+    fn inputs_of(&self, version: VersionId) -> SqliteResult<Vec<RecordedInputs>> {
+        operations::inputs_of(&self.tables().connection, version)
+    }
+
+    fn lost_versions_with_inputs(&self) -> SqliteResult<Vec<VersionId>> {
+        operations::lost_versions_with_inputs(&self.tables().connection)
+    }
+}
+
+impl BodyReads for SqliteSnapshot<'_> {
     fn blob(&self, id: BlobId) -> SqliteResult<Option<StoredBlob>> {
         versions::blob(&self.tables().connection, id)
     }
 
-    fn missing_body_of(&self, version: VersionId) -> SqliteResult<Option<BlobId>> {
-        versions::missing_body_of(&self.tables().connection, version)
+    fn waiting(&self) -> SqliteResult<OldestJournaled> {
+        versions::waiting(&self.tables().connection)
     }
 
+    fn journal(&self, after: u64, bytes: usize) -> SqliteResult<Vec<JournaledBodies>> {
+        versions::journal(&self.tables().connection, after, bytes)
+    }
+
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> SqliteResult<Vec<Unreferenced>> {
+        versions::unreferenced(&self.tables().connection, unused, limit)
+    }
+
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> SqliteResult<()> {
+        let doing = "reading all bodies";
+        let sql = versions::select_blobs!("ORDER BY o.key");
+        let mut statement = self
+            .tables()
+            .connection
+            .prepare_cached(sql)
+            .context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let blob = || -> rusqlite::Result<_> {
+                let id = BlobId::from_bytes(bytes(row, 0)?);
+                Ok((id, versions::stored(row)?, row.get::<_, u32>(3)?.into()))
+            };
+            let (id, stored, live) = blob().context(doing)?;
+            if visit(id, stored, live).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LogReads for SqliteSnapshot<'_> {
     fn last_operation(&self) -> SqliteResult<Option<(u64, OperationId)>> {
         operations::last(self.tables())
     }
@@ -212,83 +257,49 @@ impl Snapshot for SqliteSnapshot<'_> {
         operations::last_of(self.tables(), prompt)
     }
 
-    fn inputs(&self, version: VersionId, request: &str) -> SqliteResult<Option<RecordedInputs>> {
-        operations::inputs(&self.tables().connection, version, request)
-    }
-
-    fn inputs_of(&self, version: VersionId) -> SqliteResult<Vec<RecordedInputs>> {
-        operations::inputs_of(&self.tables().connection, version)
-    }
-
-    fn lost_versions_with_inputs(&self) -> SqliteResult<Vec<VersionId>> {
-        operations::lost_versions_with_inputs(&self.tables().connection)
-    }
-
-    fn waiting(&self) -> SqliteResult<OldestJournaled> {
-        versions::waiting(&self.tables().connection)
-    }
-
-    fn journal(&self, after: u64, bytes: usize) -> SqliteResult<Vec<JournaledBodies>> {
-        versions::journal(&self.tables().connection, after, bytes)
-    }
-
-    fn unreferenced(
-        &self,
-        unused: ReleasedBefore,
-        limit: usize,
-    ) -> SqliteResult<Vec<Unreferenced>> {
-        versions::unreferenced(&self.tables().connection, unused, limit)
-    }
-
-    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> SqliteResult<()> {
-        let doing = "reading all prompts";
-        let mut statement = self
-            .tables()
-            .connection
-            .prepare_cached(
-                "SELECT key, id, name, created_at, deleted_at,
-                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key)
-                 FROM prompt ORDER BY key",
-            )
-            .context(doing)?;
-        let mut rows = statement.query([]).context(doing)?;
-        while let Some(row) = rows.next().context(doing)? {
-            if visit(self.tables().table(row).context(doing)?).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> SqliteResult<()> {
-        let doing = "reading all bodies";
-        let sql = versions::select_blobs!("ORDER BY o.key");
-        let mut statement = self
-            .tables()
-            .connection
-            .prepare_cached(sql)
-            .context(doing)?;
-        let mut rows = statement.query([]).context(doing)?;
-        while let Some(row) = rows.next().context(doing)? {
-            let blob = || -> rusqlite::Result<_> {
-                let id = BlobId::from_bytes(bytes(row, 0)?);
-                Ok((id, versions::stored(row)?, row.get::<_, u32>(3)?.into()))
-            };
-            let (id, stored, live) = blob().context(doing)?;
-            if visit(id, stored, live).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> SqliteResult<()> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         operations::each(&self.tables().connection, after, visit)
     }
+}
+
+impl SearchReads for SqliteSnapshot<'_> {
+    fn indexed_through(&self) -> SqliteResult<u64> {
+        search::up_to(&self.tables().connection)
+    }
+
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> SqliteResult<()> {
+        search::find(&self.tables().connection, query, visit)
+    }
+
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> SqliteResult<Vec<VersionId>> {
+        search::find_messages(&self.tables().connection, query, limit)
+    }
+
+    fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> SqliteResult<Vec<(PromptId, VersionId)>> {
+        search::dependents(&self.tables().connection, prompt, environment)
+    }
 
     fn each_searchable(&self, visit: &mut IndexedItemVisitor<'_>) -> SqliteResult<()> {
         search::each(&self.tables().connection, visit)
+    }
+}
+
+impl Snapshot for SqliteSnapshot<'_> {
+    fn is_consistent(&self) -> bool {
+        self.tables().is_consistent()
+    }
+
+    fn settings(&self) -> SqliteResult<Settings> {
+        schema::settings(&self.tables().connection)
+    }
+
+    fn missing_body_of(&self, version: VersionId) -> SqliteResult<Option<BlobId>> {
+        versions::missing_body_of(&self.tables().connection, version)
     }
 
     fn self_check(&self) -> SqliteResult<Vec<String>> {
