@@ -60,9 +60,10 @@ impl WordQuery {
     #[must_use]
     pub fn have(&self, phrase: &Phrase) -> bool {
         let closed = phrase.words.as_str();
-        let wanted = match phrase.open {
-            true => &closed[..closed.len() - 1],
-            false => closed,
+        let wanted = if phrase.open {
+            &closed[..closed.len() - 1]
+        } else {
+            closed
         };
         self.0.contains(wanted)
     }

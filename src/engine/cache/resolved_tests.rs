@@ -6,7 +6,7 @@ use crate::model::id::{PromptName, VersionId};
 use crate::model::version_number::Selector;
 use crate::storage::Index;
 use crate::storage::testing::values::{prompt_id, version, version_id};
-use crate::storage::testing::{Scribe, in_memory};
+use crate::storage::testing::{HistoryWriter, in_memory};
 
 fn mark(number: u64) -> Option<ChangeMark> {
     ChangeMark::new(number.to_ne_bytes())
@@ -23,7 +23,7 @@ fn answer(prompt: u32) -> Arc<Version> {
 /// Returns a history of prompts 1 to 4, named `a` to `d`, with one version each.
 fn history() -> Arc<dyn Index> {
     let (index, _) = in_memory();
-    let mut scribe = Scribe::new(&*index);
+    let mut scribe = HistoryWriter::new(&*index);
     for (number, name) in (1..).zip(["a", "b", "c", "d"]) {
         scribe.create(number, name, &[]);
         scribe.commit(number, number, "1.0");
@@ -82,12 +82,12 @@ fn an_operation_invalidates_only_answers_that_depend_on_its_prompt_or_name() {
         "id:000002@latest",
     ]
     .map(spec);
-    let kept = |change: &dyn Fn(&mut Scribe<'_>)| -> Vec<bool> {
+    let kept = |change: &dyn Fn(&mut HistoryWriter<'_>)| -> Vec<bool> {
         let (known, index) = (ResolvedSpecs::default(), history());
         specs
             .iter()
             .for_each(|spec| assert!(ask(&known, &*index, spec).is_some()));
-        change(&mut Scribe::new(&*index));
+        change(&mut HistoryWriter::new(&*index));
         let (mark, _) = catch_up(&known, &*index);
         let kept = specs.iter().map(|spec| known.version(mark, spec).is_some());
         kept.collect()
@@ -104,7 +104,9 @@ fn an_operation_invalidates_only_answers_that_depend_on_its_prompt_or_name() {
     assert_eq!(kept(&|scribe| scribe.change(4, "b", &[])), of_the_name);
     // First as many operations as are worth reading, then one more.
     let many = |operations: u64| {
-        move |scribe: &mut Scribe<'_>| (0..operations).for_each(|_| scribe.change(4, "d", &[]))
+        move |scribe: &mut HistoryWriter<'_>| {
+            (0..operations).for_each(|_| scribe.change(4, "d", &[]))
+        }
     };
     assert_eq!(kept(&many(MOST_OPERATIONS)), [true; 4]);
     assert_eq!(kept(&many(MOST_OPERATIONS + 1)), [false; 4]);
@@ -116,7 +118,7 @@ fn an_earlier_snapshot_changes_nothing() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (early, mark_before) = (index.snapshot().unwrap(), index.change_mark());
     let a = spec("a@production");
-    Scribe::new(&*index).commit(1, 9, "1.1");
+    HistoryWriter::new(&*index).commit(1, 9, "1.1");
     assert_eq!(ask(&known, &*index, &a), Some(version_id(1)));
     let vouched = known.catch_up(mark_before, &*early).unwrap();
     known.put_version(vouched, &a, &answer(2));
@@ -132,7 +134,7 @@ fn an_earlier_snapshot_changes_nothing() {
 fn snapshots_of_the_same_mark_are_distinguished() {
     let index = history();
     let (mark, early) = (index.change_mark(), index.snapshot().unwrap());
-    Scribe::new(&*index).point(1, "production", None);
+    HistoryWriter::new(&*index).point(1, "production", None);
     let late = index.snapshot().unwrap();
     let a = spec("a@production");
     for first in [&late, &early] {
@@ -151,7 +153,7 @@ fn another_history_clears_the_cache() {
     let a = spec("a@production");
     assert!(ask(&known, &*index, &a).is_some());
     let (other, _) = in_memory();
-    let mut scribe = Scribe::new(&*other);
+    let mut scribe = HistoryWriter::new(&*other);
     scribe.create(1, "a", &[]);
     (0..20).for_each(|_| scribe.change(1, "a", &["tag"]));
     let snapshot = other.snapshot().unwrap();
@@ -229,7 +231,7 @@ fn random_histories_are_answered_as_the_index_does() {
     for seed in 0..8 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let (known, index) = (ResolvedSpecs::default(), in_memory().0);
-        let mut scribe = Scribe::new(&*index);
+        let mut scribe = HistoryWriter::new(&*index);
         let mut live: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         let (mut prompts, mut versions) = (0, 0);
         let mut answered = 0;

@@ -509,7 +509,7 @@ mod tests {
     use crate::model::record::Durability;
     use crate::storage;
     use crate::storage::testing;
-    use crate::storage::testing::Scribe;
+    use crate::storage::testing::HistoryWriter;
     use crate::storage::{ChangeMark, LockGuard, Snapshot, Transaction};
 
     fn settler() -> MaintenanceWorker {
@@ -557,7 +557,7 @@ mod tests {
 
         fn new(time: Duration) -> Self {
             let (index, _) = testing::in_memory();
-            Scribe::new(&*index).create(1, "a", &[]);
+            HistoryWriter::new(&*index).create(1, "a", &[]);
             let crowded = Self {
                 index,
                 last: AtomicU32::new(0),
@@ -569,7 +569,7 @@ mod tests {
 
         fn commit(&self) {
             let last = self.last.fetch_add(Self::AT_ONCE, Ordering::Relaxed);
-            let mut scribe = Scribe::new(&*self.index);
+            let mut scribe = HistoryWriter::new(&*self.index);
             for number in last + 1..=last + Self::AT_ONCE {
                 scribe.commit(1, number, &format!("1.{number}"));
             }
@@ -654,7 +654,7 @@ mod tests {
     fn an_abandoned_store_closes_without_work() {
         for abandoned in [false, true] {
             let (index, blobs) = testing::in_memory();
-            let mut scribe = testing::Scribe::new(&*index);
+            let mut scribe = testing::HistoryWriter::new(&*index);
             scribe.create(1, "a", &[]);
             for number in 1..=100 {
                 scribe.commit(1, number, &format!("1.{number}"));

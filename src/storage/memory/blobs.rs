@@ -13,9 +13,9 @@ use crate::storage::{
 };
 
 /// A body, and the time at which it was written.
-type MemoryPackWriter = (Vec<u8>, DateTime<Utc>);
+type MemoryBody = (Vec<u8>, DateTime<Utc>);
 
-type MemoryBodies = Map<BlobId, MemoryPackWriter>;
+type MemoryBodies = Map<BlobId, MemoryBody>;
 
 /// A blob store in memory.
 #[derive(Debug, Default)]
@@ -162,7 +162,7 @@ impl Blobs for MemoryBlobs {
 #[derive(Debug)]
 struct MemoryPack<'a> {
     blobs: &'a MemoryBlobs,
-    bodies: Vec<(BlobId, MemoryPackWriter)>,
+    bodies: Vec<(BlobId, MemoryBody)>,
 }
 
 impl Pack for MemoryPack<'_> {

@@ -14,7 +14,7 @@ use crate::fs::lock::policy::NOTICE_AFTER;
 use crate::storage::StorageErrorKind;
 
 impl WriteLock<'_> {
-    /// Begins a transaction, or fails as busy once the deadline of this turn has passed.
+    /// Begins a transaction, or fails as busy once the deadline of the lock has passed.
     pub(super) fn begin(&self) -> SqliteResult<()> {
         let connection = &self.tables().connection;
         let left = self.deadline.remaining();

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
-use super::archive::{RowPosition, SegmentCache, SegmentSizes, gather};
+use super::archive::{RowPosition, SegmentCache, SegmentSizes, archive};
 use super::body_locks::BodyLocks;
 use super::change_counter::ChangeCounter;
 use super::connection::ConnectionMode;
@@ -96,8 +96,8 @@ pub(crate) struct SqliteIndex {
     is_damaged: bool,
     /// Whether the file was rewritten without free pages. It gets shorter once the whole log is
     /// checkpointed.
-    is_to_shrink: AtomicBool,
-    pub(super) chunks: Arc<SegmentCache>,
+    shrinks_at_checkpoint: AtomicBool,
+    pub(super) segments: Arc<SegmentCache>,
 }
 
 /// A connection that reads all tables, with its caches.
@@ -105,8 +105,8 @@ pub(crate) struct SqliteIndex {
 pub(super) struct ReadConnection {
     pub(super) connection: Connection,
     /// The segments that were read, shared by all connections.
-    pub(super) chunks: Arc<SegmentCache>,
-    pub(super) repeated: InternedTexts,
+    pub(super) segments: Arc<SegmentCache>,
+    pub(super) interned: InternedTexts,
     /// The end of the history, once it was read in this transaction.
     pub(super) end: Cell<Option<RowPosition>>,
     /// The state of the index, for a connection that takes no locks.
@@ -121,12 +121,12 @@ impl ReadConnection {
             .is_none_or(|unlocked| unlocked.holds())
     }
 
-    pub(super) fn of(connection: Connection, chunks: &Arc<SegmentCache>) -> Self {
+    pub(super) fn of(connection: Connection, segments: &Arc<SegmentCache>) -> Self {
         Self {
             connection,
             unlocked: None,
-            chunks: Arc::clone(chunks),
-            repeated: InternedTexts::default(),
+            segments: Arc::clone(segments),
+            interned: InternedTexts::default(),
             end: Cell::default(),
         }
     }
@@ -148,25 +148,25 @@ const UNCHECKED: i64 = i64::MAX;
 
 /// Maximum number of idle readers that are kept open. More than there are cores would not read
 /// faster.
-const IDLE_READERS: usize = 16;
+const MAX_IDLE_READERS: usize = 16;
 
 /// Number of pages at which the write-ahead log is checkpointed. The log is then overwritten from
 /// its start, which is cheaper than growing a file.
-const LOG_PAGES: i64 = 1000;
+const MAX_WAL_PAGES: i64 = 1000;
 
 /// The same limit when an index that was written to is closed. It is lower, because the next
 /// process that opens the index reads all pages that are left.
-const LEFT_PAGES: i64 = 128;
+const MAX_WAL_PAGES_AT_CLOSE: i64 = 128;
 
 /// Maximum number of segments that are made in one call: about 65,000 operations, in about a
 /// second.
-const CHUNKS: usize = 512;
+const MAX_SEGMENTS_AT_ONCE: usize = 512;
 
 /// Fewer free pages than this, or than a quarter of the others, are left for later writes.
-const FREE_PAGES: i64 = 128;
+const MIN_FREE_PAGES: i64 = 128;
 
 /// Rewriting more pages than this would block writers too long: a third of a second.
-const USED_PAGES: i64 = 16 * 1024;
+const MAX_USED_PAGES: i64 = 16 * 1024;
 
 impl SqliteIndex {
     /// Determines what a file is, without changing it.
@@ -183,25 +183,26 @@ impl SqliteIndex {
         if purpose == OpenMode::ReadUnwritable || connection::log_exists(path) {
             return connection::probe(path, access, policy.limit);
         }
-        let (lock, deadline) = (write_lock(path, policy), policy.deadline());
-        let mut turn = match lock.path().exists() {
-            true => Some(lock.lock(deadline)?),
-            false => None,
+        let (lock, deadline) = (write_lock_file(path, policy), policy.deadline());
+        let mut write_lock = if lock.path().exists() {
+            Some(lock.lock(deadline)?)
+        } else {
+            None
         };
         let mut probed = connection::probe(path, access, policy.limit)?;
         if let (IndexFile::Index(_), Some((connection, files))) = (probed.found, &mut probed.opened)
         {
-            if turn.is_none() {
-                turn = Some(lock.lock(deadline)?);
+            if write_lock.is_none() {
+                write_lock = Some(lock.lock(deadline)?);
             }
             if purpose == OpenMode::Write {
-                connection::keep_log(connection)?; // Another program may have turned it off.
+                connection::enable_wal(connection)?; // Another program may have turned it off.
             }
             connection::open_log(path, connection)?;
             path.parent().map_or(Ok(()), flush_directory)?;
             *files = OpenFiles::of(path)?;
         }
-        drop(turn);
+        drop(write_lock);
         Ok(probed)
     }
 
@@ -215,8 +216,8 @@ impl SqliteIndex {
         policy: &LockPolicy,
         rest: impl FnOnce() -> Result<(), E>,
     ) -> Result<IndexFile, E> {
-        let lock = write_lock(path, policy);
-        let _turn = lock.lock(policy.deadline())?;
+        let lock = write_lock_file(path, policy);
+        let _write_lock = lock.lock(policy.deadline())?;
         let mut found = connection::probe(path, ConnectionMode::Write, policy.limit)?.found;
         if found == IndexFile::Foreign && connection::is_unwritten(path)? {
             connection::empty(path)?;
@@ -225,7 +226,7 @@ impl SqliteIndex {
         if found == IndexFile::Nothing {
             prepare_index(path)?;
             let connection = connection::open(path, ConnectionMode::Create)?;
-            connection::keep_log(&connection)?;
+            connection::enable_wal(&connection)?;
             schema::create(&connection, settings, rest)?;
             // The next process that opens the index would read the whole log. If this fails,
             // nothing is lost.
@@ -241,7 +242,7 @@ impl SqliteIndex {
     #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         let [log, shared] = ["-wal", "-shm"].map(|suffix| connection::beside(path, suffix));
-        let parts = [write_lock_of(path), log, shared, path.to_owned()];
+        let parts = [write_lock_path(path), log, shared, path.to_owned()];
         parts.iter().try_for_each(|part| remove(part))
     }
 
@@ -294,15 +295,15 @@ impl SqliteIndex {
             stuck: Mutex::default(),
             watcher: ChangeCounter::default(),
             writer: (purpose == OpenMode::Write).then(OnceLock::new),
-            lock: write_lock(path, policy),
+            lock: write_lock_file(path, policy),
             bodies: BodyLocks::of(path.parent().unwrap_or(path), policy)?,
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
             process: std::process::id(),
             checked_schema: AtomicI64::new(UNCHECKED),
             is_damaged,
-            is_to_shrink: AtomicBool::new(false),
-            chunks: Arc::default(),
+            shrinks_at_checkpoint: AtomicBool::new(false),
+            segments: Arc::default(),
         })
     }
 
@@ -316,7 +317,7 @@ impl SqliteIndex {
         // A connection that takes no locks never checks again what it has read, so it must be
         // opened after the state is noted.
         if self.purpose != OpenMode::ReadUnwritable {
-            let reader = ReadConnection::of(connection, &self.chunks);
+            let reader = ReadConnection::of(connection, &self.segments);
             self.readers().push(reader);
         }
     }
@@ -339,7 +340,7 @@ impl SqliteIndex {
         index.keep_first(connection);
         match probed.found {
             IndexFile::Index(format) if format < FORMAT && purpose == OpenMode::Write => {
-                schema::migrate(&index.turn()?.tables().connection)?;
+                schema::migrate(&index.write_lock()?.tables().connection)?;
             }
             _ => {}
         }
@@ -369,15 +370,16 @@ impl SqliteIndex {
     /// Opens a connection to the files of the first one.
     pub(super) fn connect(&self) -> SqliteResult<ReadConnection> {
         let (access, unlocked) = self.access()?;
-        let open = match self.is_damaged {
-            true => connection::open_damaged,
-            false => connection::open_within,
+        let open = if self.is_damaged {
+            connection::open_damaged
+        } else {
+            connection::open_within
         };
         let limit = self.lock.policy().limit;
         let connection = self.connect_by(|| open(&self.path, access, limit))?;
         Ok(ReadConnection {
             unlocked,
-            ..ReadConnection::of(connection, &self.chunks)
+            ..ReadConnection::of(connection, &self.segments)
         })
     }
 
@@ -481,14 +483,14 @@ impl SqliteIndex {
         Ok(())
     }
 
-    pub(super) fn turn(&self) -> SqliteResult<WriteLock<'_>> {
-        self.turn_by(self.deadline())
+    pub(super) fn write_lock(&self) -> SqliteResult<WriteLock<'_>> {
+        self.write_lock_by(self.deadline())
     }
 
     /// Waits for the right to write, among the threads of this handle and all other processes.
     ///
     /// Fails as busy once the deadline has passed.
-    fn turn_by(&self, deadline: Deadline) -> SqliteResult<WriteLock<'_>> {
+    fn write_lock_by(&self, deadline: Deadline) -> SqliteResult<WriteLock<'_>> {
         self.usable()?;
         let opened = self.writer.as_ref().ok_or_else(|| {
             StorageError::new(
@@ -508,22 +510,22 @@ impl SqliteIndex {
         self.sound()?;
         // Only the holder of the lock uses the connection.
         let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = WriteLock {
+        let write_lock = WriteLock {
             writer,
             lock,
             deadline,
         };
         self.check_files()?;
-        Ok(turn)
+        Ok(write_lock)
     }
 }
 
 /// Returns the lock on which threads and processes queue to write.
-fn write_lock(index: &Path, policy: &LockPolicy) -> FileLock {
-    FileLock::new(write_lock_of(index), index.to_owned(), policy.clone())
+fn write_lock_file(index: &Path, policy: &LockPolicy) -> FileLock {
+    FileLock::new(write_lock_path(index), index.to_owned(), policy.clone())
 }
 
-fn write_lock_of(index: &Path) -> PathBuf {
+fn write_lock_path(index: &Path) -> PathBuf {
     index.with_file_name("write.lock")
 }
 
@@ -545,9 +547,9 @@ impl Index for SqliteIndex {
         durability: Durability,
         deadline: Deadline,
     ) -> SqliteResult<Box<dyn Transaction + '_>> {
-        let mut turn = self.turn_by(deadline)?;
-        turn.set_durability(durability)?;
-        Ok(Box::new(SqliteTransaction::begin(turn, self)?))
+        let mut write_lock = self.write_lock_by(deadline)?;
+        write_lock.set_durability(durability)?;
+        Ok(Box::new(SqliteTransaction::begin(write_lock, self)?))
     }
 
     fn close_by(&self, moment: Deadline) {
@@ -625,7 +627,7 @@ impl SqliteIndex {
     /// Keeps a connection that has ended its transaction for the next reader.
     fn put_back(&self, reader: ReadConnection) {
         let mut readers = self.readers();
-        if readers.len() < IDLE_READERS {
+        if readers.len() < MAX_IDLE_READERS {
             readers.push(reader);
         }
     }
@@ -635,16 +637,16 @@ impl SqliteIndex {
     }
 
     fn maintain_by(&self, reader: &ReadConnection) -> SqliteResult<bool> {
-        let more = self.gather(reader, SegmentSizes::USUAL)?;
+        let more = self.archive(reader, SegmentSizes::USUAL)?;
         if self.compact(reader)? {
-            self.is_to_shrink.store(true, Ordering::Relaxed);
+            self.shrinks_at_checkpoint.store(true, Ordering::Relaxed);
         }
-        let unfolded = || connection::unfolded_pages(&reader.connection);
-        if self.is_to_shrink.load(Ordering::Relaxed) || unfolded()? >= LOG_PAGES {
-            self.fold(reader)?;
+        let pages_left = || connection::pages_to_checkpoint(&reader.connection);
+        if self.shrinks_at_checkpoint.load(Ordering::Relaxed) || pages_left()? >= MAX_WAL_PAGES {
+            self.checkpoint_wal(reader)?;
             // A reader of an earlier state prevents a complete checkpoint.
-            self.is_to_shrink
-                .fetch_and(unfolded()? > 0, Ordering::Relaxed);
+            self.shrinks_at_checkpoint
+                .fetch_and(pages_left()? > 0, Ordering::Relaxed);
         }
         Ok(more)
     }
@@ -653,24 +655,24 @@ impl SqliteIndex {
     ///
     /// Segments are made while writers continue. Each one then waits for the write lock, and holds
     /// it only briefly.
-    pub(super) fn gather(
+    pub(super) fn archive(
         &self,
         reader: &ReadConnection,
         sizes: SegmentSizes,
     ) -> SqliteResult<bool> {
-        for _ in 0..CHUNKS {
+        for _ in 0..MAX_SEGMENTS_AT_ONCE {
             let doing = "looking for operations to archive";
             connection::run(&reader.connection, "BEGIN").context(doing)?;
-            let gathered = gather(&reader.connection, sizes)?;
+            let archived = archive(&reader.connection, sizes)?;
             connection::run(&reader.connection, "COMMIT").context(doing)?;
-            let Some(gathered) = gathered else {
+            let Some(archived) = archived else {
                 return Ok(false);
             };
             // A loss of this commit costs nothing: the rows would be archived again.
-            let mut turn = self.turn()?;
-            turn.set_durability(Durability::Relaxed)?;
-            let mut write = SqliteTransaction::begin(turn, self)?;
-            if !write.gather(&gathered)? {
+            let mut write_lock = self.write_lock()?;
+            write_lock.set_durability(Durability::Relaxed)?;
+            let mut write = SqliteTransaction::begin(write_lock, self)?;
+            if !write.archive(&archived)? {
                 return Ok(false);
             }
             Box::new(write).commit()?;
@@ -683,20 +685,20 @@ impl SqliteIndex {
     /// Writers wait while the other pages are rewritten.
     fn compact(&self, reader: &ReadConnection) -> SqliteResult<bool> {
         let (free, used) = connection::pages(&reader.connection)?;
-        if free < FREE_PAGES || free < used / 4 || used > USED_PAGES {
+        if free < MIN_FREE_PAGES || free < used / 4 || used > MAX_USED_PAGES {
             return Ok(false);
         }
-        let mut turn = self.turn()?;
-        turn.set_durability(Durability::Relaxed)?;
-        connection::compact(&turn.tables().connection)?;
+        let mut write_lock = self.write_lock()?;
+        write_lock.set_durability(Durability::Relaxed)?;
+        connection::compact(&write_lock.tables().connection)?;
         Ok(true)
     }
 
-    fn fold(&self, checkpointer: &ReadConnection) -> SqliteResult<()> {
+    fn checkpoint_wal(&self, checkpointer: &ReadConnection) -> SqliteResult<()> {
         // Most of the log is checkpointed while writers continue. The few pages that were added
         // meanwhile follow while none writes, after which the next writer restarts the log.
         connection::checkpoint(&checkpointer.connection)?;
-        let _turn = self.turn()?;
+        let _write_lock = self.write_lock()?;
         connection::checkpoint(&checkpointer.connection)
     }
 }
@@ -714,7 +716,8 @@ impl Drop for SqliteIndex {
         if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
             let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
             // A log that stays only costs time.
-            let _ = connection::empty_log(&writer.snapshot.tables().connection, LEFT_PAGES);
+            let _ =
+                connection::empty_log(&writer.snapshot.tables().connection, MAX_WAL_PAGES_AT_CLOSE);
         }
     }
 }
@@ -770,7 +773,7 @@ mod tests {
         let path = made(directory.path());
         let open = |purpose| open(&path, purpose);
         let by_version = |mut index: SqliteIndex| {
-            index.watcher = ChangeCounter::by_version_only();
+            index.watcher = ChangeCounter::data_version_only();
             index
         };
         let indexes = [
@@ -787,7 +790,7 @@ mod tests {
         for (number, writer) in (1..=20).zip(indexes[..2].iter().cycle()) {
             let before = marks();
             assert_eq!(marks(), before, "nothing was committed");
-            testing::Scribe::new(writer).create(number, "seen", &[]);
+            testing::HistoryWriter::new(writer).create(number, "seen", &[]);
             for (before, now) in before.iter().zip(marks()) {
                 assert_ne!(*before, now, "a commit was not seen");
             }
@@ -823,7 +826,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
         let index = open(&path, OpenMode::Write);
-        let mut scribe = testing::Scribe::new(&index);
+        let mut scribe = testing::HistoryWriter::new(&index);
         scribe.create(1, "p", &[]);
         let bodies: Vec<_> = (0..300)
             .map(|number| {
@@ -839,15 +842,15 @@ mod tests {
         let (_, full) = pages();
         assert!(full > 300, "they are in the journal");
         let held = index.snapshot().unwrap();
-        let before = testing::portrait(&*held);
+        let before = testing::all_answers(&*held);
         scribe.drop_journal(&bodies);
         assert!(pages().0 > 300, "they were in the journal");
         index.maintain().unwrap();
         assert_eq!(pages().0, 0);
-        assert_eq!(testing::portrait(&*held), before);
+        assert_eq!(testing::all_answers(&*held), before);
         drop(held);
         index.maintain().unwrap();
-        let after = testing::portrait(&*index.snapshot().unwrap());
+        let after = testing::all_answers(&*index.snapshot().unwrap());
         assert_eq!(before.len(), after.len());
         assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
         drop(index);
@@ -857,23 +860,23 @@ mod tests {
 
     /// An index whose operations are archived before every snapshot, two to a segment.
     #[derive(Debug)]
-    struct Gathering(SqliteIndex);
+    struct Archiving(SqliteIndex);
 
-    impl Gathering {
-        fn gather(&self) {
+    impl Archiving {
+        fn archive(&self) {
             let sizes = SegmentSizes {
                 operations: 2,
                 bytes: 10_000,
                 newest: 0,
             };
             let reader = self.0.connect().unwrap();
-            self.0.gather(&reader, sizes).unwrap();
+            self.0.archive(&reader, sizes).unwrap();
         }
     }
 
-    impl Index for Gathering {
+    impl Index for Archiving {
         fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
-            self.gather();
+            self.archive();
             self.0.snapshot()
         }
 
@@ -929,7 +932,7 @@ mod tests {
 
     #[test]
     fn it_passes_the_suite_when_operations_are_archived() {
-        passes_the_suite_as(|index| Box::new(Gathering(index)));
+        passes_the_suite_as(|index| Box::new(Archiving(index)));
     }
 
     #[test]
@@ -939,6 +942,6 @@ mod tests {
 
     #[test]
     fn it_passes_the_suite_with_marks_by_the_data_version() {
-        passes_the_suite(|index| index.watcher = ChangeCounter::by_version_only());
+        passes_the_suite(|index| index.watcher = ChangeCounter::data_version_only());
     }
 }

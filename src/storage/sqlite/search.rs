@@ -158,7 +158,7 @@ pub(super) fn each(
     while let Some(row) = rows.next().context(doing)? {
         let id = parsed(row, 0).context(doing)?;
         let key = row.get(1).context(doing)?;
-        let versions = told(connection, key).context(doing)?;
+        let versions = indexed_versions(connection, key).context(doing)?;
         if visit(IndexedItem::Prompt(id, versions)).is_break() {
             return Ok(());
         }
@@ -179,7 +179,7 @@ pub(super) fn each(
     Ok(())
 }
 
-fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<IndexedVersions> {
+fn indexed_versions(connection: &Connection, prompt: i64) -> rusqlite::Result<IndexedVersions> {
     let mut versions = connection.prepare_cached(
         "SELECT v.id, v.key FROM searchable s JOIN version v ON v.key = s.version WHERE s.prompt = ?1",
     )?;
@@ -200,19 +200,19 @@ fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<IndexedVersion
         .collect()
 }
 
-pub(super) fn tell(connection: &Connection, news: &Indexable) -> SqliteResult<()> {
-    told_anew(connection, news).context("updating the search index")
+pub(super) fn index(connection: &Connection, news: &Indexable) -> SqliteResult<()> {
+    reindex(connection, news).context("updating the search index")
 }
 
 /// Removes outdated rows first, then inserts new ones in ascending order.
 ///
 /// FTS5 collects those in memory, and writes them once.
-fn told_anew(connection: &Connection, news: &Indexable) -> rusqlite::Result<()> {
+fn reindex(connection: &Connection, news: &Indexable) -> rusqlite::Result<()> {
     let mut rows = Vec::new();
     let mut key = connection.prepare_cached("SELECT key FROM prompt WHERE id = ?1")?;
     for prompt in &news.prompts {
         let key = key.query_row([prompt.id.as_str()], |row| row.get(0))?;
-        forget(connection, key)?;
+        remove_indexed(connection, key)?;
         rows.extend(prompt.name.as_ref().map(|name| (key, name, prompt)));
     }
     rows.sort_by_key(|(key, ..)| *key);
@@ -253,7 +253,7 @@ fn version_key(connection: &Connection, id: VersionId) -> rusqlite::Result<i64> 
 }
 
 /// Removes all that is indexed of a prompt.
-fn forget(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
+fn remove_indexed(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM partial_use WHERE version IN (SELECT version FROM searchable WHERE prompt = ?1)",
         "DELETE FROM searchable WHERE prompt = ?1",

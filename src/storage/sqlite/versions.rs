@@ -35,7 +35,7 @@ macro_rules! select_versions {
 pub(super) use select_versions;
 
 pub(super) fn version(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<Version> {
-    let text = |column| tables.repeated.text(&tables.connection, row, column);
+    let text = |column| tables.interned.text(&tables.connection, row, column);
     let base = match row.get_ref(7)? {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(VersionId::from_bytes(bytes(row, 7)?)),

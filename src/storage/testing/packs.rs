@@ -117,9 +117,10 @@ pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
         assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
         // A sweep removes only files of writers that have ended.
         blobs.sweep().unwrap();
-        match finished {
-            true => drop(pack.finish().unwrap()),
-            false => drop(pack),
+        if finished {
+            drop(pack.finish().unwrap());
+        } else {
+            drop(pack);
         }
         for bytes in &all {
             assert_eq!(get(blobs, BlobId::of(bytes)).is_some(), finished);

@@ -16,7 +16,7 @@ use crate::storage::testing::values::{
     body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
     version_deleted, version_id, version_restored,
 };
-use crate::storage::testing::{Scribe, portrait};
+use crate::storage::testing::{HistoryWriter, all_answers};
 
 pub(crate) fn export(store: &Store) -> Vec<u8> {
     let mut file = Vec::new();
@@ -52,8 +52,8 @@ fn is_sound(store: &Store) {
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
-fn scribe(store: &Store) -> Scribe<'_> {
-    Scribe::new(&*store.inner.index)
+fn scribe(store: &Store) -> HistoryWriter<'_> {
+    HistoryWriter::new(&*store.inner.index)
 }
 
 /// Appends an operation that undoes others.

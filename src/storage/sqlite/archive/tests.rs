@@ -1,5 +1,5 @@
-use super::super::archiver::{SegmentSizes, gather};
-use super::KEPT;
+use super::super::archiver::{SegmentSizes, archive};
+use super::MAX_CACHED_BYTES;
 use crate::storage::{StorageError, StorageErrorKind};
 use rusqlite::Connection;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use crate::storage::sqlite::transaction::SqliteTransaction;
 use crate::storage::testing::values::{
     environment, environment_change, moment, prompt_id, version_id,
 };
-use crate::storage::testing::{Scribe, portrait};
+use crate::storage::testing::{HistoryWriter, all_answers};
 use crate::storage::{Index, MemoryIndex, Snapshot, Transaction};
 
 fn made(directory: &Path) -> (PathBuf, SqliteIndex) {
@@ -36,7 +36,7 @@ fn open(path: &Path) -> SqliteIndex {
 ///
 /// Some move environments of two prompts, and the clock goes back and forth.
 fn fill(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for prompt in 1..=3 {
         scribe.create(prompt, "p", &[]);
     }
@@ -65,20 +65,20 @@ fn fill(index: &dyn Index) {
 /// Archives into segments of `operations` operations, leaving `newest` rows.
 ///
 /// Returns the number of segments.
-fn gathered(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
+fn archived(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
     let sizes = SegmentSizes {
         operations,
         bytes: 100_000,
         newest,
     };
     let reader = index.connect().unwrap();
-    index.gather(&reader, sizes).unwrap();
-    let count = "SELECT count(*) FROM operation_chunk";
-    let chunks: i64 = reader
+    index.archive(&reader, sizes).unwrap();
+    let count = "SELECT count(*) FROM segment";
+    let segments: i64 = reader
         .connection
         .query_row(count, [], |row| row.get(0))
         .unwrap();
-    chunks.try_into().unwrap()
+    segments.try_into().unwrap()
 }
 
 /// Returns all answers to queries about operations, one per line.
@@ -140,17 +140,18 @@ fn segments_change_no_answer() {
     let memory = MemoryIndex::new(Settings::default());
     fill(&memory);
     let expected = history(&*memory.snapshot().unwrap());
-    for (operations, newest, chunks) in [(1, 0, 52), (4, 3, 12), (7, 1, 7), (52, 0, 1), (53, 0, 0)]
+    for (operations, newest, segments) in
+        [(1, 0, 52), (4, 3, 12), (7, 1, 7), (52, 0, 1), (53, 0, 0)]
     {
         let directory = tempfile::tempdir().unwrap();
         let (path, index) = made(directory.path());
         fill(&index);
         let held = index.snapshot().unwrap();
-        let before = portrait(&*held);
-        assert_eq!(gathered(&index, operations, newest), chunks);
-        assert_eq!(portrait(&*held), before, "a held snapshot was changed");
+        let before = all_answers(&*held);
+        assert_eq!(archived(&index, operations, newest), segments);
+        assert_eq!(all_answers(&*held), before, "a held snapshot was changed");
         drop(held);
-        assert_eq!(portrait(&*index.snapshot().unwrap()), before);
+        assert_eq!(all_answers(&*index.snapshot().unwrap()), before);
         assert!(
             history(&*index.snapshot().unwrap()) == expected,
             "segments of {operations}"
@@ -173,13 +174,13 @@ fn operations_are_appended_after_segments() {
     let memory = MemoryIndex::new(Settings::default());
     fill(&index);
     fill(&memory);
-    gathered(&index, 5, 0);
+    archived(&index, 5, 0);
     for index in [&index as &dyn Index, &memory] {
-        let mut scribe = Scribe::new(index);
+        let mut scribe = HistoryWriter::new(index);
         scribe.create(9, "behind", &[]);
         scribe.commit(9, 99, "1.0");
     }
-    gathered(&index, 3, 0);
+    archived(&index, 3, 0);
     let expected = history(&*memory.snapshot().unwrap());
     assert!(history(&*index.snapshot().unwrap()) == expected);
 }
@@ -195,13 +196,13 @@ fn operations_are_archived_once() {
         bytes: 100_000,
         newest: 0,
     };
-    let early = gather(&index.connect().unwrap().connection, sizes)
+    let early = archive(&index.connect().unwrap().connection, sizes)
         .unwrap()
         .unwrap();
-    assert_eq!(gathered(&open(&path), 10, 0), 5);
+    assert_eq!(archived(&open(&path), 10, 0), 5);
     let before = history(&*index.snapshot().unwrap());
-    let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
-    assert!(!write.gather(&early).unwrap(), "they are archived already");
+    let mut write = SqliteTransaction::begin(index.write_lock().unwrap(), &index).unwrap();
+    assert!(!write.archive(&early).unwrap(), "they are archived already");
     Box::new(write).commit().unwrap();
     assert!(history(&*index.snapshot().unwrap()) == before);
 }
@@ -213,7 +214,7 @@ fn uncommitted_archiving_has_no_effect() {
     let (path, index) = made(directory.path());
     fill(&index);
     let before = history(&*index.snapshot().unwrap());
-    let early = gather(
+    let early = archive(
         &index.connect().unwrap().connection,
         SegmentSizes {
             operations: 10,
@@ -221,8 +222,8 @@ fn uncommitted_archiving_has_no_effect() {
             newest: 0,
         },
     );
-    let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
-    assert!(write.gather(&early.unwrap().unwrap()).unwrap());
+    let mut write = SqliteTransaction::begin(index.write_lock().unwrap(), &index).unwrap();
+    assert!(write.archive(&early.unwrap().unwrap()).unwrap());
     drop(write);
     assert!(history(&*open(&path).snapshot().unwrap()) == before);
 }
@@ -242,7 +243,7 @@ fn damaged_operations_are_not_archived() {
         let (path, index) = made(directory.path());
         fill(&index);
         alter(&path, damage);
-        assert_eq!(gathered(&index, 2, 0), 1, "archived what {damage} left");
+        assert_eq!(archived(&index, 2, 0), 1, "archived what {damage} left");
     }
 }
 
@@ -264,19 +265,17 @@ fn a_flipped_bit_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
-    gathered(&index, 10, 0);
+    archived(&index, 10, 0);
     let expected = history(&*index.snapshot().unwrap());
     drop(index);
     let connection = Connection::open(&path).unwrap();
     let content: Vec<u8> = connection
-        .query_row(
-            "SELECT content FROM operation_chunk WHERE last = 20",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT content FROM segment WHERE last = 20", [], |row| {
+            row.get(0)
+        })
         .unwrap();
     let put = |content: &[u8]| {
-        let sql = "UPDATE operation_chunk SET content = ?1 WHERE last = 20";
+        let sql = "UPDATE segment SET content = ?1 WHERE last = 20";
         connection.execute(sql, [content]).unwrap();
     };
     for at in 0..content.len() {
@@ -288,12 +287,12 @@ fn a_flipped_bit_is_found() {
     put(&content);
     drop(connection);
     for (number, damage) in [
-        "UPDATE operation_chunk SET hash = zeroblob(32) WHERE last = 10",
-        "UPDATE operation_chunk SET hash = zeroblob(32) WHERE last = 50",
-        "UPDATE operation_chunk SET operations = operations - 1 WHERE last = 20",
-        "UPDATE operation_chunk SET operations = operations + 1 WHERE last = 20",
-        "UPDATE operation_chunk SET operations = -1 WHERE last = 20",
-        "DELETE FROM operation_chunk WHERE last = 20",
+        "UPDATE segment SET hash = zeroblob(32) WHERE last = 10",
+        "UPDATE segment SET hash = zeroblob(32) WHERE last = 50",
+        "UPDATE segment SET operations = operations - 1 WHERE last = 20",
+        "UPDATE segment SET operations = operations + 1 WHERE last = 20",
+        "UPDATE segment SET operations = -1 WHERE last = 20",
+        "DELETE FROM segment WHERE last = 20",
         "UPDATE version SET id = zeroblob(16) WHERE key = 9",
         "UPDATE blob SET hash = zeroblob(32) WHERE key = 9",
         "DELETE FROM version WHERE key = 9",
@@ -342,11 +341,11 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
 fn the_times_and_lists_of_a_segment_are_checked() {
     for (damage, words) in [
         (
-            "UPDATE operation_chunk SET latest = latest - 1 WHERE last = 20",
+            "UPDATE segment SET latest = latest - 1 WHERE last = 20",
             "time of operation 20 is wrong",
         ),
         (
-            "UPDATE operation_chunk SET earliest = earliest + 1 WHERE last = 20",
+            "UPDATE segment SET earliest = earliest + 1 WHERE last = 20",
             "time of operation 20 is wrong",
         ),
         (
@@ -374,7 +373,7 @@ fn the_times_and_lists_of_a_segment_are_checked() {
         let directory = tempfile::tempdir().unwrap();
         let (path, index) = made(directory.path());
         fill(&index);
-        gathered(&index, 10, 0);
+        archived(&index, 10, 0);
         assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
         alter(&path, damage);
         let found = index.snapshot().unwrap().self_check().unwrap();
@@ -390,14 +389,14 @@ fn the_times_and_lists_of_a_segment_are_checked() {
 fn the_segment_cache_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let (_, index) = made(directory.path());
-    let mut scribe = Scribe::new(&index);
+    let mut scribe = HistoryWriter::new(&index);
     scribe.create(1, "p", &[]);
-    let much = "m".repeat(KEPT / 8);
+    let much = "m".repeat(MAX_CACHED_BYTES / 8);
     for turn in 0..12 {
         let name = &format!("{turn}");
         scribe.change(1, name, &[&much]);
     }
-    gathered(&index, 1, 0);
+    archived(&index, 1, 0);
     let all = OperationFilter::default();
     let found = index
         .snapshot()
@@ -405,7 +404,10 @@ fn the_segment_cache_is_bounded() {
         .operations(&all, None, usize::MAX)
         .unwrap();
     assert_eq!(found.len(), 13);
-    let kept = index.chunks.0.lock().unwrap();
-    let bytes: usize = kept.iter().map(|chunk| chunk.size()).sum();
-    assert!((KEPT / 2..=KEPT).contains(&bytes), "{bytes} are kept");
+    let kept = index.segments.0.lock().unwrap();
+    let bytes: usize = kept.iter().map(|segment| segment.size()).sum();
+    assert!(
+        (MAX_CACHED_BYTES / 2..=MAX_CACHED_BYTES).contains(&bytes),
+        "{bytes} are kept"
+    );
 }

@@ -26,7 +26,7 @@ use crate::storage::{
 
 /// A write transaction. Dropping it without a commit rolls it back.
 pub(crate) struct SqliteTransaction<'a> {
-    turn: WriteLock<'a>,
+    write_lock: WriteLock<'a>,
     pub(super) keys: RowIdCache,
     /// The key of the body that was stored last. The next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
@@ -34,7 +34,7 @@ pub(crate) struct SqliteTransaction<'a> {
     /// the operation stored them. So no row is written twice.
     counted: RefCell<HashSet<BlobId>>,
     /// Prompts whose latest version may be a deleted one, until the current operation is applied.
-    pub(super) lowered: RefCell<BTreeSet<i64>>,
+    pub(super) prompts_without_latest: RefCell<BTreeSet<i64>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
     /// The end of the history and the value of `absent` at the savepoint, in addition to SQLite's
@@ -59,15 +59,18 @@ struct BlobUse {
 }
 
 impl<'a> SqliteTransaction<'a> {
-    pub(crate) fn begin(mut turn: WriteLock<'a>, index: &'a SqliteIndex) -> SqliteResult<Self> {
-        turn.begin()?;
-        turn.tables().end.set(None);
+    pub(crate) fn begin(
+        mut write_lock: WriteLock<'a>,
+        index: &'a SqliteIndex,
+    ) -> SqliteResult<Self> {
+        write_lock.begin()?;
+        write_lock.tables().end.set(None);
         let write = Self {
-            keys: mem::take(&mut turn.writer.keys),
-            turn,
+            keys: mem::take(&mut write_lock.writer.keys),
+            write_lock,
             blob: Cell::new(None),
             counted: RefCell::default(),
-            lowered: RefCell::default(),
+            prompts_without_latest: RefCell::default(),
             absent: HashSet::new(),
             savepoint: None,
             committed: false,
@@ -79,7 +82,7 @@ impl<'a> SqliteTransaction<'a> {
     }
 
     pub(crate) fn tables(&self) -> &ReadConnection {
-        self.turn.tables()
+        self.write_lock.tables()
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -162,11 +165,11 @@ impl<'a> SqliteTransaction<'a> {
     }
 
     /// Returns what to write in the place of a text that other versions may have, too.
-    pub(super) fn in_place<'t>(&self, text: &'t str) -> SqliteResult<Interned<'t>> {
+    pub(super) fn intern<'t>(&self, text: &'t str) -> SqliteResult<Interned<'t>> {
         if let Some(key) = self.keys.texts.get(text) {
             return Ok(Interned::Key(key));
         }
-        let place = interned::in_place(self.connection(), text);
+        let place = interned::intern(self.connection(), text);
         let place = place.context("interning a text")?;
         if let Interned::Key(key) = place {
             self.keys.texts.put(text.into(), key);
@@ -179,12 +182,13 @@ impl<'a> SqliteTransaction<'a> {
         if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
             return Ok(key);
         }
-        let sql = match self.absent.contains(&id) {
-            true => concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1")),
-            false => concat!(
+        let sql = if self.absent.contains(&id) {
+            concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1"))
+        } else {
+            concat!(
                 "SELECT key FROM blob WHERE stored = 1 AND ",
                 blob_is!("blob", "?1")
-            ),
+            )
         };
         let key = self.key(sql, id.as_bytes())?;
         self.blob.set(Some((id, key)));
@@ -305,8 +309,8 @@ impl<'a> SqliteTransaction<'a> {
     /// Replaces archived operations by their segment.
     ///
     /// Returns false if another process has done so meanwhile.
-    pub(crate) fn gather(&mut self, gathered: &ArchivedSegment) -> SqliteResult<bool> {
-        gathered.put(self.connection())
+    pub(crate) fn archive(&mut self, segment: &ArchivedSegment) -> SqliteResult<bool> {
+        segment.put(self.connection())
     }
 
     /// Checks whether a version may have a body that is not stored.
@@ -339,7 +343,7 @@ impl<'a> SqliteTransaction<'a> {
 impl Drop for SqliteTransaction<'_> {
     fn drop(&mut self) {
         if !self.committed {
-            self.tables().repeated.forget();
+            self.tables().interned.forget();
         }
         if !self.connection().is_autocommit() {
             // A connection that cannot even roll back holds the lock. The next `BEGIN` on it
@@ -351,7 +355,7 @@ impl Drop for SqliteTransaction<'_> {
 
 impl Transaction for SqliteTransaction<'_> {
     fn snapshot(&self) -> &dyn Snapshot {
-        &self.turn.writer.snapshot
+        &self.write_lock.writer.snapshot
     }
 
     fn last_operation(&self) -> SqliteResult<(u64, OperationId)> {
@@ -504,7 +508,7 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn index_documents(&mut self, news: &Indexable) -> SqliteResult<()> {
-        search::tell(self.connection(), news)
+        search::index(self.connection(), news)
     }
 
     fn savepoint(&mut self) -> SqliteResult<()> {
@@ -528,10 +532,10 @@ impl Transaction for SqliteTransaction<'_> {
         }
         // They may refer to rows that no longer exist.
         self.keys = RowIdCache::default();
-        self.tables().repeated.forget();
+        self.tables().interned.forget();
         self.blob.set(None);
         self.counted.take();
-        self.lowered.take();
+        self.prompts_without_latest.take();
         Ok(())
     }
 
@@ -548,7 +552,7 @@ impl Transaction for SqliteTransaction<'_> {
                 )
             }
             Ok(()) => {
-                self.turn.writer.keys = mem::take(&mut self.keys);
+                self.write_lock.writer.keys = mem::take(&mut self.keys);
                 self.committed = true;
                 match self.index.check_durable_files() {
                     // If no name leads to the file any more, the commit is lost with the last

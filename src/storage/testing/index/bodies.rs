@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
-use crate::storage::testing::Scribe;
-use crate::storage::testing::scribe::operation;
+use crate::storage::testing::HistoryWriter;
+use crate::storage::testing::history_writer::operation;
 use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id,
@@ -89,7 +89,7 @@ pub fn a_body_that_was_to_be_packed_can_be_journaled(index: &dyn Index) {
 
 /// Each is counted once for each version, as if it had been put before the operation.
 pub fn bodies_are_stored_with_the_operation_that_needs_them(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit_body(1, 1, "1.0", b"stored before");
     let texts: [&[u8]; 4] = [b"stored before", b"new", b"packed", b"of no version"];
@@ -177,7 +177,7 @@ pub fn a_body_is_journaled_once(index: &dyn Index) {
         blob(index, b"one"),
         Some(StoredBlob::Journaled(b"one".to_vec()))
     );
-    Scribe::new(index).drop_journal(&[BlobId::of(b"one")]);
+    HistoryWriter::new(index).drop_journal(&[BlobId::of(b"one")]);
     put(index, &[b"one"]);
     assert_eq!(
         blob(index, b"one"),
@@ -200,7 +200,7 @@ pub fn a_body_keeps_every_byte(index: &dyn Index) {
 
 /// A body is unreferenced by the operation that deleted its last live version.
 pub fn a_body_is_unreferenced_by_its_last_deletion(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]); // 1
     scribe.commit(1, 1, "1.0"); // 2
     scribe.commit_body(1, 2, "1.1", &body(1)); // 3
@@ -254,7 +254,7 @@ pub fn the_journal_is_in_the_order_in_which_bodies_were_put(index: &dyn Index) {
     );
     assert_eq!(after(found[3].position), []);
     assert_eq!(after(u64::MAX), []);
-    Scribe::new(index).drop_journal(&[found[1].id, found[3].id]);
+    HistoryWriter::new(index).drop_journal(&[found[1].id, found[3].id]);
     let left = journal(index);
     assert_eq!(
         left,
@@ -298,7 +298,7 @@ pub fn a_batch_has_one_body_at_least(index: &dyn Index) {
 /// Other bodies remain in the journal, and removing the row again does nothing.
 pub fn a_body_without_a_journal_row_remains_stored(index: &dyn Index) {
     put(index, &[b"one", b"three"]);
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for _ in 0..2 {
         scribe.drop_journal(&[BlobId::of(b"three"), BlobId::of(b"never was")]);
         assert_eq!(blob(index, b"three"), Some(StoredBlob::Settled(5)));
@@ -312,7 +312,7 @@ pub fn a_body_without_a_journal_row_remains_stored(index: &dyn Index) {
 
 /// A forgotten body is stored nowhere, neither in the journal nor in the blob store.
 pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     for number in 1..=3 {
         scribe.commit(1, number, &format!("1.{number}"));
@@ -349,7 +349,7 @@ pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
 
 /// A forgotten body that is put again is journaled, and a reader of the whole journal sees it.
 pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.0");
     scribe.commit(1, 2, "1.1");
@@ -393,7 +393,7 @@ pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
 
 /// A body is unreferenced since the deletion of its last live version.
 pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]); // second 1
     scribe.commit(1, 1, "1.0");
     scribe.commit_body(1, 2, "1.1", &body(1));
@@ -443,7 +443,7 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
 
 /// The bodies of a deleted prompt are unreferenced, including one that several versions share.
 pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.create(2, "other", &[]);
     scribe.commit(1, 1, "1.0");
@@ -471,7 +471,7 @@ pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
 ///
 /// The time that the deletion contains may be much earlier.
 pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.create(2, "gone", &[]);
     scribe.commit(1, 1, "1.0");
@@ -511,7 +511,7 @@ pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index)
 
 /// A commit of the same body makes it referenced, and its time restarts with the next deletion.
 pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.0");
     scribe.delete_version(1, 1); // second 3
@@ -531,7 +531,7 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     assert_eq!(unreferenced(index, 5), sorted(&[1]));
     // The clock went backwards: the time at which an operation is appended counts.
     let again = version(prompt_id(1), 3, "1.2", &body(1));
-    let mut early = Scribe::new(index);
+    let mut early = HistoryWriter::new(index);
     early.write(vec![version_created(again)]); // second 1
     early.delete_version(1, 3); // second 2
     assert_eq!(unreferenced(index, 2), sorted(&[1]));
@@ -539,7 +539,7 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
 
 /// At most `limit` bodies are returned.
 pub fn collectable_bodies_are_limited(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     for number in 0..5 {
         scribe.commit(1, number, &format!("1.{number}"));

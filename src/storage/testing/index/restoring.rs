@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::{Change, Durability, PromptFilter, VersionFilter};
-use crate::storage::testing::Scribe;
-use crate::storage::testing::scribe::append;
+use crate::storage::testing::HistoryWriter;
+use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id, version_restored,
@@ -25,8 +25,8 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// Writes a prompt with versions 1.0 (id 1) and 1.1 (id 2).
-fn filled(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn filled(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &["tag"]);
     scribe.commit(1, 1, "1.0");
     scribe.commit(1, 2, "1.1");

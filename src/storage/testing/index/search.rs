@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::Durability;
-use crate::storage::testing::Scribe;
+use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::values::{
     environment, prompt_id, version_created, version_id, version_restored,
 };
@@ -97,8 +97,8 @@ fn text(number: u32) -> SearchMatch {
 }
 
 /// Writes prompts 1 to 3 with versions 1 to 3, and prompt 4 without a version.
-fn filled(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn filled(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     for number in 1..=3 {
         scribe.create(number, "p", &[]);
         scribe.commit(number, number, "1.0");

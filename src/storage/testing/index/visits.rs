@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::model::id::{BlobId, OperationId};
 use crate::model::record::{OperationContent, OperationFilter};
-use crate::storage::testing::Scribe;
+use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::values::{body, environment, moment, prompt_id, version_id};
 use crate::storage::{Index, PromptRows, PromptTable, StoredBlob};
 
@@ -19,8 +19,8 @@ pub const TESTS: &[Test] = &[
     a_visitor_can_stop_a_visit,
 ];
 
-fn filled(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn filled(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "kept", &["b", "a"]); // second 1
     scribe.create(2, "gone", &["c"]);
     scribe.create(3, "empty", &[]);

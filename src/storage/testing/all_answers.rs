@@ -10,7 +10,7 @@ use crate::storage::Snapshot;
 ///
 /// Two snapshots of one state give the same lines.
 #[must_use]
-pub fn portrait(snapshot: &dyn Snapshot) -> Vec<String> {
+pub fn all_answers(snapshot: &dyn Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = |what: &str, answer: &dyn Debug| lines.push(format!("{what}: {answer:?}"));
     line("settings", &snapshot.settings().unwrap());

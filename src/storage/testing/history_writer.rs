@@ -18,12 +18,12 @@ use crate::storage::{Index, StorageResult, Transaction};
 /// Each call writes one operation in its own transaction, a second after the previous one. Prompts
 /// and versions are named by number; see [`values`](super::values).
 #[derive(Debug)]
-pub struct Scribe<'a> {
+pub struct HistoryWriter<'a> {
     index: &'a dyn Index,
     seconds: u32,
 }
 
-impl<'a> Scribe<'a> {
+impl<'a> HistoryWriter<'a> {
     /// Creates a scribe whose first operation is at second 1.
     #[must_use]
     pub fn new(index: &'a dyn Index) -> Self {
