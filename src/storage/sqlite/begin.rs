@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::connection;
 use super::error::{SqliteContext, SqliteResult};
-use super::index::WriteLock;
+use super::write_lock::WriteLock;
 use crate::fs::lock::policy::NOTICE_AFTER;
 use crate::storage::StorageErrorKind;
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::{SqliteContext, SqliteResult};
 use super::files;
 use super::files::OpenFiles;
-use super::index::{IndexFile, OpenMode, Probe};
+use super::probe::{IndexFile, OpenMode, Probe};
 use super::schema;
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::Durability;

@@ -93,7 +93,9 @@ mod tests {
     use super::*;
     use crate::fs::lock::policy::LockPolicy;
     use crate::model::record::Settings;
-    use crate::storage::sqlite::index::{OpenMode, ReadConnection, SqliteIndex};
+    use crate::storage::sqlite::index::SqliteIndex;
+    use crate::storage::sqlite::pool::ReadConnection;
+    use crate::storage::sqlite::probe::OpenMode;
     use crate::storage::sqlite::transaction::SqliteTransaction;
     use crate::storage::{StorageError, Transaction as _};
 

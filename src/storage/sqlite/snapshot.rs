@@ -9,7 +9,8 @@ use semver::VersionReq;
 
 use super::columns::{bytes, collect, moment, optional_moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
-use super::index::{ReadConnection, SqliteIndex};
+use super::index::SqliteIndex;
+use super::pool::ReadConnection;
 use super::{check, operations, prompts, schema, search, versions};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{

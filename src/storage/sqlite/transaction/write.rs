@@ -16,9 +16,11 @@ use crate::storage::sqlite::archive::{ArchivedSegment, RowPosition};
 use crate::storage::sqlite::columns::{limit, micros};
 use crate::storage::sqlite::error::{SqliteContext, SqliteResult, may_be_committed};
 use crate::storage::sqlite::ids::{blob_is, version_is};
-use crate::storage::sqlite::index::{ReadConnection, SqliteIndex, WriteLock};
+use crate::storage::sqlite::index::SqliteIndex;
 use crate::storage::sqlite::interned;
 use crate::storage::sqlite::interned::Interned;
+use crate::storage::sqlite::pool::ReadConnection;
+use crate::storage::sqlite::write_lock::WriteLock;
 use crate::storage::sqlite::{connection, operations, search};
 use crate::storage::{
     AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind, Transaction,
