@@ -12,6 +12,7 @@ pub(crate) mod maintenance;
 pub(crate) mod read;
 pub(crate) mod search;
 pub(crate) mod verify;
+pub(crate) mod visit;
 pub(crate) mod write;
 
 pub use bundle::{BundleSummary, ImportSummary};

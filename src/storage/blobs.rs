@@ -7,7 +7,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Deadline, StorageResult};
+use super::{LockGuard, StorageResult};
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 
@@ -58,7 +58,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
 
     /// Removes a loose body, if it is there.
     ///
-    /// It may be called only under the [exclusive lock](Self::lock_exclusive). A copy in a pack remains;
+    /// It may be called only under the [exclusive lock](super::Index::lock_exclusive). A copy in a pack remains;
     /// [`compact`](Self::compact) removes it.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
 
     /// Rewrites packs without their unreferenced bodies, and returns what that removed.
     ///
-    /// It may be called only under the [exclusive lock](Self::lock_exclusive). When `live` is called, it
+    /// It may be called only under the [exclusive lock](super::Index::lock_exclusive). When `live` is called, it
     /// visits every body that is referenced, once or once per version; it should visit the bodies
     /// of one delta group one after another. All other bodies are unreferenced.
     ///
@@ -107,11 +107,11 @@ pub trait Blobs: Send + Sync + fmt::Debug {
         extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<CompactionSummary>;
+    ) -> StorageResult<CompactionSummary>;
 
     /// Joins many small packs into few.
     ///
-    /// It may be called only under the [exclusive lock](Self::lock_exclusive).
+    /// It may be called only under the [exclusive lock](super::Index::lock_exclusive).
     ///
     /// # Errors
     ///
@@ -132,41 +132,24 @@ pub trait Blobs: Send + Sync + fmt::Debug {
 
     /// Removes the incomplete files of interrupted writers, and no body.
     ///
-    /// It may be called only under the [exclusive lock](Self::lock_exclusive).
+    /// It may be called only under the [exclusive lock](super::Index::lock_exclusive).
     ///
     /// # Errors
     ///
     /// A failure does not stop it. The first one is returned at the end.
     fn sweep(&self) -> StorageResult<()>;
 
-    /// Takes the shared lock, which protects writing bodies from the journal.
+    /// Checks whether bodies may be moved and removed here, before anything is changed.
     ///
-    /// A writer holds it from reading the journal until the bodies are stored here; if it flushes
-    /// them, until their journal rows are dropped. The call waits for the exclusive lock to be
-    /// released. It also waits for other holders of the shared lock if a put could replace a file
-    /// that another holder has flushed.
+    /// The provided method suits a blob store without folders: it checks nothing.
     ///
     /// # Errors
     ///
-    /// [`Busy`](super::StorageErrorKind::Busy) if the wait exceeds the blob store's own limit, if it has
-    /// one. After a failure no lock is held.
-    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>>;
-
-    /// Takes the exclusive lock, which protects the removal of bodies.
-    ///
-    /// The holder keeps it from the check that no row names a body until the body is removed. The
-    /// call waits until no other lock is held.
-    ///
-    /// # Errors
-    ///
-    /// As [`hold`](Self::hold).
-    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>>;
-
-    /// Ends every wait for a lock at `_moment` at the latest, including the waits of later calls.
-    ///
-    /// It is called when the handle is being closed. A wait that ends this way fails as
-    /// [`Busy`](super::StorageErrorKind::Busy). The provided method does nothing.
-    fn close_by(&self, _moment: Deadline) {}
+    /// [`Replaced`](super::StorageErrorKind::Replaced) or an I/O error if a folder of the blob store
+    /// is not its own, for example because it was replaced by a link.
+    fn check_removable(&self) -> StorageResult<()> {
+        Ok(())
+    }
 }
 
 /// A pack that is being written: bodies that become durable together.
@@ -233,7 +216,7 @@ pub enum Extent {
 
 /// A function that calls its argument for every referenced body.
 pub type LiveBodies<'a> =
-    dyn FnMut(&mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>) -> crate::Result<()> + 'a;
+    dyn FnMut(&mut dyn FnMut(BlobId, DeltaGroup) -> StorageResult<()>) -> StorageResult<()> + 'a;
 
 /// The result of a compaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -261,6 +244,3 @@ pub struct BlobUsage {
     /// The total size of the pack files in bytes.
     pub pack_bytes: u64,
 }
-
-/// A lock that is held until this value is dropped.
-pub trait LockGuard: fmt::Debug {}

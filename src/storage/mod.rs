@@ -5,6 +5,7 @@
 //! `testing`) the suite that every implementation must pass.
 
 mod blobs;
+mod change_mark;
 mod deadline;
 pub(crate) mod directory;
 mod error;
@@ -14,22 +15,22 @@ mod memory;
 mod prompt_table;
 mod rows;
 mod search;
+mod snapshot;
 pub(crate) mod sqlite;
 mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod transaction;
 
 pub use crate::model::verified_bytes::{HashMismatch, VerifiedBytes};
 pub use blobs::{
-    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
+    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, Pack,
 };
+pub use change_mark::ChangeMark;
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
 pub(crate) use history_text::{read_operation, unwritten, write_operation};
-pub use index::{
-    ChangeMark, Index, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
-    ReleasedBefore, Snapshot, SnapshotGuard, StoredBlob, Transaction, Unreferenced,
-};
+pub use index::{Index, LockGuard};
 #[expect(
     clippy::disallowed_types,
     reason = "an export, for those who open a store"
@@ -38,7 +39,13 @@ pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
 pub(crate) use rows::PromptRows;
 pub use search::{
-    Indexable, IndexedItem, Phrase, SearchMatch, SearchQuery, SearchVisitor, SearchablePrompt,
-    SearchableVersion, WordQuery,
+    Indexable, IndexedItem, IndexedItemVisitor, Phrase, SearchMatch, SearchQuery, SearchVisitor,
+    SearchablePrompt, SearchableVersion, WordQuery,
+};
+pub use snapshot::{
+    BlobVisitor, BodyReads, JournaledBodies, LogReads, Numbering, OldestJournaled,
+    OperationVisitor, PromptReads, PromptVisitor, ReleasedBefore, SearchReads, Snapshot,
+    StoredBlob, Unreferenced, VersionReads,
 };
 pub(crate) use tables::PromptTables;
+pub use transaction::{AppendedBody, AppendedPlace, Transaction};

@@ -13,7 +13,7 @@ use rpds::{
 };
 use semver::VersionReq;
 
-use super::index::Numbering;
+use super::Numbering;
 use super::prompt_table::{PromptTable, VersionRow};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, Environment, PromptState, Version, VersionFilter};
@@ -347,11 +347,10 @@ impl PromptRows {
         if let Some(from) = before {
             let mut names = self.pointed.get(&from).cloned().unwrap_or_default();
             names.remove_mut(name);
-            match names.is_empty() {
-                true => {
-                    self.pointed.remove_mut(&from);
-                }
-                false => self.pointed.insert_mut(from, names),
+            if names.is_empty() {
+                self.pointed.remove_mut(&from);
+            } else {
+                self.pointed.insert_mut(from, names);
             }
         }
         match after {

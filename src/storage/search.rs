@@ -60,9 +60,10 @@ impl WordQuery {
     #[must_use]
     pub fn have(&self, phrase: &Phrase) -> bool {
         let closed = phrase.words.as_str();
-        let wanted = match phrase.open {
-            true => &closed[..closed.len() - 1],
-            false => closed,
+        let wanted = if phrase.open {
+            &closed[..closed.len() - 1]
+        } else {
+            closed
         };
         self.0.contains(wanted)
     }
@@ -156,7 +157,10 @@ impl SearchMatch {
 }
 
 /// A callback that receives what a search finds, and returns whether to continue.
-pub type SearchVisitor<'a> = dyn FnMut(SearchMatch) -> crate::Result<ControlFlow<()>> + 'a;
+pub type SearchVisitor<'a> = dyn FnMut(SearchMatch) -> ControlFlow<()> + 'a;
+
+/// A callback that receives what is indexed for search, and returns whether to continue.
+pub type IndexedItemVisitor<'a> = dyn FnMut(IndexedItem) -> ControlFlow<()> + 'a;
 
 /// An item of the search index.
 ///

@@ -10,7 +10,7 @@ use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as
 use semver::VersionReq;
 use unicase::UniCase;
 
-use super::index::Numbering;
+use super::Numbering;
 use super::prompt_table::VersionRow;
 use super::rows::PromptRows;
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_types, reason = "it opens the files of a store")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::storage;
 use crate::storage::directory::BlobDirectory;
 use crate::storage::directory::copy::CopiedBodies;
 use crate::storage::sqlite::SqliteIndex;
+use crate::storage::sqlite::body_locks::BodyLocks;
 use crate::storage::{Blobs as _, Index as _, Snapshot, StoredBlob};
 
 /// The result of a backup, and of the verification of its copy.
@@ -75,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// - [`InvalidArgument`](Error::InvalidArgument) if the store is in memory, or if the directory is inside the
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the store is not in a directory, or if the directory is inside the
     ///   store's directory.
     /// - [`ForeignBackup`](Error::MismatchedBackup), [`NotAStore`](Error::NotAStore) or
     ///   [`IndexLost`](Error::IndexMissing) if the directory contains something other than a backup of
@@ -99,7 +101,7 @@ impl Store {
             blobs: source,
         } = &self.inner.place
         else {
-            let reason = "a store in memory has no files to copy";
+            let reason = "the store has no files to copy";
             return Err(InvalidArgument::new("backup", &to.to_string_lossy(), reason).into());
         };
         // This fails if the handle is no longer usable.
@@ -112,20 +114,22 @@ impl Store {
             SqliteIndex::check_unused(to.index())?;
             self.refuse_foreign(
                 to.directory(),
-                &**reader(to.directory())?.inner.index.snapshot()?,
+                &*reader(to.directory())?.inner.index.snapshot()?,
             )?;
         }
         BlobDirectory::create(to.directory())?;
-        let target = BlobDirectory::open(to.directory(), &self.inner.locks)?;
+        let target = BlobDirectory::open(to.directory())?;
         let beside = TemporaryFolder::create(to.directory())?;
         let copy = beside.path().join(INDEX);
         let mut copied = CopiedBodies::default();
         // Until the new index is in place, garbage collection would remove the copied bodies.
-        let target_hold = target.lock_exclusive()?;
+        let target_locks = BodyLocks::of(to.directory(), &self.inner.locks)?;
+        let target_hold = target_locks.take()?;
+        target.check_removable()?;
         // If no process can write the directory, no process removes bodies. Otherwise the lock
         // keeps them until all are copied or open.
         let hold = match crate::fs::permissions::check_writable(from.directory()) {
-            Ok(()) => Some(source.hold_still()?),
+            Ok(()) => Some(source_index.lock_shared()?),
             Err(_) => None,
         };
         let checkpointed = self.settled_bodies()?;
@@ -183,7 +187,7 @@ impl Store {
             .snapshot()?
             .each_blob(&mut |id, stored, _| {
                 checkpointed.extend(matches!(stored, StoredBlob::Settled(_)).then_some(id));
-                Ok(())
+                ControlFlow::Continue(())
             })?;
         Ok(checkpointed)
     }

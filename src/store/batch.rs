@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 #[cfg(feature = "cli")]
 use std::sync::PoisonError;
 
-use super::handle::{Store, StoreLocation, StoreShared};
+use super::handle::{Store, StoreShared};
 #[cfg(feature = "server")]
 use crate::engine::ImportedPrompt;
 use crate::engine::{
@@ -72,10 +72,12 @@ impl Store {
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
         inner.queue.exclusive(|deadline| {
-            let writer = match inner.place {
-                StoreLocation::Directory { .. } => inner.begin(deadline)?.in_bulk(),
-                // In memory, a pack would have no advantage over the journal.
-                StoreLocation::Memory(_) => inner.begin(deadline)?,
+            let writer = inner.begin(deadline)?;
+            // In memory, a pack would have no advantage over the journal.
+            let writer = if inner.place.is_memory() {
+                writer
+            } else {
+                writer.in_bulk()
             };
             let mut batch = Batch { writer };
             batch.writer.set_group(self.group);
@@ -115,6 +117,13 @@ impl Store {
 
 impl Transactions for StoreShared {
     fn begin(&self, deadline: Deadline) -> storage::StorageResult<WriteTransaction<'_>> {
+        if self.read_only {
+            let reason = "the store was opened for reading only";
+            return Err(storage::StorageError::new(
+                storage::StorageErrorKind::ReadOnly,
+                reason,
+            ));
+        }
         WriteTransaction::begin(&*self.index, &self.bodies, &self.context, deadline)
     }
 
@@ -124,10 +133,11 @@ impl Transactions for StoreShared {
         let journaled = writer.commit()?;
         #[cfg(feature = "cli")]
         self.made.set(last, journaled.operations);
-        match self.place {
-            StoreLocation::Directory { .. } => self.settler.committed(journaled),
+        if self.place.is_memory() {
             // In memory, the journal is as good as the blob store, so no checkpoint is necessary.
-            StoreLocation::Memory(_) => self.settler.committed_in_memory(&journaled),
+            self.settler.committed_in_memory(&journaled);
+        } else {
+            self.settler.committed(journaled);
         }
         Ok(())
     }

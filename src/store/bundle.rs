@@ -59,14 +59,14 @@ impl Store {
         self.inner.queue.check_not_reentrant()?;
         let bodies = &self.inner.bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
-        let hold = bodies.blobs().lock_shared();
+        let hold = self.inner.index.lock_shared();
         let _hold = match hold {
             // A process that may only read cannot take the lock.
             Err(error) if self.inner.read_only && error.kind() != StorageErrorKind::Busy => None,
             hold => Some(hold?),
         };
         let snapshot = self.inner.index.snapshot()?;
-        let exported = export_bundle(&**snapshot, bodies, to);
+        let exported = export_bundle(&*snapshot, bodies, to);
         match snapshot.is_consistent() {
             true => exported,
             // The bytes that were written cannot be taken back.

@@ -76,7 +76,7 @@ impl StoreOptions {
                 error => error.to_string(),
             },
         });
-        let blobs = match BlobDirectory::open(location.directory(), &self.locks) {
+        let blobs = match BlobDirectory::open(location.directory()) {
             Ok(blobs) => blobs,
             Err(error) => {
                 let detail = format!("no body can be read: {}", error.in_full());

@@ -125,7 +125,7 @@ impl StoreShared {
     ///
     /// Answers from memory are returned without such a check.
     pub(super) fn watch_location(&self) {
-        if let StoreLocation::Directory { .. } = self.place {
+        if !self.place.is_memory() {
             self.settler.watch_location();
         }
     }
@@ -140,6 +140,17 @@ pub(super) enum StoreLocation {
     },
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Memory(MemoryImage),
+    /// An index and a blob store that the caller opened.
+    Given {
+        #[cfg(feature = "server")]
+        secrets: secrets::InMemory,
+    },
+}
+
+impl StoreLocation {
+    pub(super) fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
 }
 
 /// The parts of a store in memory.
@@ -229,7 +240,7 @@ impl Store {
     pub fn path(&self) -> Option<&Path> {
         match &self.inner.place {
             StoreLocation::Directory { location, .. } => Some(location.directory()),
-            StoreLocation::Memory(_) => None,
+            StoreLocation::Memory(_) | StoreLocation::Given { .. } => None,
         }
     }
 
@@ -245,7 +256,7 @@ impl Store {
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {
         match &self.inner.place {
-            StoreLocation::Directory { .. } => None,
+            StoreLocation::Directory { .. } | StoreLocation::Given { .. } => None,
             StoreLocation::Memory(memory) => Some(Image(memory.fork())),
         }
     }
@@ -407,6 +418,38 @@ impl StoreOptions {
         }))
     }
 
+    /// Opens a store on an index and a blob store of other kinds than this crate's own.
+    ///
+    /// The store has the settings of the index. It needs no directory: options that concern files
+    /// have no effect. The caller must ensure that every handle of the index is opened together with
+    /// the same blob store.
+    ///
+    /// The module [`storage::testing`](crate::storage), with the feature `testing`, contains the
+    /// suites that an index and a blob store must pass.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use promptbook::storage::{MemoryBlobs, MemoryIndex};
+    /// use promptbook::{Settings, StoreOptions};
+    ///
+    /// let index = Arc::new(MemoryIndex::new(Settings::default()));
+    /// let store = StoreOptions::new().open_with(index, Arc::new(MemoryBlobs::new()))?;
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Storage`](Error::Storage) if the settings cannot be read from the index. A failure changes
+    /// nothing.
+    pub fn open_with(&self, index: Arc<dyn Index>, blobs: Arc<dyn Blobs>) -> Result<Store> {
+        let settings = index.snapshot()?.settings()?;
+        let place = StoreLocation::Given {
+            #[cfg(feature = "server")]
+            secrets: secrets::InMemory::default(),
+        };
+        Ok(self.join(index, blobs, settings, place))
+    }
+
     /// Creates a store in memory from an image, with the image's settings.
     ///
     /// It shares the bodies with the image. A change of one store is not visible in any other. The
@@ -510,10 +553,11 @@ impl StoreOptions {
     }
 
     fn wire(&self, location: Location, purpose: OpenMode, probed: Probe) -> Result<Store> {
-        let index = SqliteIndex::open(location.index(), purpose, probed, &self.locks)?;
+        let index = SqliteIndex::open(location.index(), purpose, probed, &self.locks)?
+            .with_bodies_in(location.directory())?;
         let index = Arc::new(index);
         let settings = index.snapshot()?.settings()?;
-        let blobs = Arc::new(BlobDirectory::open(location.directory(), &self.locks)?);
+        let blobs = Arc::new(BlobDirectory::open(location.directory())?);
         // Index and blobs are opened by name, and the directory may have been replaced in between.
         index.check_location()?;
         let place = StoreLocation::Directory {
@@ -542,7 +586,7 @@ impl StoreOptions {
             bodies,
             resolved: ResolvedSpecs::default(),
             context,
-            read_only: self.read_only && matches!(place, StoreLocation::Directory { .. }),
+            read_only: self.read_only && !place.is_memory(),
             place,
             #[cfg(feature = "cli")]
             made: super::batch::LastTransaction::default(),
@@ -556,7 +600,7 @@ impl MemoryImage {
     fn fork(&self) -> Self {
         // The index is copied first. The lock prevents garbage collection from removing a body
         // whose row that copy still contains.
-        let _hold = self.blobs.lock_shared();
+        let _hold = self.index.lock_shared();
         Self {
             settings: self.settings,
             index: Arc::new(self.index.fork()),

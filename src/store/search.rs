@@ -1,7 +1,6 @@
 //! Full text search, and the versions that contain a partial of a prompt.
 
 use super::View;
-use super::handle::StoreLocation;
 use crate::engine::{SearchHit, dependents, find_prompt_or_deleted, search, tail_is_long};
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
@@ -50,10 +49,7 @@ impl View {
         })?;
         // Another process that was killed may have left unindexed operations, for example.
         let inner = &*self.inner;
-        if tail_is_long
-            && !inner.read_only
-            && matches!(inner.place, StoreLocation::Directory { .. })
-        {
+        if tail_is_long && !inner.read_only && !inner.place.is_memory() {
             inner.settler.request_indexing();
         }
         Ok(hits)

@@ -74,6 +74,7 @@ impl Store {
         let index = match &self.inner.place {
             StoreLocation::Directory { location, .. } => location.index(),
             StoreLocation::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
+            StoreLocation::Given { secrets } => return Ok(secrets.get_or_make(make)),
         };
         // The file is beside the index that a link leads to, as the lock is, so all stores with
         // this index have the same secrets.

@@ -51,6 +51,7 @@ mod readers;
 mod search;
 mod support;
 mod tampering;
+mod third_party;
 #[cfg(unix)]
 mod unwritable;
 mod upkeep;

@@ -120,11 +120,11 @@ fn altered_versions_are_named() {
             &["versions", "operations say"],
         ),
         (
-            "UPDATE repeated SET text = 'another' WHERE text = 'm'",
+            "UPDATE interned SET text = 'another' WHERE text = 'm'",
             &["version", "another"],
         ),
         (
-            "DELETE FROM repeated WHERE text = 'm'",
+            "DELETE FROM interned WHERE text = 'm'",
             &["versions refer to text", "missing"],
         ),
     ]);
@@ -356,22 +356,22 @@ fn altered_segments_are_named() {
     assert!(before.len() > 200);
     for (statement, words) in [
         (
-            "UPDATE operation_chunk
+            "UPDATE segment
              SET content = CAST(substr(content, 1, 300) || x'2a' || substr(content, 302) AS BLOB)",
             &["operation 1:", "its hash does not match"] as &[&str],
         ),
         (
-            "UPDATE operation_chunk SET content = substr(content, 1, 300)",
+            "UPDATE segment SET content = substr(content, 1, 300)",
             &["operations 1 to 128", "its hash does not match"],
         ),
         (
-            "UPDATE operation_chunk SET hash = zeroblob(32)",
+            "UPDATE segment SET hash = zeroblob(32)",
             &[
                 "operations 1 to 128",
                 "their hash is not the id of the last one",
             ],
         ),
-        ("DELETE FROM operation_chunk", &["operation 1 is missing"]),
+        ("DELETE FROM segment", &["operation 1 is missing"]),
         (
             "UPDATE version SET id = zeroblob(16) WHERE key = 2",
             &["operations 1 to 128", "not the id"],
@@ -381,7 +381,7 @@ fn altered_segments_are_named() {
             &["operations 1 to 128", "not the id"],
         ),
         (
-            "UPDATE operation_chunk SET latest = latest + 1",
+            "UPDATE segment SET latest = latest + 1",
             &["the recorded time of operation 128 is wrong"],
         ),
         (

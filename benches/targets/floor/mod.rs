@@ -55,8 +55,8 @@ pub(crate) struct Version {
 impl Version {
     /// The columns of a version `v`, its prompt `p`, its body `o` and its base `b`.
     const COLUMNS: &str =
-        "v.id, p.id, v.major, v.minor, (SELECT text FROM repeated WHERE key = v.model), v.message,
-        (SELECT text FROM repeated WHERE key = v.author), b.id, v.created_at, o.hash, o.size";
+        "v.id, p.id, v.major, v.minor, (SELECT text FROM interned WHERE key = v.model), v.message,
+        (SELECT text FROM interned WHERE key = v.author), b.id, v.created_at, o.hash, o.size";
 
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {

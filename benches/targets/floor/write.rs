@@ -89,7 +89,7 @@ const NOW: i64 = 1_700_000_000_000_000;
 /// Inserts a model and an author into a store without versions.
 fn repeated(connection: &Connection) -> [Value; 2] {
     let key = |text: &str| {
-        let sql = "INSERT INTO repeated (text) VALUES (?1)";
+        let sql = "INSERT INTO interned (text) VALUES (?1)";
         connection.execute(sql, [text]).unwrap();
         Value::Integer(connection.last_insert_rowid())
     };

@@ -36,7 +36,7 @@ impl WriteTransaction<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
     ) -> Result<ImportSummary> {
-        let (shared, local) = SharedHistory::of(bundle, &*self.transaction, self.last)?;
+        let (shared, local) = SharedHistory::of(bundle, self.transaction.snapshot(), self.last)?;
         let has_more = self.last.number > shared.common();
         let operations = bundle.contents.head.operations;
         let missing = shared.missing();
@@ -72,7 +72,7 @@ impl WriteTransaction<'_> {
         for (_, version) in contents.restored.iter().filter(|one| is_missing(one.0)) {
             // If the store does not have the version, an earlier missing operation creates it and
             // already accounts for its body.
-            if let Some(row) = self.transaction.version_even_deleted(*version)? {
+            if let Some(row) = self.transaction.snapshot().version_even_deleted(*version)? {
                 let (blob, size) = (row.version.blob, row.version.size);
                 self.need(contents, blob, Some(size), &mut needed)?;
             }
@@ -91,7 +91,7 @@ impl WriteTransaction<'_> {
             needed.in_bundle.insert(blob);
             return Ok(());
         }
-        let stored = match self.transaction.blob(blob)? {
+        let stored = match self.transaction.snapshot().blob(blob)? {
             Some(StoredBlob::Journaled(bytes)) => bytes.len() as u64,
             Some(StoredBlob::Settled(size)) => size,
             None => {
@@ -137,7 +137,7 @@ impl WriteTransaction<'_> {
             }
             found += 1;
             let bytes = reader.body_bytes(id, size)?;
-            if self.transaction.blob(id)?.is_none() {
+            if self.transaction.snapshot().blob(id)?.is_none() {
                 self.store_body(&Body::from_store(bytes)?, own_delta_group(id))?;
                 stored += 1;
             }
@@ -172,7 +172,7 @@ impl WriteTransaction<'_> {
             let (content, text) = renumbered(read_bundled(number, text)?, text, &shared)?;
             let is_new = |prompt| created.get(&prompt) == Some(&number);
             check
-                .operation(&*self.transaction, &content, is_new)
+                .operation(self.transaction.snapshot(), &content, is_new)
                 .map_err(|rejection| match rejection {
                     BundleRejection::MergeConflict(reason) => conflict(reason),
                     BundleRejection::Failed(error) => error,
@@ -196,7 +196,7 @@ impl WriteTransaction<'_> {
             Ok(())
         })?;
         for version in without_body {
-            if self.transaction.version(version)?.is_some() {
+            if self.transaction.snapshot().version(version)?.is_some() {
                 return Err(malformed(format!(
                     "version {version} is live, but its body is neither in the bundle nor in the store"
                 )));
@@ -216,7 +216,7 @@ impl WriteTransaction<'_> {
             let (id, blob) = match change {
                 Change::VersionCreated(version) => (version.id, Some(version.blob)),
                 Change::VersionRestored { id, .. } => {
-                    let row = self.transaction.version_even_deleted(*id)?;
+                    let row = self.transaction.snapshot().version_even_deleted(*id)?;
                     (*id, row.map(|row| row.version.blob))
                 }
                 _ => continue,
@@ -242,12 +242,20 @@ impl WriteTransaction<'_> {
             });
         created.find_map(|version| {
             let (prompt, number) = (version.prompt_id, version.number);
-            let other = self.transaction.version_numbered(prompt, number).ok()?;
+            let other = self
+                .transaction
+                .snapshot()
+                .version_numbered(prompt, number)
+                .ok()?;
             if let Some(other) = other.filter(|other| other.id != version.id) {
                 let taken = format!("number {number} of prompt {prompt} is taken by version");
                 return Some(format!("{taken} {}", other.id));
             }
-            let used = self.transaction.numbering(prompt, number.major).ok()?;
+            let used = self
+                .transaction
+                .snapshot()
+                .numbering(prompt, number.major)
+                .ok()?;
             (used.highest_minor >= Some(number.minor))
                 .then(|| format!("number {number} of prompt {prompt} was used before"))
         })

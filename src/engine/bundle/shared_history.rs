@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use super::local_changes::LocalChanges;
 use super::manifest::Bundle;
 use super::read_bundled;
+use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::OperationId;
 use crate::model::log_position::LogPosition;
@@ -62,7 +63,7 @@ impl SharedHistory {
         // If the clock does not advance, several operations can have the same content. Each of the
         // bundle's operations is matched with a different one of the store's.
         let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
-        snapshot.each_operation(self.common, &mut |number, _, text| {
+        visit::operations(snapshot, self.common, |number, _, text| {
             let content = read_operation(number, text)?;
             let numbers = here.entry(fingerprint(text, &content)?).or_default();
             numbers.push_back(number);
@@ -84,7 +85,7 @@ impl SharedHistory {
         let local_only: HashSet<u64> = here.into_values().flatten().collect();
         let undoes = std::mem::take(&mut bundle.contents.undoes);
         let mut local = LocalChanges::new(self.common, undoes);
-        snapshot.each_operation(self.common, &mut |number, _, text| {
+        visit::operations(snapshot, self.common, |number, _, text| {
             let content = read_operation(number, text)?;
             let changes = content.changes.iter();
             local.add(
@@ -133,7 +134,7 @@ fn common(snapshot: &dyn Snapshot, last: LogPosition, ids: &[OperationId]) -> Re
             return Ok(wanted == Some(last.id));
         }
         let mut found = None;
-        snapshot.each_operation(number.saturating_sub(1), &mut |_, id, _| {
+        visit::operations(snapshot, number.saturating_sub(1), |_, id, _| {
             found = Some(id);
             Ok(ControlFlow::Break(()))
         })?;

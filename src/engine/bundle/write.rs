@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{BUFFER_BYTES, BundleHead, BundleSummary, KIND, MAX_OPERATION_BYTES};
 use crate::engine::read::bodies::BodyReader;
+use crate::engine::visit;
 use crate::fs::checksummed_file::ChecksumWriter;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, VersionId};
@@ -35,7 +36,7 @@ pub(crate) fn export_bundle(
             .because(error)
     })?;
     writeln!(out, "{line}").map_err(failed)?;
-    snapshot.each_operation(0, &mut |_, _, text| {
+    visit::operations(snapshot, 0, |_, _, text| {
         writeln!(out, "{text}").map_err(failed)?;
         Ok(ControlFlow::Continue(()))
     })?;
@@ -69,7 +70,7 @@ pub(crate) fn export_bundle(
 fn history(snapshot: &dyn Snapshot, head: &mut BundleHead) -> Result<Vec<(BlobId, VersionId)>> {
     let mut versions = Vec::new();
     let mut last = OperationId::ROOT;
-    snapshot.each_operation(0, &mut |number, id, text| {
+    visit::operations(snapshot, 0, |number, id, text| {
         let damaged = |reason: &str| {
             storage::StorageError::new(
                 StorageErrorKind::Corrupt,

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use archery::ArcTK;
 use rpds::HashTrieMap;
 
+use crate::engine::visit;
 use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::PromptId;
@@ -328,9 +329,10 @@ impl ChangesSince {
         let mut changed = Some(HashSet::new());
         // The read begins with the known operation, which shows whether the snapshot has the same
         // history.
-        snapshot.each_operation(
+        visit::operations(
+            snapshot,
             known.number.saturating_sub(1),
-            &mut |number, id, content| {
+            |number, id, content| {
                 last = Some(LogPosition { number, id });
                 if number == known.number {
                     changed = changed.take().filter(|_| id == known.id);

@@ -6,10 +6,10 @@ use crate::model::id::{PromptName, VersionId};
 use crate::model::version_number::Selector;
 use crate::storage::Index;
 use crate::storage::testing::values::{prompt_id, version, version_id};
-use crate::storage::testing::{Scribe, in_memory};
+use crate::storage::testing::{HistoryWriter, in_memory};
 
 fn mark(number: u64) -> Option<ChangeMark> {
-    Some(ChangeMark::new(number))
+    ChangeMark::new(number.to_ne_bytes())
 }
 
 fn spec(text: &str) -> VersionSpec {
@@ -23,7 +23,7 @@ fn answer(prompt: u32) -> Arc<Version> {
 /// Returns a history of prompts 1 to 4, named `a` to `d`, with one version each.
 fn history() -> Arc<dyn Index> {
     let (index, _) = in_memory();
-    let mut scribe = Scribe::new(&*index);
+    let mut scribe = HistoryWriter::new(&*index);
     for (number, name) in (1..).zip(["a", "b", "c", "d"]) {
         scribe.create(number, name, &[]);
         scribe.commit(number, number, "1.0");
@@ -37,7 +37,7 @@ fn catch_up(
     index: &dyn Index,
 ) -> (Option<ChangeMark>, Option<SnapshotStamp>) {
     let mark = index.change_mark();
-    let stamp = known.catch_up(mark, &**index.snapshot().unwrap());
+    let stamp = known.catch_up(mark, &*index.snapshot().unwrap());
     (mark, stamp.unwrap())
 }
 
@@ -47,7 +47,7 @@ fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &VersionSpec) -> Option<V
     if let Some(version) = known.version(mark, spec) {
         return Some(version.id);
     }
-    let found = find_version(&**index.snapshot().unwrap(), spec).ok()?;
+    let found = find_version(&*index.snapshot().unwrap(), spec).ok()?;
     known.put_version(stamp, spec, &Arc::new(found.clone()));
     Some(found.id)
 }
@@ -82,12 +82,12 @@ fn an_operation_invalidates_only_answers_that_depend_on_its_prompt_or_name() {
         "id:000002@latest",
     ]
     .map(spec);
-    let kept = |change: &dyn Fn(&mut Scribe<'_>)| -> Vec<bool> {
+    let kept = |change: &dyn Fn(&mut HistoryWriter<'_>)| -> Vec<bool> {
         let (known, index) = (ResolvedSpecs::default(), history());
         specs
             .iter()
             .for_each(|spec| assert!(ask(&known, &*index, spec).is_some()));
-        change(&mut Scribe::new(&*index));
+        change(&mut HistoryWriter::new(&*index));
         let (mark, _) = catch_up(&known, &*index);
         let kept = specs.iter().map(|spec| known.version(mark, spec).is_some());
         kept.collect()
@@ -104,7 +104,9 @@ fn an_operation_invalidates_only_answers_that_depend_on_its_prompt_or_name() {
     assert_eq!(kept(&|scribe| scribe.change(4, "b", &[])), of_the_name);
     // First as many operations as are worth reading, then one more.
     let many = |operations: u64| {
-        move |scribe: &mut Scribe<'_>| (0..operations).for_each(|_| scribe.change(4, "d", &[]))
+        move |scribe: &mut HistoryWriter<'_>| {
+            (0..operations).for_each(|_| scribe.change(4, "d", &[]))
+        }
     };
     assert_eq!(kept(&many(MAX_CATCH_UP_OPERATIONS)), [true; 4]);
     assert_eq!(kept(&many(MAX_CATCH_UP_OPERATIONS + 1)), [false; 4]);
@@ -116,9 +118,9 @@ fn an_earlier_snapshot_changes_nothing() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (early, mark_before) = (index.snapshot().unwrap(), index.change_mark());
     let a = spec("a@production");
-    Scribe::new(&*index).commit(1, 9, "1.1");
+    HistoryWriter::new(&*index).commit(1, 9, "1.1");
     assert_eq!(ask(&known, &*index, &a), Some(version_id(1)));
-    let stamp = known.catch_up(mark_before, &**early).unwrap();
+    let stamp = known.catch_up(mark_before, &*early).unwrap();
     known.put_version(stamp, &a, &answer(2));
     assert_eq!(known.version(mark_before, &a), None);
     let now = index.change_mark();
@@ -132,13 +134,13 @@ fn an_earlier_snapshot_changes_nothing() {
 fn snapshots_of_the_same_mark_are_distinguished() {
     let index = history();
     let (mark, early) = (index.change_mark(), index.snapshot().unwrap());
-    Scribe::new(&*index).point(1, "production", None);
+    HistoryWriter::new(&*index).point(1, "production", None);
     let late = index.snapshot().unwrap();
     let a = spec("a@production");
     for first in [&late, &early] {
         let known = ResolvedSpecs::default();
-        known.catch_up(mark, &***first).unwrap();
-        let stamp = known.catch_up(mark, &**early).unwrap();
+        known.catch_up(mark, &**first).unwrap();
+        let stamp = known.catch_up(mark, &*early).unwrap();
         known.put_version(stamp, &a, &answer(1));
         assert_eq!(ask(&known, &*index, &a), None, "a stale answer");
     }
@@ -151,11 +153,11 @@ fn another_history_clears_the_cache() {
     let a = spec("a@production");
     assert!(ask(&known, &*index, &a).is_some());
     let (other, _) = in_memory();
-    let mut scribe = Scribe::new(&*other);
+    let mut scribe = HistoryWriter::new(&*other);
     scribe.create(1, "a", &[]);
     (0..20).for_each(|_| scribe.change(1, "a", &["tag"]));
     let snapshot = other.snapshot().unwrap();
-    known.catch_up(mark(999), &**snapshot).unwrap();
+    known.catch_up(mark(999), &*snapshot).unwrap();
     assert_eq!(known.version(mark(999), &a), None);
 }
 
@@ -228,7 +230,7 @@ fn random_histories_are_answered_as_the_index_does() {
     for seed in 0..8 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let (known, index) = (ResolvedSpecs::default(), in_memory().0);
-        let mut scribe = Scribe::new(&*index);
+        let mut scribe = HistoryWriter::new(&*index);
         let mut live: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         let (mut prompts, mut versions) = (0, 0);
         let mut answered = 0;
@@ -260,7 +262,7 @@ fn random_histories_are_answered_as_the_index_does() {
             }
             for spec in &specs {
                 if rng.bool() {
-                    let found = find_version(&**index.snapshot().unwrap(), spec).ok();
+                    let found = find_version(&*index.snapshot().unwrap(), spec).ok();
                     let found = found.map(|version| version.id);
                     assert_eq!(ask(&known, &*index, spec), found, "{spec:?}, seed {seed}");
                     answered += usize::from(found.is_some());

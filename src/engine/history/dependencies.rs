@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::historical::MAX_LISTED_PROMPTS;
 use super::moment::find_operation;
+use crate::engine::visit;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, GroupId, PromptId, VersionId};
 use crate::model::operation_text::{may_be_of_group, may_undo};
@@ -196,7 +197,7 @@ fn next_dependent(
 /// dependencies.
 fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
     let mut undoing = Vec::new();
-    snapshot.each_operation(first.number, &mut |number, _, text| {
+    visit::operations(snapshot, first.number, |number, _, text| {
         if may_undo(text) {
             undoing.push((number, read_operation(number, text)?.undoes));
         }
@@ -214,7 +215,7 @@ fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<
     let mut combined = Effects::of(first);
     let mut prompts: HashSet<PromptId> = prompts_of(first).collect();
     let mut dependents = Vec::new();
-    snapshot.each_operation(first.number, &mut |number, id, text| {
+    visit::operations(snapshot, first.number, |number, id, text| {
         if undone_later.0.contains(&number) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -248,7 +249,7 @@ pub(crate) fn group_in_effect(
     group: GroupId,
 ) -> Result<(Vec<Operation>, Vec<u64>)> {
     let (mut numbers, mut undoing) = (Vec::new(), Vec::new());
-    snapshot.each_operation(0, &mut |number, _, text| {
+    visit::operations(snapshot, 0, |number, _, text| {
         let (may_undo, may_be_member) = (may_undo(text), may_be_of_group(text, group));
         if may_undo || may_be_member {
             let content = read_operation(number, text)?;
@@ -279,7 +280,7 @@ pub(crate) fn group_in_effect(
     let mut ground = Effects::default();
     let mut prompts: HashSet<PromptId> = HashSet::new();
     let (mut members, mut later) = (Vec::new(), Vec::new());
-    snapshot.each_operation(first - 1, &mut |number, id, text| {
+    visit::operations(snapshot, first - 1, |number, id, text| {
         if undone.0.contains(&number) {
             return Ok(ControlFlow::Continue(()));
         }

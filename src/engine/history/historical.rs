@@ -8,17 +8,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
+use crate::engine::visit;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
     Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
     Settings, Version, VersionFilter,
 };
 use crate::model::version_number::VersionNumber;
-use crate::storage;
 use crate::storage::{
-    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
-    PromptTables, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StorageErrorKind,
-    StorageResult, StoredBlob, Unreferenced, VersionRow, read_operation,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    OldestJournaled, OperationVisitor, PromptReads, PromptTables, PromptVisitor, ReleasedBefore,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageError, StorageErrorKind,
+    StorageResult, StoredBlob, Unreferenced, VersionReads, VersionRow, read_operation,
 };
 
 /// The prompts replayed so far for one log position.
@@ -114,21 +115,21 @@ impl<'a> HistoricalSnapshot<'a> {
         let mut ids = self.present.prompts_named(wanted)?;
         // Parsing an operation takes longer than searching its text for the name. A text with a
         // backslash may contain the name in escaped form.
-        let visited = self
-            .present
-            .each_operation(self.until, &mut |number, _, text| {
-                if text.contains(wanted.as_str()) || text.contains('\\') {
-                    let content = read_operation(number, text)?;
-                    ids.extend(
-                        content
-                            .changes
-                            .iter()
-                            .filter_map(|change| renamed_from(change, wanted)),
-                    );
-                }
-                Ok(ControlFlow::Continue(()))
-            });
-        visited.map_err(storage_error)?;
+        let mut add = |number, text: &str| {
+            if text.contains(wanted.as_str()) || text.contains('\\') {
+                let changes = read_operation(number, text)?.changes;
+                ids.extend(
+                    changes
+                        .iter()
+                        .filter_map(|change| renamed_from(change, wanted)),
+                );
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        visit::fallible::<StorageError>(|keep| {
+            self.present
+                .each_operation(self.until, &mut |number, _, text| keep(add(number, text)))
+        })?;
         let mut seen = HashSet::new();
         ids.retain(|id| seen.insert(*id));
         Ok(ids)
@@ -191,7 +192,7 @@ fn replay(
     tables: &mut PromptTables,
     wanted: impl Fn(PromptId) -> bool,
 ) -> StorageResult<()> {
-    let visited = snapshot.each_operation(0, &mut |number, _, text| {
+    let mut apply_all = |number, text: &str| {
         if number > until {
             return Ok(ControlFlow::Break(()));
         }
@@ -200,8 +201,10 @@ fn replay(
             apply(tables, number, content.at, change)?;
         }
         Ok(ControlFlow::Continue(()))
-    });
-    visited.map_err(storage_error)
+    };
+    visit::fallible::<StorageError>(|keep| {
+        snapshot.each_operation(0, &mut |number, _, text| keep(apply_all(number, text)))
+    })
 }
 
 /// Returns the prompt if the change is to a prompt that had this name before.
@@ -229,27 +232,11 @@ fn apply(
 fn corrupt(
     doing: String,
     because: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> storage::StorageError {
-    storage::StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
+) -> StorageError {
+    StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
 }
 
-/// Converts the error of a visit back to a storage error.
-fn storage_error(error: crate::Error) -> storage::StorageError {
-    match error {
-        crate::Error::Storage(error) => error,
-        crate::Error::Poisoned => {
-            storage::StorageError::new(StorageErrorKind::Poisoned, "an earlier flush failed")
-        }
-        other => storage::StorageError::new(StorageErrorKind::Other, "reading the history")
-            .because(other),
-    }
-}
-
-impl Snapshot for HistoricalSnapshot<'_> {
-    fn settings(&self) -> StorageResult<Settings> {
-        self.present.settings()
-    }
-
+impl PromptReads for HistoricalSnapshot<'_> {
     fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>> {
         self.with_prompt(id, |tables| tables.prompt(id))
     }
@@ -282,29 +269,6 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.with_all(|tables| tables.prompts(filter, before, limit))
     }
 
-    /// Returns 0: the search index covers only the present.
-    ///
-    /// For an earlier moment no operation counts as indexed, so that search reads all of them.
-    fn indexed_through(&self) -> StorageResult<u64> {
-        Ok(0)
-    }
-
-    fn search(&self, _: &SearchQuery, _: &mut SearchVisitor<'_>) -> crate::Result<()> {
-        Ok(())
-    }
-
-    fn search_messages(&self, _: &SearchQuery, _: usize) -> StorageResult<Vec<VersionId>> {
-        Ok(Vec::new())
-    }
-
-    fn dependents(
-        &self,
-        _: PromptId,
-        _: &EnvironmentName,
-    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
-        Ok(Vec::new())
-    }
-
     fn prompt_count(&self) -> StorageResult<u64> {
         self.with_all(PromptTables::prompt_count)
     }
@@ -317,6 +281,20 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.with_all(PromptTables::environment_names)
     }
 
+    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
+        self.with_prompt(prompt, |tables| tables.environments(prompt))
+    }
+
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> StorageResult<()> {
+        let tables = self.with_all(PromptTables::clone)?;
+        let mut all = tables.all();
+        // A visitor that stops ends the visit, which is no failure.
+        let _ = all.try_for_each(|rows| visit(rows.to_table()));
+        Ok(())
+    }
+}
+
+impl VersionReads for HistoricalSnapshot<'_> {
     fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
         self.with_version_owner(id, |tables| tables.version(id))
     }
@@ -364,18 +342,50 @@ impl Snapshot for HistoricalSnapshot<'_> {
         })
     }
 
-    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
-        self.with_prompt(prompt, |tables| tables.environments(prompt))
-    }
-
     fn numbering(&self, prompt: PromptId, major: u32) -> StorageResult<Numbering> {
         self.with_prompt(prompt, |tables| tables.numbering(prompt, major))
     }
 
+    fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>> {
+        self.present.inputs(version, request)
+    }
+
+    fn inputs_of(&self, version: VersionId) -> StorageResult<Vec<RecordedInputs>> {
+        self.present.inputs_of(version)
+    }
+
+    fn lost_versions_with_inputs(&self) -> StorageResult<Vec<VersionId>> {
+        self.present.lost_versions_with_inputs()
+    }
+}
+
+impl BodyReads for HistoricalSnapshot<'_> {
     fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
         self.present.blob(id)
     }
 
+    fn waiting(&self) -> StorageResult<OldestJournaled> {
+        self.present.waiting()
+    }
+
+    fn journal(&self, after: u64, bytes: usize) -> StorageResult<Vec<JournaledBodies>> {
+        self.present.journal(after, bytes)
+    }
+
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> StorageResult<Vec<Unreferenced>> {
+        self.present.unreferenced(unused, limit)
+    }
+
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> StorageResult<()> {
+        self.present.each_blob(visit)
+    }
+}
+
+impl LogReads for HistoricalSnapshot<'_> {
     fn last_operation(&self) -> StorageResult<Option<(u64, OperationId)>> {
         let last = self.operations(&OperationFilter::default(), None, 1)?;
         Ok(last
@@ -408,64 +418,49 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.present.operations(filter, Some(before), limit)
     }
 
-    fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>> {
-        self.present.inputs(version, request)
-    }
-
-    fn inputs_of(&self, version: VersionId) -> StorageResult<Vec<RecordedInputs>> {
-        self.present.inputs_of(version)
-    }
-
-    fn lost_versions_with_inputs(&self) -> StorageResult<Vec<VersionId>> {
-        self.present.lost_versions_with_inputs()
-    }
-
-    fn waiting(&self) -> StorageResult<OldestJournaled> {
-        self.present.waiting()
-    }
-
-    fn journal(&self, after: u64, bytes: usize) -> StorageResult<Vec<JournaledBodies>> {
-        self.present.journal(after, bytes)
-    }
-
-    fn unreferenced(
-        &self,
-        unused: ReleasedBefore,
-        limit: usize,
-    ) -> StorageResult<Vec<Unreferenced>> {
-        self.present.unreferenced(unused, limit)
-    }
-
-    fn each_prompt(
-        &self,
-        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        let tables = self.with_all(PromptTables::clone)?;
-        let mut all = tables.all();
-        all.try_for_each(|rows| visit(rows.to_table()))
-    }
-
-    fn each_blob(
-        &self,
-        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        self.present.each_blob(visit)
-    }
-
-    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()> {
         self.present.each_operation(after, &mut |number, id, text| {
-            if number > self.until {
-                return Ok(ControlFlow::Break(()));
+            if number <= self.until {
+                visit(number, id, text)
+            } else {
+                ControlFlow::Break(())
             }
-            visit(number, id, text)
         })
     }
+}
 
-    fn each_searchable(
-        &self,
-        _: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+impl SearchReads for HistoricalSnapshot<'_> {
+    /// Returns 0: the search index covers only the present.
+    ///
+    /// For an earlier moment no operation counts as indexed, so that search reads all of them.
+    fn indexed_through(&self) -> StorageResult<u64> {
+        Ok(0)
+    }
+
+    fn search(&self, _: &SearchQuery, _: &mut SearchVisitor<'_>) -> StorageResult<()> {
         Ok(())
+    }
+
+    fn search_messages(&self, _: &SearchQuery, _: usize) -> StorageResult<Vec<VersionId>> {
+        Ok(Vec::new())
+    }
+
+    fn dependents(
+        &self,
+        _: PromptId,
+        _: &EnvironmentName,
+    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
+        Ok(Vec::new())
+    }
+
+    fn each_searchable(&self, _: &mut IndexedItemVisitor<'_>) -> StorageResult<()> {
+        Ok(())
+    }
+}
+
+impl Snapshot for HistoricalSnapshot<'_> {
+    fn settings(&self) -> StorageResult<Settings> {
+        self.present.settings()
     }
 
     fn self_check(&self) -> StorageResult<Vec<String>> {

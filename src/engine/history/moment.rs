@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
+use crate::engine::visit;
 use crate::model::error::{Error, Result};
 use crate::model::id::OperationId;
 use crate::model::invalid_argument::InvalidArgument;
@@ -152,7 +153,7 @@ fn find_number(snapshot: &dyn Snapshot, operation: &OperationRef) -> Result<u64>
         OperationRef::Number(_) => Err(not_found(operation)),
         OperationRef::Id(wanted) => {
             let mut found = None;
-            snapshot.each_operation(0, &mut |number, id, _| {
+            visit::operations(snapshot, 0, |number, id, _| {
                 if id != *wanted {
                     return Ok(ControlFlow::Continue(()));
                 }

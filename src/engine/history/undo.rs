@@ -19,8 +19,8 @@ impl WriteTransaction<'_> {
     /// If `with_later` is set, the later operations that depend on it are undone with it. Otherwise
     /// their existence is an error.
     pub(crate) fn undo(&mut self, operation: &OperationRef, with_later: bool) -> Result<Operation> {
-        let first = find_operation(&*self.transaction, operation)?;
-        let later = dependents_of(&*self.transaction, &first)?;
+        let first = find_operation(self.transaction.snapshot(), operation)?;
+        let later = dependents_of(self.transaction.snapshot(), &first)?;
         if !with_later && !later.is_empty() {
             return Err(Error::UndoBlocked {
                 operation: first.number,
@@ -37,7 +37,7 @@ impl WriteTransaction<'_> {
     ///
     /// Other later operations that depend on them are an error.
     pub(crate) fn undo_group(&mut self, group: GroupId) -> Result<Operation> {
-        let (mut members, later) = group_in_effect(&*self.transaction, group)?;
+        let (mut members, later) = group_in_effect(self.transaction.snapshot(), group)?;
         if let Some(first) = members.first()
             && !later.is_empty()
         {
@@ -52,7 +52,7 @@ impl WriteTransaction<'_> {
 
     fn undo_all(&mut self, newest_first: &[Operation]) -> Result<Operation> {
         let at = self.context.now();
-        let mut inverse = Inverse::new(&*self.transaction);
+        let mut inverse = Inverse::new(self.transaction.snapshot());
         for operation in newest_first {
             inverse.revert(operation)?;
         }
@@ -72,7 +72,7 @@ impl WriteTransaction<'_> {
 
     /// Undoes the newest operation that is in effect. Returns `None` if there is none.
     pub(crate) fn undo_newest(&mut self) -> Result<Option<Operation>> {
-        match newest(&*self.transaction)? {
+        match newest(self.transaction.snapshot())? {
             Some(newest) => self.undo(&newest.number.into(), false).map(Some),
             None => Ok(None),
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::search::Dependents;
+use crate::engine::visit;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::log_position::LogPosition;
@@ -56,7 +57,7 @@ pub(crate) fn operations_since(
     if limit == 0 {
         return Ok(operations);
     }
-    snapshot.each_operation(position.number, &mut |number, id, text| {
+    visit::operations(snapshot, position.number, |number, id, text| {
         operations.push(Operation {
             number,
             id,

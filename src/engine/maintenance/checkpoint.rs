@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::lock_bodies;
 use super::repack::delta_groups_of_journal;
 use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::model::clock;
@@ -40,7 +41,7 @@ const PACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Writes those of these bodies that are still in the journal to the blob store, without a flush.
 pub(crate) fn write_files(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
-    let _lock = blobs.lock_shared()?;
+    let _lock = index.lock_shared()?;
     let snapshot = index.snapshot()?;
     for id in ids {
         if let Some(StoredBlob::Journaled(bytes)) = snapshot.blob(*id)? {
@@ -63,7 +64,7 @@ pub(crate) fn checkpoint(
     let snapshot = index.snapshot()?;
     let journaled = snapshot.waiting()?.bodies;
     let groups = if journaled > MAX_FILES {
-        Some(delta_groups_of_journal(&**snapshot, journaled)?)
+        Some(delta_groups_of_journal(&*snapshot, journaled)?)
     } else {
         None
     };
@@ -73,7 +74,7 @@ pub(crate) fn checkpoint(
     loop {
         // The lock is held from the read of the journal on. Otherwise a garbage collection in
         // between could remove the file.
-        let lock = blobs.lock_exclusive()?;
+        let lock = lock_bodies(index, blobs)?;
         let bytes = groups.as_ref().map_or(BATCH_BYTES, |_| PACK_BYTES);
         let batch = index.snapshot()?.journal(position, bytes)?;
         let Some(last) = batch.last() else {

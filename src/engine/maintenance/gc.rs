@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::lock_bodies;
 use super::repack::{MAX_LOOSE, compact, pack_loose, young_since};
 use super::retention::Retention;
 use crate::model::error::{Error, Result};
@@ -45,7 +46,7 @@ pub(crate) fn collect(
     collected.inputs = drop_inputs(index)?;
     collected.leftovers = collect_leftovers(index, blobs, retention.cutoff())?;
     // A failure to remove temporary files does not stop the rest.
-    let swept = sweep(blobs);
+    let swept = sweep(index, blobs);
     collected.packed = pack_loose(index, blobs, young_since(retention.now), MAX_LOOSE, || true)?;
     collected.dropped = compact(index, blobs, cutoff)?.bodies;
     swept?;
@@ -53,20 +54,20 @@ pub(crate) fn collect(
 }
 
 fn is_in_doubt(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<bool> {
-    retention.is_in_doubt(&**index.snapshot()?, blobs)
+    retention.is_in_doubt(&*index.snapshot()?, blobs)
 }
 
 fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<GcSummary> {
     let mut collected = GcSummary::default();
     let mut before: Vec<BlobId> = Vec::new();
-    let unused = retention.unused(&**index.snapshot()?)?;
+    let unused = retention.unused(&*index.snapshot()?)?;
     loop {
         // The lock is held from the check that no version uses a body until its file is removed. A
         // commit that adds the body again in between journals it again, and its checkpoint waits
         // for the lock.
-        let _hold = blobs.lock_exclusive()?;
+        let _hold = lock_bodies(index, blobs)?;
         let mut transaction = index.transaction(Durability::Full)?;
-        let chunk = transaction.unreferenced(unused, MAX_PER_LOCK)?;
+        let chunk = transaction.snapshot().unreferenced(unused, MAX_PER_LOCK)?;
         if chunk.is_empty() {
             return Ok(collected);
         }
@@ -116,12 +117,12 @@ pub(crate) fn unreferenced(
 ) -> Result<GcSummary> {
     let snapshot = index.snapshot()?;
     let mut collected = GcSummary::default();
-    for body in snapshot.unreferenced(retention.unused(&**snapshot)?, usize::MAX)? {
+    for body in snapshot.unreferenced(retention.unused(&*snapshot)?, usize::MAX)? {
         collected.bodies += 1;
         collected.bytes += body.size;
     }
     blobs.list(&mut |id| {
-        let is_leftover = is_leftover(&**snapshot, blobs, id, retention.cutoff())?;
+        let is_leftover = is_leftover(&*snapshot, blobs, id, retention.cutoff())?;
         collected.leftovers += u64::from(is_leftover);
         Ok(())
     })?;
@@ -145,20 +146,20 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     let mut suspects = Vec::new();
     let snapshot = index.snapshot()?;
     blobs.list(&mut |id| {
-        if is_leftover(&**snapshot, blobs, id, cutoff)? {
+        if is_leftover(&*snapshot, blobs, id, cutoff)? {
             suspects.push(id);
         }
         Ok(())
     })?;
     drop(snapshot);
     let mut leftovers = 0;
-    let _hold = blobs.lock_exclusive()?;
+    let _hold = lock_bodies(index, blobs)?;
     for chunk in suspects.chunks(MAX_PER_LOCK) {
         // A commit may have added the body again in the meantime. Its checkpoint then waits for the
         // lock that is held here.
         let snapshot = index.snapshot()?;
         for id in chunk {
-            if is_leftover(&**snapshot, blobs, *id, cutoff)? {
+            if is_leftover(&*snapshot, blobs, *id, cutoff)? {
                 blobs.delete(*id)?;
                 leftovers += 1;
             }
@@ -167,7 +168,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     Ok(leftovers)
 }
 
-fn sweep(blobs: &dyn Blobs) -> Result<()> {
-    let _hold = blobs.lock_exclusive()?;
+fn sweep(index: &dyn Index, blobs: &dyn Blobs) -> Result<()> {
+    let _hold = lock_bodies(index, blobs)?;
     Ok(blobs.sweep()?)
 }

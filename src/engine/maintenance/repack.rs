@@ -4,11 +4,14 @@
 //! points to nor to a prompt's latest version. The other bodies stay plain files.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
+use super::lock_bodies;
 use super::retention::Retention;
+use crate::engine::visit;
 use crate::engine::write::bulk_bodies::{delta_group_of, own_delta_group};
 use crate::model::clock;
 use crate::model::error::Result;
@@ -16,7 +19,8 @@ use crate::model::id::{BlobId, VersionId};
 use crate::model::record::{Change, OperationFilter, Version};
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
-    Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot, StoredBlob,
+    Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot,
+    StorageError, StorageResult, StoredBlob,
 };
 
 /// If there are more loose bodies than this, they are packed.
@@ -62,7 +66,7 @@ pub(crate) fn pack_loose(
     }
     let snapshot = index.snapshot()?;
     let (mut staying, mut old) = (HashSet::new(), Vec::new());
-    snapshot.each_prompt(&mut |table| {
+    visit::prompts(&*snapshot, |table| {
         for (blob, group, stays) in bodies_of(&table, young_since) {
             if !loose.contains(&blob) {
                 continue;
@@ -109,7 +113,7 @@ fn bodies_of(
 }
 
 fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup)]) -> Result<u64> {
-    let _lock = blobs.lock_exclusive()?;
+    let _lock = lock_bodies(index, blobs)?;
     let snapshot = index.snapshot()?;
     let mut pack = blobs.pack(Effort::Quick)?;
     let (mut packed, now) = (Vec::new(), clock::system());
@@ -150,21 +154,21 @@ pub(crate) fn compact(
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
 ) -> Result<CompactionSummary> {
-    let lock = blobs.lock_exclusive()?;
+    let lock = lock_bodies(index, blobs)?;
     let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
         let snapshot = index.snapshot()?;
-        snapshot.each_blob(&mut |id, _, _| visit(id, own_delta_group(id)))
+        each_body(&*snapshot, visit)
     })?;
     drop(lock);
-    join(blobs)?;
+    join(index, blobs)?;
     Ok(compacted)
 }
 
 /// Joins packs into fewer ones.
-pub(crate) fn join(blobs: &dyn Blobs) -> Result<()> {
-    let _lock = blobs.lock_exclusive()?;
+pub(crate) fn join(index: &dyn Index, blobs: &dyn Blobs) -> Result<()> {
+    let _lock = lock_bodies(index, blobs)?;
     Ok(blobs.join_packs()?)
 }
 
@@ -178,7 +182,7 @@ pub(crate) fn repack(
     trust_clock: bool,
 ) -> Result<RepackSummary> {
     let bodies = pack_loose(index, blobs, young_since(retention.now), 0, || true)?;
-    let is_in_doubt = !trust_clock && retention.is_in_doubt(&**index.snapshot()?, blobs)?;
+    let is_in_doubt = !trust_clock && retention.is_in_doubt(&*index.snapshot()?, blobs)?;
     let young_since = if is_in_doubt {
         DateTime::<Utc>::MIN_UTC
     } else {
@@ -198,19 +202,20 @@ pub(crate) fn repack_all(
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
 ) -> Result<CompactionSummary> {
-    let _lock = blobs.lock_exclusive()?;
-    blobs.compact(Extent::All, young_since, &mut |visit| {
+    let _lock = lock_bodies(index, blobs)?;
+    let compacted = blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
-        each_live_body(&**snapshot, visit)
-    })
+        each_live_body(&*snapshot, visit)
+    })?;
+    Ok(compacted)
 }
 
 /// Visits every stored body: first those of each prompt in version order, then all bodies.
 fn each_live_body(
     snapshot: &dyn Snapshot,
-    visit: &mut dyn FnMut(BlobId, DeltaGroup) -> Result<()>,
-) -> Result<()> {
-    snapshot.each_prompt(&mut |table| {
+    visit: &mut dyn FnMut(BlobId, DeltaGroup) -> StorageResult<()>,
+) -> StorageResult<()> {
+    let mut of_prompt = |table: &PromptTable| {
         for row in &table.versions {
             let (id, number) = (row.version.blob, row.version.number);
             // The body of a deleted version may have been garbage-collected.
@@ -218,9 +223,23 @@ fn each_live_body(
                 visit(id, delta_group_of(table.id, number.major))?;
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
+    };
+    visit::fallible::<StorageError>(|keep| {
+        snapshot.each_prompt(&mut |table| keep(of_prompt(&table)))
     })?;
-    snapshot.each_blob(&mut |id, _, _| visit(id, own_delta_group(id)))
+    each_body(snapshot, visit)
+}
+
+fn each_body(
+    snapshot: &dyn Snapshot,
+    visit: &mut dyn FnMut(BlobId, DeltaGroup) -> StorageResult<()>,
+) -> StorageResult<()> {
+    visit::fallible(|keep| {
+        snapshot.each_blob(&mut |id, _, _| {
+            keep(visit(id, own_delta_group(id)).map(ControlFlow::Continue))
+        })
+    })
 }
 
 /// Returns the delta groups of the bodies in the journal, whose number is `journaled`.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::lock_bodies;
 use super::repack::repack_all;
 use crate::engine::verify::{VerifyReport, Violation};
 use crate::model::body::Body;
@@ -36,7 +37,7 @@ pub(crate) fn repair(
     let mut taken = Vec::new();
     let mut sound = damaged.into_iter().filter_map(find).peekable();
     while sound.peek().is_some() {
-        let _hold = blobs.lock_exclusive()?;
+        let _hold = lock_bodies(index, blobs)?;
         let chunk: Vec<Body> = sound.by_ref().take(BODIES_PER_TRANSACTION).collect();
         let ids: Vec<BlobId> = chunk.iter().map(Body::id).collect();
         for body in &chunk {

@@ -71,7 +71,7 @@ impl Tasks {
 
     /// Joins packs into fewer ones.
     pub(super) fn join_packs(&self) -> Result<()> {
-        join(self.bodies.blobs())
+        join(&*self.index, self.bodies.blobs())
     }
 
     /// Maintains the index, and returns whether there is more to do.
@@ -95,7 +95,6 @@ impl Tasks {
     pub(super) fn close_soon(&self) {
         let soon = Deadline::after(CLOSE_TIMEOUT);
         self.index.close_by(soon);
-        self.bodies.blobs().close_by(soon);
     }
 
     /// Writes the journaled bodies to files. Flushes only a full batch and a long write-ahead log.
@@ -115,7 +114,7 @@ impl Tasks {
         } else {
             self.write_files(ids)?;
         }
-        if in_time() && tail_is_long(&**self.index.snapshot()?)? {
+        if in_time() && tail_is_long(&*self.index.snapshot()?)? {
             self.index_documents(|| in_time() && self.indexed_through().is_ok_and(|to| to < last));
         }
         if in_time() {

@@ -5,8 +5,8 @@ use crate::engine::maintenance::tasks::CLOSE_TIMEOUT;
 use crate::model::record::Durability;
 use crate::storage;
 use crate::storage::testing;
-use crate::storage::testing::Scribe;
-use crate::storage::{ChangeMark, SnapshotGuard, Transaction};
+use crate::storage::testing::HistoryWriter;
+use crate::storage::{ChangeMark, LockGuard, Snapshot, Transaction};
 
 fn worker() -> MaintenanceWorker {
     let (index, blobs) = testing::in_memory();
@@ -54,7 +54,7 @@ impl Crowded {
 
     fn new(time: Duration) -> Self {
         let (index, _) = testing::in_memory();
-        Scribe::new(&*index).create(1, "a", &[]);
+        HistoryWriter::new(&*index).create(1, "a", &[]);
         let crowded = Self {
             index,
             last: AtomicU32::new(0),
@@ -68,7 +68,7 @@ impl Crowded {
         let last = self
             .last
             .fetch_add(Self::COMMITS_PER_TRANSACTION, Ordering::Relaxed);
-        let mut scribe = Scribe::new(&*self.index);
+        let mut scribe = HistoryWriter::new(&*self.index);
         for number in last + 1..=last + Self::COMMITS_PER_TRANSACTION {
             scribe.commit(1, number, &format!("1.{number}"));
         }
@@ -76,7 +76,7 @@ impl Crowded {
 }
 
 impl Index for Crowded {
-    fn snapshot(&self) -> storage::StorageResult<SnapshotGuard<'_>> {
+    fn snapshot(&self) -> storage::StorageResult<Box<dyn Snapshot + '_>> {
         self.index.snapshot()
     }
 
@@ -89,6 +89,14 @@ impl Index for Crowded {
             self.commit();
         }
         self.index.transaction(durability)
+    }
+
+    fn lock_shared(&self) -> storage::StorageResult<Box<dyn LockGuard + '_>> {
+        self.index.lock_shared()
+    }
+
+    fn lock_exclusive(&self) -> storage::StorageResult<Box<dyn LockGuard + '_>> {
+        self.index.lock_exclusive()
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
@@ -145,7 +153,7 @@ fn a_close_that_takes_long_is_cut_short() {
 fn an_abandoned_store_closes_without_work() {
     for abandoned in [false, true] {
         let (index, blobs) = testing::in_memory();
-        let mut scribe = testing::Scribe::new(&*index);
+        let mut scribe = testing::HistoryWriter::new(&*index);
         scribe.create(1, "a", &[]);
         for number in 1..=100 {
             scribe.commit(1, number, &format!("1.{number}"));

@@ -74,7 +74,7 @@ pub(crate) fn catch_up(
     bodies: &BodyReader,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<bool> {
-    while tail_length(&**index.snapshot()?)? > 0 {
+    while tail_length(&*index.snapshot()?)? > 0 {
         if !go_on() {
             return Ok(false);
         }
@@ -82,11 +82,11 @@ pub(crate) fn catch_up(
         // made in the meantime stay in the tail.
         let snapshot = index.snapshot()?;
         let indexed_through = snapshot.indexed_through()?;
-        let batch = next_batch(&**snapshot, &bodies.apart())?;
+        let batch = next_batch(&*snapshot, &bodies.apart())?;
         drop(snapshot);
         let mut transaction = index.transaction(Durability::Relaxed)?;
         // Another process may have indexed these operations in the meantime.
-        if transaction.indexed_through()? == indexed_through {
+        if transaction.snapshot().indexed_through()? == indexed_through {
             transaction.index_documents(&batch)?;
             transaction.commit()?;
         }

@@ -12,6 +12,7 @@ use super::snippet::{Snippet, snippet};
 use super::tail::UnindexedTail;
 use super::words::words_of;
 use crate::engine::read::bodies::BodyReader;
+use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Prompt, Version};
@@ -106,16 +107,15 @@ impl SearchRun<'_> {
             self.look_into(*id, &mut found)?;
         }
         let (recent, recent_texts) = (found.count(), found.texts.len());
-        self.snapshot
-            .search(&to_run_query(&self.query), &mut |one| {
-                if found.named.len() >= limit || found.count() - recent >= limit {
-                    return Ok(ControlFlow::Break(()));
-                }
-                if !self.tail.touched(one.prompt()) {
-                    self.look_into(one.prompt(), &mut found)?;
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
+        visit::matches(self.snapshot, &to_run_query(&self.query), |one| {
+            if found.named.len() >= limit || found.count() - recent >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            if !self.tail.touched(one.prompt()) {
+                self.look_into(one.prompt(), &mut found)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         let mut hits = found.named;
         // The index's scores cannot be compared with others. If the tail has matching texts, all of
         // them are scored again.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Change, OperationContent};
@@ -14,7 +15,7 @@ pub(super) fn each_content(
     after: u64,
     mut show: impl FnMut(u64, OperationContent) -> ControlFlow<()>,
 ) -> Result<()> {
-    snapshot.each_operation(after, &mut |number, _, content| {
+    visit::operations(snapshot, after, |number, _, content| {
         Ok(show(number, read_operation(number, content)?))
     })
 }

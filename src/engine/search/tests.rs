@@ -4,7 +4,7 @@ use crate::model::id::{EnvironmentName, PromptId};
 use crate::storage::testing::values::{
     environment, environment_change, prompt_change, prompt_id, state, version_id, version_restored,
 };
-use crate::storage::testing::{Scribe, in_memory};
+use crate::storage::testing::{HistoryWriter, in_memory};
 
 fn body(text: &str) -> Vec<u8> {
     format!(r#"{{"messages": [{{"content": "{text}"}}]}}"#).into_bytes()
@@ -12,17 +12,17 @@ fn body(text: &str) -> Vec<u8> {
 
 /// Runs `look` on an index with no operation indexed, and again with all of them indexed.
 fn both(
-    scribe: impl FnOnce(&mut Scribe<'_>),
+    scribe: impl FnOnce(&mut HistoryWriter<'_>),
     look: impl Fn(&dyn crate::storage::Snapshot, &BodyReader),
 ) {
     let (index, blobs) = in_memory();
     let bodies = BodyReader::new(blobs);
-    scribe(&mut Scribe::new(&*index));
-    look(&**index.snapshot().unwrap(), &bodies);
+    scribe(&mut HistoryWriter::new(&*index));
+    look(&*index.snapshot().unwrap(), &bodies);
     catch_up(&*index, &bodies, || true).unwrap();
     let snapshot = index.snapshot().unwrap();
-    assert_eq!(tail_length(&**snapshot).unwrap(), 0);
-    look(&**snapshot, &bodies);
+    assert_eq!(tail_length(&*snapshot).unwrap(), 0);
+    look(&*snapshot, &bodies);
 }
 
 /// A search finds a version again after an undo restored it.
@@ -30,10 +30,10 @@ fn both(
 fn a_restored_version_is_found_again() {
     let (index, blobs) = in_memory();
     let bodies = BodyReader::new(blobs);
-    let mut scribe = Scribe::new(&*index);
+    let mut scribe = HistoryWriter::new(&*index);
     let found = |word: &str| {
         let snapshot = index.snapshot().unwrap();
-        let hits = search(&**snapshot, &bodies, word, 9).unwrap().into_iter();
+        let hits = search(&*snapshot, &bodies, word, 9).unwrap().into_iter();
         hits.map(|hit| hit.matched).collect::<Vec<_>>()
     };
     let tell = || catch_up(&*index, &bodies, || true).unwrap();
@@ -71,7 +71,7 @@ fn a_restored_version_is_found_again() {
 /// Only one of two current versions contains all the words, and this one is found.
 #[test]
 fn the_version_that_contains_all_words_is_found() {
-    let scribe = |scribe: &mut Scribe<'_>| {
+    let scribe = |scribe: &mut HistoryWriter<'_>| {
         scribe.create(1, "name", &[]);
         scribe.commit_body(
             1,
@@ -117,7 +117,7 @@ fn moved(number: u32, name: &str) -> Vec<(PromptId, EnvironmentName)> {
 /// Prompt 4 contains a partial of 3 in an environment that points to no version.
 #[test]
 fn affected_versions_are_found_at_any_depth() {
-    let scribe = |scribe: &mut Scribe<'_>| {
+    let scribe = |scribe: &mut HistoryWriter<'_>| {
         let bodies = [
             (1, "{{hcp:000003:0}}"),
             (2, "{{hcp:000001:0}} {{hcp:000001:1}}"),
@@ -154,7 +154,7 @@ fn affected_versions_are_found_at_any_depth() {
 /// A body that is missing has no text. Everything else is found.
 #[test]
 fn a_damaged_body_does_not_stop_a_search() {
-    let scribe = |scribe: &mut Scribe<'_>| {
+    let scribe = |scribe: &mut HistoryWriter<'_>| {
         scribe.create(1, "name", &[]);
         let version = scribe.commit_body(1, 1, "1.0", &body("text"));
         scribe.drop_journal(&[version.blob]); // The body is not stored in any other place.
@@ -169,8 +169,8 @@ fn a_damaged_body_does_not_stop_a_search() {
 #[test]
 fn large_bodies_make_a_tail_long() {
     let (index, _) = in_memory();
-    let mut scribe = Scribe::new(&*index);
-    let is_long = || tail_is_long(&**index.snapshot().unwrap()).unwrap();
+    let mut scribe = HistoryWriter::new(&*index);
+    let is_long = || tail_is_long(&*index.snapshot().unwrap()).unwrap();
     scribe.create(1, "name", &[]);
     let large = body(&"a ".repeat(70 * 1024));
     scribe.commit_body(1, 1, "1.0", &large);

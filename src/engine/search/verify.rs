@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::current::named_in;
 use super::tail::UnindexedTail;
 use super::words::words_of;
+use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::storage::{IndexedItem, PromptTable, Snapshot};
@@ -86,16 +87,21 @@ impl ExpectedIndex {
     /// Compares the index with the expected contents, and returns one line for each difference.
     pub(crate) fn compare(mut self, snapshot: &dyn Snapshot) -> Result<Vec<String>> {
         let mut wrong = Vec::new();
-        snapshot.each_searchable(&mut |item| {
+        visit::searchable(snapshot, |item| {
             match item {
                 IndexedItem::Message(id) if self.messages.remove(&id) => {}
-                IndexedItem::Message(id) => wrong.push(format!("the message of {id} is indexed, but should not be")),
+                IndexedItem::Message(id) => {
+                    wrong.push(format!("the message of {id} is indexed, but should not be"))
+                }
                 IndexedItem::Prompt(id, _) if self.tail.touched(id) => {}
                 IndexedItem::Prompt(id, mut found) => {
                     found.sort();
                     let current = self.current.remove(&id).unwrap_or_default();
                     let expected = current.into_iter().map(|(version, blob)| {
-                        (version, self.partials.get(&blob).cloned().unwrap_or_default())
+                        (
+                            version,
+                            self.partials.get(&blob).cloned().unwrap_or_default(),
+                        )
                     });
                     let expected: Vec<_> = expected.collect();
                     if found != expected {

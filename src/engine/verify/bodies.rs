@@ -9,6 +9,7 @@ use std::thread;
 
 use super::report::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
+use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
@@ -91,7 +92,7 @@ impl BodyCheck<'_> {
             };
             let mut jobs = Vec::with_capacity(JOB_BATCH);
             let mut number = 0;
-            let visited = snapshot.each_blob(&mut |id, stored, counted| {
+            let visited = visit::blobs(snapshot, |id, stored, counted| {
                 number += 1;
                 if let Some(live) = &mut live {
                     let versions = live.remove(&id).unwrap_or_default();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 
+use crate::engine::visit;
 use crate::model::error::{Error, Result};
 use crate::model::id::PromptId;
 use crate::model::record::{Change, OperationFilter};
@@ -56,7 +57,7 @@ impl Replay {
             return Ok(());
         }
         let mut all = HashMap::new();
-        let visited = snapshot.each_operation(0, &mut |number, _, text| {
+        let visited = visit::operations(snapshot, 0, |number, _, text| {
             let content = read_operation(number, text)?;
             for change in &content.changes {
                 let id = change.prompt();

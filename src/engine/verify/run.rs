@@ -8,6 +8,7 @@ use super::bodies::BodyCheck;
 use super::replay::{Replay, ReplayError};
 use super::report::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
+use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, OperationId};
 use crate::model::operation_text;
@@ -27,7 +28,7 @@ pub(crate) fn verify(
 ) -> Result<VerifyReport> {
     loop {
         let snapshot = index.snapshot()?;
-        let report = verify_snapshot(index, &**snapshot, blobs, depth, pins, progress);
+        let report = verify_snapshot(index, &*snapshot, blobs, depth, pins, progress);
         if snapshot.is_consistent() {
             return report;
         }
@@ -142,7 +143,7 @@ fn check_chain(
 ) -> Result<()> {
     let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
-    let visited = snapshot.each_operation(0, &mut |found_number, found_id, content| {
+    let visited = visit::operations(snapshot, 0, |found_number, found_id, content| {
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
@@ -192,7 +193,7 @@ fn check_prompts(
 ) -> Result<HashMap<BlobId, u64>> {
     let mut live: HashMap<BlobId, u64> = HashMap::new();
     replay.prepare(snapshot)?;
-    snapshot.each_prompt(&mut |found| {
+    visit::prompts(snapshot, |found| {
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
         if let Some(search) = search {

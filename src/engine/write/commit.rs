@@ -287,14 +287,14 @@ impl WriteTransaction<'_> {
         let line = self.line(&new.prompt)?;
         let subject = || format!("the highest version of prompt {}", line.prompt);
         check_expected(
-            &*self.transaction,
+            self.transaction.snapshot(),
             subject,
             new.expected_head,
             line.head.as_ref().map(VersionLabel::from),
         )?;
         let chosen = match &new.base {
             Selector::Latest => None,
-            selector => Some(select(&*self.transaction, line.prompt, selector)?),
+            selector => Some(select(self.transaction.snapshot(), line.prompt, selector)?),
         };
         Ok((line, chosen))
     }
@@ -312,7 +312,7 @@ impl WriteTransaction<'_> {
             Some(used) if chosen.is_none() => used,
             _ => {
                 let major = base.map_or(0, |base| base.number.major);
-                self.transaction.numbering(line.prompt, major)?
+                self.transaction.snapshot().numbering(line.prompt, major)?
             }
         };
         let number = match base.filter(|_| is_minor).map(|base| base.number) {
@@ -351,7 +351,7 @@ impl WriteTransaction<'_> {
             if let Some(line) = self.lines.take(*id) {
                 return Ok(line);
             }
-            let head = self.transaction.highest_version(*id, None)?;
+            let head = self.transaction.snapshot().highest_version(*id, None)?;
             if head.is_some() {
                 return Ok(PromptHead {
                     prompt: *id,
@@ -360,10 +360,10 @@ impl WriteTransaction<'_> {
                 });
             }
         }
-        let id = find_prompt(&*self.transaction, prompt)?;
+        let id = find_prompt(self.transaction.snapshot(), prompt)?;
         Ok(PromptHead {
             prompt: id,
-            head: self.transaction.highest_version(id, None)?,
+            head: self.transaction.snapshot().highest_version(id, None)?,
             used: None,
         })
     }
@@ -443,8 +443,7 @@ impl WriteTransaction<'_> {
             version.environments.push(name.clone());
         }
         let group = delta_group_of(version.prompt_id, version.number.major);
-        self.store_body(body, group)?;
-        self.record(version.created_at, kind, changes)?;
+        self.record_with(version.created_at, kind, changes, &[(body, group)])?;
         Ok(version)
     }
 }

@@ -121,7 +121,7 @@ impl WriteTransaction<'_> {
     ) -> Result<Vec<EnvironmentChange>> {
         let at = self.context.now();
         let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
-        let mut pointers = PointerLookup::new(&*self.transaction, moves);
+        let mut pointers = PointerLookup::new(self.transaction.snapshot(), moves);
         for update in moves {
             if let Some(reason) = &update.reason {
                 check_length("reason", reason)?;
@@ -133,7 +133,7 @@ impl WriteTransaction<'_> {
             };
             let now = pointers.of(prompt, &update.environment)?;
             let subject = || format!("{} of prompt {prompt}", update.environment);
-            check_expected(&*self.transaction, subject, update.expected, now)?;
+            check_expected(self.transaction.snapshot(), subject, update.expected, now)?;
             pointers.move_to(prompt, &update.environment, to);
             moved.push(EnvironmentChange {
                 prompt_id: prompt,
@@ -167,7 +167,7 @@ impl WriteTransaction<'_> {
         name: &EnvironmentName,
         version: VersionId,
     ) -> Result<Change> {
-        let before = self.transaction.version_in(prompt, name)?;
+        let before = self.transaction.snapshot().version_in(prompt, name)?;
         Ok(Change::Environment {
             prompt,
             name: name.clone(),
@@ -187,7 +187,7 @@ impl WriteTransaction<'_> {
 
     /// Returns the changes that remove all environments of a prompt.
     pub(crate) fn removals_of_prompt(&self, prompt: PromptId) -> Result<Vec<Change>> {
-        let environments = self.transaction.environments(prompt)?;
+        let environments = self.transaction.snapshot().environments(prompt)?;
         Ok(environments
             .iter()
             .map(|environment| removal(prompt, &environment.name, environment.version_id))

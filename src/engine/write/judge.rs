@@ -103,7 +103,7 @@ impl WriteTransaction<'_> {
     ) -> Result<CommitAttempt> {
         let committed = self.commit_judged(new, |writer, base| {
             if let Some(judged) = judged
-                && judged.holds(&*writer.transaction, base)?
+                && judged.holds(writer.transaction.snapshot(), base)?
             {
                 return Ok(judged.breakages.clone());
             }

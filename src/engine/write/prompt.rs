@@ -26,7 +26,7 @@ impl WriteTransaction<'_> {
         kind: OperationKind,
         change: impl FnOnce(&mut PromptState),
     ) -> Result<Prompt> {
-        let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
+        let prompt = self.prompt(find_prompt(self.transaction.snapshot(), prompt)?)?;
         let before = PromptState::from(&prompt);
         let mut after = before.clone();
         change(&mut after);
@@ -44,7 +44,7 @@ impl WriteTransaction<'_> {
 
     /// Deletes a prompt with its versions and environments.
     pub(crate) fn delete_prompt(&mut self, prompt: &PromptRef) -> Result<Prompt> {
-        let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
+        let prompt = self.prompt(find_prompt(self.transaction.snapshot(), prompt)?)?;
         let mut changes = self.removals_of_prompt(prompt.id)?;
         changes.push(Change::Prompt {
             id: prompt.id,
@@ -57,7 +57,7 @@ impl WriteTransaction<'_> {
 
     /// Deletes a version, and the environments that point to it.
     pub(crate) fn delete_version(&mut self, spec: &VersionSpec) -> Result<Version> {
-        let version = find_version(&*self.transaction, spec)?;
+        let version = find_version(self.transaction.snapshot(), spec)?;
         let mut changes = Self::removals_of_version(&version);
         changes.push(Change::VersionDeleted {
             prompt: version.prompt_id,
@@ -69,12 +69,13 @@ impl WriteTransaction<'_> {
 
     /// Returns the version that a spec selects, including the changes of this transaction so far.
     pub(crate) fn find_version(&self, spec: &VersionSpec) -> Result<Version> {
-        find_version(&*self.transaction, spec)
+        find_version(self.transaction.snapshot(), spec)
     }
 
     /// Returns a prompt that exists.
     pub(crate) fn prompt(&self, id: PromptId) -> Result<Prompt> {
         self.transaction
+            .snapshot()
             .prompt(id)?
             .ok_or_else(|| Error::PromptNotFound {
                 prompt: id.to_string(),

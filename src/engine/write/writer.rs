@@ -20,7 +20,8 @@ use crate::model::record::{
 };
 use crate::storage;
 use crate::storage::{
-    Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction, write_operation,
+    AppendedBody, AppendedPlace, Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction,
+    write_operation,
 };
 
 /// A write transaction of any number of operations, which commits entirely or not at all.
@@ -63,7 +64,8 @@ impl<'a> WriteTransaction<'a> {
         deadline: Deadline,
     ) -> storage::StorageResult<Self> {
         let transaction = index.transaction_by(context.durability, deadline)?;
-        let last = LogPosition::after_last(transaction.last_operation()?);
+        let (number, id) = transaction.last_operation()?;
+        let last = LogPosition { number, id };
         Ok(Self {
             transaction,
             bodies,
@@ -166,6 +168,17 @@ impl<'a> WriteTransaction<'a> {
         kind: OperationKind,
         changes: Vec<Change>,
     ) -> Result<()> {
+        self.record_with(at, kind, changes, &[])
+    }
+
+    /// Stores bodies, appends an operation by this store's author, and applies its changes.
+    pub(crate) fn record_with(
+        &mut self,
+        at: DateTime<Utc>,
+        kind: OperationKind,
+        changes: Vec<Change>,
+        bodies: &[(&Body, DeltaGroup)],
+    ) -> Result<()> {
         let content = OperationContent {
             at,
             author: self.context.author.clone(),
@@ -174,14 +187,22 @@ impl<'a> WriteTransaction<'a> {
             group: self.group,
             changes,
         };
-        self.append(content).map(drop)
+        self.append_with(content, bodies).map(drop)
     }
 
     /// Appends an operation and applies its changes.
     pub(crate) fn append(&mut self, content: OperationContent) -> Result<Operation> {
+        self.append_with(content, &[])
+    }
+
+    fn append_with(
+        &mut self,
+        content: OperationContent,
+        bodies: &[(&Body, DeltaGroup)],
+    ) -> Result<Operation> {
         let text = write_operation(&content)?;
         let now = content.at;
-        self.append_text(content, &text, now)
+        self.append_all(content, &text, now, bodies)
     }
 
     /// Appends an operation whose content has this text, and applies its changes.
@@ -194,6 +215,16 @@ impl<'a> WriteTransaction<'a> {
         text: &str,
         now: DateTime<Utc>,
     ) -> Result<Operation> {
+        self.append_all(content, text, now, &[])
+    }
+
+    fn append_all(
+        &mut self,
+        content: OperationContent,
+        text: &str,
+        now: DateTime<Utc>,
+        bodies: &[(&Body, DeltaGroup)],
+    ) -> Result<Operation> {
         for change in &content.changes {
             self.lines.forget(change.prompt());
         }
@@ -202,7 +233,37 @@ impl<'a> WriteTransaction<'a> {
             id: self.last.id.followed_by(text.as_bytes()),
             content,
         };
-        self.change(|transaction| transaction.append(&operation, text, now))?;
+        let mut bulk = self.bulk.take();
+        let appended: Vec<_> = bodies
+            .iter()
+            .map(|(body, _)| AppendedBody {
+                id: body.id(),
+                place: match bulk {
+                    Some(_) => AppendedPlace::Pack(body.as_bytes().len() as u64),
+                    None => AppendedPlace::Journal(body.as_bytes()),
+                },
+            })
+            .collect();
+        let stored = self.change(|transaction| {
+            let stored = transaction.append(&operation, text, now, &appended)?;
+            if let Some(bulk) = &mut bulk {
+                let mut new: HashSet<BlobId> = stored.into_iter().collect();
+                for (body, group) in bodies {
+                    if new.remove(&body.id()) {
+                        bulk.add(body, *group)?;
+                    }
+                }
+            }
+            Ok(())
+        });
+        let is_bulk = bulk.is_some();
+        self.bulk = bulk;
+        stored?;
+        if !is_bulk {
+            for (body, _) in bodies {
+                self.note_journaled(body.id(), body.as_bytes());
+            }
+        }
         self.last = LogPosition::from(&operation);
         self.journaled.operations += 1;
         Ok(operation)
@@ -261,7 +322,7 @@ impl<'a> WriteTransaction<'a> {
         let added = self.bulk.as_ref().map(|bulk| bulk.get(id));
         match added.transpose()?.flatten() {
             Some(body) => Ok(body),
-            None => self.bodies.read_once(&*self.transaction, id),
+            None => self.bodies.read_once(self.transaction.snapshot(), id),
         }
     }
 
@@ -270,7 +331,7 @@ impl<'a> WriteTransaction<'a> {
     /// Returns `None` if the partials have more than `max_bytes` bytes.
     pub(crate) fn contract(&self, body: &Body, max_bytes: u64) -> Result<Option<Arc<Contract>>> {
         let read = |id| self.read_body(id);
-        let (snapshot, targets) = (&*self.transaction, &mut Vec::new());
+        let (snapshot, targets) = (self.transaction.snapshot(), &mut Vec::new());
         self.context
             .contract(snapshot, &read, body, max_bytes, targets)
     }
@@ -293,12 +354,14 @@ impl<'a> WriteTransaction<'a> {
     /// Returns an id that no prompt has or had: the requested one, or one drawn at random.
     pub(crate) fn draw_prompt_id(&self, requested: Option<PromptId>) -> Result<PromptId> {
         match requested {
-            Some(id) if self.transaction.prompt_id_taken(id)? => Err(Error::PromptIdTaken { id }),
+            Some(id) if self.transaction.snapshot().prompt_id_taken(id)? => {
+                Err(Error::PromptIdTaken { id })
+            }
             Some(id) => Ok(id),
             None => loop {
                 let id = PromptId::draw(&mut self.rng());
                 let reserved = self.reserved.prompts.contains(&id);
-                if !reserved && !self.transaction.prompt_id_taken(id)? {
+                if !reserved && !self.transaction.snapshot().prompt_id_taken(id)? {
                     return Ok(id);
                 }
             },
@@ -313,7 +376,14 @@ impl<'a> WriteTransaction<'a> {
             // The index would refuse a taken id. Only an id drawn from a given seed can be taken.
             let seeded = self.context.seeded;
             let reserved = self.reserved.versions.contains(&id);
-            if !reserved && (!seeded || self.transaction.version_even_deleted(id)?.is_none()) {
+            if !reserved
+                && (!seeded
+                    || self
+                        .transaction
+                        .snapshot()
+                        .version_even_deleted(id)?
+                        .is_none())
+            {
                 return Ok(id);
             }
         }
@@ -328,7 +398,12 @@ impl<'a> WriteTransaction<'a> {
 
     /// Records the inputs of a request, without an operation.
     pub(crate) fn record_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
-        if self.transaction.version(inputs.version_id)?.is_none() {
+        if self
+            .transaction
+            .snapshot()
+            .version(inputs.version_id)?
+            .is_none()
+        {
             return Err(Error::VersionNotFound {
                 prompt: None,
                 selector: inputs.version_id.into(),

@@ -6,7 +6,7 @@ use crate::fs::io_error::path_error;
 use crate::fs::nocow;
 use std::fs::{self, File};
 use std::io::ErrorKind as Io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
@@ -16,15 +16,12 @@ use super::packs::Packs;
 use crate::fs::durable::prepare;
 use crate::fs::folder::Root;
 use crate::fs::identity::DirectoryIdentity;
-use crate::fs::lock::file_lock::FileLock;
-use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_within;
 use crate::fs::temporary::sweep;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
-    BlobUsage, Blobs, CompactionSummary, Deadline, Effort, Extent, LiveBodies, LockGuard, Pack,
-    StorageResult,
+    BlobUsage, Blobs, CompactionSummary, Effort, Extent, LiveBodies, LockGuard, Pack, StorageResult,
 };
 
 /// A blob store in a directory.
@@ -34,8 +31,6 @@ pub(crate) struct BlobDirectory {
     pub(super) anchor: DirectoryIdentity,
     pub(super) loose: LooseBodies,
     pub(super) packs: Packs,
-    gate: FileLock,
-    lock: FileLock,
 }
 
 impl BlobDirectory {
@@ -90,15 +85,12 @@ impl BlobDirectory {
     }
 
     /// Opens the blob store of a store.
-    pub(crate) fn open(store: &Path, policy: &LockPolicy) -> StorageResult<Self> {
-        let lock = |name| FileLock::by_name(store.join(name), index_of(store), policy.clone());
+    pub(crate) fn open(store: &Path) -> StorageResult<Self> {
         Ok(Self {
             root: Root::new(store),
             anchor: DirectoryIdentity::of(store)?,
             loose: LooseBodies::open(store)?,
             packs: Packs::new(store),
-            gate: lock("blobs.gate"),
-            lock: lock("blobs.lock"),
         })
     }
 
@@ -106,29 +98,6 @@ impl BlobDirectory {
     pub(crate) fn check_location(&self) -> StorageResult<()> {
         self.anchor.holds()
     }
-
-    /// Blocks every operation that would move or remove a body, until the result is dropped.
-    ///
-    /// The holder itself must not move or remove bodies.
-    pub(crate) fn hold_still(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        self.take()
-    }
-
-    /// Takes the lock, in the order in which callers came to the gate.
-    fn take(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        let deadline = self.lock.policy().deadline();
-        let gate = self.gate.lock(deadline)?;
-        let lock = self.lock.lock(deadline)?;
-        drop(gate);
-        // The holder puts and removes files by name, so the names must lead to this directory.
-        self.anchor.holds()?;
-        Ok(Box::new(lock))
-    }
-}
-
-/// Returns the path of the index that these bodies belong to.
-fn index_of(store: &Path) -> PathBuf {
-    store.join("index.db")
 }
 
 impl Blobs for BlobDirectory {
@@ -183,7 +152,7 @@ impl Blobs for BlobDirectory {
         extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<CompactionSummary> {
+    ) -> StorageResult<CompactionSummary> {
         let is_loose = |id| matches!(self.loose.get_intact(id), Ok(Some(_)));
         self.packs.compact(extent, young_since, &is_loose, live)
     }
@@ -247,23 +216,10 @@ impl Blobs for BlobDirectory {
         sweep(&self.root)
     }
 
-    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        // The lock is not shared: a process that read the journal before another's checkpoint moved
-        // a body would replace the flushed file by one that is never flushed.
-        self.take()
-    }
-
-    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        let hold = self.take()?;
-        // Checked before anything is changed: bodies are moved and removed only in the store's own
-        // folders.
+    fn check_removable(&self) -> StorageResult<()> {
+        // Bodies are moved and removed only in the store's own folders.
         self.root.open()?.blobs()?;
-        Ok(hold)
-    }
-
-    fn close_by(&self, moment: Deadline) {
-        self.gate.close_by(moment);
-        self.lock.close_by(moment);
+        Ok(())
     }
 }
 
@@ -286,7 +242,7 @@ mod tests {
             let store = directory.path().join(made.get().to_string());
             fs::create_dir(&store).unwrap();
             BlobDirectory::create(&store).unwrap();
-            Box::new(BlobDirectory::open(&store, &LockPolicy::default()).unwrap())
+            Box::new(BlobDirectory::open(&store).unwrap())
         });
     }
 
@@ -297,41 +253,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path();
         BlobDirectory::create(store).unwrap();
-        let open = || BlobDirectory::open(store, &LockPolicy::default()).unwrap();
+        let open = || BlobDirectory::open(store).unwrap();
         let (first, second) = (open(), open());
         let id = BlobId::of(b"{}");
         first.put(id, b"{}").unwrap();
         fs::hard_link(first.loose.path(id), store.join("backup")).unwrap();
-        let hold = second.lock_exclusive().unwrap();
         second.delete(id).unwrap();
-        drop(hold);
         first.put(id, b"{}").unwrap();
         assert!(first.get(id).unwrap().is_some(), "it was not put again");
-    }
-
-    /// Otherwise, a process that read the journal earlier could replace a flushed file by one that
-    /// is never flushed.
-    #[test]
-    fn two_checkpoints_never_run_at_the_same_time() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = directory.path();
-        BlobDirectory::create(store).unwrap();
-        let open = || BlobDirectory::open(store, &LockPolicy::default()).unwrap();
-        let (first, second) = (open(), open());
-        let given = std::sync::atomic::AtomicBool::new(false);
-        let held = first.lock_shared().unwrap();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let _second = second.lock_shared().unwrap();
-                given.store(true, std::sync::atomic::Ordering::Release);
-            });
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            assert!(
-                !given.load(std::sync::atomic::Ordering::Acquire),
-                "two checkpoints at the same time"
-            );
-            drop(held);
-        });
     }
 
     #[test]
@@ -343,7 +272,7 @@ mod tests {
             BlobDirectory::prepare(directory).unwrap();
             BlobDirectory::create(directory).unwrap();
         }
-        let blobs = BlobDirectory::open(&store, &LockPolicy::default()).unwrap();
+        let blobs = BlobDirectory::open(&store).unwrap();
         let id = BlobId::of(b"body");
         blobs.put(id, b"body").unwrap();
         assert!(blobs.holds(id).unwrap());

@@ -79,7 +79,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::fs::lock::policy::LockPolicy;
     use crate::model::clock;
     use crate::model::id::BlobId;
     use crate::storage::directory::blob_directory::BlobDirectory;
@@ -87,8 +86,10 @@ mod tests {
 
     fn filled(store: &Path) {
         BlobDirectory::create(store).unwrap();
-        let blobs = BlobDirectory::open(store, &LockPolicy::default()).unwrap();
-        let _hold = blobs.lock_exclusive().unwrap();
+        let blobs = BlobDirectory::open(store).unwrap();
+        for lock in ["blobs.lock", "blobs.gate"] {
+            fs::write(store.join(lock), "").unwrap();
+        }
         for body in [b"one", b"two"] {
             let id = BlobId::of(body);
             blobs.put(id, body).unwrap();

@@ -1,8 +1,6 @@
 //! The blob store in memory.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use rpds::RedBlackTreeMapSync as Map;
@@ -12,13 +10,13 @@ use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
     BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
-    StorageError, StorageErrorKind, StorageResult,
+    StorageResult,
 };
 
 /// A body, and the time at which it was written.
-type MemoryPackWriter = (Vec<u8>, DateTime<Utc>);
+type MemoryBody = (Vec<u8>, DateTime<Utc>);
 
-type MemoryBodies = Map<BlobId, MemoryPackWriter>;
+type MemoryBodies = Map<BlobId, MemoryBody>;
 
 /// A blob store in memory.
 #[derive(Debug, Default)]
@@ -27,7 +25,6 @@ pub struct MemoryBlobs {
     packed: Mutex<MemoryBodies>,
     /// Shared with the locks of finished packs whose bodies no row may name yet.
     held_packs: Arc<()>,
-    lock: RwLock<()>,
 }
 
 impl MemoryBlobs {
@@ -56,17 +53,6 @@ impl MemoryBlobs {
     fn packed(&self) -> MutexGuard<'_, MemoryBodies> {
         self.packed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Refuses to remove anything unless the exclusive lock is held.
-    fn held_all(&self) -> StorageResult<()> {
-        match self.lock.try_read() {
-            Err(TryLockError::WouldBlock) => Ok(()),
-            _ => Err(StorageError::new(
-                StorageErrorKind::Other,
-                "nothing was removed, because the exclusive lock is not held",
-            )),
-        }
-    }
 }
 
 impl Blobs for MemoryBlobs {
@@ -93,7 +79,6 @@ impl Blobs for MemoryBlobs {
     }
 
     fn delete(&self, id: BlobId) -> StorageResult<()> {
-        self.held_all()?;
         self.bodies().remove_mut(&id);
         Ok(())
     }
@@ -124,8 +109,7 @@ impl Blobs for MemoryBlobs {
         _extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<CompactionSummary> {
-        self.held_all()?;
+    ) -> StorageResult<CompactionSummary> {
         if Arc::strong_count(&self.held_packs) > 1 {
             return Ok(CompactionSummary::default());
         }
@@ -147,7 +131,7 @@ impl Blobs for MemoryBlobs {
     }
 
     fn join_packs(&self) -> StorageResult<()> {
-        self.held_all()
+        Ok(())
     }
 
     fn holds(&self, id: BlobId) -> StorageResult<bool> {
@@ -176,17 +160,7 @@ impl Blobs for MemoryBlobs {
     }
 
     fn sweep(&self) -> StorageResult<()> {
-        self.held_all()
-    }
-
-    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(guard))
-    }
-
-    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(guard))
+        Ok(())
     }
 }
 
@@ -194,7 +168,7 @@ impl Blobs for MemoryBlobs {
 #[derive(Debug)]
 struct MemoryPack<'a> {
     blobs: &'a MemoryBlobs,
-    bodies: Vec<(BlobId, MemoryPackWriter)>,
+    bodies: Vec<(BlobId, MemoryBody)>,
 }
 
 impl Pack for MemoryPack<'_> {
@@ -227,5 +201,3 @@ impl Pack for MemoryPack<'_> {
 }
 
 impl LockGuard for Arc<()> {}
-impl LockGuard for RwLockReadGuard<'_, ()> {}
-impl LockGuard for RwLockWriteGuard<'_, ()> {}

@@ -1,13 +1,12 @@
 //! [`MemoryIndex`], the index in memory.
 
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::state::MemoryState;
 use super::write::MemoryTransaction;
 use crate::model::record::{Durability, Settings};
-use crate::storage::{ChangeMark, Index, Snapshot, SnapshotGuard, StorageResult, Transaction};
+use crate::storage::{ChangeMark, Index, LockGuard, Snapshot, StorageResult, Transaction};
 
 /// An index in memory.
 #[derive(Debug)]
@@ -16,6 +15,8 @@ pub struct MemoryIndex {
     /// The number of commits that may have been acknowledged.
     pub(super) commits: AtomicU64,
     writer: Mutex<()>,
+    /// Held while bodies are written from the journal, or removed.
+    bodies: RwLock<()>,
 }
 
 impl MemoryIndex {
@@ -38,6 +39,7 @@ impl MemoryIndex {
             current: Mutex::new(state),
             commits: AtomicU64::new(0),
             writer: Mutex::new(()),
+            bodies: RwLock::new(()),
         }
     }
 
@@ -49,8 +51,8 @@ impl MemoryIndex {
 }
 
 impl Index for MemoryIndex {
-    fn snapshot(&self) -> StorageResult<SnapshotGuard<'_>> {
-        Ok(Box::new(MemorySnapshot(self.current().clone())))
+    fn snapshot(&self) -> StorageResult<Box<dyn Snapshot + '_>> {
+        Ok(Box::new(self.current().clone()))
     }
 
     fn transaction(&self, _durability: Durability) -> StorageResult<Box<dyn Transaction + '_>> {
@@ -58,8 +60,18 @@ impl Index for MemoryIndex {
         Ok(Box::new(MemoryTransaction::new(self, turn)))
     }
 
+    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
+        let guard = self.bodies.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+
+    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
+        let guard = self.bodies.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+
     fn change_mark(&self) -> Option<ChangeMark> {
-        Some(ChangeMark::new(self.commits.load(Ordering::Acquire)))
+        ChangeMark::new(self.commits.load(Ordering::Acquire).to_ne_bytes())
     }
 
     fn maintain(&self) -> StorageResult<bool> {
@@ -67,16 +79,8 @@ impl Index for MemoryIndex {
     }
 }
 
-/// A snapshot: a state that never changes.
-struct MemorySnapshot(MemoryState);
-
-impl Deref for MemorySnapshot {
-    type Target = dyn Snapshot;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
+impl LockGuard for RwLockReadGuard<'_, ()> {}
+impl LockGuard for RwLockWriteGuard<'_, ()> {}
 
 #[cfg(test)]
 mod tests {

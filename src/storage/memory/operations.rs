@@ -131,9 +131,10 @@ fn first<T>(ascending: &Vector<T>, is_so: impl Fn(&T) -> bool) -> usize {
     while low < high {
         let middle = low + (high - low) / 2;
         work_counter::step();
-        match ascending.get(middle).is_some_and(&is_so) {
-            true => high = middle,
-            false => low = middle + 1,
+        if ascending.get(middle).is_some_and(&is_so) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
     low

@@ -1,12 +1,14 @@
 //! Full text search that compares the query with every text.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector};
 
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::storage::{
-    Indexable, IndexedItem, SearchMatch, SearchQuery, SearchVisitor, SearchablePrompt, WordQuery,
+    Indexable, IndexedItem, IndexedItemVisitor, SearchMatch, SearchQuery, SearchVisitor,
+    SearchablePrompt, WordQuery,
 };
 
 /// A partial: a prompt, and the environment that it is taken from.
@@ -68,11 +70,7 @@ impl SearchTables {
     }
 
     /// Visits the matches: prompts whose name contains all of the query come first.
-    pub(super) fn find(
-        &self,
-        query: &SearchQuery,
-        visit: &mut SearchVisitor<'_>,
-    ) -> crate::Result<()> {
+    pub(super) fn find(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) {
         let found = |prompt: &SearchablePrompt| {
             let name = prompt.name.as_ref()?;
             if query.is_in(&[name]) {
@@ -84,11 +82,10 @@ impl SearchTables {
         let mut all: Vec<_> = self.prompts.values().filter_map(|one| found(one)).collect();
         all.sort_by_key(|found| matches!(found, SearchMatch::Text(_)));
         for one in all {
-            if visit(one)?.is_break() {
+            if visit(one).is_break() {
                 break;
             }
         }
-        Ok(())
     }
 
     pub(super) fn find_messages(
@@ -115,10 +112,7 @@ impl SearchTables {
         users.into_iter().flatten().copied().collect()
     }
 
-    pub(super) fn each(
-        &self,
-        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    pub(super) fn each(&self, visit: &mut IndexedItemVisitor<'_>) -> ControlFlow<()> {
         for prompt in self.prompts.values() {
             let versions = prompt.versions.iter().map(|version| {
                 let mut partials = version.partials.clone();

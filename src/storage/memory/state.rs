@@ -14,9 +14,10 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
-    PromptTables, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StorageResult, StoredBlob,
-    Unreferenced, VersionRow,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    OldestJournaled, OperationVisitor, PromptReads, PromptTables, PromptVisitor, ReleasedBefore,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageResult, StoredBlob, Unreferenced,
+    VersionReads, VersionRow,
 };
 
 /// All tables. Clones share their data.
@@ -44,11 +45,7 @@ impl MemoryState {
     }
 }
 
-impl Snapshot for MemoryState {
-    fn settings(&self) -> StorageResult<Settings> {
-        Ok(self.settings)
-    }
-
+impl PromptReads for MemoryState {
     fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>> {
         Ok(self.tables.prompt(id))
     }
@@ -70,27 +67,6 @@ impl Snapshot for MemoryState {
         Ok(self.tables.prompts(filter, before, limit))
     }
 
-    fn indexed_through(&self) -> StorageResult<u64> {
-        Ok(self.search.up_to)
-    }
-
-    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()> {
-        self.search.find(query, visit)
-    }
-
-    fn search_messages(&self, query: &SearchQuery, limit: usize) -> StorageResult<Vec<VersionId>> {
-        let is_live = |id: VersionId| self.tables.version(id).is_some();
-        Ok(self.search.find_messages(query, is_live, limit))
-    }
-
-    fn dependents(
-        &self,
-        prompt: PromptId,
-        environment: &EnvironmentName,
-    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
-        Ok(self.search.dependents(prompt, environment))
-    }
-
     fn prompt_count(&self) -> StorageResult<u64> {
         Ok(self.tables.prompt_count())
     }
@@ -103,6 +79,22 @@ impl Snapshot for MemoryState {
         Ok(self.tables.environment_names())
     }
 
+    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
+        Ok(self.tables.environments(prompt))
+    }
+
+    // A visitor that stops ends a visit, which is no failure.
+
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> StorageResult<()> {
+        let _ = self
+            .tables
+            .all()
+            .try_for_each(|rows| visit(rows.to_table()));
+        Ok(())
+    }
+}
+
+impl VersionReads for MemoryState {
     fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
         Ok(self.tables.version(id))
     }
@@ -146,46 +138,8 @@ impl Snapshot for MemoryState {
         Ok(self.tables.versions(prompt, filter, before, limit))
     }
 
-    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
-        Ok(self.tables.environments(prompt))
-    }
-
     fn numbering(&self, prompt: PromptId, major: u32) -> StorageResult<Numbering> {
         Ok(self.tables.numbering(prompt, major))
-    }
-
-    fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
-        Ok(self.blobs.get(id).map(|blob| blob.stored.clone()))
-    }
-
-    fn last_operation(&self) -> StorageResult<Option<(u64, OperationId)>> {
-        let last = self.operations.last();
-        Ok(last.map(|operation| (operation.number, operation.id)))
-    }
-
-    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> StorageResult<u64> {
-        Ok(self.operations.last_by(moment, up_to))
-    }
-
-    fn first_operation_between(
-        &self,
-        after: DateTime<Utc>,
-        by: DateTime<Utc>,
-    ) -> StorageResult<Option<u64>> {
-        Ok(self.operations.first_between(after, by))
-    }
-
-    fn operations(
-        &self,
-        filter: &OperationFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> StorageResult<Vec<Operation>> {
-        Ok(self.operations.list(filter, before, limit))
-    }
-
-    fn last_operation_of(&self, prompt: PromptId) -> StorageResult<Option<u64>> {
-        Ok(self.operations.last_of(prompt))
     }
 
     fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>> {
@@ -216,6 +170,12 @@ impl Snapshot for MemoryState {
         versions.retain(is_lost);
         Ok(versions)
     }
+}
+
+impl BodyReads for MemoryState {
+    fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
+        Ok(self.blobs.get(id).map(|blob| blob.stored.clone()))
+    }
 
     fn waiting(&self) -> StorageResult<OldestJournaled> {
         Ok(self.blobs.waiting())
@@ -233,36 +193,87 @@ impl Snapshot for MemoryState {
         Ok(self.blobs.unreferenced(unused, limit))
     }
 
-    fn each_prompt(
-        &self,
-        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        let mut prompts = self.tables.all();
-        prompts.try_for_each(|rows| visit(rows.to_table()))
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> StorageResult<()> {
+        let _ = self
+            .blobs
+            .iter()
+            .try_for_each(|(id, blob)| visit(*id, blob.stored.clone(), blob.live));
+        Ok(())
+    }
+}
+
+impl LogReads for MemoryState {
+    fn last_operation(&self) -> StorageResult<Option<(u64, OperationId)>> {
+        let last = self.operations.last();
+        Ok(last.map(|operation| (operation.number, operation.id)))
     }
 
-    fn each_blob(
-        &self,
-        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        let mut blobs = self.blobs.iter();
-        blobs.try_for_each(|(id, blob)| visit(*id, blob.stored.clone(), blob.live))
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> StorageResult<u64> {
+        Ok(self.operations.last_by(moment, up_to))
     }
 
-    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
-        for (operation, text) in self.operations.after(after) {
-            if visit(operation.number, operation.id, text)?.is_break() {
-                break;
-            }
-        }
+    fn first_operation_between(
+        &self,
+        after: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> StorageResult<Option<u64>> {
+        Ok(self.operations.first_between(after, by))
+    }
+
+    fn operations(
+        &self,
+        filter: &OperationFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> StorageResult<Vec<Operation>> {
+        Ok(self.operations.list(filter, before, limit))
+    }
+
+    fn last_operation_of(&self, prompt: PromptId) -> StorageResult<Option<u64>> {
+        Ok(self.operations.last_of(prompt))
+    }
+
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()> {
+        let _ = self
+            .operations
+            .after(after)
+            .try_for_each(|(operation, text)| visit(operation.number, operation.id, text));
+        Ok(())
+    }
+}
+
+impl SearchReads for MemoryState {
+    fn indexed_through(&self) -> StorageResult<u64> {
+        Ok(self.search.up_to)
+    }
+
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> StorageResult<()> {
+        self.search.find(query, visit);
         Ok(())
     }
 
-    fn each_searchable(
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> StorageResult<Vec<VersionId>> {
+        let is_live = |id: VersionId| self.tables.version(id).is_some();
+        Ok(self.search.find_messages(query, is_live, limit))
+    }
+
+    fn dependents(
         &self,
-        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        self.search.each(visit)
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
+        Ok(self.search.dependents(prompt, environment))
+    }
+
+    fn each_searchable(&self, visit: &mut IndexedItemVisitor<'_>) -> StorageResult<()> {
+        let _ = self.search.each(visit);
+        Ok(())
+    }
+}
+
+impl Snapshot for MemoryState {
+    fn settings(&self) -> StorageResult<Settings> {
+        Ok(self.settings)
     }
 
     fn self_check(&self) -> StorageResult<Vec<String>> {

@@ -3,7 +3,6 @@
 //! Each changes its own copy of the state, which replaces the current state on commit.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
@@ -12,10 +11,11 @@ use chrono::{DateTime, Utc};
 use super::bodies::BlobRow;
 use super::index::MemoryIndex;
 use super::state::MemoryState;
-use crate::model::id::{BlobId, VersionId};
+use crate::model::id::{BlobId, OperationId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
 use crate::storage::{
-    Indexable, Snapshot, StorageError, StorageErrorKind, StorageResult, StoredBlob, Transaction,
+    AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind,
+    StorageResult, StoredBlob, Transaction,
 };
 
 pub(super) struct MemoryTransaction<'a> {
@@ -114,21 +114,23 @@ impl<'a> MemoryTransaction<'a> {
     }
 }
 
-impl Deref for MemoryTransaction<'_> {
-    type Target = dyn Snapshot;
-
-    fn deref(&self) -> &Self::Target {
+impl Transaction for MemoryTransaction<'_> {
+    fn snapshot(&self) -> &dyn Snapshot {
         &self.state
     }
-}
 
-impl Transaction for MemoryTransaction<'_> {
+    fn last_operation(&self) -> StorageResult<(u64, OperationId)> {
+        let last = self.state.operations.last();
+        Ok(last.map_or((0, OperationId::ROOT), |last| (last.number, last.id)))
+    }
+
     fn append(
         &mut self,
         operation: &Operation,
         text: &str,
         now: DateTime<Utc>,
-    ) -> StorageResult<()> {
+        bodies: &[AppendedBody<'_>],
+    ) -> StorageResult<Vec<BlobId>> {
         let corrupt = |reason: String| {
             let number = operation.number;
             StorageError::new(
@@ -137,16 +139,26 @@ impl Transaction for MemoryTransaction<'_> {
             )
             .because(reason)
         };
-        let last = self.last_operation()?.map_or(0, |(number, _)| number);
+        let (last, _) = self.last_operation()?;
         if operation.number != last + 1 {
             return Err(corrupt(format!("the previous operation has number {last}")));
+        }
+        let mut stored = Vec::new();
+        for body in bodies {
+            let is_new = match body.place {
+                AppendedPlace::Journal(bytes) => {
+                    self.store_body(body.id, || StoredBlob::Journaled(bytes.to_vec()))
+                }
+                AppendedPlace::Pack(size) => self.store_body(body.id, || StoredBlob::Settled(size)),
+            };
+            stored.extend(is_new.then_some(body.id));
         }
         for change in &operation.content.changes {
             let applied = self.apply(change, operation.content.at, (now, operation.number));
             applied.map_err(corrupt)?;
         }
         self.state.operations.push(operation.clone(), text.into());
-        Ok(())
+        Ok(stored)
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {

@@ -9,12 +9,12 @@ use rusqlite::Connection;
 
 use super::connection;
 use super::error::{SqliteContext, SqliteResult};
-use super::index::WriteLock;
+use super::write_lock::WriteLock;
 use crate::fs::lock::policy::NOTICE_AFTER;
 use crate::storage::StorageErrorKind;
 
 impl WriteLock<'_> {
-    /// Begins a transaction, or fails as busy once the deadline of this turn has passed.
+    /// Begins a transaction, or fails as busy once the deadline of the lock has passed.
     pub(super) fn begin(&self) -> SqliteResult<()> {
         let connection = &self.tables().connection;
         let left = self.deadline.remaining();

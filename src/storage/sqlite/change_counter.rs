@@ -22,7 +22,7 @@ pub(crate) struct ChangeCounter {
     /// Created when it is first needed, and never replaced: the marks of two cannot be compared.
     way: OnceLock<CommitSource>,
     /// For tests: do not use the header.
-    by_version_only: bool,
+    data_version_only: bool,
 }
 
 #[derive(Debug)]
@@ -35,9 +35,9 @@ enum CommitSource {
 
 impl ChangeCounter {
     #[cfg(test)]
-    pub(crate) fn by_version_only() -> Self {
+    pub(crate) fn data_version_only() -> Self {
         Self {
-            by_version_only: true,
+            data_version_only: true,
             ..Self::default()
         }
     }
@@ -59,10 +59,12 @@ impl ChangeCounter {
             }
         };
         match way {
-            CommitSource::Header(index) => index.header().map(ChangeMark::of_words),
+            CommitSource::Header(index) => {
+                ChangeMark::new(index.header()?.map(u32::to_ne_bytes).as_flattened())
+            }
             CommitSource::Version(connection) => {
                 let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                data_version(&connection).ok().map(ChangeMark::new)
+                ChangeMark::new(data_version(&connection).ok()?.to_ne_bytes())
             }
         }
     }
@@ -70,7 +72,7 @@ impl ChangeCounter {
     fn way(&self, connection: Connection) -> Option<CommitSource> {
         // A read connects it to the shared memory.
         data_version(&connection).ok()?;
-        if self.by_version_only {
+        if self.data_version_only {
             return Some(CommitSource::Version(Mutex::new(connection)));
         }
         Some(match WalIndex::of(connection) {

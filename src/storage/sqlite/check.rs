@@ -27,7 +27,7 @@ const CHECKS: [(&str, IndexCheck); 9] = [
     ("the count of prompts", prompt_counter),
     ("names of prompts", folded_names),
     ("interned texts", missing_texts),
-    ("ids of bodies and versions", twice),
+    ("ids of bodies and versions", duplicate_ids),
     ("operations and their lists", history),
     ("the search index", search_rows),
 ];
@@ -155,9 +155,10 @@ fn prompt_counter(connection: &Connection) -> SqliteResult<Vec<String>> {
 fn folded_names(connection: &Connection) -> SqliteResult<Vec<String>> {
     let mut found = lines(connection, "SELECT id, name, folded FROM prompt", |row| {
         let (id, name, kept): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(match kept == folded(&name) {
-            true => String::new(),
-            false => format!("prompt {id} is searched as {kept:?}, its name is {name:?}"),
+        Ok(if kept == folded(&name) {
+            String::new()
+        } else {
+            format!("prompt {id} is searched as {kept:?}, its name is {name:?}")
         })
     })?;
     found.retain(|line| !line.is_empty());
@@ -168,13 +169,13 @@ fn missing_texts(connection: &Connection) -> SqliteResult<Vec<String>> {
     lines(
         connection,
         "SELECT DISTINCT key FROM (SELECT author AS key FROM version UNION ALL SELECT model FROM version)
-         WHERE typeof(key) = 'integer' AND key NOT IN (SELECT key FROM repeated)",
+         WHERE typeof(key) = 'integer' AND key NOT IN (SELECT key FROM interned)",
         |row| Ok(format!("versions refer to text {}, which is missing", row.get::<_, i64>(0)?)),
     )
 }
 
 /// Checks that ids are unique: they are looked up by a part, so no index ensures it.
-fn twice(connection: &Connection) -> SqliteResult<Vec<String>> {
+fn duplicate_ids(connection: &Connection) -> SqliteResult<Vec<String>> {
     lines(
         connection,
         "SELECT 'body', lower(hex(hash)), count(*) FROM blob GROUP BY hash HAVING count(*) > 1
@@ -194,8 +195,8 @@ fn twice(connection: &Connection) -> SqliteResult<Vec<String>> {
 fn history(connection: &Connection) -> SqliteResult<Vec<String>> {
     let mut history = CheckedHistory::default();
     let mut read = 0;
-    while let Some(chunk) = archive::next(connection, read)? {
-        read = history.add_chunk(&chunk)?;
+    while let Some(segment) = archive::next(connection, read)? {
+        read = history.add_segment(&segment)?;
     }
     history.add_rows(connection)?;
     history.compare(connection)?;
@@ -212,12 +213,12 @@ struct CheckedHistory {
 
 impl CheckedHistory {
     /// Adds a segment. Returns the number of its last operation.
-    fn add_chunk(&mut self, chunk: &LogSegment) -> SqliteResult<i64> {
-        let last = chunk.end.number;
-        if !chunk.has_its_span()? {
+    fn add_segment(&mut self, segment: &LogSegment) -> SqliteResult<i64> {
+        let last = segment.end.number;
+        if !segment.has_its_span()? {
             self.moment_is_wrong(last);
         }
-        for (number, _, text) in chunk.operations() {
+        for (number, _, text) in segment.operations() {
             self.add(number, last, text);
         }
         Ok(last)

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::{SqliteContext, SqliteResult};
 use super::files;
 use super::files::OpenFiles;
-use super::index::{IndexFile, OpenMode, Probe};
+use super::probe::{IndexFile, OpenMode, Probe};
 use super::schema;
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::Durability;
@@ -225,7 +225,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 /// Turns on the write-ahead log: readers and writers then do not wait for each other.
 ///
 /// No other mode is safe if SQLite is compiled not to flush directories.
-pub(super) fn keep_log(connection: &Connection) -> SqliteResult<()> {
+pub(super) fn enable_wal(connection: &Connection) -> SqliteResult<()> {
     let doing = "turning on the write-ahead log";
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
@@ -375,7 +375,7 @@ fn failed(doing: &str, path: &Path, error: std::io::Error) -> StorageError {
 }
 
 /// Returns the number of pages of the write-ahead log that are not in the database yet.
-pub(super) fn unfolded_pages(connection: &Connection) -> SqliteResult<i64> {
+pub(super) fn pages_to_checkpoint(connection: &Connection) -> SqliteResult<i64> {
     connection
         .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
             Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)

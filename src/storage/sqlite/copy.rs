@@ -10,7 +10,9 @@ use super::connection;
 use super::connection::ConnectionMode;
 use super::error::{SqliteContext, SqliteResult};
 use super::files::OpenFiles;
-use super::index::{ReadConnection, SqliteIndex};
+use super::index::SqliteIndex;
+use super::pool::ReadConnection;
+use super::snapshot::SqliteSnapshot;
 use crate::fs::durable::replace_durably;
 use crate::fs::owner::prepare_index;
 use crate::storage::{Snapshot, StorageError, StorageErrorKind};
@@ -44,17 +46,19 @@ impl SqliteIndex {
     /// No other connection may have the index open, because its log would be taken for that of the
     /// new one. So the index is locked until the new one has its name, and processes that open it
     /// wait for that. `check` reads the index under the lock; if it fails, nothing is changed.
-    pub(crate) fn replace(
+    pub(crate) fn replace<E: From<StorageError>>(
         copy: &Path,
         path: &Path,
-        check: impl FnOnce(&dyn Snapshot) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+        check: impl FnOnce(&dyn Snapshot) -> Result<(), E>,
+    ) -> Result<(), E> {
         // Locked until this is dropped, after the renaming.
-        let old = lock_whole(path)?.map(|old| ReadConnection::of(old, &Default::default()));
+        let old = lock_whole(path)?
+            .map(|old| SqliteSnapshot::apart(ReadConnection::of(old, &Default::default())));
         if let Some(old) = &old {
             check(old)?;
             // What remains of the log is empty, and belongs to no index.
-            old.connection
+            old.tables()
+                .connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                 .context("emptying the log of the replaced index")?;
         }

@@ -1,213 +1,87 @@
-//! [`SqliteIndex`], with its connections and its write lock.
+//! [`SqliteIndex`], the index in a file.
 
-use super::FORMAT;
-use crate::storage::sqlite::connection;
-use crate::storage::sqlite::objects;
-use crate::storage::sqlite::schema;
-use std::cell::Cell;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rusqlite::Connection;
 
-use super::archive::{RowPosition, SegmentCache, SegmentSizes, gather};
+use super::archive::SegmentCache;
+use super::body_locks::BodyLocks;
 use super::change_counter::ChangeCounter;
 use super::connection::ConnectionMode;
 use super::error::{SqliteContext as _, SqliteResult};
 use super::files::{LocklessState, OpenFiles};
-use super::interned::InternedTexts;
-use super::transaction::{RowIdCache, SqliteTransaction};
-use crate::fs::durable::flush_directory;
+use super::pool::ReadConnection;
+use super::probe::{IndexFile, OpenMode, Probe};
+use super::snapshot::SqliteSnapshot;
+use super::transaction::SqliteTransaction;
+#[cfg(feature = "server")]
+use super::write_lock::write_lock_path;
+use super::write_lock::{WriteConnection, write_lock_file};
+use super::{FORMAT, connection, objects, schema};
 #[cfg(feature = "server")]
 use crate::fs::durable::remove;
-use crate::fs::lock::file_lock::{FileLock, FileLockGuard};
+use crate::fs::lock::file_lock::FileLock;
 use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_index;
 use crate::model::record::{Durability, Settings};
 use crate::storage::{
-    ChangeMark, Deadline, Index, Snapshot, SnapshotGuard, StorageError, StorageErrorKind,
-    Transaction,
+    ChangeMark, Deadline, Index, LockGuard, Snapshot, StorageError, StorageErrorKind, Transaction,
 };
-
-/// The kind of a file that is to be opened as an index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IndexFile {
-    /// No file, or one in which no write was ever completed.
-    Nothing,
-    /// Something other than a store's index.
-    Foreign,
-    /// An index of an unreleased build, in the format that the build gave this number.
-    Unreleased(u32),
-    /// An index of this format.
-    Index(u32),
-}
-
-/// What an index is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OpenMode {
-    /// Reading and writing.
-    Write,
-    /// Reading, while other processes may write.
-    Read,
-    /// Reading, in a place that this process cannot write to.
-    ReadUnwritable,
-}
-
-/// The kind of a file, the connection by which it was found, and the files that it opened.
-#[derive(Debug)]
-pub(crate) struct Probe {
-    pub(crate) found: IndexFile,
-    pub(super) opened: Option<(Connection, OpenFiles)>,
-    /// The reason if a file of [`IndexFile::Foreign`] could not be read.
-    pub(crate) damage: Option<StorageError>,
-}
 
 /// An index in a file.
 #[derive(Debug)]
 pub(crate) struct SqliteIndex {
     /// An absolute path without links.
-    path: PathBuf,
-    purpose: OpenMode,
+    pub(super) path: PathBuf,
+    pub(super) purpose: OpenMode,
     /// The state that shows whether anything was written, while the index is read without locks.
-    unlocked: Mutex<Option<Arc<LocklessState>>>,
+    pub(super) unlocked: Mutex<Option<Arc<LocklessState>>>,
     /// The files of its connections. At least one connection is open as long as the handle is,
     /// because SQLite removes the log with the last one.
-    files: OpenFiles,
-    readers: Mutex<Vec<ReadConnection>>,
+    pub(super) files: OpenFiles,
+    pub(super) readers: Mutex<Vec<ReadConnection>>,
     /// Connections that could not end a transaction.
-    stuck: Mutex<Vec<ReadConnection>>,
-    watcher: ChangeCounter,
+    pub(super) stuck: Mutex<Vec<ReadConnection>>,
+    pub(super) watcher: ChangeCounter,
     /// Opened by the first write; `None` in an index that is only read.
-    writer: Option<OnceLock<Mutex<WriteConnection>>>,
+    pub(super) writer: Option<OnceLock<Mutex<WriteConnection>>>,
     /// Held by the writer, among all threads of all processes.
-    lock: FileLock,
+    pub(super) lock: FileLock,
+    pub(super) bodies: BodyLocks,
     pub(super) poisoned: AtomicBool,
     /// Whether another file has taken the name of one of `files`.
-    replaced: AtomicBool,
+    pub(super) replaced: AtomicBool,
     /// The process that opened it. SQLite's connections and locks do not survive a fork:
     /// <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
-    process: u32,
+    pub(super) process: u32,
     /// SQLite's count of schema changes (`PRAGMA schema_version`) at the last check of the schema.
-    checked_schema: AtomicI64,
+    pub(super) checked_schema: AtomicI64,
     /// Whether it was opened in spite of damage.
-    is_damaged: bool,
+    pub(super) is_damaged: bool,
     /// Whether the file was rewritten without free pages. It gets shorter once the whole log is
     /// checkpointed.
-    is_to_shrink: AtomicBool,
-    pub(super) chunks: Arc<SegmentCache>,
-}
-
-/// A connection that reads all tables, with its caches.
-#[derive(Debug)]
-pub(super) struct ReadConnection {
-    pub(super) connection: Connection,
-    /// The segments that were read, shared by all connections.
-    pub(super) chunks: Arc<SegmentCache>,
-    pub(super) repeated: InternedTexts,
-    /// The end of the history, once it was read in this transaction.
-    pub(super) end: Cell<Option<RowPosition>>,
-    /// The state of the index, for a connection that takes no locks.
-    pub(super) unlocked: Option<Arc<LocklessState>>,
-}
-
-impl ReadConnection {
-    pub(super) fn of(connection: Connection, chunks: &Arc<SegmentCache>) -> Self {
-        Self {
-            connection,
-            unlocked: None,
-            chunks: Arc::clone(chunks),
-            repeated: InternedTexts::default(),
-            end: Cell::default(),
-        }
-    }
-}
-
-/// The connection that writes.
-#[derive(Debug)]
-pub(super) struct WriteConnection {
-    tables: ReadConnection,
-    /// The durability that `tables` is set to.
-    durability: Durability,
-    /// The keys of committed rows.
-    pub(super) keys: RowIdCache,
+    pub(super) shrinks_at_checkpoint: AtomicBool,
+    pub(super) segments: Arc<SegmentCache>,
 }
 
 /// A value that is no count of schema changes, because those have 32 bits.
 const UNCHECKED: i64 = i64::MAX;
 
-/// Maximum number of idle readers that are kept open. More than there are cores would not read
-/// faster.
-const IDLE_READERS: usize = 16;
-
-/// Number of pages at which the write-ahead log is checkpointed. The log is then overwritten from
-/// its start, which is cheaper than growing a file.
-const LOG_PAGES: i64 = 1000;
-
-/// The same limit when an index that was written to is closed. It is lower, because the next
-/// process that opens the index reads all pages that are left.
-const LEFT_PAGES: i64 = 128;
-
-/// Maximum number of segments that are made in one call: about 65,000 operations, in about a
-/// second.
-const CHUNKS: usize = 512;
-
-/// Fewer free pages than this, or than a quarter of the others, are left for later writes.
-const FREE_PAGES: i64 = 128;
-
-/// Rewriting more pages than this would block writers too long: a third of a second.
-const USED_PAGES: i64 = 16 * 1024;
-
 impl SqliteIndex {
-    /// Determines what a file is, without changing it.
-    ///
-    /// The first read creates the log if there is none. SQLite may be compiled not to flush the
-    /// directory then, but the log's name must be durable before any process commits to it. Such
-    /// processes wait for the lock that is held here.
-    pub(crate) fn probe(
-        path: &Path,
-        purpose: OpenMode,
-        policy: &LockPolicy,
-    ) -> SqliteResult<Probe> {
-        let access = connection::access(path, purpose);
-        if purpose == OpenMode::ReadUnwritable || connection::log_exists(path) {
-            return connection::probe(path, access, policy.limit);
-        }
-        let (lock, deadline) = (write_lock(path, policy), policy.deadline());
-        let mut turn = match lock.path().exists() {
-            true => Some(lock.lock(deadline)?),
-            false => None,
-        };
-        let mut probed = connection::probe(path, access, policy.limit)?;
-        if let (IndexFile::Index(_), Some((connection, files))) = (probed.found, &mut probed.opened)
-        {
-            if turn.is_none() {
-                turn = Some(lock.lock(deadline)?);
-            }
-            if purpose == OpenMode::Write {
-                connection::keep_log(connection)?; // Another program may have turned it off.
-            }
-            connection::open_log(path, connection)?;
-            path.parent().map_or(Ok(()), flush_directory)?;
-            *files = OpenFiles::of(path)?;
-        }
-        drop(turn);
-        Ok(probed)
-    }
-
     /// Creates an index if there is none. Returns what was there before.
     ///
     /// Several processes may try at the same time. `rest` creates what else a store needs, and
     /// flushes the directory: as soon as the index exists, other processes use the store.
-    pub(crate) fn create(
+    pub(crate) fn create<E: From<StorageError>>(
         path: &Path,
         settings: Settings,
         policy: &LockPolicy,
-        rest: impl FnOnce() -> crate::Result<()>,
-    ) -> crate::Result<IndexFile> {
-        let lock = write_lock(path, policy);
-        let _turn = lock.lock(policy.deadline())?;
+        rest: impl FnOnce() -> Result<(), E>,
+    ) -> Result<IndexFile, E> {
+        let lock = write_lock_file(path, policy);
+        let _write_lock = lock.lock(policy.deadline())?;
         let mut found = connection::probe(path, ConnectionMode::Write, policy.limit)?.found;
         if found == IndexFile::Foreign && connection::is_unwritten(path)? {
             connection::empty(path)?;
@@ -216,7 +90,7 @@ impl SqliteIndex {
         if found == IndexFile::Nothing {
             prepare_index(path)?;
             let connection = connection::open(path, ConnectionMode::Create)?;
-            connection::keep_log(&connection)?;
+            connection::enable_wal(&connection)?;
             schema::create(&connection, settings, rest)?;
             // The next process that opens the index would read the whole log. If this fails,
             // nothing is lost.
@@ -232,25 +106,8 @@ impl SqliteIndex {
     #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         let [log, shared] = ["-wal", "-shm"].map(|suffix| connection::beside(path, suffix));
-        let parts = [write_lock_of(path), log, shared, path.to_owned()];
+        let parts = [write_lock_path(path), log, shared, path.to_owned()];
         parts.iter().try_for_each(|part| remove(part))
-    }
-
-    /// Checks whether there is a log without an index that it could belong to.
-    ///
-    /// SQLite would delete it.
-    pub(crate) fn log_without_index(path: &Path) -> bool {
-        connection::log_without_index(path)
-    }
-
-    /// Checks whether a file that SQLite cannot open begins like every index.
-    pub(crate) fn begins_as_index(path: &Path) -> bool {
-        connection::begins_as_database(path)
-    }
-
-    /// Checks whether a file that SQLite cannot open is what an interrupted creation leaves.
-    pub(crate) fn is_unwritten(path: &Path) -> SqliteResult<bool> {
-        connection::is_unwritten(path)
     }
 
     /// Opens a damaged index for [`verify`](crate::engine::verify).
@@ -264,7 +121,7 @@ impl SqliteIndex {
         let access = connection::access(path, purpose);
         let open = connection::open_damaged;
         let (connection, files) = connection::open_first(path, access, policy.limit, open)?;
-        let index = Self::new(path, purpose, files, policy, true);
+        let index = Self::new(path, purpose, files, policy, true)?;
         index.keep_first(connection);
         Ok(index)
     }
@@ -275,8 +132,8 @@ impl SqliteIndex {
         files: OpenFiles,
         policy: &LockPolicy,
         is_damaged: bool,
-    ) -> Self {
-        Self {
+    ) -> SqliteResult<Self> {
+        Ok(Self {
             path: path.to_owned(),
             purpose,
             unlocked: Mutex::default(),
@@ -285,24 +142,22 @@ impl SqliteIndex {
             stuck: Mutex::default(),
             watcher: ChangeCounter::default(),
             writer: (purpose == OpenMode::Write).then(OnceLock::new),
-            lock: write_lock(path, policy),
+            lock: write_lock_file(path, policy),
+            bodies: BodyLocks::of(path.parent().unwrap_or(path), policy)?,
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
             process: std::process::id(),
             checked_schema: AtomicI64::new(UNCHECKED),
             is_damaged,
-            is_to_shrink: AtomicBool::new(false),
-            chunks: Arc::default(),
-        }
+            shrinks_at_checkpoint: AtomicBool::new(false),
+            segments: Arc::default(),
+        })
     }
 
-    fn keep_first(&self, connection: Connection) {
-        // A connection that takes no locks never checks again what it has read, so it must be
-        // opened after the state is noted.
-        if self.purpose != OpenMode::ReadUnwritable {
-            let reader = ReadConnection::of(connection, &self.chunks);
-            self.readers().push(reader);
-        }
+    /// Sets the directory of the bodies. The index need not be in it, because it may be a link.
+    pub(crate) fn with_bodies_in(mut self, store: &Path) -> SqliteResult<Self> {
+        self.bodies = BodyLocks::of(store, self.lock.policy())?;
+        Ok(self)
     }
 
     /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`].
@@ -319,11 +174,11 @@ impl SqliteIndex {
             let reason = format!("{} contains no index", path.display());
             return Err(StorageError::new(StorageErrorKind::Other, reason));
         };
-        let index = Self::new(path, purpose, files, policy, false);
+        let index = Self::new(path, purpose, files, policy, false)?;
         index.keep_first(connection);
         match probed.found {
             IndexFile::Index(format) if format < FORMAT && purpose == OpenMode::Write => {
-                schema::migrate(&index.turn()?.tables().connection)?;
+                schema::migrate(&index.write_lock()?.tables().connection)?;
             }
             _ => {}
         }
@@ -346,61 +201,14 @@ impl SqliteIndex {
     }
 
     /// Returns the deadline of a call that begins now.
-    fn deadline(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         self.lock.policy().deadline()
-    }
-
-    /// Opens a connection to the files of the first one.
-    pub(super) fn connect(&self) -> SqliteResult<ReadConnection> {
-        let (access, unlocked) = self.access()?;
-        let open = match self.is_damaged {
-            true => connection::open_damaged,
-            false => connection::open_within,
-        };
-        let limit = self.lock.policy().limit;
-        let connection = self.connect_by(|| open(&self.path, access, limit))?;
-        Ok(ReadConnection {
-            unlocked,
-            ..ReadConnection::of(connection, &self.chunks)
-        })
-    }
-
-    fn connect_by(
-        &self,
-        open: impl FnOnce() -> SqliteResult<Connection>,
-    ) -> SqliteResult<Connection> {
-        let opened = open().and_then(|connection| {
-            connection::open_log(&self.path, &connection).map(|()| connection)
-        });
-        // If the files were replaced, the result of opening them does not matter.
-        self.check_files()?;
-        opened
-    }
-
-    /// Returns how a connection is opened now.
-    ///
-    /// For a connection that takes no locks, also returns the state of the index that it reads.
-    fn access(&self) -> SqliteResult<(ConnectionMode, Option<Arc<LocklessState>>)> {
-        let access = connection::access(&self.path, self.purpose);
-        let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
-        if access != ConnectionMode::Immutable {
-            *unlocked = None;
-        } else if unlocked.as_ref().is_none_or(|state| !state.holds()) {
-            *unlocked = Some(Arc::new(LocklessState::of(&self.path)?));
-        }
-        Ok((access, unlocked.clone()))
-    }
-
-    fn is_unlocked(&self) -> bool {
-        let unlocked = self.unlocked.lock();
-        let unlocked = unlocked.unwrap_or_else(PoisonError::into_inner);
-        unlocked.is_some()
     }
 
     /// Fails if the names of its files lead to others, and makes the handle unusable.
     ///
     /// Those files contain another store, or another state of this one.
-    fn check_files(&self) -> SqliteResult<()> {
+    pub(super) fn check_files(&self) -> SqliteResult<()> {
         self.note_replaced(self.files.check())
     }
 
@@ -418,24 +226,6 @@ impl SqliteIndex {
         checked
     }
 
-    fn open_writer(&self) -> SqliteResult<Mutex<WriteConnection>> {
-        let tables = self.connect()?;
-        connection::enlarge_cache(&tables.connection)?;
-        Ok(Mutex::new(WriteConnection {
-            tables,
-            durability: Durability::Full,
-            keys: RowIdCache::default(),
-        }))
-    }
-
-    fn stuck(&self) -> MutexGuard<'_, Vec<ReadConnection>> {
-        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn readers(&self) -> MutexGuard<'_, Vec<ReadConnection>> {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn usable(&self) -> SqliteResult<()> {
         self.sound()?;
         if std::process::id() != self.process {
@@ -448,7 +238,7 @@ impl SqliteIndex {
         Ok(())
     }
 
-    fn sound(&self) -> SqliteResult<()> {
+    pub(super) fn sound(&self) -> SqliteResult<()> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(StorageError::new(
                 StorageErrorKind::Poisoned,
@@ -464,63 +254,15 @@ impl SqliteIndex {
         }
         Ok(())
     }
-
-    pub(super) fn turn(&self) -> SqliteResult<WriteLock<'_>> {
-        self.turn_by(self.deadline())
-    }
-
-    /// Waits for the right to write, among the threads of this handle and all other processes.
-    ///
-    /// Fails as busy once the deadline has passed.
-    fn turn_by(&self, deadline: Deadline) -> SqliteResult<WriteLock<'_>> {
-        self.usable()?;
-        let opened = self.writer.as_ref().ok_or_else(|| {
-            StorageError::new(
-                StorageErrorKind::ReadOnly,
-                "the index was opened for reading only",
-            )
-        })?;
-        let writer = match opened.get() {
-            Some(writer) => writer,
-            None => {
-                // If two threads open one at the same time, one is closed unused.
-                let made = self.open_writer()?;
-                opened.get_or_init(|| made)
-            }
-        };
-        let lock = self.lock.lock(deadline)?;
-        self.sound()?;
-        // Only the holder of the lock uses the connection.
-        let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = WriteLock {
-            writer,
-            lock,
-            deadline,
-        };
-        self.check_files()?;
-        Ok(turn)
-    }
-}
-
-/// Returns the lock on which threads and processes queue to write.
-fn write_lock(index: &Path, policy: &LockPolicy) -> FileLock {
-    FileLock::new(write_lock_of(index), index.to_owned(), policy.clone())
-}
-
-fn write_lock_of(index: &Path) -> PathBuf {
-    index.with_file_name("write.lock")
 }
 
 impl Index for SqliteIndex {
-    fn snapshot(&self) -> SqliteResult<SnapshotGuard<'_>> {
+    fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
         self.usable()?;
         let tables = self.reader()?;
         connection::run(&tables.connection, "BEGIN").context("starting to read")?;
         tables.end.set(None);
-        Ok(Box::new(SqliteSnapshot {
-            tables: Some(tables),
-            index: self,
-        }))
+        Ok(Box::new(SqliteSnapshot::pooled(tables, self)))
     }
 
     fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
@@ -532,13 +274,22 @@ impl Index for SqliteIndex {
         durability: Durability,
         deadline: Deadline,
     ) -> SqliteResult<Box<dyn Transaction + '_>> {
-        let mut turn = self.turn_by(deadline)?;
-        turn.set_durability(durability)?;
-        Ok(Box::new(SqliteTransaction::begin(turn, self)?))
+        let mut write_lock = self.write_lock_by(deadline)?;
+        write_lock.set_durability(durability)?;
+        Ok(Box::new(SqliteTransaction::begin(write_lock, self)?))
     }
 
     fn close_by(&self, moment: Deadline) {
         self.lock.close_by(moment);
+        self.bodies.close_by(moment);
+    }
+
+    fn lock_shared(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.bodies.take()
+    }
+
+    fn lock_exclusive(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.bodies.take()
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
@@ -574,358 +325,11 @@ impl Index for SqliteIndex {
 }
 
 impl SqliteIndex {
-    /// Returns an idle reader, or a new one.
-    fn reader(&self) -> SqliteResult<ReadConnection> {
-        loop {
-            let idle = self.readers().pop();
-            match idle {
-                // The index was written after this connection read it without locks.
-                Some(idle) if !idle.is_consistent() => {}
-                Some(idle) => return Ok(idle),
-                None => return self.connect(),
-            }
-        }
-    }
-
-    /// Keeps a connection that has ended its transaction for the next reader.
-    fn put_back(&self, reader: ReadConnection) {
-        let mut readers = self.readers();
-        if readers.len() < IDLE_READERS {
-            readers.push(reader);
-        }
-    }
-
-    fn is_given_up(&self) -> bool {
+    pub(super) fn is_given_up(&self) -> bool {
         self.poisoned.load(Ordering::Acquire) || self.replaced.load(Ordering::Acquire)
-    }
-
-    fn maintain_by(&self, reader: &ReadConnection) -> SqliteResult<bool> {
-        let more = self.gather(reader, SegmentSizes::USUAL)?;
-        if self.compact(reader)? {
-            self.is_to_shrink.store(true, Ordering::Relaxed);
-        }
-        let unfolded = || connection::unfolded_pages(&reader.connection);
-        if self.is_to_shrink.load(Ordering::Relaxed) || unfolded()? >= LOG_PAGES {
-            self.fold(reader)?;
-            // A reader of an earlier state prevents a complete checkpoint.
-            self.is_to_shrink
-                .fetch_and(unfolded()? > 0, Ordering::Relaxed);
-        }
-        Ok(more)
-    }
-
-    /// Archives old operations into segments. Returns whether there may be more.
-    ///
-    /// Segments are made while writers continue. Each one then waits for the write lock, and holds
-    /// it only briefly.
-    pub(super) fn gather(
-        &self,
-        reader: &ReadConnection,
-        sizes: SegmentSizes,
-    ) -> SqliteResult<bool> {
-        for _ in 0..CHUNKS {
-            let doing = "looking for operations to archive";
-            connection::run(&reader.connection, "BEGIN").context(doing)?;
-            let gathered = gather(&reader.connection, sizes)?;
-            connection::run(&reader.connection, "COMMIT").context(doing)?;
-            let Some(gathered) = gathered else {
-                return Ok(false);
-            };
-            // A loss of this commit costs nothing: the rows would be archived again.
-            let mut turn = self.turn()?;
-            turn.set_durability(Durability::Relaxed)?;
-            let mut write = SqliteTransaction::begin(turn, self)?;
-            if !write.gather(&gathered)? {
-                return Ok(false);
-            }
-            Box::new(write).commit()?;
-        }
-        Ok(true)
-    }
-
-    /// Gives free pages back if there are many and the others are few. Returns whether it did.
-    ///
-    /// Writers wait while the other pages are rewritten.
-    fn compact(&self, reader: &ReadConnection) -> SqliteResult<bool> {
-        let (free, used) = connection::pages(&reader.connection)?;
-        if free < FREE_PAGES || free < used / 4 || used > USED_PAGES {
-            return Ok(false);
-        }
-        let mut turn = self.turn()?;
-        turn.set_durability(Durability::Relaxed)?;
-        connection::compact(&turn.tables().connection)?;
-        Ok(true)
-    }
-
-    fn fold(&self, checkpointer: &ReadConnection) -> SqliteResult<()> {
-        // Most of the log is checkpointed while writers continue. The few pages that were added
-        // meanwhile follow while none writes, after which the next writer restarts the log.
-        connection::checkpoint(&checkpointer.connection)?;
-        let _turn = self.turn()?;
-        connection::checkpoint(&checkpointer.connection)
-    }
-}
-
-impl Drop for SqliteIndex {
-    /// Checkpoints the log if it is long.
-    ///
-    /// SQLite knows which pages are checkpointed only as long as any process has the index open.
-    /// For the next process, the whole log is new: it would be read to its end and not overwritten,
-    /// and would grow with each process.
-    fn drop(&mut self) {
-        if self.usable().is_err() {
-            return;
-        }
-        if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
-            let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-            // A log that stays only costs time.
-            let _ = connection::empty_log(&writer.tables.connection, LEFT_PAGES);
-        }
-    }
-}
-
-/// The exclusive right to write, until this is dropped.
-pub(super) struct WriteLock<'a> {
-    pub(super) writer: MutexGuard<'a, WriteConnection>,
-    /// Dropped after `writer`.
-    pub(super) lock: FileLockGuard<'a>,
-    /// The limit of SQLite's waits for programs that write without the lock.
-    pub(super) deadline: Deadline,
-}
-
-impl WriteLock<'_> {
-    pub(super) fn tables(&self) -> &ReadConnection {
-        &self.writer.tables
-    }
-
-    fn set_durability(&mut self, durability: Durability) -> SqliteResult<()> {
-        if self.writer.durability != durability {
-            connection::set_durability(&self.tables().connection, durability)?;
-            self.writer.durability = durability;
-        }
-        Ok(())
-    }
-}
-
-/// A snapshot: a reading connection in a transaction. Dropping it returns the connection.
-struct SqliteSnapshot<'a> {
-    tables: Option<ReadConnection>,
-    index: &'a SqliteIndex,
-}
-
-impl Deref for SqliteSnapshot<'_> {
-    type Target = dyn Snapshot;
-
-    #[allow(clippy::expect_used)] // Only `drop` takes it.
-    fn deref(&self) -> &Self::Target {
-        self.tables.as_ref().expect("held until dropped")
-    }
-}
-
-impl Drop for SqliteSnapshot<'_> {
-    fn drop(&mut self) {
-        let Some(tables) = self.tables.take() else {
-            return;
-        };
-        // The last connection must stay open. So one that cannot end its transaction stays open as
-        // long as the handle.
-        match connection::run(&tables.connection, "COMMIT") {
-            Ok(()) => self.index.put_back(tables),
-            Err(_) if connection::run(&tables.connection, "ROLLBACK").is_ok() => {
-                self.index.put_back(tables);
-            }
-            Err(_) => self.index.stuck().push(tables),
-        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::testing;
-
-    fn made(directory: &Path) -> PathBuf {
-        let path = directory.join("index.db");
-        let found =
-            SqliteIndex::create(
-                &path,
-                Settings::default(),
-                &LockPolicy::default(),
-                || Ok(()),
-            )
-            .unwrap();
-        assert_eq!(found, IndexFile::Nothing);
-        path
-    }
-
-    fn open(path: &Path, purpose: OpenMode) -> SqliteIndex {
-        let policy = LockPolicy::default();
-        let probed = SqliteIndex::probe(path, purpose, &policy).unwrap();
-        SqliteIndex::open(path, purpose, probed, &policy).unwrap()
-    }
-
-    /// Whether this or another index commits, and whether this one was opened for reading only.
-    #[test]
-    fn its_mark_shows_commits_by_every_index_on_the_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = made(directory.path());
-        let open = |purpose| open(&path, purpose);
-        let by_version = |mut index: SqliteIndex| {
-            index.watcher = ChangeCounter::by_version_only();
-            index
-        };
-        let indexes = [
-            open(OpenMode::Write),
-            by_version(open(OpenMode::Write)),
-            open(OpenMode::Read),
-            by_version(open(OpenMode::Read)),
-        ];
-        assert_eq!(
-            indexes.each_ref().map(|index| index.change_mark()),
-            [None; 4]
-        );
-        let marks = || indexes.each_ref().map(|index| index.change_mark().unwrap());
-        for (number, writer) in (1..=20).zip(indexes[..2].iter().cycle()) {
-            let before = marks();
-            assert_eq!(marks(), before, "nothing was committed");
-            testing::Scribe::new(writer).create(number, "seen", &[]);
-            for (before, now) in before.iter().zip(marks()) {
-                assert_ne!(*before, now, "a commit was not seen");
-            }
-        }
-        let by_header = indexes.each_ref().map(|index| index.watcher.is_by_header());
-        assert_eq!(by_header, [true, false, true, false]);
-    }
-
-    /// After a failed flush the outcome is unknown, and SQLite never looks again at a file that it
-    /// takes for immutable.
-    #[test]
-    fn it_has_no_mark_if_a_mark_would_miss_changes() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = made(directory.path());
-        let index = open(&path, OpenMode::Write);
-        assert_eq!(index.change_mark(), None, "the first call gets none");
-        assert!(index.change_mark().is_some());
-        index.poisoned.store(true, Ordering::Release);
-        assert_eq!(index.change_mark(), None, "a poisoned handle");
-        drop(index);
-        let other = rusqlite::Connection::open(&path).unwrap();
-        let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
-        other.execute_batch(fold).unwrap();
-        drop(other);
-        let index = open(&path, OpenMode::ReadUnwritable);
-        assert!(index.is_unlocked());
-        assert_eq!(index.change_mark(), None, "an immutable index");
-    }
-
-    /// A reader that is open meanwhile still sees the earlier state.
-    #[test]
-    fn free_pages_are_given_back() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = made(directory.path());
-        let index = open(&path, OpenMode::Write);
-        let mut scribe = testing::Scribe::new(&index);
-        scribe.create(1, "p", &[]);
-        let bodies: Vec<_> = (0..300)
-            .map(|number| {
-                let body = format!("{number}{}", "x".repeat(4000));
-                let numbered = format!("1.{number}");
-                scribe
-                    .commit_body(1, 1 + number, &numbered, body.as_bytes())
-                    .blob
-            })
-            .collect();
-        let pages = || connection::pages(&index.connect().unwrap().connection).unwrap();
-        index.maintain().unwrap();
-        let (_, full) = pages();
-        assert!(full > 300, "they are in the journal");
-        let held = index.snapshot().unwrap();
-        let before = testing::portrait(&**held);
-        scribe.drop_journal(&bodies);
-        assert!(pages().0 > 300, "they were in the journal");
-        index.maintain().unwrap();
-        assert_eq!(pages().0, 0);
-        assert_eq!(testing::portrait(&**held), before);
-        drop(held);
-        index.maintain().unwrap();
-        let after = testing::portrait(&**index.snapshot().unwrap());
-        assert_eq!(before.len(), after.len());
-        assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
-        drop(index);
-        let bytes = path.metadata().unwrap().len();
-        assert!(bytes < 100 * 4096, "{bytes} bytes are left");
-    }
-
-    /// An index whose operations are archived before every snapshot, two to a segment.
-    #[derive(Debug)]
-    struct Gathering(SqliteIndex);
-
-    impl Gathering {
-        fn gather(&self) {
-            let sizes = SegmentSizes {
-                operations: 2,
-                bytes: 10_000,
-                newest: 0,
-            };
-            let reader = self.0.connect().unwrap();
-            self.0.gather(&reader, sizes).unwrap();
-        }
-    }
-
-    impl Index for Gathering {
-        fn snapshot(&self) -> SqliteResult<SnapshotGuard<'_>> {
-            self.gather();
-            self.0.snapshot()
-        }
-
-        fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
-            self.0.transaction(durability)
-        }
-
-        fn change_mark(&self) -> Option<ChangeMark> {
-            self.0.change_mark()
-        }
-
-        fn maintain(&self) -> SqliteResult<bool> {
-            self.0.maintain()
-        }
-    }
-
-    fn passes_the_suite(change: impl Fn(&mut SqliteIndex)) {
-        passes_the_suite_as(|mut index| {
-            change(&mut index);
-            Box::new(index)
-        });
-    }
-
-    fn passes_the_suite_as(wrap: impl Fn(SqliteIndex) -> Box<dyn Index>) {
-        let directory = tempfile::tempdir().unwrap();
-        let made = Cell::new(0);
-        testing::index::all(&|settings| {
-            made.set(made.get() + 1);
-            let folder = directory.path().join(made.get().to_string());
-            std::fs::create_dir(&folder).unwrap();
-            let path = folder.join("index.db");
-            assert_eq!(
-                SqliteIndex::create(&path, settings, &LockPolicy::default(), || Ok(())).unwrap(),
-                IndexFile::Nothing
-            );
-            wrap(open(&path, OpenMode::Write))
-        });
-    }
-
-    #[test]
-    fn it_passes_the_suite_when_operations_are_archived() {
-        passes_the_suite_as(|index| Box::new(Gathering(index)));
-    }
-
-    #[test]
-    fn it_passes_the_suite() {
-        passes_the_suite(|_| ());
-    }
-
-    #[test]
-    fn it_passes_the_suite_with_marks_by_the_data_version() {
-        passes_the_suite(|index| index.watcher = ChangeCounter::by_version_only());
-    }
-}
+#[path = "index_tests.rs"]
+mod tests;

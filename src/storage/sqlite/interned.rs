@@ -36,7 +36,7 @@ impl InternedTexts {
             return Ok(text.as_ref().to_owned());
         }
         let found: Option<String> = connection
-            .prepare_cached("SELECT text FROM repeated WHERE key = ?1")?
+            .prepare_cached("SELECT text FROM interned WHERE key = ?1")?
             .query_row([key], |row| row.get(0))
             .optional()?;
         let text = found.ok_or_else(|| {
@@ -72,19 +72,16 @@ impl ToSql for Interned<'_> {
 /// Returns what to write in the place of a text, which is interned if there is room.
 ///
 /// Requires a write transaction.
-pub(crate) fn in_place<'a>(
-    connection: &Connection,
-    text: &'a str,
-) -> rusqlite::Result<Interned<'a>> {
+pub(crate) fn intern<'a>(connection: &Connection, text: &'a str) -> rusqlite::Result<Interned<'a>> {
     let known: Option<i64> = connection
-        .prepare_cached("SELECT key FROM repeated WHERE text = ?1")?
+        .prepare_cached("SELECT key FROM interned WHERE text = ?1")?
         .query_row([text], |row| row.get(0))
         .optional()?;
     if let Some(key) = known {
         return Ok(Interned::Key(key));
     }
-    let sql = "INSERT INTO repeated (text) SELECT ?1
-               WHERE (SELECT ifnull(max(key), 0) FROM repeated) < ?2";
+    let sql = "INSERT INTO interned (text) SELECT ?1
+               WHERE (SELECT ifnull(max(key), 0) FROM interned) < ?2";
     match connection.prepare_cached(sql)?.execute((text, MOST))? {
         0 => Ok(Interned::Text(text)),
         _ => Ok(Interned::Key(connection.last_insert_rowid())),
@@ -96,28 +93,33 @@ mod tests {
     use super::*;
     use crate::fs::lock::policy::LockPolicy;
     use crate::model::record::Settings;
-    use crate::storage::Transaction as _;
-    use crate::storage::sqlite::index::{OpenMode, ReadConnection, SqliteIndex};
+    use crate::storage::sqlite::index::SqliteIndex;
+    use crate::storage::sqlite::pool::ReadConnection;
+    use crate::storage::sqlite::probe::OpenMode;
     use crate::storage::sqlite::transaction::SqliteTransaction;
+    use crate::storage::{StorageError, Transaction as _};
 
     fn index(directory: &std::path::Path) -> SqliteIndex {
         let path = directory.join("index.db");
         let policy = LockPolicy::default();
-        SqliteIndex::create(&path, Settings::default(), &policy, || Ok(())).unwrap();
+        SqliteIndex::create(&path, Settings::default(), &policy, || {
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
         let probed = SqliteIndex::probe(&path, OpenMode::Write, &policy).unwrap();
         SqliteIndex::open(&path, OpenMode::Write, probed, &policy).unwrap()
     }
 
     fn begin(index: &SqliteIndex) -> SqliteTransaction<'_> {
-        SqliteTransaction::begin(index.turn().unwrap(), index).unwrap()
+        SqliteTransaction::begin(index.write_lock().unwrap(), index).unwrap()
     }
 
     /// Interns a text. Returns its key, and the text that is read for the key.
     fn key_and_back(tables: &ReadConnection, text: &str) -> (i64, String) {
-        let Interned::Key(key) = in_place(&tables.connection, text).unwrap() else {
+        let Interned::Key(key) = intern(&tables.connection, text).unwrap() else {
             panic!("{text:?} has no key");
         };
-        let back = tables.repeated.of(&tables.connection, key, 0).unwrap();
+        let back = tables.interned.of(&tables.connection, key, 0).unwrap();
         (key, back)
     }
 
@@ -149,12 +151,9 @@ mod tests {
         let connection = &write.tables().connection;
         for number in 1..=MOST {
             let text = number.to_string();
-            assert_eq!(in_place(connection, &text).unwrap(), Interned::Key(number));
+            assert_eq!(intern(connection, &text).unwrap(), Interned::Key(number));
         }
-        assert_eq!(
-            in_place(connection, "more").unwrap(),
-            Interned::Text("more")
-        );
-        assert_eq!(in_place(connection, "7").unwrap(), Interned::Key(7));
+        assert_eq!(intern(connection, "more").unwrap(), Interned::Text("more"));
+        assert_eq!(intern(connection, "7").unwrap(), Interned::Key(7));
     }
 }

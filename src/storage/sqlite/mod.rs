@@ -10,6 +10,7 @@
 
 mod archive;
 mod begin;
+pub(crate) mod body_locks;
 mod change_counter;
 mod check;
 mod columns;
@@ -20,8 +21,11 @@ mod files;
 mod ids;
 mod index;
 mod interned;
+mod maintenance;
 mod objects;
 mod operations;
+mod pool;
+mod probe;
 mod prompts;
 mod schema;
 mod search;
@@ -29,7 +33,9 @@ mod snapshot;
 mod transaction;
 mod versions;
 mod wal_index;
+mod write_lock;
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
-pub(crate) use self::index::{IndexFile, OpenMode, Probe, SqliteIndex};
+pub(crate) use self::index::SqliteIndex;
+pub(crate) use self::probe::{IndexFile, OpenMode, Probe};
 pub(crate) use self::schema::FORMAT;

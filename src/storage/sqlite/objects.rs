@@ -34,7 +34,7 @@ const SHADOWS: [(&str, &[&str]); 2] = [
 /// The indexes that SQLite creates for UNIQUE and for the primary key of a table that has rowids.
 const AUTOMATIC: [&str; 3] = [
     "sqlite_autoindex_prompt_1",
-    "sqlite_autoindex_repeated_1",
+    "sqlite_autoindex_interned_1",
     "sqlite_autoindex_version_1",
 ];
 
@@ -151,7 +151,10 @@ mod tests {
 
     fn made() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        schema::create(&connection, Settings::default(), || Ok(())).unwrap();
+        schema::create(&connection, Settings::default(), || {
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
         connection
     }
 
@@ -190,8 +193,8 @@ mod tests {
             ("ALTER TABLE tag RENAME COLUMN tag TO evil", "tag"),
             ("CREATE TABLE search_text_evil (a)", "search_text_evil"),
             (
-                "DROP TABLE repeated; CREATE VIEW repeated AS SELECT 1 AS key, 'm' AS text",
-                "repeated",
+                "DROP TABLE interned; CREATE VIEW interned AS SELECT 1 AS key, 'm' AS text",
+                "interned",
             ),
             (
                 "DROP TABLE environment; CREATE TABLE environment (

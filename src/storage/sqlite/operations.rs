@@ -11,7 +11,7 @@ use super::archive::{LogSegment, RowPosition};
 use super::columns::{bytes, collect, limit, micros, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
-use super::index::ReadConnection;
+use super::pool::ReadConnection;
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
 use crate::model::operation_text;
 use crate::model::record::{Change, Operation, OperationFilter, RecordedInputs};
@@ -79,7 +79,7 @@ pub(super) fn last_by(
                ORDER BY number DESC LIMIT 1";
     let found = match by_moment(&tables.connection, sql, (moment, up_to))? {
         // Archived operations come before those that have rows.
-        None => tables.chunks.last_by(&tables.connection, moment, up_to)?,
+        None => tables.segments.last_by(&tables.connection, moment, up_to)?,
         found => found,
     };
     Ok(found.unwrap_or(0).unsigned_abs())
@@ -94,7 +94,7 @@ pub(super) fn first_between(
     let (after, by) = (micros(after), micros(by));
     let connection = &tables.connection;
     let sql = "SELECT number FROM operation WHERE at > ?1 AND at <= ?2 ORDER BY number LIMIT 1";
-    let found = match tables.chunks.first_between(connection, after, by)? {
+    let found = match tables.segments.first_between(connection, after, by)? {
         None => by_moment(connection, sql, (after, by))?,
         found => found,
     };
@@ -113,16 +113,16 @@ pub(super) fn each(
     connection: &Connection,
     after: i64,
     visit: &mut OperationVisitor<'_>,
-) -> crate::Result<()> {
+) -> SqliteResult<()> {
     let doing = "reading operations in order";
     let mut read = after;
-    while let Some(chunk) = archive::next(connection, read)? {
-        for (number, id, text) in chunk.operations() {
-            if number > after && visit(number.unsigned_abs(), id, text)?.is_break() {
+    while let Some(segment) = archive::next(connection, read)? {
+        for (number, id, text) in segment.operations() {
+            if number > after && visit(number.unsigned_abs(), id, text).is_break() {
                 return Ok(());
             }
         }
-        read = chunk.end.number;
+        read = segment.end.number;
     }
     let sql = "SELECT number, hash, content FROM operation WHERE number > ?1 ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
@@ -133,7 +133,7 @@ pub(super) fn each(
             .get_ref(2)
             .and_then(|text| Ok(text.as_str()?))
             .context(doing)?;
-        if visit(number, id, content)?.is_break() {
+        if visit(number, id, content).is_break() {
             break;
         }
     }
@@ -242,22 +242,22 @@ impl OperationReader<'_> {
         }
     }
 
-    fn chunk(&self, number: i64) -> SqliteResult<Arc<LogSegment>> {
-        self.tables.chunks.of(&self.tables.connection, number)
+    fn segment(&self, number: i64) -> SqliteResult<Arc<LogSegment>> {
+        self.tables.segments.of(&self.tables.connection, number)
     }
 
     fn add_all(&self, last: i64, found: &mut Vec<Operation>) -> SqliteResult<()> {
         let mut next = last;
         while next > 0 && found.len() < self.most {
-            let chunk = self.chunk(next)?;
-            let operations = chunk.operations().rev();
+            let segment = self.segment(next)?;
+            let operations = segment.operations().rev();
             for (number, id, text) in operations.filter(|(number, ..)| *number <= next) {
                 if found.len() == self.most {
                     return Ok(());
                 }
                 found.push(operation(number.unsigned_abs(), id, text)?);
             }
-            next = chunk.first() - 1;
+            next = segment.first() - 1;
         }
         Ok(())
     }
@@ -272,15 +272,16 @@ impl OperationReader<'_> {
         found: &mut Vec<Operation>,
     ) -> SqliteResult<()> {
         let doing = "listing a prompt's operations";
-        let sql = "SELECT p.operation FROM operation_prompt p JOIN operation_chunk c ON c.last = p.operation
+        let sql =
+            "SELECT p.operation FROM operation_prompt p JOIN segment c ON c.last = p.operation
                    WHERE p.prompt = (SELECT key FROM prompt WHERE id = ?1) AND p.operation <= ?2
                    ORDER BY p.operation DESC";
-        let up_to = self.chunk(last)?.end.number;
+        let up_to = self.segment(last)?.end.number;
         let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query((prompt.as_str(), up_to)).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
-            let chunk = self.chunk(row.get(0).context(doing)?)?;
-            let operations = chunk.operations().rev();
+            let segment = self.segment(row.get(0).context(doing)?)?;
+            let operations = segment.operations().rev();
             for (number, id, text) in operations.filter(|(number, ..)| *number <= last) {
                 if found.len() == self.most {
                     return Ok(());
@@ -322,8 +323,8 @@ impl OperationReader<'_> {
             .and_then(|rows| collect(rows, |row| row.get(0)))
             .context(doing)?;
         for number in numbers {
-            let chunk = self.chunk(number)?;
-            if let Some((id, text)) = chunk.operation(number) {
+            let segment = self.segment(number)?;
+            if let Some((id, text)) = segment.operation(number) {
                 found.push(operation(number.unsigned_abs(), id, text)?);
             }
         }

@@ -83,15 +83,15 @@ pub(super) fn list(
             Some(_) => "AND p.key < (SELECT key FROM prompt WHERE id = :before)",
             None => "AND :before IS NULL",
         },
-        match filter.name_contains.is_empty() {
-            true => "AND :text IS NOT NULL",
-            false => "AND instr(p.folded, :text) > 0",
+        if filter.name_contains.is_empty() {
+            "AND :text IS NOT NULL"
+        } else {
+            "AND instr(p.folded, :text) > 0"
         },
-        match filter.tags.is_empty() {
-            true => "AND :tags IS NOT NULL",
-            false => {
-                "AND p.key IN (SELECT t.prompt FROM tag t JOIN json_each(:tags) w ON t.tag = w.value)"
-            }
+        if filter.tags.is_empty() {
+            "AND :tags IS NOT NULL"
+        } else {
+            "AND p.key IN (SELECT t.prompt FROM tag t JOIN json_each(:tags) w ON t.tag = w.value)"
         },
     );
     let tags = json_list(&filter.tags)?;

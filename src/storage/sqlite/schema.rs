@@ -30,11 +30,11 @@ const FIRST_FORMAT: u32 = 1;
 const MIGRATIONS: &[&str] = &[];
 
 /// Creates the tables of a new store in one transaction. `rest` runs before the commit.
-pub(super) fn create(
+pub(super) fn create<E: From<StorageError>>(
     connection: &Connection,
     settings: Settings,
-    rest: impl FnOnce() -> crate::Result<()>,
-) -> crate::Result<()> {
+    rest: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
     require_fts5(connection)?;
     let context = "creating the tables";
     connection
@@ -93,14 +93,14 @@ pub(super) fn require_fts5(connection: &Connection) -> SqliteResult<()> {
         return Ok(());
     }
     let sql = "SELECT EXISTS (SELECT 1 FROM pragma_module_list WHERE name = 'fts5')";
-    let found = connection.query_row(sql, [], |row| row.get(0));
-    match found.context("looking for FTS5")? {
-        true => Ok(()),
-        false => Err(StorageError::new(
-            StorageErrorKind::Other,
-            "the linked SQLite was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
-        )),
+    let found = connection.query_row(sql, [], |row| row.get::<_, bool>(0));
+    if found.context("looking for FTS5")? {
+        return Ok(());
     }
+    Err(StorageError::new(
+        StorageErrorKind::Other,
+        "the linked SQLite was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
+    ))
 }
 
 /// Returns the format of a store: `user_version`.

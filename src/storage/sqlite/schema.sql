@@ -67,7 +67,7 @@ CREATE TABLE blob_journal (
 ) STRICT;
 
 -- Interned texts: authors and models, which many versions share.
-CREATE TABLE repeated (
+CREATE TABLE interned (
     key  INTEGER PRIMARY KEY,
     text TEXT NOT NULL UNIQUE
 ) STRICT;
@@ -82,7 +82,7 @@ CREATE TABLE version (
     minor      INTEGER NOT NULL,
     model      ANY,                         -- stored like author; NULL if the body has none
     message    TEXT NOT NULL,
-    author     ANY NOT NULL,                -- the text, or an integer: its key in repeated
+    author     ANY NOT NULL,                -- the text, or an integer: its key in interned
     base       INTEGER REFERENCES version,  -- the version that it is based on, or NULL
     blob       INTEGER NOT NULL REFERENCES blob,
     created_at INTEGER NOT NULL,
@@ -105,7 +105,7 @@ CREATE TABLE environment (
 CREATE INDEX environment_by_name ON environment (name);
 CREATE INDEX environment_by_version ON environment (version);
 
--- The newest operations. Maintenance archives older ones in operation_chunk.
+-- The newest operations. Maintenance archives older ones in segment.
 CREATE TABLE operation (
     number  INTEGER PRIMARY KEY,
     hash    BLOB NOT NULL,                  -- the id
@@ -114,7 +114,7 @@ CREATE TABLE operation (
 ) STRICT;
 
 -- Segments: archived operations with consecutive numbers, compressed.
-CREATE TABLE operation_chunk (
+CREATE TABLE segment (
     last       INTEGER PRIMARY KEY,         -- the number of the last operation
     operations INTEGER NOT NULL,            -- number of operations
     earliest   INTEGER NOT NULL,            -- the earliest time at which one of them was made
@@ -124,7 +124,7 @@ CREATE TABLE operation_chunk (
 ) STRICT;
 -- Covers the search for the last operation by a time. Without it, the search would read a page of
 -- content for each row.
-CREATE INDEX operation_chunk_by_moment ON operation_chunk (last, earliest, latest, operations);
+CREATE INDEX segment_by_moment ON segment (last, earliest, latest, operations);
 
 -- The operations that change a prompt.
 CREATE TABLE operation_prompt (

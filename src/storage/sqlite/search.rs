@@ -14,7 +14,9 @@ use super::columns::{bytes, collect, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
-use crate::storage::{Indexable, IndexedItem, SearchMatch, SearchQuery, SearchVisitor};
+use crate::storage::{
+    Indexable, IndexedItem, IndexedItemVisitor, SearchMatch, SearchQuery, SearchVisitor,
+};
 
 pub(super) fn up_to(connection: &Connection) -> SqliteResult<u64> {
     connection
@@ -42,7 +44,7 @@ pub(super) fn find(
     connection: &Connection,
     query: &SearchQuery,
     visit: &mut SearchVisitor<'_>,
-) -> crate::Result<()> {
+) -> SqliteResult<()> {
     if query.phrases.is_empty() {
         return Ok(());
     }
@@ -56,23 +58,22 @@ pub(super) fn find(
     if flow.is_break() {
         return Ok(());
     }
-    each_prompt(
-        connection,
-        &all,
-        &mut |prompt| match named.contains(&prompt) {
-            true => Ok(ControlFlow::Continue(())),
-            false => visit(SearchMatch::Text(prompt)),
-        },
-    )
-    .map(|_| ())
+    each_prompt(connection, &all, &mut |prompt| {
+        if named.contains(&prompt) {
+            ControlFlow::Continue(())
+        } else {
+            visit(SearchMatch::Text(prompt))
+        }
+    })
+    .map(drop)
 }
 
 /// Visits the prompts of rows that match, best first. Returns the last answer of `visit`.
 fn each_prompt(
     connection: &Connection,
     expression: &str,
-    visit: &mut dyn FnMut(PromptId) -> crate::Result<ControlFlow<()>>,
-) -> crate::Result<ControlFlow<()>> {
+    visit: &mut dyn FnMut(PromptId) -> ControlFlow<()>,
+) -> SqliteResult<ControlFlow<()>> {
     let doing = "searching texts";
     let mut statement = connection.prepare_cached(BEST_FIRST).context(doing)?;
     let mut id = connection
@@ -84,7 +85,7 @@ fn each_prompt(
             .get::<_, i64>(0)
             .and_then(|key| id.query_row([key], |row| parsed(row, 0)))
             .context(doing)?;
-        if visit(prompt)?.is_break() {
+        if visit(prompt).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -145,8 +146,8 @@ type IndexedVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
 
 pub(super) fn each(
     connection: &Connection,
-    visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-) -> crate::Result<()> {
+    visit: &mut IndexedItemVisitor<'_>,
+) -> SqliteResult<()> {
     let doing = "reading the search index";
     let mut statement = connection
         .prepare_cached(
@@ -157,10 +158,10 @@ pub(super) fn each(
     while let Some(row) = rows.next().context(doing)? {
         let id = parsed(row, 0).context(doing)?;
         let key = row.get(1).context(doing)?;
-        visit(IndexedItem::Prompt(
-            id,
-            told(connection, key).context(doing)?,
-        ))?;
+        let versions = indexed_versions(connection, key).context(doing)?;
+        if visit(IndexedItem::Prompt(id, versions)).is_break() {
+            return Ok(());
+        }
     }
     // No table lists the messages: a version's message is indexed if one of its words is.
     let mut statement = connection
@@ -171,12 +172,14 @@ pub(super) fn each(
     let mut rows = statement.query([]).context(doing)?;
     while let Some(row) = rows.next().context(doing)? {
         let id = VersionId::from_bytes(bytes(row, 0).context(doing)?);
-        visit(IndexedItem::Message(id))?;
+        if visit(IndexedItem::Message(id)).is_break() {
+            break;
+        }
     }
     Ok(())
 }
 
-fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<IndexedVersions> {
+fn indexed_versions(connection: &Connection, prompt: i64) -> rusqlite::Result<IndexedVersions> {
     let mut versions = connection.prepare_cached(
         "SELECT v.id, v.key FROM searchable s JOIN version v ON v.key = s.version WHERE s.prompt = ?1",
     )?;
@@ -197,19 +200,19 @@ fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<IndexedVersion
         .collect()
 }
 
-pub(super) fn tell(connection: &Connection, news: &Indexable) -> SqliteResult<()> {
-    told_anew(connection, news).context("updating the search index")
+pub(super) fn index(connection: &Connection, news: &Indexable) -> SqliteResult<()> {
+    reindex(connection, news).context("updating the search index")
 }
 
 /// Removes outdated rows first, then inserts new ones in ascending order.
 ///
 /// FTS5 collects those in memory, and writes them once.
-fn told_anew(connection: &Connection, news: &Indexable) -> rusqlite::Result<()> {
+fn reindex(connection: &Connection, news: &Indexable) -> rusqlite::Result<()> {
     let mut rows = Vec::new();
     let mut key = connection.prepare_cached("SELECT key FROM prompt WHERE id = ?1")?;
     for prompt in &news.prompts {
         let key = key.query_row([prompt.id.as_str()], |row| row.get(0))?;
-        forget(connection, key)?;
+        remove_indexed(connection, key)?;
         rows.extend(prompt.name.as_ref().map(|name| (key, name, prompt)));
     }
     rows.sort_by_key(|(key, ..)| *key);
@@ -250,7 +253,7 @@ fn version_key(connection: &Connection, id: VersionId) -> rusqlite::Result<i64> 
 }
 
 /// Removes all that is indexed of a prompt.
-fn forget(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
+fn remove_indexed(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM partial_use WHERE version IN (SELECT version FROM searchable WHERE prompt = ?1)",
         "DELETE FROM searchable WHERE prompt = ?1",

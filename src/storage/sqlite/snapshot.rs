@@ -9,7 +9,8 @@ use semver::VersionReq;
 
 use super::columns::{bytes, collect, moment, optional_moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
-use super::index::ReadConnection;
+use super::index::SqliteIndex;
+use super::pool::ReadConnection;
 use super::{check, operations, prompts, schema, search, versions};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
@@ -18,31 +19,63 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
-    ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionRow,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    OldestJournaled, OperationVisitor, PromptReads, PromptTable, PromptVisitor, ReleasedBefore,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionReads,
+    VersionRow,
 };
 
-impl Snapshot for ReadConnection {
-    fn is_consistent(&self) -> bool {
-        self.unlocked
-            .as_ref()
-            .is_none_or(|unlocked| unlocked.holds())
+/// A snapshot: a connection with an open transaction.
+#[derive(Debug)]
+pub(super) struct SqliteSnapshot<'a> {
+    /// None only while it is being dropped.
+    tables: Option<ReadConnection>,
+    /// The index that gets the connection back; none if this belongs to a writer.
+    pool: Option<&'a SqliteIndex>,
+}
+
+impl<'a> SqliteSnapshot<'a> {
+    /// Creates a snapshot that ends its transaction and returns its connection when it is dropped.
+    pub(super) fn pooled(tables: ReadConnection, pool: &'a SqliteIndex) -> Self {
+        Self {
+            tables: Some(tables),
+            pool: Some(pool),
+        }
     }
 
-    fn settings(&self) -> SqliteResult<Settings> {
-        schema::settings(&self.connection)
+    /// Creates the reads of a connection whose transactions another type begins and ends.
+    pub(super) fn apart(tables: ReadConnection) -> Self {
+        Self {
+            tables: Some(tables),
+            pool: None,
+        }
     }
 
+    #[allow(clippy::expect_used)] // Only `drop` takes it.
+    pub(super) fn tables(&self) -> &ReadConnection {
+        self.tables.as_ref().expect("held until dropped")
+    }
+}
+
+impl Drop for SqliteSnapshot<'_> {
+    fn drop(&mut self) {
+        if let (Some(pool), Some(tables)) = (self.pool, self.tables.take()) {
+            pool.end_reading(tables);
+        }
+    }
+}
+
+impl PromptReads for SqliteSnapshot<'_> {
     fn prompt(&self, id: PromptId) -> SqliteResult<Option<Prompt>> {
-        prompts::get(&self.connection, id)
+        prompts::get(&self.tables().connection, id)
     }
 
     fn prompt_id_taken(&self, id: PromptId) -> SqliteResult<bool> {
-        prompts::id_taken(&self.connection, id)
+        prompts::id_taken(&self.tables().connection, id)
     }
 
     fn prompts_named(&self, name: &PromptName) -> SqliteResult<Vec<PromptId>> {
-        prompts::named(&self.connection, name)
+        prompts::named(&self.tables().connection, name)
     }
 
     fn prompts(
@@ -51,162 +84,29 @@ impl Snapshot for ReadConnection {
         before: Option<PromptId>,
         limit: usize,
     ) -> SqliteResult<Vec<Prompt>> {
-        prompts::list(&self.connection, filter, before, limit)
-    }
-
-    fn indexed_through(&self) -> SqliteResult<u64> {
-        search::up_to(&self.connection)
-    }
-
-    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()> {
-        search::find(&self.connection, query, visit)
-    }
-
-    fn search_messages(&self, query: &SearchQuery, limit: usize) -> SqliteResult<Vec<VersionId>> {
-        search::find_messages(&self.connection, query, limit)
-    }
-
-    fn dependents(
-        &self,
-        prompt: PromptId,
-        environment: &EnvironmentName,
-    ) -> SqliteResult<Vec<(PromptId, VersionId)>> {
-        search::dependents(&self.connection, prompt, environment)
+        prompts::list(&self.tables().connection, filter, before, limit)
     }
 
     fn prompt_count(&self) -> SqliteResult<u64> {
-        prompts::count(&self.connection)
+        prompts::count(&self.tables().connection)
     }
 
     fn tags(&self) -> SqliteResult<Vec<String>> {
-        prompts::tags(&self.connection)
+        prompts::tags(&self.tables().connection)
     }
 
     fn environment_names(&self) -> SqliteResult<Vec<EnvironmentName>> {
-        prompts::environment_names(&self.connection)
-    }
-
-    fn version(&self, id: VersionId) -> SqliteResult<Option<Version>> {
-        versions::get(self, id)
-    }
-
-    fn version_even_deleted(&self, id: VersionId) -> SqliteResult<Option<VersionRow>> {
-        versions::ever(self, id)
-    }
-
-    fn version_numbered(
-        &self,
-        prompt: PromptId,
-        number: VersionNumber,
-    ) -> SqliteResult<Option<Version>> {
-        versions::numbered(self, prompt, number)
-    }
-
-    fn highest_version(
-        &self,
-        prompt: PromptId,
-        requirement: Option<&VersionReq>,
-    ) -> SqliteResult<Option<Version>> {
-        versions::highest(self, prompt, requirement)
-    }
-
-    fn version_in(
-        &self,
-        prompt: PromptId,
-        name: &EnvironmentName,
-    ) -> SqliteResult<Option<Version>> {
-        versions::in_environment(self, prompt, name)
-    }
-
-    fn versions(
-        &self,
-        prompt: PromptId,
-        filter: &VersionFilter,
-        before: Option<VersionId>,
-        limit: usize,
-    ) -> SqliteResult<Vec<Version>> {
-        versions::list(self, prompt, filter, before, limit)
+        prompts::environment_names(&self.tables().connection)
     }
 
     fn environments(&self, prompt: PromptId) -> SqliteResult<Vec<Environment>> {
-        prompts::environments(&self.connection, prompt)
+        prompts::environments(&self.tables().connection, prompt)
     }
 
-    fn numbering(&self, prompt: PromptId, major: u32) -> SqliteResult<Numbering> {
-        versions::numbering(&self.connection, prompt, major)
-    }
-
-    fn blob(&self, id: BlobId) -> SqliteResult<Option<StoredBlob>> {
-        versions::blob(&self.connection, id)
-    }
-
-    fn missing_body_of(&self, version: VersionId) -> SqliteResult<Option<BlobId>> {
-        versions::missing_body_of(&self.connection, version)
-    }
-
-    fn last_operation(&self) -> SqliteResult<Option<(u64, OperationId)>> {
-        operations::last(self)
-    }
-
-    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> SqliteResult<u64> {
-        operations::last_by(self, moment, up_to)
-    }
-
-    fn first_operation_between(
-        &self,
-        after: DateTime<Utc>,
-        by: DateTime<Utc>,
-    ) -> SqliteResult<Option<u64>> {
-        operations::first_between(self, after, by)
-    }
-
-    fn operations(
-        &self,
-        filter: &OperationFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> SqliteResult<Vec<Operation>> {
-        operations::list(self, filter, before, limit)
-    }
-
-    fn last_operation_of(&self, prompt: PromptId) -> SqliteResult<Option<u64>> {
-        operations::last_of(self, prompt)
-    }
-
-    fn inputs(&self, version: VersionId, request: &str) -> SqliteResult<Option<RecordedInputs>> {
-        operations::inputs(&self.connection, version, request)
-    }
-
-    fn inputs_of(&self, version: VersionId) -> SqliteResult<Vec<RecordedInputs>> {
-        operations::inputs_of(&self.connection, version)
-    }
-
-    fn lost_versions_with_inputs(&self) -> SqliteResult<Vec<VersionId>> {
-        operations::lost_versions_with_inputs(&self.connection)
-    }
-
-    fn waiting(&self) -> SqliteResult<OldestJournaled> {
-        versions::waiting(&self.connection)
-    }
-
-    fn journal(&self, after: u64, bytes: usize) -> SqliteResult<Vec<JournaledBodies>> {
-        versions::journal(&self.connection, after, bytes)
-    }
-
-    fn unreferenced(
-        &self,
-        unused: ReleasedBefore,
-        limit: usize,
-    ) -> SqliteResult<Vec<Unreferenced>> {
-        versions::unreferenced(&self.connection, unused, limit)
-    }
-
-    fn each_prompt(
-        &self,
-        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    fn each_prompt(&self, visit: &mut PromptVisitor<'_>) -> SqliteResult<()> {
         let doing = "reading all prompts";
         let mut statement = self
+            .tables()
             .connection
             .prepare_cached(
                 "SELECT key, id, name, created_at, deleted_at,
@@ -216,18 +116,103 @@ impl Snapshot for ReadConnection {
             .context(doing)?;
         let mut rows = statement.query([]).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
-            visit(self.table(row).context(doing)?)?;
+            if visit(self.tables().table(row).context(doing)?).is_break() {
+                break;
+            }
         }
         Ok(())
     }
+}
 
-    fn each_blob(
+impl VersionReads for SqliteSnapshot<'_> {
+    fn version(&self, id: VersionId) -> SqliteResult<Option<Version>> {
+        versions::get(self.tables(), id)
+    }
+
+    fn version_even_deleted(&self, id: VersionId) -> SqliteResult<Option<VersionRow>> {
+        versions::ever(self.tables(), id)
+    }
+
+    fn version_numbered(
         &self,
-        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+        prompt: PromptId,
+        number: VersionNumber,
+    ) -> SqliteResult<Option<Version>> {
+        versions::numbered(self.tables(), prompt, number)
+    }
+
+    fn highest_version(
+        &self,
+        prompt: PromptId,
+        requirement: Option<&VersionReq>,
+    ) -> SqliteResult<Option<Version>> {
+        versions::highest(self.tables(), prompt, requirement)
+    }
+
+    fn version_in(
+        &self,
+        prompt: PromptId,
+        name: &EnvironmentName,
+    ) -> SqliteResult<Option<Version>> {
+        versions::in_environment(self.tables(), prompt, name)
+    }
+
+    fn versions(
+        &self,
+        prompt: PromptId,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> SqliteResult<Vec<Version>> {
+        versions::list(self.tables(), prompt, filter, before, limit)
+    }
+
+    fn numbering(&self, prompt: PromptId, major: u32) -> SqliteResult<Numbering> {
+        versions::numbering(&self.tables().connection, prompt, major)
+    }
+
+    fn inputs(&self, version: VersionId, request: &str) -> SqliteResult<Option<RecordedInputs>> {
+        operations::inputs(&self.tables().connection, version, request)
+    }
+
+    fn inputs_of(&self, version: VersionId) -> SqliteResult<Vec<RecordedInputs>> {
+        operations::inputs_of(&self.tables().connection, version)
+    }
+
+    fn lost_versions_with_inputs(&self) -> SqliteResult<Vec<VersionId>> {
+        operations::lost_versions_with_inputs(&self.tables().connection)
+    }
+}
+
+impl BodyReads for SqliteSnapshot<'_> {
+    fn blob(&self, id: BlobId) -> SqliteResult<Option<StoredBlob>> {
+        versions::blob(&self.tables().connection, id)
+    }
+
+    fn waiting(&self) -> SqliteResult<OldestJournaled> {
+        versions::waiting(&self.tables().connection)
+    }
+
+    fn journal(&self, after: u64, bytes: usize) -> SqliteResult<Vec<JournaledBodies>> {
+        versions::journal(&self.tables().connection, after, bytes)
+    }
+
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> SqliteResult<Vec<Unreferenced>> {
+        versions::unreferenced(&self.tables().connection, unused, limit)
+    }
+
+    fn each_blob(&self, visit: &mut BlobVisitor<'_>) -> SqliteResult<()> {
         let doing = "reading all bodies";
         let sql = versions::select_blobs!("ORDER BY o.key");
-        let mut statement = self.connection.prepare_cached(sql).context(doing)?;
+        let mut statement = self
+            .tables()
+            .connection
+            .prepare_cached(sql)
+            .context(doing)?;
         let mut rows = statement.query([]).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
             let blob = || -> rusqlite::Result<_> {
@@ -235,25 +220,91 @@ impl Snapshot for ReadConnection {
                 Ok((id, versions::stored(row)?, row.get::<_, u32>(3)?.into()))
             };
             let (id, stored, live) = blob().context(doing)?;
-            visit(id, stored, live)?;
+            if visit(id, stored, live).is_break() {
+                break;
+            }
         }
         Ok(())
     }
+}
 
-    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        operations::each(&self.connection, after, visit)
+impl LogReads for SqliteSnapshot<'_> {
+    fn last_operation(&self) -> SqliteResult<Option<(u64, OperationId)>> {
+        operations::last(self.tables())
     }
 
-    fn each_searchable(
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> SqliteResult<u64> {
+        operations::last_by(self.tables(), moment, up_to)
+    }
+
+    fn first_operation_between(
         &self,
-        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        search::each(&self.connection, visit)
+        after: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> SqliteResult<Option<u64>> {
+        operations::first_between(self.tables(), after, by)
+    }
+
+    fn operations(
+        &self,
+        filter: &OperationFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> SqliteResult<Vec<Operation>> {
+        operations::list(self.tables(), filter, before, limit)
+    }
+
+    fn last_operation_of(&self, prompt: PromptId) -> SqliteResult<Option<u64>> {
+        operations::last_of(self.tables(), prompt)
+    }
+
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> SqliteResult<()> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        operations::each(&self.tables().connection, after, visit)
+    }
+}
+
+impl SearchReads for SqliteSnapshot<'_> {
+    fn indexed_through(&self) -> SqliteResult<u64> {
+        search::up_to(&self.tables().connection)
+    }
+
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> SqliteResult<()> {
+        search::find(&self.tables().connection, query, visit)
+    }
+
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> SqliteResult<Vec<VersionId>> {
+        search::find_messages(&self.tables().connection, query, limit)
+    }
+
+    fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> SqliteResult<Vec<(PromptId, VersionId)>> {
+        search::dependents(&self.tables().connection, prompt, environment)
+    }
+
+    fn each_searchable(&self, visit: &mut IndexedItemVisitor<'_>) -> SqliteResult<()> {
+        search::each(&self.tables().connection, visit)
+    }
+}
+
+impl Snapshot for SqliteSnapshot<'_> {
+    fn is_consistent(&self) -> bool {
+        self.tables().is_consistent()
+    }
+
+    fn settings(&self) -> SqliteResult<Settings> {
+        schema::settings(&self.tables().connection)
+    }
+
+    fn missing_body_of(&self, version: VersionId) -> SqliteResult<Option<BlobId>> {
+        versions::missing_body_of(&self.tables().connection, version)
     }
 
     fn self_check(&self) -> SqliteResult<Vec<String>> {
-        check::all(&self.connection)
+        check::all(&self.tables().connection)
     }
 }
 

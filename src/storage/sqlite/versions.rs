@@ -6,7 +6,7 @@ use semver::VersionReq;
 use super::columns::{bytes, collect, limit, micros, moment, optional_moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::{blob_is, version_is};
-use super::index::ReadConnection;
+use super::pool::ReadConnection;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Version, VersionFilter};
 use crate::model::version_number::{VersionNumber, admits, majors};
@@ -35,7 +35,7 @@ macro_rules! select_versions {
 pub(super) use select_versions;
 
 pub(super) fn version(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<Version> {
-    let text = |column| tables.repeated.text(&tables.connection, row, column);
+    let text = |column| tables.interned.text(&tables.connection, row, column);
     let base = match row.get_ref(7)? {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(VersionId::from_bytes(bytes(row, 7)?)),

@@ -1,11 +1,9 @@
 //! The suite for implementations of [`Blobs`].
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::{packs, wait_a_moment};
 use crate::model::clock;
 use crate::model::id::BlobId;
-use crate::storage::{Blobs, DeltaGroup, Effort, LockGuard, StorageError, StorageErrorKind};
+use crate::storage::{Blobs, DeltaGroup, Effort, StorageError, StorageErrorKind};
 
 /// Runs all tests, each on a new and empty blob store from `make`.
 pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
@@ -22,8 +20,6 @@ pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
         an_error_of_the_visitor_ends_the_list,
         a_sweep_removes_no_body,
         readers_see_a_body_whole_or_not_at_all,
-        shared_and_exclusive_locks_exclude_each_other,
-        exclusive_locks_exclude_each_other,
         packs::packed_bodies_are_returned,
         packs::an_unfinished_pack_is_read_by_its_writer_only,
         packs::an_empty_pack_is_not_stored,
@@ -75,7 +71,6 @@ pub fn an_empty_blob_store_has_no_bodies(blobs: &dyn Blobs) {
         "a body that was never put was returned"
     );
     assert_eq!(list(blobs), [], "an empty blob store lists a body");
-    let _hold = blobs.lock_exclusive().unwrap();
     blobs.delete(id).unwrap();
     blobs.sweep().unwrap();
     blobs.flush(&[]).unwrap();
@@ -149,10 +144,8 @@ pub fn a_deleted_body_is_gone(blobs: &dyn Blobs) {
     let (gone, kept) = (BlobId::of(b"gone"), BlobId::of(b"kept"));
     blobs.put(gone, b"gone").unwrap();
     blobs.put(kept, b"kept").unwrap();
-    let hold = blobs.lock_exclusive().unwrap();
     blobs.delete(gone).unwrap();
     blobs.delete(gone).unwrap();
-    drop(hold);
     assert_eq!(get(blobs, gone), None, "a deleted body was returned");
     assert_eq!(list(blobs), [kept], "only the other body must remain");
     assert_eq!(
@@ -170,9 +163,7 @@ pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
         if flushed {
             blobs.flush(&[id]).unwrap();
         }
-        let hold = blobs.lock_exclusive().unwrap();
         blobs.delete(id).unwrap();
-        drop(hold);
         blobs.put(id, b"again").unwrap();
         assert_eq!(
             get(blobs, id).as_deref(),
@@ -245,9 +236,7 @@ pub fn a_sweep_removes_no_body(blobs: &dyn Blobs) {
     blobs.put(flushed, b"flushed").unwrap();
     blobs.flush(&[flushed]).unwrap();
     blobs.put(unflushed, b"unflushed").unwrap();
-    let hold = blobs.lock_exclusive().unwrap();
     blobs.sweep().unwrap();
-    drop(hold);
     for id in [flushed, unflushed] {
         assert!(get(blobs, id).is_some(), "a sweep removed a body");
     }
@@ -261,7 +250,6 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
         let writer = scope.spawn(|| {
             for _ in 0..50 {
                 blobs.put(id, &bytes).unwrap();
-                let _hold = blobs.lock_exclusive().unwrap();
                 blobs.delete(id).unwrap();
             }
         });
@@ -273,44 +261,4 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
             );
         }
     });
-}
-
-/// The shared lock waits for the exclusive lock, and the exclusive lock for the shared one.
-pub fn shared_and_exclusive_locks_exclude_each_other(blobs: &dyn Blobs) {
-    waits(blobs, shared, exclusive);
-    waits(blobs, exclusive, shared);
-}
-
-/// Two exclusive locks are never held at the same time.
-pub fn exclusive_locks_exclude_each_other(blobs: &dyn Blobs) {
-    waits(blobs, exclusive, exclusive);
-}
-
-type Take = for<'a> fn(&'a dyn Blobs) -> Box<dyn LockGuard + 'a>;
-
-fn shared<'a>(blobs: &'a dyn Blobs) -> Box<dyn LockGuard + 'a> {
-    blobs.lock_shared().unwrap()
-}
-
-fn exclusive<'a>(blobs: &'a dyn Blobs) -> Box<dyn LockGuard + 'a> {
-    blobs.lock_exclusive().unwrap()
-}
-
-/// Checks that `second` waits while `first` is held, and is granted once it is dropped.
-fn waits(blobs: &dyn Blobs, first: Take, second: Take) {
-    let given = AtomicBool::new(false);
-    let held = first(blobs);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let _second = second(blobs);
-            given.store(true, Ordering::Release);
-        });
-        wait_a_moment();
-        assert!(
-            !given.load(Ordering::Acquire),
-            "a lock was granted while another one excluded it"
-        );
-        drop(held);
-    });
-    assert!(given.load(Ordering::Acquire), "the lock was never granted");
 }

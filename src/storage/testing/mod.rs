@@ -19,17 +19,17 @@
     reason = "a suite reports a failure by a panic"
 )]
 
+mod all_answers;
 pub mod blobs;
+mod history_writer;
 pub mod index;
 pub mod packs;
-mod portrait;
-mod scribe;
 pub mod values;
 
 use std::sync::Arc;
 
-pub use portrait::portrait;
-pub use scribe::Scribe;
+pub use all_answers::all_answers;
+pub use history_writer::HistoryWriter;
 
 use super::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::model::record::Settings;

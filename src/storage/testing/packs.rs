@@ -53,11 +53,11 @@ fn compact_older(
     young_since: DateTime<Utc>,
     live: &[Vec<u8>],
 ) -> CompactionSummary {
-    let _hold = blobs.lock_exclusive().unwrap();
-    let mut visit = |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>| {
-        let mut bodies = live.iter();
-        bodies.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
-    };
+    let mut visit =
+        |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::storage::StorageResult<()>| {
+            let mut bodies = live.iter();
+            bodies.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
+        };
     blobs.compact(extent, young_since, &mut visit).unwrap()
 }
 
@@ -116,13 +116,11 @@ pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
         }
         assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
         // A sweep removes only files of writers that have ended.
-        let hold = blobs.lock_exclusive().unwrap();
         blobs.sweep().unwrap();
-        drop(hold);
         if finished {
-            drop(pack.finish().unwrap())
+            drop(pack.finish().unwrap());
         } else {
-            drop(pack)
+            drop(pack);
         }
         for bytes in &all {
             assert_eq!(get(blobs, BlobId::of(bytes)).is_some(), finished);
@@ -186,9 +184,7 @@ pub fn young_unreferenced_bodies_remain(blobs: &dyn Blobs) {
         for extent in [Extent::Wasteful, Extent::All] {
             compact_older(blobs, extent, hours(-2), live);
             left("nothing is old", [20, 20, 20]);
-            let hold = blobs.lock_exclusive().unwrap();
             blobs.join_packs().unwrap();
-            drop(hold);
             left("joined", [20, 20, 20]);
         }
     }
@@ -257,7 +253,6 @@ pub fn joined_packs_have_every_body(blobs: &dyn Blobs) {
     let all = versions(1, 300);
     for part in all.chunks(10) {
         drop(pack(blobs, part.iter().map(|bytes| (DeltaGroup(1), bytes))));
-        let _hold = blobs.lock_exclusive().unwrap();
         blobs.join_packs().unwrap();
     }
     assert_all(blobs, &all, "joined");
@@ -275,9 +270,7 @@ pub fn a_body_can_be_loose_and_packed(blobs: &dyn Blobs) {
     let (id, bytes) = (BlobId::of(b"{}"), b"{}".to_vec());
     blobs.put(id, &bytes).unwrap();
     drop(pack(blobs, [(DeltaGroup(1), &bytes)]));
-    let hold = blobs.lock_exclusive().unwrap();
     blobs.delete(id).unwrap();
-    drop(hold);
     assert_all(blobs, std::slice::from_ref(&bytes), "its pack contains it");
     blobs.put(id, &bytes).unwrap();
     compact(blobs, Extent::Wasteful, &[]);
@@ -297,7 +290,6 @@ pub fn readers_find_bodies_while_packs_are_rewritten(blobs: &dyn Blobs) {
                     0 => compact(blobs, Extent::All, &all),
                     1 => compact(blobs, Extent::Wasteful, &all),
                     _ => {
-                        let _hold = blobs.lock_exclusive().unwrap();
                         blobs.join_packs().unwrap();
                         CompactionSummary::default()
                     }

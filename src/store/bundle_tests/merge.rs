@@ -16,10 +16,10 @@ fn counts(imported: &ImportSummary) -> (u64, u64, bool) {
 
 /// Checks that a store refuses a bundle. Returns the operation that was refused, and the reason.
 fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
-    let before = portrait(&**store.inner.index.snapshot().unwrap());
+    let before = all_answers(&*store.inner.index.snapshot().unwrap());
     let error = import(store, bundle).unwrap_err();
     assert_eq!(
-        portrait(&**store.inner.index.snapshot().unwrap()),
+        all_answers(&*store.inner.index.snapshot().unwrap()),
         before,
         "{error}"
     );
@@ -143,7 +143,7 @@ fn operations_with_the_same_content_are_distinguished() {
 
 #[test]
 fn conflicts_are_reported() {
-    type Change<'a> = &'a dyn Fn(&mut Scribe<'_>);
+    type Change<'a> = &'a dyn Fn(&mut HistoryWriter<'_>);
     let told = |here: Change<'_>, there: Change<'_>| {
         let (one, other) = (filled(), filled());
         here(&mut scribe(&one));
@@ -160,8 +160,8 @@ fn conflicts_are_reported() {
         in_memory.1
     };
     let (two, thirty) = (version_id(2), version_id(30));
-    let commit = |scribe: &mut Scribe<'_>| drop(scribe.commit(1, 30, "3.1"));
-    let commit_another = |scribe: &mut Scribe<'_>| drop(scribe.commit(1, 31, "3.1"));
+    let commit = |scribe: &mut HistoryWriter<'_>| drop(scribe.commit(1, 30, "3.1"));
+    let commit_another = |scribe: &mut HistoryWriter<'_>| drop(scribe.commit(1, 31, "3.1"));
     assert_eq!(
         told(&commit_another, &commit),
         format!(
@@ -169,7 +169,7 @@ fn conflicts_are_reported() {
             version_id(31)
         )
     );
-    let commit_deleted = |scribe: &mut Scribe<'_>| {
+    let commit_deleted = |scribe: &mut HistoryWriter<'_>| {
         scribe.commit(1, 31, "3.1");
         scribe.delete_version(1, 31);
     };
@@ -177,19 +177,19 @@ fn conflicts_are_reported() {
         told(&commit_deleted, &commit),
         "number 3.1 of prompt 000001 was used before"
     );
-    let same_id = |scribe: &mut Scribe<'_>| drop(scribe.commit(1, 30, "9.0"));
+    let same_id = |scribe: &mut HistoryWriter<'_>| drop(scribe.commit(1, 30, "9.0"));
     assert_eq!(
         told(&same_id, &commit),
         format!("version id {thirty} is taken")
     );
-    let create = |scribe: &mut Scribe<'_>| scribe.create(5, "p", &[]);
+    let create = |scribe: &mut HistoryWriter<'_>| scribe.create(5, "p", &[]);
     assert_eq!(told(&create, &create), "prompt id 000005 is taken");
-    let create_deleted = |scribe: &mut Scribe<'_>| {
+    let create_deleted = |scribe: &mut HistoryWriter<'_>| {
         scribe.create(5, "p", &[]);
         scribe.delete_prompt(5);
     };
     assert_eq!(told(&create_deleted, &create), "prompt id 000005 is taken");
-    let to = |number| move |scribe: &mut Scribe<'_>| scribe.point(1, "production", number);
+    let to = |number| move |scribe: &mut HistoryWriter<'_>| scribe.point(1, "production", number);
     assert_eq!(
         told(&to(Some(1)), &to(Some(3))),
         format!(
@@ -201,17 +201,17 @@ fn conflicts_are_reported() {
         told(&to(None), &to(Some(3))),
         format!("production of prompt 000001 is unset, but before the operation it was {two}")
     );
-    let rename = |name| move |scribe: &mut Scribe<'_>| scribe.change(1, name, &["c"]);
+    let rename = |name| move |scribe: &mut HistoryWriter<'_>| scribe.change(1, name, &["c"]);
     assert_eq!(
         told(&rename("one"), &rename("other")),
         "prompt 000001 is \"one\", tagged [\"c\"], but before the operation it was \"renamed\", tagged [\"c\"]"
     );
-    let delete = |scribe: &mut Scribe<'_>| scribe.delete_version(1, 3);
+    let delete = |scribe: &mut HistoryWriter<'_>| scribe.delete_version(1, 3);
     assert_eq!(
         told(&delete, &to(Some(3))),
         format!("version {} is deleted", version_id(3))
     );
-    let staged = |scribe: &mut Scribe<'_>| scribe.point(1, "staging", Some(3));
+    let staged = |scribe: &mut HistoryWriter<'_>| scribe.point(1, "staging", Some(3));
     assert_eq!(
         told(&staged, &delete),
         format!(
@@ -219,7 +219,7 @@ fn conflicts_are_reported() {
             version_id(3)
         )
     );
-    let delete_prompt = |scribe: &mut Scribe<'_>| scribe.delete_prompt(1);
+    let delete_prompt = |scribe: &mut HistoryWriter<'_>| scribe.delete_prompt(1);
     assert_eq!(
         told(&delete_prompt, &commit),
         "prompt 000001 does not exist"

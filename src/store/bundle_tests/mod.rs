@@ -17,7 +17,7 @@ use crate::storage::testing::values::{
     body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
     version_deleted, version_id, version_restored,
 };
-use crate::storage::testing::{Scribe, portrait};
+use crate::storage::testing::{HistoryWriter, all_answers};
 
 pub(crate) fn export(store: &Store) -> Vec<u8> {
     let mut file = Vec::new();
@@ -41,7 +41,7 @@ fn tables(store: &Store) -> Vec<String> {
         .unwrap()
         .each_prompt(&mut |table| {
             tables.push(format!("{table:?}"));
-            Ok(())
+            std::ops::ControlFlow::Continue(())
         });
     visited.unwrap();
     tables.sort();
@@ -53,14 +53,14 @@ fn is_sound(store: &Store) {
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
-fn scribe(store: &Store) -> Scribe<'_> {
-    Scribe::new(&*store.inner.index)
+fn scribe(store: &Store) -> HistoryWriter<'_> {
+    HistoryWriter::new(&*store.inner.index)
 }
 
 /// Appends an operation that undoes others.
 fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>) {
     let mut transaction = store.inner.index.transaction(Durability::Full).unwrap();
-    let last = transaction.last_operation().unwrap();
+    let last = transaction.snapshot().last_operation().unwrap();
     let (number, id) = last.unwrap_or((0, OperationId::ROOT));
     let content = OperationContent {
         at,
@@ -76,7 +76,7 @@ fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>
         id: id.followed_by(text.as_bytes()),
         content,
     };
-    transaction.append(&operation, &text, at).unwrap();
+    transaction.append(&operation, &text, at, &[]).unwrap();
     transaction.commit().unwrap();
 }
 

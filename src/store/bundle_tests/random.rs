@@ -89,7 +89,7 @@ fn shelf(store: &Store) -> BTreeMap<PromptId, String> {
                 .collect();
             table.environments.clear();
             shelf.insert(table.id, format!("{table:?} {pointers:?}"));
-            Ok(())
+            std::ops::ControlFlow::Continue(())
         });
     visited.unwrap();
     shelf
@@ -143,7 +143,7 @@ proptest! {
         let mut texts = Vec::new();
         let visited = store.inner.index.snapshot().unwrap().each_operation(0, &mut |_, _, text| {
             texts.push(text.to_owned());
-            Ok(std::ops::ControlFlow::Continue(()))
+            std::ops::ControlFlow::Continue(())
         });
         visited.unwrap();
         for (what, which, to) in changes {

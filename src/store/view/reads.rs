@@ -103,9 +103,9 @@ impl View {
         let attempt = || loop {
             let present = self.inner.index.snapshot()?;
             let answer = match &self.past {
-                None => look(&**present),
+                None => look(&*present),
                 Some(past) => look(&HistoricalSnapshot::new(
-                    &**present,
+                    &*present,
                     past.until,
                     &past.prompts,
                 )),

@@ -132,10 +132,12 @@ impl WriteTransaction<'_> {
                 reason: None,
             }));
         }
-        for (version, major) in given.iter().zip(majors) {
-            self.store_body(&version.body, delta_group_of(id, major))?;
-        }
-        self.record(at, OperationKind::Import, changes)?;
+        let bodies: Vec<_> = given
+            .iter()
+            .zip(majors)
+            .map(|(version, major)| (&version.body, delta_group_of(id, major)))
+            .collect();
+        self.record_with(at, OperationKind::Import, changes, &bodies)?;
         for (version, id) in given.iter().zip(ids) {
             self.import_inputs(id, &version.inputs)?;
         }
@@ -169,7 +171,13 @@ impl WriteTransaction<'_> {
             let before = versions.last();
             versions.push(Version {
                 id: match version.id {
-                    Some(id) if self.transaction.version_even_deleted(id)?.is_some() => {
+                    Some(id)
+                        if self
+                            .transaction
+                            .snapshot()
+                            .version_even_deleted(id)?
+                            .is_some() =>
+                    {
                         return Err(Error::VersionIdTaken { id });
                     }
                     Some(id) => id,

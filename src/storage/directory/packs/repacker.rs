@@ -11,7 +11,6 @@ use super::pack_name::remove_pack;
 use super::pack_set::Packs;
 use super::pending::PendingRecord;
 use super::repack_source::{Lookup, RepackSource};
-use crate::Result;
 use crate::fs::io_error::path_error;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
@@ -34,7 +33,7 @@ impl Packs {
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         live: &mut LiveBodies<'_>,
-    ) -> Result<CompactionSummary> {
+    ) -> storage::StorageResult<CompactionSummary> {
         self.look()?;
         let known = self.known.load_full();
         let mut old = RepackSource::of_all(&known, extent == Extent::All)?;
@@ -175,7 +174,7 @@ impl<'a> Repacker<'a> {
         group: DeltaGroup,
         is_loose: &dyn Fn(BlobId) -> bool,
         old: &mut [RepackSource],
-    ) -> Result<()> {
+    ) -> storage::StorageResult<()> {
         let mut found = Vec::new();
         for (number, pack) in old.iter_mut().enumerate() {
             match pack.mark(id)? {
@@ -223,7 +222,7 @@ impl<'a> Repacker<'a> {
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         old: &mut [RepackSource],
-    ) -> Result<()> {
+    ) -> storage::StorageResult<()> {
         let (mut young, mut group) = (Vec::new(), 0);
         for pack in &*old {
             let records = &pack.pack.records;

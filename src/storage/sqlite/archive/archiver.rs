@@ -49,7 +49,7 @@ pub(crate) struct ArchivedSegment {
 /// Makes a segment of the oldest operations that have rows; `None` if there are too few.
 ///
 /// Damaged operations are not archived: they stay as they were found.
-pub(crate) fn gather(
+pub(crate) fn archive(
     connection: &Connection,
     sizes: SegmentSizes,
 ) -> SqliteResult<Option<ArchivedSegment>> {
@@ -163,7 +163,7 @@ impl ArchivedSegment {
             }
         }
         run(
-            "INSERT INTO operation_chunk (last, operations, earliest, latest, hash, content)
+            "INSERT INTO segment (last, operations, earliest, latest, hash, content)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             &[
                 &last,

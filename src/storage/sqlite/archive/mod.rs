@@ -9,5 +9,5 @@ mod archiver;
 mod segments;
 mod text;
 
-pub(crate) use self::archiver::{ArchivedSegment, SegmentSizes, gather};
+pub(crate) use self::archiver::{ArchivedSegment, SegmentSizes, archive};
 pub(super) use self::segments::{LogSegment, RowPosition, SegmentCache, end, next};

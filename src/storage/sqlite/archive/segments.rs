@@ -136,11 +136,11 @@ impl LogSegment {
 }
 
 /// Selects the columns that [`read`] maps, of a segment and the one before it, by a condition.
-macro_rules! select_chunks {
+macro_rules! select_segments {
     ($condition:literal) => {
         concat!(
             "SELECT c.last, c.hash, c.operations, c.content, b.last, b.hash, c.earliest, c.latest
-             FROM operation_chunk c LEFT JOIN operation_chunk b ON b.last = c.last - c.operations ",
+             FROM segment c LEFT JOIN segment b ON b.last = c.last - c.operations ",
             $condition
         )
     };
@@ -149,7 +149,7 @@ macro_rules! select_chunks {
 /// Returns the first segment with an operation above the number `after`. Always reads the file.
 pub(crate) fn next(connection: &Connection, after: i64) -> SqliteResult<Option<LogSegment>> {
     let doing = "reading a segment of operations";
-    let sql = select_chunks!("WHERE c.last > ?1 ORDER BY c.last LIMIT 1");
+    let sql = select_segments!("WHERE c.last > ?1 ORDER BY c.last LIMIT 1");
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let mut rows = statement.query([after]).context(doing)?;
     match rows.next().context(doing)? {
@@ -168,12 +168,12 @@ fn read(connection: &Connection, row: &Row<'_>) -> SqliteResult<LogSegment> {
         StorageError::new(error.kind(), context).because(error)
     };
     let damaged = |what: &str| refused(StorageError::new(StorageErrorKind::Corrupt, what));
-    let before = match end.number == operations {
-        true => RowPosition::START,
-        false if row.get_ref(4).context(doing)? == rusqlite::types::ValueRef::Null => {
-            return Err(damaged("the operations before them are missing"));
-        }
-        false => place(row, 4).context(doing)?,
+    let before = if end.number == operations {
+        RowPosition::START
+    } else if row.get_ref(4).context(doing)? == rusqlite::types::ValueRef::Null {
+        return Err(damaged("the operations before them are missing"));
+    } else {
+        place(row, 4).context(doing)?
     };
     let content = row.get_ref(3).and_then(|content| Ok(content.as_blob()?));
     let texts = text::read(content.context(doing)?, connection).map_err(refused)?;
@@ -211,7 +211,7 @@ fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<RowPosition> {
 
 /// Returns the position of the last archived operation.
 pub(crate) fn end(connection: &Connection) -> SqliteResult<RowPosition> {
-    let sql = "SELECT last, hash FROM operation_chunk ORDER BY last DESC LIMIT 1";
+    let sql = "SELECT last, hash FROM segment ORDER BY last DESC LIMIT 1";
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([], |row| place(row, 0)).optional())
@@ -225,40 +225,40 @@ pub(crate) struct SegmentCache(Mutex<VecDeque<Arc<LogSegment>>>);
 
 /// Maximum size of the kept segments in bytes. The history of one prompt may be spread over that of
 /// the store.
-const KEPT: usize = 16 * 1024 * 1024;
+const MAX_CACHED_BYTES: usize = 16 * 1024 * 1024;
 
 impl SegmentCache {
     /// Returns the segment that contains an operation.
     pub(crate) fn of(&self, connection: &Connection, number: i64) -> SqliteResult<Arc<LogSegment>> {
-        if let Some(chunk) = self.kept(number) {
-            return Ok(chunk);
+        if let Some(segment) = self.kept(number) {
+            return Ok(segment);
         }
-        let found = next(connection, number - 1)?.filter(|chunk| chunk.before.number < number);
-        let chunk = Arc::new(found.ok_or_else(|| {
+        let found = next(connection, number - 1)?.filter(|segment| segment.before.number < number);
+        let segment = Arc::new(found.ok_or_else(|| {
             let context = format!("index: operation {number} is missing");
             StorageError::new(StorageErrorKind::Corrupt, context)
         })?);
-        self.keep(&chunk);
-        Ok(chunk)
+        self.keep(&segment);
+        Ok(segment)
     }
 
     fn kept(&self, number: i64) -> Option<Arc<LogSegment>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept
             .iter()
-            .position(|chunk| chunk.operation(number).is_some())?;
-        let chunk = kept.remove(at)?;
-        kept.push_front(Arc::clone(&chunk));
-        Some(chunk)
+            .position(|segment| segment.operation(number).is_some())?;
+        let segment = kept.remove(at)?;
+        kept.push_front(Arc::clone(&segment));
+        Some(segment)
     }
 
-    fn keep(&self, chunk: &Arc<LogSegment>) {
+    fn keep(&self, segment: &Arc<LogSegment>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_front(Arc::clone(chunk));
+        kept.push_front(Arc::clone(segment));
         let mut bytes = 0;
-        kept.retain(|chunk| {
-            bytes += chunk.size();
-            bytes <= KEPT
+        kept.retain(|segment| {
+            bytes += segment.size();
+            bytes <= MAX_CACHED_BYTES
         });
     }
 
@@ -271,10 +271,10 @@ impl SegmentCache {
         moment: i64,
         up_to: i64,
     ) -> SqliteResult<Option<i64>> {
-        let sql = "SELECT last FROM operation_chunk
+        let sql = "SELECT last FROM segment
                    WHERE earliest <= ?1 AND last - operations < ?2 ORDER BY last DESC";
-        self.first_found(connection, sql, (moment, up_to), |chunk| {
-            chunk.last_by(moment, up_to)
+        self.first_found(connection, sql, (moment, up_to), |segment| {
+            segment.last_by(moment, up_to)
         })
     }
 
@@ -285,10 +285,10 @@ impl SegmentCache {
         after: i64,
         by: i64,
     ) -> SqliteResult<Option<i64>> {
-        let sql = "SELECT last FROM operation_chunk
+        let sql = "SELECT last FROM segment
                    WHERE latest > ?1 AND earliest <= ?2 ORDER BY last";
-        self.first_found(connection, sql, (after, by), |chunk| {
-            chunk.first_between(after, by)
+        self.first_found(connection, sql, (after, by), |segment| {
+            segment.first_between(after, by)
         })
     }
 
@@ -304,8 +304,8 @@ impl SegmentCache {
         let mut statement = connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query(params).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
-            let chunk = self.of(connection, row.get(0).context(doing)?)?;
-            if let Some(found) = find(&chunk)? {
+            let segment = self.of(connection, row.get(0).context(doing)?)?;
+            if let Some(found) = find(&segment)? {
                 return Ok(Some(found));
             }
         }

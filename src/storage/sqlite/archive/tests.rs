@@ -1,28 +1,26 @@
-use super::super::archiver::{SegmentSizes, gather};
-use super::KEPT;
-use crate::storage::StorageErrorKind;
+use super::super::archiver::{SegmentSizes, archive};
+use super::MAX_CACHED_BYTES;
+use crate::storage::{StorageError, StorageErrorKind};
 use rusqlite::Connection;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::{OperationFilter, Settings};
-use crate::storage::sqlite::index::{IndexFile, OpenMode, SqliteIndex};
+use crate::storage::sqlite::index::SqliteIndex;
+use crate::storage::sqlite::probe::{IndexFile, OpenMode};
 use crate::storage::sqlite::transaction::SqliteTransaction;
 use crate::storage::testing::values::{
     environment, environment_change, moment, prompt_id, version_id,
 };
-use crate::storage::testing::{Scribe, portrait};
+use crate::storage::testing::{HistoryWriter, all_answers};
 use crate::storage::{Index, MemoryIndex, Snapshot, Transaction};
 
 fn made(directory: &Path) -> (PathBuf, SqliteIndex) {
     let path = directory.join("index.db");
-    let found = SqliteIndex::create(
-        &path,
-        Settings::default(),
-        &LockPolicy::default(),
-        || Ok(()),
-    )
+    let found = SqliteIndex::create(&path, Settings::default(), &LockPolicy::default(), || {
+        Ok::<_, StorageError>(())
+    })
     .unwrap();
     assert_eq!(found, IndexFile::Nothing);
     let index = open(&path);
@@ -39,7 +37,7 @@ fn open(path: &Path) -> SqliteIndex {
 ///
 /// Some move environments of two prompts, and the clock goes back and forth.
 fn fill(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for prompt in 1..=3 {
         scribe.create(prompt, "p", &[]);
     }
@@ -68,20 +66,20 @@ fn fill(index: &dyn Index) {
 /// Archives into segments of `operations` operations, leaving `newest` rows.
 ///
 /// Returns the number of segments.
-fn gathered(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
+fn archived(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
     let sizes = SegmentSizes {
         operations,
         bytes: 100_000,
         newest,
     };
     let reader = index.connect().unwrap();
-    index.gather(&reader, sizes).unwrap();
-    let count = "SELECT count(*) FROM operation_chunk";
-    let chunks: i64 = reader
+    index.archive(&reader, sizes).unwrap();
+    let count = "SELECT count(*) FROM segment";
+    let segments: i64 = reader
         .connection
         .query_row(count, [], |row| row.get(0))
         .unwrap();
-    chunks.try_into().unwrap()
+    segments.try_into().unwrap()
 }
 
 /// Returns all answers to queries about operations, one per line.
@@ -124,10 +122,11 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
             let mut seen = Vec::new();
             let visited = snapshot.each_operation(after, &mut |number, id, text| {
                 seen.push(format!("{number} {id} {text}"));
-                Ok(match seen.len() < most {
-                    true => ControlFlow::Continue(()),
-                    false => ControlFlow::Break(()),
-                })
+                if seen.len() < most {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
             });
             visited.unwrap();
             lines.push(format!("{most} after {after}: {seen:?}"));
@@ -141,26 +140,27 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
 fn segments_change_no_answer() {
     let memory = MemoryIndex::new(Settings::default());
     fill(&memory);
-    let expected = history(&**memory.snapshot().unwrap());
-    for (operations, newest, chunks) in [(1, 0, 52), (4, 3, 12), (7, 1, 7), (52, 0, 1), (53, 0, 0)]
+    let expected = history(&*memory.snapshot().unwrap());
+    for (operations, newest, segments) in
+        [(1, 0, 52), (4, 3, 12), (7, 1, 7), (52, 0, 1), (53, 0, 0)]
     {
         let directory = tempfile::tempdir().unwrap();
         let (path, index) = made(directory.path());
         fill(&index);
         let held = index.snapshot().unwrap();
-        let before = portrait(&**held);
-        assert_eq!(gathered(&index, operations, newest), chunks);
-        assert_eq!(portrait(&**held), before, "a held snapshot was changed");
+        let before = all_answers(&*held);
+        assert_eq!(archived(&index, operations, newest), segments);
+        assert_eq!(all_answers(&*held), before, "a held snapshot was changed");
         drop(held);
-        assert_eq!(portrait(&**index.snapshot().unwrap()), before);
+        assert_eq!(all_answers(&*index.snapshot().unwrap()), before);
         assert!(
-            history(&**index.snapshot().unwrap()) == expected,
+            history(&*index.snapshot().unwrap()) == expected,
             "segments of {operations}"
         );
         let other = open(&path);
         let snapshot = other.snapshot().unwrap();
         assert!(
-            history(&**snapshot) == expected,
+            history(&*snapshot) == expected,
             "segments of {operations}, read again"
         );
         assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
@@ -175,15 +175,15 @@ fn operations_are_appended_after_segments() {
     let memory = MemoryIndex::new(Settings::default());
     fill(&index);
     fill(&memory);
-    gathered(&index, 5, 0);
+    archived(&index, 5, 0);
     for index in [&index as &dyn Index, &memory] {
-        let mut scribe = Scribe::new(index);
+        let mut scribe = HistoryWriter::new(index);
         scribe.create(9, "behind", &[]);
         scribe.commit(9, 99, "1.0");
     }
-    gathered(&index, 3, 0);
-    let expected = history(&**memory.snapshot().unwrap());
-    assert!(history(&**index.snapshot().unwrap()) == expected);
+    archived(&index, 3, 0);
+    let expected = history(&*memory.snapshot().unwrap());
+    assert!(history(&*index.snapshot().unwrap()) == expected);
 }
 
 /// Two processes may begin to archive the same operations.
@@ -197,15 +197,15 @@ fn operations_are_archived_once() {
         bytes: 100_000,
         newest: 0,
     };
-    let early = gather(&index.connect().unwrap().connection, sizes)
+    let early = archive(&index.connect().unwrap().connection, sizes)
         .unwrap()
         .unwrap();
-    assert_eq!(gathered(&open(&path), 10, 0), 5);
-    let before = history(&**index.snapshot().unwrap());
-    let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
-    assert!(!write.gather(&early).unwrap(), "they are archived already");
+    assert_eq!(archived(&open(&path), 10, 0), 5);
+    let before = history(&*index.snapshot().unwrap());
+    let mut write = SqliteTransaction::begin(index.write_lock().unwrap(), &index).unwrap();
+    assert!(!write.archive(&early).unwrap(), "they are archived already");
     Box::new(write).commit().unwrap();
-    assert!(history(&**index.snapshot().unwrap()) == before);
+    assert!(history(&*index.snapshot().unwrap()) == before);
 }
 
 /// Archiving has no effect before it is committed.
@@ -214,8 +214,8 @@ fn uncommitted_archiving_has_no_effect() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
-    let before = history(&**index.snapshot().unwrap());
-    let early = gather(
+    let before = history(&*index.snapshot().unwrap());
+    let early = archive(
         &index.connect().unwrap().connection,
         SegmentSizes {
             operations: 10,
@@ -223,10 +223,10 @@ fn uncommitted_archiving_has_no_effect() {
             newest: 0,
         },
     );
-    let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
-    assert!(write.gather(&early.unwrap().unwrap()).unwrap());
+    let mut write = SqliteTransaction::begin(index.write_lock().unwrap(), &index).unwrap();
+    assert!(write.archive(&early.unwrap().unwrap()).unwrap());
     drop(write);
-    assert!(history(&**open(&path).snapshot().unwrap()) == before);
+    assert!(history(&*open(&path).snapshot().unwrap()) == before);
 }
 
 /// Damaged operations stay where they were found, so that every reader sees them.
@@ -244,7 +244,7 @@ fn damaged_operations_are_not_archived() {
         let (path, index) = made(directory.path());
         fill(&index);
         alter(&path, damage);
-        assert_eq!(gathered(&index, 2, 0), 1, "archived what {damage} left");
+        assert_eq!(archived(&index, 2, 0), 1, "archived what {damage} left");
     }
 }
 
@@ -266,19 +266,17 @@ fn a_flipped_bit_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
-    gathered(&index, 10, 0);
-    let expected = history(&**index.snapshot().unwrap());
+    archived(&index, 10, 0);
+    let expected = history(&*index.snapshot().unwrap());
     drop(index);
     let connection = Connection::open(&path).unwrap();
     let content: Vec<u8> = connection
-        .query_row(
-            "SELECT content FROM operation_chunk WHERE last = 20",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT content FROM segment WHERE last = 20", [], |row| {
+            row.get(0)
+        })
         .unwrap();
     let put = |content: &[u8]| {
-        let sql = "UPDATE operation_chunk SET content = ?1 WHERE last = 20";
+        let sql = "UPDATE segment SET content = ?1 WHERE last = 20";
         connection.execute(sql, [content]).unwrap();
     };
     for at in 0..content.len() {
@@ -290,12 +288,12 @@ fn a_flipped_bit_is_found() {
     put(&content);
     drop(connection);
     for (number, damage) in [
-        "UPDATE operation_chunk SET hash = zeroblob(32) WHERE last = 10",
-        "UPDATE operation_chunk SET hash = zeroblob(32) WHERE last = 50",
-        "UPDATE operation_chunk SET operations = operations - 1 WHERE last = 20",
-        "UPDATE operation_chunk SET operations = operations + 1 WHERE last = 20",
-        "UPDATE operation_chunk SET operations = -1 WHERE last = 20",
-        "DELETE FROM operation_chunk WHERE last = 20",
+        "UPDATE segment SET hash = zeroblob(32) WHERE last = 10",
+        "UPDATE segment SET hash = zeroblob(32) WHERE last = 50",
+        "UPDATE segment SET operations = operations - 1 WHERE last = 20",
+        "UPDATE segment SET operations = operations + 1 WHERE last = 20",
+        "UPDATE segment SET operations = -1 WHERE last = 20",
+        "DELETE FROM segment WHERE last = 20",
         "UPDATE version SET id = zeroblob(16) WHERE key = 9",
         "UPDATE blob SET hash = zeroblob(32) WHERE key = 9",
         "DELETE FROM version WHERE key = 9",
@@ -322,7 +320,7 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     let mut seen = Vec::new();
     let visited = snapshot.each_operation(0, &mut |number, id, text| {
         seen.push(format!("{number} {id} {text}"));
-        Ok(ControlFlow::Continue(()))
+        ControlFlow::Continue(())
     });
     assert!(visited.is_err(), "{damage:?} was not found");
     let whole = expected
@@ -344,11 +342,11 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
 fn the_times_and_lists_of_a_segment_are_checked() {
     for (damage, words) in [
         (
-            "UPDATE operation_chunk SET latest = latest - 1 WHERE last = 20",
+            "UPDATE segment SET latest = latest - 1 WHERE last = 20",
             "time of operation 20 is wrong",
         ),
         (
-            "UPDATE operation_chunk SET earliest = earliest + 1 WHERE last = 20",
+            "UPDATE segment SET earliest = earliest + 1 WHERE last = 20",
             "time of operation 20 is wrong",
         ),
         (
@@ -376,7 +374,7 @@ fn the_times_and_lists_of_a_segment_are_checked() {
         let directory = tempfile::tempdir().unwrap();
         let (path, index) = made(directory.path());
         fill(&index);
-        gathered(&index, 10, 0);
+        archived(&index, 10, 0);
         assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
         alter(&path, damage);
         let found = index.snapshot().unwrap().self_check().unwrap();
@@ -392,14 +390,14 @@ fn the_times_and_lists_of_a_segment_are_checked() {
 fn the_segment_cache_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let (_, index) = made(directory.path());
-    let mut scribe = Scribe::new(&index);
+    let mut scribe = HistoryWriter::new(&index);
     scribe.create(1, "p", &[]);
-    let much = "m".repeat(KEPT / 8);
+    let much = "m".repeat(MAX_CACHED_BYTES / 8);
     for turn in 0..12 {
         let name = &format!("{turn}");
         scribe.change(1, name, &[&much]);
     }
-    gathered(&index, 1, 0);
+    archived(&index, 1, 0);
     let all = OperationFilter::default();
     let found = index
         .snapshot()
@@ -407,7 +405,10 @@ fn the_segment_cache_is_bounded() {
         .operations(&all, None, usize::MAX)
         .unwrap();
     assert_eq!(found.len(), 13);
-    let kept = index.chunks.0.lock().unwrap();
-    let bytes: usize = kept.iter().map(|chunk| chunk.size()).sum();
-    assert!((KEPT / 2..=KEPT).contains(&bytes), "{bytes} are kept");
+    let kept = index.segments.0.lock().unwrap();
+    let bytes: usize = kept.iter().map(|segment| segment.size()).sum();
+    assert!(
+        (MAX_CACHED_BYTES / 2..=MAX_CACHED_BYTES).contains(&bytes),
+        "{bytes} are kept"
+    );
 }

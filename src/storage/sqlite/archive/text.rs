@@ -219,9 +219,10 @@ fn unmark(mut marked: &[u8], rows: &dyn OperationTexts) -> SqliteResult<SegmentT
     let all =
         String::from_utf8(all).map_err(|error| damaged("it is not valid text").because(error))?;
     // A string can be cut only between characters.
-    match ends.iter().all(|end| all.is_char_boundary(*end)) {
-        true => Ok(SegmentText { all, ends }),
-        false => Err(damaged("it is not valid text")),
+    if ends.iter().all(|end| all.is_char_boundary(*end)) {
+        Ok(SegmentText { all, ends })
+    } else {
+        Err(damaged("it is not valid text"))
     }
 }
 
@@ -247,9 +248,10 @@ fn most(compressed: usize) -> usize {
 fn compressed(marked: &[u8]) -> SqliteResult<Vec<u8>> {
     let packed = zstd::bulk::compress(marked, LEVEL);
     let packed = packed.map_err(|error| StorageError::io("compressing operations", error))?;
-    let (kind, content) = match marked.len() <= most(packed.len()) {
-        true => (ZSTD, packed.as_slice()),
-        false => (PLAIN, marked),
+    let (kind, content) = if marked.len() <= most(packed.len()) {
+        (ZSTD, packed.as_slice())
+    } else {
+        (PLAIN, marked)
     };
     let content = [&[kind], content].concat();
     Ok([&check(&content), content.as_slice()].concat())

@@ -18,9 +18,6 @@ pub(super) struct Releasing {
 impl SqliteTransaction<'_> {
     /// Applies a change. `at` is the operation's own moment.
     pub(super) fn apply(&self, change: &Change, at: i64, release: Releasing) -> StorageResult<()> {
-        if !matches!(change, Change::VersionCreated(_)) {
-            self.count_right()?;
-        }
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
                 (None, Some(state)) => self.create_prompt(at, *id, state),
@@ -134,8 +131,8 @@ impl SqliteTransaction<'_> {
             .map(|base| self.version_key(base))
             .transpose()?;
         let model = version.model.as_deref();
-        let model = model.map(|text| self.in_place(text)).transpose()?;
-        let author = self.in_place(&version.author)?;
+        let model = model.map(|text| self.intern(text)).transpose()?;
+        let author = self.intern(&version.author)?;
         self.change_one(
             "inserting a version",
             "INSERT INTO version
@@ -176,7 +173,7 @@ impl SqliteTransaction<'_> {
                 version.id.as_bytes(),
             ),
         )?;
-        self.count_version_of(blob)
+        self.count_version_of(version.blob, blob)
     }
 
     fn delete_version(
@@ -208,7 +205,9 @@ impl SqliteTransaction<'_> {
         )?;
         // It may have been the latest one. Several versions may be deleted together, so the latest
         // one is looked up after the last of them.
-        self.lowered.borrow_mut().insert(self.prompt_key(prompt)?);
+        self.prompts_without_latest
+            .borrow_mut()
+            .insert(self.prompt_key(prompt)?);
         Ok(())
     }
 
@@ -242,7 +241,7 @@ impl SqliteTransaction<'_> {
     /// With `+ 0` both numbers bound the search in the index: a column has an affinity, which
     /// prevents this for the second one.
     pub(super) fn find_latest(&self) -> StorageResult<()> {
-        for prompt in self.lowered.take() {
+        for prompt in self.prompts_without_latest.take() {
             self.change_one(
                 "finding a prompt's latest version",
                 "UPDATE prompt SET latest =

@@ -2,38 +2,41 @@
 
 use super::RowIdCache;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
-use std::ops::Deref;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
 use super::changes::Releasing;
-use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
 use crate::storage::sqlite::archive::{ArchivedSegment, RowPosition};
 use crate::storage::sqlite::columns::{limit, micros};
 use crate::storage::sqlite::error::{SqliteContext, SqliteResult, may_be_committed};
 use crate::storage::sqlite::ids::{blob_is, version_is};
-use crate::storage::sqlite::index::{ReadConnection, SqliteIndex, WriteLock};
+use crate::storage::sqlite::index::SqliteIndex;
 use crate::storage::sqlite::interned;
 use crate::storage::sqlite::interned::Interned;
+use crate::storage::sqlite::pool::ReadConnection;
+use crate::storage::sqlite::write_lock::WriteLock;
 use crate::storage::sqlite::{connection, operations, search};
-use crate::storage::{Indexable, Snapshot, StorageError, StorageErrorKind, Transaction};
+use crate::storage::{
+    AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind, Transaction,
+};
 
 /// A write transaction. Dropping it without a commit rolls it back.
 pub(crate) struct SqliteTransaction<'a> {
-    turn: WriteLock<'a>,
+    write_lock: WriteLock<'a>,
     pub(super) keys: RowIdCache,
     /// The key of the body that was stored last. The next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
-    /// The body whose row already counts the version that the next change will create, so that the
-    /// row is not written twice.
-    counted_ahead: Cell<Option<i64>>,
+    /// The bodies whose rows count all versions that the operation being applied creates, because
+    /// the operation stored them. So no row is written twice.
+    counted: RefCell<HashSet<BlobId>>,
     /// Prompts whose latest version may be a deleted one, until the current operation is applied.
-    pub(super) lowered: RefCell<BTreeSet<i64>>,
+    pub(super) prompts_without_latest: RefCell<BTreeSet<i64>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
     /// The end of the history and the value of `absent` at the savepoint, in addition to SQLite's
@@ -41,6 +44,13 @@ pub(crate) struct SqliteTransaction<'a> {
     savepoint: Option<(Option<RowPosition>, HashSet<BlobId>)>,
     committed: bool,
     index: &'a SqliteIndex,
+}
+
+/// The row of a body that was just stored.
+struct StoredRow {
+    key: i64,
+    /// Whether the row was inserted, with the number of versions that it will have.
+    is_counted: bool,
 }
 
 /// The row of a body.
@@ -51,15 +61,18 @@ struct BlobUse {
 }
 
 impl<'a> SqliteTransaction<'a> {
-    pub(crate) fn begin(mut turn: WriteLock<'a>, index: &'a SqliteIndex) -> SqliteResult<Self> {
-        turn.begin()?;
-        turn.tables().end.set(None);
+    pub(crate) fn begin(
+        mut write_lock: WriteLock<'a>,
+        index: &'a SqliteIndex,
+    ) -> SqliteResult<Self> {
+        write_lock.begin()?;
+        write_lock.tables().end.set(None);
         let write = Self {
-            keys: mem::take(&mut turn.writer.keys),
-            turn,
+            keys: mem::take(&mut write_lock.writer.keys),
+            write_lock,
             blob: Cell::new(None),
-            counted_ahead: Cell::new(None),
-            lowered: RefCell::default(),
+            counted: RefCell::default(),
+            prompts_without_latest: RefCell::default(),
             absent: HashSet::new(),
             savepoint: None,
             committed: false,
@@ -71,7 +84,7 @@ impl<'a> SqliteTransaction<'a> {
     }
 
     pub(crate) fn tables(&self) -> &ReadConnection {
-        self.turn.tables()
+        self.write_lock.tables()
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -154,11 +167,11 @@ impl<'a> SqliteTransaction<'a> {
     }
 
     /// Returns what to write in the place of a text that other versions may have, too.
-    pub(super) fn in_place<'t>(&self, text: &'t str) -> SqliteResult<Interned<'t>> {
+    pub(super) fn intern<'t>(&self, text: &'t str) -> SqliteResult<Interned<'t>> {
         if let Some(key) = self.keys.texts.get(text) {
             return Ok(Interned::Key(key));
         }
-        let place = interned::in_place(self.connection(), text);
+        let place = interned::intern(self.connection(), text);
         let place = place.context("interning a text")?;
         if let Interned::Key(key) = place {
             self.keys.texts.put(text.into(), key);
@@ -171,36 +184,83 @@ impl<'a> SqliteTransaction<'a> {
         if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
             return Ok(key);
         }
-        let sql = match self.absent.contains(&id) {
-            true => concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1")),
-            false => concat!(
+        let sql = if self.absent.contains(&id) {
+            concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1"))
+        } else {
+            concat!(
                 "SELECT key FROM blob WHERE stored = 1 AND ",
                 blob_is!("blob", "?1")
-            ),
+            )
         };
         let key = self.key(sql, id.as_bytes())?;
         self.blob.set(Some((id, key)));
         Ok(key)
     }
 
-    /// Marks a body as stored. Returns its key if it was not stored before.
-    fn store_body(&self, id: BlobId, size: i64) -> SqliteResult<Option<i64>> {
-        let key = match self.known_blob(id)? {
+    /// Stores the bodies of an operation, and returns those that were not stored before.
+    ///
+    /// The row of a new body counts the versions that the operation will create.
+    fn store_appended(
+        &self,
+        operation: &Operation,
+        bodies: &[AppendedBody<'_>],
+    ) -> SqliteResult<Vec<BlobId>> {
+        let mut created: HashMap<BlobId, i64> = HashMap::new();
+        for change in &operation.content.changes {
+            if let Change::VersionCreated(version) = change {
+                *created.entry(version.blob).or_default() += 1;
+            }
+        }
+        let mut stored = Vec::new();
+        for body in bodies {
+            let size = match body.place {
+                AppendedPlace::Journal(bytes) => limit(bytes.len()),
+                AppendedPlace::Pack(size) => i64::try_from(size).unwrap_or(i64::MAX),
+            };
+            let versions = created.get(&body.id).copied().unwrap_or_default();
+            let Some(new) = self.store_body(body.id, size, versions)? else {
+                continue;
+            };
+            if let AppendedPlace::Journal(bytes) = body.place {
+                self.journal(new.key, bytes)?;
+            }
+            if new.is_counted {
+                self.counted.borrow_mut().insert(body.id);
+            }
+            stored.push(body.id);
+        }
+        Ok(stored)
+    }
+
+    fn journal(&self, blob: i64, bytes: &[u8]) -> SqliteResult<()> {
+        self.change_one(
+            "journaling a body",
+            "INSERT INTO blob_journal VALUES (?1, ?2)",
+            (blob, bytes),
+        )
+    }
+
+    /// Marks a body as stored. Returns its row if it was not stored before.
+    ///
+    /// A row that is inserted for it counts `live` versions.
+    fn store_body(&self, id: BlobId, size: i64, live: i64) -> SqliteResult<Option<StoredRow>> {
+        let row = match self.known_blob(id)? {
             Some(BlobUse { stored: true, .. }) => return Ok(None),
             Some(BlobUse { key, .. }) => {
                 let sql = "UPDATE blob SET stored = 1 WHERE key = ?1";
                 self.change_one("recording a body", sql, [key])?;
-                key
+                StoredRow {
+                    key,
+                    is_counted: false,
+                }
             }
-            None => {
-                self.count_right()?;
-                let key = self.insert_blob(id, size, true, 1)?;
-                self.counted_ahead.set(Some(key));
-                key
-            }
+            None => StoredRow {
+                key: self.insert_blob(id, size, true, live)?,
+                is_counted: true,
+            },
         };
-        self.blob.set(Some((id, key)));
-        Ok(Some(key))
+        self.blob.set(Some((id, row.key)));
+        Ok(Some(row))
     }
 
     /// Returns a body's row, whether it is stored or not.
@@ -237,9 +297,8 @@ impl<'a> SqliteTransaction<'a> {
     }
 
     /// Counts a version that has this body.
-    pub(super) fn count_version_of(&self, blob: i64) -> SqliteResult<()> {
-        if self.counted_ahead.get() == Some(blob) {
-            self.counted_ahead.set(None);
+    pub(super) fn count_version_of(&self, id: BlobId, blob: i64) -> SqliteResult<()> {
+        if self.counted.borrow().contains(&id) {
             return Ok(());
         }
         self.change_one(
@@ -249,27 +308,11 @@ impl<'a> SqliteTransaction<'a> {
         )
     }
 
-    /// Takes back the version that was counted ahead, if it was not created.
-    ///
-    /// This happens before any read and before the commit.
-    pub(super) fn count_right(&self) -> SqliteResult<()> {
-        let Some(blob) = self.counted_ahead.get() else {
-            return Ok(());
-        };
-        self.change_one(
-            "counting a body's versions",
-            "UPDATE blob SET live = live - 1 WHERE key = ?1",
-            [blob],
-        )?;
-        self.counted_ahead.set(None);
-        Ok(())
-    }
-
     /// Replaces archived operations by their segment.
     ///
     /// Returns false if another process has done so meanwhile.
-    pub(crate) fn gather(&mut self, gathered: &ArchivedSegment) -> SqliteResult<bool> {
-        gathered.put(self.connection())
+    pub(crate) fn archive(&mut self, segment: &ArchivedSegment) -> SqliteResult<bool> {
+        segment.put(self.connection())
     }
 
     /// Checks whether a version may have a body that is not stored.
@@ -277,7 +320,7 @@ impl<'a> SqliteTransaction<'a> {
         if self.absent.is_empty() {
             return Ok(false);
         }
-        let found = self.version_even_deleted(version)?;
+        let found = self.snapshot().version_even_deleted(version)?;
         Ok(found.is_some_and(|row| self.absent.contains(&row.version.blob)))
     }
 
@@ -299,20 +342,10 @@ impl<'a> SqliteTransaction<'a> {
     }
 }
 
-impl Deref for SqliteTransaction<'_> {
-    type Target = dyn Snapshot;
-
-    fn deref(&self) -> &Self::Target {
-        // If this fails, it is repeated later, and at the latest the commit returns the error.
-        let _ = self.count_right();
-        self.turn.tables()
-    }
-}
-
 impl Drop for SqliteTransaction<'_> {
     fn drop(&mut self) {
         if !self.committed {
-            self.tables().repeated.forget();
+            self.tables().interned.forget();
         }
         if !self.connection().is_autocommit() {
             // A connection that cannot even roll back holds the lock. The next `BEGIN` on it
@@ -323,12 +356,22 @@ impl Drop for SqliteTransaction<'_> {
 }
 
 impl Transaction for SqliteTransaction<'_> {
+    fn snapshot(&self) -> &dyn Snapshot {
+        &self.write_lock.writer.snapshot
+    }
+
+    fn last_operation(&self) -> SqliteResult<(u64, OperationId)> {
+        let end = operations::end(self.tables())?;
+        Ok((end.number.unsigned_abs(), end.id))
+    }
+
     fn append(
         &mut self,
         operation: &Operation,
         text: &str,
         now: DateTime<Utc>,
-    ) -> SqliteResult<()> {
+        bodies: &[AppendedBody<'_>],
+    ) -> SqliteResult<Vec<BlobId>> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
         let end = operations::end(self.tables())?;
         if number != end.number + 1 {
@@ -336,6 +379,7 @@ impl Transaction for SqliteTransaction<'_> {
             let reason = format!("index: operation {number} cannot follow operation {last}");
             return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
         }
+        let stored = self.store_appended(operation, bodies)?;
         let at = micros(operation.content.at);
         self.change_one(
             "appending an operation",
@@ -372,27 +416,25 @@ impl Transaction for SqliteTransaction<'_> {
                 )?;
             }
         }
-        self.find_latest()
+        self.find_latest()?;
+        self.counted.borrow_mut().clear();
+        Ok(stored)
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> SqliteResult<()> {
-        match self.store_body(id, limit(bytes.len()))? {
-            Some(_) => self.journal_body(id, bytes),
+        match self.store_body(id, limit(bytes.len()), 0)? {
+            Some(new) => self.journal(new.key, bytes),
             None => Ok(()),
         }
     }
 
     fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> SqliteResult<()> {
-        self.change_one(
-            "journaling a body",
-            "INSERT INTO blob_journal VALUES (?1, ?2)",
-            (self.blob_key(id)?, bytes),
-        )
+        self.journal(self.blob_key(id)?, bytes)
     }
 
     fn put_packed_body(&mut self, id: BlobId, size: u64) -> SqliteResult<bool> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
-        Ok(self.store_body(id, size)?.is_some())
+        Ok(self.store_body(id, size, 0)?.is_some())
     }
 
     fn put_absent_body(&mut self, id: BlobId, size: u64) -> SqliteResult<()> {
@@ -427,7 +469,6 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn forget_blobs(&mut self, ids: &[BlobId]) -> SqliteResult<()> {
-        self.count_right()?;
         self.drop_journal(ids)?;
         self.blob.set(None);
         for id in ids {
@@ -469,11 +510,10 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn index_documents(&mut self, news: &Indexable) -> SqliteResult<()> {
-        search::tell(self.connection(), news)
+        search::index(self.connection(), news)
     }
 
     fn savepoint(&mut self) -> SqliteResult<()> {
-        self.count_right()?;
         let earlier = self.savepoint.take();
         let run = |sql| connection::run(self.connection(), sql).context("setting a savepoint");
         if earlier.is_some() {
@@ -494,15 +534,14 @@ impl Transaction for SqliteTransaction<'_> {
         }
         // They may refer to rows that no longer exist.
         self.keys = RowIdCache::default();
-        self.tables().repeated.forget();
+        self.tables().interned.forget();
         self.blob.set(None);
-        self.counted_ahead.set(None);
-        self.lowered.take();
+        self.counted.take();
+        self.prompts_without_latest.take();
         Ok(())
     }
 
     fn commit(mut self: Box<Self>) -> SqliteResult<()> {
-        self.count_right()?;
         self.check_absent()?;
         match connection::run(self.connection(), "COMMIT") {
             // The log may or may not contain the commit, and SQLite cannot say which. So the handle
@@ -515,7 +554,7 @@ impl Transaction for SqliteTransaction<'_> {
                 )
             }
             Ok(()) => {
-                self.turn.writer.keys = mem::take(&mut self.keys);
+                self.write_lock.writer.keys = mem::take(&mut self.keys);
                 self.committed = true;
                 match self.index.check_durable_files() {
                     // If no name leads to the file any more, the commit is lost with the last

@@ -1,14 +1,16 @@
 //! The suite for bodies that are recorded but not stored, as deleted versions may have them.
 
+use std::ops::ControlFlow;
+
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::{Change, Durability};
-use crate::storage::testing::scribe::append;
+use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id, version_restored,
 };
-use crate::storage::testing::{Scribe, portrait};
+use crate::storage::testing::{HistoryWriter, all_answers};
 use crate::storage::{Index, ReleasedBefore, StorageErrorKind, StoredBlob, Transaction};
 
 /// The tests of this topic.
@@ -40,7 +42,7 @@ fn created(number: u32) -> Change {
 /// This happens when history is merged from a store that removed the body. The version retains its
 /// address and its size.
 pub fn a_version_without_its_body_comes_and_goes(index: &dyn Index) {
-    Scribe::new(index).create(1, "p", &[]);
+    HistoryWriter::new(index).create(1, "p", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     append(&mut *transaction, moment(2), vec![created(1)]).unwrap();
@@ -65,15 +67,15 @@ pub fn a_version_without_its_body_comes_and_goes(index: &dyn Index) {
     assert_eq!(row.deleted_at, Some(moment(3)));
     drop(snapshot);
     // A body that was removed elsewhere is stored like any other once a version here uses it.
-    Scribe::new(index).commit_body(1, 2, "2.0", &body(1));
+    HistoryWriter::new(index).commit_body(1, 2, "2.0", &body(1));
     let stored = index.snapshot().unwrap().blob(blob(1)).unwrap();
     assert_eq!(stored, Some(StoredBlob::Journaled(body(1))));
 }
 
 /// A commit that would leave a live version without its body is refused, and leaves nothing.
 pub fn a_live_version_is_not_left_without_its_body(index: &dyn Index) {
-    Scribe::new(index).create(1, "p", &[]);
-    let before = portrait(&**index.snapshot().unwrap());
+    HistoryWriter::new(index).create(1, "p", &[]);
+    let before = all_answers(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     absent(&mut *transaction, 2);
@@ -82,27 +84,27 @@ pub fn a_live_version_is_not_left_without_its_body(index: &dyn Index) {
     append(&mut *transaction, moment(3), vec![gone]).unwrap();
     let error = transaction.commit().expect_err("version 2 has no body");
     assert_eq!(error.kind(), StorageErrorKind::Corrupt, "{error}");
-    assert_eq!(portrait(&**index.snapshot().unwrap()), before);
+    assert_eq!(all_answers(&*index.snapshot().unwrap()), before);
 }
 
 /// A stored body remains stored, in the journal or in the blob store.
 pub fn a_stored_body_stays_stored(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.1");
     scribe.commit(1, 2, "1.2");
     scribe.drop_journal(&[blob(2)]);
-    let before = portrait(&**index.snapshot().unwrap());
+    let before = all_answers(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     absent(&mut *transaction, 2);
     transaction.commit().unwrap();
-    assert_eq!(portrait(&**index.snapshot().unwrap()), before);
+    assert_eq!(all_answers(&*index.snapshot().unwrap()), before);
 }
 
 /// The body may be put in the same transaction, before its versions are created or after.
 pub fn an_absent_body_may_be_put_later(index: &dyn Index) {
-    Scribe::new(index).create(1, "p", &[]);
+    HistoryWriter::new(index).create(1, "p", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     absent(&mut *transaction, 2);
@@ -115,7 +117,7 @@ pub fn an_absent_body_may_be_put_later(index: &dyn Index) {
     let visited = snapshot.each_blob(&mut |id, stored, live| {
         assert!(matches!(stored, StoredBlob::Journaled(_)), "{id}");
         bodies.push((id, live));
-        Ok(())
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     bodies.sort();
@@ -126,7 +128,7 @@ pub fn an_absent_body_may_be_put_later(index: &dyn Index) {
 
 /// A version whose body was removed by garbage collection can be restored and deleted again.
 pub fn a_version_comes_back_without_its_body_and_goes_again(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.1");
     scribe.delete_version(1, 1);
@@ -148,7 +150,7 @@ pub fn a_version_comes_back_without_its_body_and_goes_again(index: &dyn Index) {
 
 /// A transaction does not know what an earlier one recorded as absent.
 pub fn only_one_transaction_knows_an_absent_body(index: &dyn Index) {
-    Scribe::new(index).create(1, "p", &[]);
+    HistoryWriter::new(index).create(1, "p", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     transaction.commit().unwrap();

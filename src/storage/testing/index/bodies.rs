@@ -1,16 +1,19 @@
 //! The suite for bodies: journaled, moved to the blob store, counted and collected.
 
+use std::ops::ControlFlow;
+
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
-use crate::storage::testing::Scribe;
-use crate::storage::testing::scribe::operation;
+use crate::storage::testing::HistoryWriter;
+use crate::storage::testing::history_writer::operation;
 use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id,
 };
 use crate::storage::{
-    Index, JournaledBodies, OldestJournaled, ReleasedBefore, StoredBlob, Unreferenced,
+    AppendedBody, AppendedPlace, Index, JournaledBodies, OldestJournaled, ReleasedBefore,
+    StoredBlob, Unreferenced,
 };
 
 /// The tests of this topic.
@@ -22,6 +25,7 @@ pub const TESTS: &[Test] = &[
     a_body_without_a_journal_row_remains_stored,
     a_packed_body_is_stored_and_not_journaled,
     a_body_that_was_to_be_packed_can_be_journaled,
+    bodies_are_stored_with_the_operation_that_needs_them,
     a_forgotten_body_is_not_stored,
     a_body_that_comes_back_is_journaled_again,
     a_body_is_collectable_once_no_live_version_has_it,
@@ -83,6 +87,50 @@ pub fn a_body_that_was_to_be_packed_can_be_journaled(index: &dyn Index) {
     assert!(unknown.is_err(), "a body without a row was journaled");
 }
 
+/// Each is counted once for each version, as if it had been put before the operation.
+pub fn bodies_are_stored_with_the_operation_that_needs_them(index: &dyn Index) {
+    let mut scribe = HistoryWriter::new(index);
+    scribe.create(1, "p", &[]);
+    scribe.commit_body(1, 1, "1.0", b"stored before");
+    let texts: [&[u8]; 4] = [b"stored before", b"new", b"packed", b"of no version"];
+    let versions = [(2, "1.1", 0), (3, "1.2", 1), (4, "1.3", 1), (5, "1.4", 2)];
+    let changes = versions.map(|(number, numbered, text)| {
+        version_created(version(prompt_id(1), number, numbered, texts[text]))
+    });
+    let bodies = texts.map(|text| AppendedBody {
+        id: BlobId::of(text),
+        place: match text {
+            b"packed" => AppendedPlace::Pack(6),
+            _ => AppendedPlace::Journal(text),
+        },
+    });
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    let (number, id) = transaction.snapshot().last_operation().unwrap().unwrap();
+    let (operation, text) = operation(number + 1, id, moment(9), changes.into());
+    let stored = transaction.append(&operation, &text, moment(9), &bodies);
+    let mut stored = stored.unwrap();
+    transaction.commit().unwrap();
+    let mut news = vec![bodies[1].id, bodies[2].id, bodies[3].id];
+    stored.sort();
+    news.sort();
+    assert_eq!(stored, news, "the bodies that were newly stored");
+    assert_eq!(
+        blob(index, b"new"),
+        Some(StoredBlob::Journaled(b"new".into()))
+    );
+    assert_eq!(blob(index, b"packed"), Some(StoredBlob::Settled(6)));
+    assert_eq!(waiting(index).0, 3);
+    let mut counts = std::collections::BTreeMap::new();
+    let snapshot = index.snapshot().unwrap();
+    let visited = snapshot.each_blob(&mut |id, _, live| {
+        counts.insert(id, live);
+        ControlFlow::Continue(())
+    });
+    visited.unwrap();
+    let counts = bodies.map(|body| counts.get(&body.id).copied());
+    assert_eq!(counts, [Some(2), Some(2), Some(1), Some(0)]);
+}
+
 fn blob(index: &dyn Index, body: &[u8]) -> Option<StoredBlob> {
     index.snapshot().unwrap().blob(BlobId::of(body)).unwrap()
 }
@@ -129,7 +177,7 @@ pub fn a_body_is_journaled_once(index: &dyn Index) {
         blob(index, b"one"),
         Some(StoredBlob::Journaled(b"one".to_vec()))
     );
-    Scribe::new(index).drop_journal(&[BlobId::of(b"one")]);
+    HistoryWriter::new(index).drop_journal(&[BlobId::of(b"one")]);
     put(index, &[b"one"]);
     assert_eq!(
         blob(index, b"one"),
@@ -152,7 +200,7 @@ pub fn a_body_keeps_every_byte(index: &dyn Index) {
 
 /// A body is unreferenced by the operation that deleted its last live version.
 pub fn a_body_is_unreferenced_by_its_last_deletion(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]); // 1
     scribe.commit(1, 1, "1.0"); // 2
     scribe.commit_body(1, 2, "1.1", &body(1)); // 3
@@ -206,7 +254,7 @@ pub fn the_journal_is_in_the_order_in_which_bodies_were_put(index: &dyn Index) {
     );
     assert_eq!(after(found[3].position), []);
     assert_eq!(after(u64::MAX), []);
-    Scribe::new(index).drop_journal(&[found[1].id, found[3].id]);
+    HistoryWriter::new(index).drop_journal(&[found[1].id, found[3].id]);
     let left = journal(index);
     assert_eq!(
         left,
@@ -250,7 +298,7 @@ pub fn a_batch_has_one_body_at_least(index: &dyn Index) {
 /// Other bodies remain in the journal, and removing the row again does nothing.
 pub fn a_body_without_a_journal_row_remains_stored(index: &dyn Index) {
     put(index, &[b"one", b"three"]);
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for _ in 0..2 {
         scribe.drop_journal(&[BlobId::of(b"three"), BlobId::of(b"never was")]);
         assert_eq!(blob(index, b"three"), Some(StoredBlob::Settled(5)));
@@ -264,7 +312,7 @@ pub fn a_body_without_a_journal_row_remains_stored(index: &dyn Index) {
 
 /// A forgotten body is stored nowhere, neither in the journal nor in the blob store.
 pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     for number in 1..=3 {
         scribe.commit(1, number, &format!("1.{number}"));
@@ -301,7 +349,7 @@ pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
 
 /// A forgotten body that is put again is journaled, and a reader of the whole journal sees it.
 pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.0");
     scribe.commit(1, 2, "1.1");
@@ -332,7 +380,7 @@ pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
                 .iter()
                 .map(|row| (row.version.id, row.version.blob)),
         );
-        Ok(())
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     assert_eq!(bodies.len(), 4);
@@ -345,7 +393,7 @@ pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
 
 /// A body is unreferenced since the deletion of its last live version.
 pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]); // second 1
     scribe.commit(1, 1, "1.0");
     scribe.commit_body(1, 2, "1.1", &body(1));
@@ -395,7 +443,7 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
 
 /// The bodies of a deleted prompt are unreferenced, including one that several versions share.
 pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.create(2, "other", &[]);
     scribe.commit(1, 1, "1.0");
@@ -423,7 +471,7 @@ pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
 ///
 /// The time that the deletion contains may be much earlier.
 pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.create(2, "gone", &[]);
     scribe.commit(1, 1, "1.0");
@@ -434,9 +482,15 @@ pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index)
     ];
     for (change, body, now) in [(&deletions[0], 1, 50), (&deletions[1], 2, 60)] {
         let mut transaction = index.transaction(Durability::Full).unwrap();
-        let (number, id) = transaction.last_operation().unwrap().expect("a history");
+        let (number, id) = transaction
+            .snapshot()
+            .last_operation()
+            .unwrap()
+            .expect("a history");
         let (operation, text) = operation(number + 1, id, moment(5), vec![change.clone()]);
-        transaction.append(&operation, &text, moment(now)).unwrap();
+        transaction
+            .append(&operation, &text, moment(now), &[])
+            .unwrap();
         transaction.commit().unwrap();
         let found = unreferenced(index, now - 1);
         assert!(!found.contains(&sorted(&[body])[0]), "body {body}");
@@ -457,7 +511,7 @@ pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index)
 
 /// A commit of the same body makes it referenced, and its time restarts with the next deletion.
 pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.0");
     scribe.delete_version(1, 1); // second 3
@@ -477,7 +531,7 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     assert_eq!(unreferenced(index, 5), sorted(&[1]));
     // The clock went backwards: the time at which an operation is appended counts.
     let again = version(prompt_id(1), 3, "1.2", &body(1));
-    let mut early = Scribe::new(index);
+    let mut early = HistoryWriter::new(index);
     early.write(vec![version_created(again)]); // second 1
     early.delete_version(1, 3); // second 2
     assert_eq!(unreferenced(index, 2), sorted(&[1]));
@@ -485,7 +539,7 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
 
 /// At most `limit` bodies are returned.
 pub fn collectable_bodies_are_limited(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     for number in 0..5 {
         scribe.commit(1, number, &format!("1.{number}"));

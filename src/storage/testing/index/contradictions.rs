@@ -6,12 +6,12 @@
 use super::Test;
 use crate::model::id::{BlobId, OperationId, PromptId};
 use crate::model::record::{Change, Durability};
-use crate::storage::testing::scribe::{append, operation};
+use crate::storage::testing::history_writer::{append, operation};
 use crate::storage::testing::values::{
     body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
     version_deleted, version_id,
 };
-use crate::storage::testing::{Scribe, portrait};
+use crate::storage::testing::{HistoryWriter, all_answers};
 use crate::storage::{Index, StorageErrorKind, StorageResult};
 
 /// The tests of this topic.
@@ -37,8 +37,8 @@ fn id() -> PromptId {
 ///
 /// Prompt 1 has versions 1.0 (id 1, in production), 1.1 (id 2) and a deleted 1.2 (id 3). A second
 /// prompt has a version with id 4. A third prompt is deleted.
-fn filled(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn filled(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(PROMPT, "p", &["tag"]);
     scribe.commit(PROMPT, 1, "1.0");
     scribe.commit(PROMPT, 2, "1.1");
@@ -57,11 +57,11 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
 ///
 /// They must leave nothing once the transaction is dropped.
 fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
-    let before = portrait(&**index.snapshot().unwrap());
+    let before = all_answers(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     is_corrupt(why, append(&mut *transaction, moment(100), changes));
     drop(transaction);
-    let after = portrait(&**index.snapshot().unwrap());
+    let after = all_answers(&*index.snapshot().unwrap());
     assert_eq!(after, before, "{why}: it was refused, but left something");
 }
 
@@ -279,7 +279,10 @@ pub fn operations_have_no_gaps(index: &dyn Index) {
         let (operation, text) = operation(number, OperationId::ROOT, moment(100), vec![created]);
         let mut transaction = index.transaction(Durability::Full).unwrap();
         let why = format!("operation {number} after operation {last}");
-        is_corrupt(&why, transaction.append(&operation, &text, moment(100)));
+        is_corrupt(
+            &why,
+            transaction.append(&operation, &text, moment(100), &[]),
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Test;
 use crate::model::record::Environment;
 use crate::storage::Index;
-use crate::storage::testing::Scribe;
+use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::values::{environment, environment_change, prompt_id, version_id};
 
 /// The tests of this topic.
@@ -14,8 +14,8 @@ pub const TESTS: &[Test] = &[
     several_moves_are_one_operation,
 ];
 
-fn two_versions(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn two_versions(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.0");
     scribe.commit(1, 2, "2.0");

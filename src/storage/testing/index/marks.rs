@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::{Durability, RecordedInputs};
-use crate::storage::testing::Scribe;
-use crate::storage::testing::scribe::append;
+use crate::storage::testing::HistoryWriter;
+use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{body, moment, prompt_change, prompt_id, state, version_id};
 use crate::storage::{ChangeMark, Index};
 
@@ -29,7 +29,7 @@ fn mark_of(index: &dyn Index) -> Option<ChangeMark> {
 
 /// Neither taking snapshots nor requesting the mark changes the mark.
 pub fn reading_does_not_change_the_mark(index: &dyn Index) {
-    Scribe::new(index).create(1, "there", &[]);
+    HistoryWriter::new(index).create(1, "there", &[]);
     let mark = mark_of(index);
     for _ in 0..3 {
         let snapshot = index.snapshot().unwrap();
@@ -63,8 +63,8 @@ pub fn a_transaction_does_not_change_the_mark_until_it_is_committed(index: &dyn 
 /// Every commit changes the mark, even one without an operation.
 pub fn every_commit_changes_the_mark(index: &dyn Index) {
     let mut marks = vec![mark_of(index)];
-    let mut scribe = Scribe::new(index);
-    let mut after = |what: &str, write: &dyn Fn(&mut Scribe<'_>)| {
+    let mut scribe = HistoryWriter::new(index);
+    let mut after = |what: &str, write: &dyn Fn(&mut HistoryWriter<'_>)| {
         write(&mut scribe);
         marks.push(is_new(index, &marks, what));
     };
@@ -125,7 +125,7 @@ pub fn a_stale_answer_never_has_the_current_mark(index: &dyn Index) {
                 }
             });
         }
-        let mut scribe = Scribe::new(index);
+        let mut scribe = HistoryWriter::new(index);
         for number in 1..=PROMPTS {
             scribe.create(number, "one more", &[]);
             acknowledged.store(number.into(), Ordering::Release);

@@ -4,6 +4,7 @@ pub mod absent;
 pub mod bodies;
 pub mod contradictions;
 pub mod environments;
+pub mod locks;
 pub mod marks;
 pub mod operations;
 pub mod prompts;
@@ -28,6 +29,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         transactions::TESTS,
         savepoints::TESTS,
         marks::TESTS,
+        locks::TESTS,
         prompts::TESTS,
         versions::TESTS,
         environments::TESTS,

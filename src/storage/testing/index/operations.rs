@@ -8,7 +8,7 @@ use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::{Durability, OperationFilter, RecordedInputs};
 use crate::storage::Index;
-use crate::storage::testing::Scribe;
+use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::values::{
     body, environment, environment_change, moment, prompt_id, version_id,
 };
@@ -42,8 +42,8 @@ fn numbers(
 }
 
 /// Writes two prompts. The comments contain the numbers of the operations.
-fn two_prompts(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn two_prompts(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "one", &[]); // 1
     scribe.create(2, "two", &[]); // 2
     scribe.commit(1, 1, "1.0"); // 3
@@ -78,7 +78,7 @@ pub fn operations_are_read_as_they_were_written(index: &dyn Index) {
     let mut texts = Vec::new();
     let visited = snapshot.each_operation(0, &mut |_, _, text| {
         texts.push(text.to_owned());
-        Ok(ControlFlow::Continue(()))
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     for (operation, text) in read.iter().rev().zip(&texts) {
@@ -180,8 +180,8 @@ fn inputs(version: u32, request: &str, value: Value) -> RecordedInputs {
     }
 }
 
-fn one_version(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn one_version(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.0");
     scribe.commit(1, 2, "1.1");

@@ -3,8 +3,8 @@
 use super::Test;
 use crate::model::id::PromptId;
 use crate::model::record::PromptFilter;
-use crate::storage::testing::Scribe;
-use crate::storage::testing::scribe::prompt_ids;
+use crate::storage::testing::HistoryWriter;
+use crate::storage::testing::history_writer::prompt_ids;
 use crate::storage::testing::values::{prompt_id, version_id};
 use crate::storage::{Index, Snapshot};
 
@@ -37,12 +37,12 @@ fn ids(
 }
 
 fn all(index: &dyn Index, filter: &PromptFilter) -> Vec<PromptId> {
-    ids(&**index.snapshot().unwrap(), filter, None, usize::MAX)
+    ids(&*index.snapshot().unwrap(), filter, None, usize::MAX)
 }
 
 /// The latest name and tags of a prompt are returned exactly, and its versions are counted.
 pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     let tags = ["b", "a", "", "b", "Ünï\u{0}cödé \"quoted\" \\ \n"];
     scribe.create(1, "  First name — 名前 ", &tags);
     let created_at = scribe.now();
@@ -110,7 +110,7 @@ pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
 ///
 /// A previous name of a prompt does not find it.
 pub fn prompts_of_a_name_come_newest_first(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for (number, name) in [
         (5, "same"),
         (3, "Same"),
@@ -146,12 +146,12 @@ pub fn prompts_of_a_name_come_newest_first(index: &dyn Index) {
 
 /// The newest prompt is the one created last, whatever its id, its changes and its time are.
 pub fn prompts_are_listed_newest_first(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for number in [3, 9, 1, 5] {
         scribe.create(number, "p", &[]);
     }
     // The clock went backwards.
-    Scribe::new(index).create(7, "p", &[]);
+    HistoryWriter::new(index).create(7, "p", &[]);
     scribe.change(9, "changed", &["x"]);
     scribe.commit(3, 1, "1.0");
     let everything = all(index, &PromptFilter::default());
@@ -176,14 +176,14 @@ pub fn prompts_are_listed_newest_first(index: &dyn Index) {
 
 /// A page contains prompts created before its cursor, even if that prompt is deleted.
 pub fn pages_continue_after_the_last_prompt(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for number in 1..=7 {
         scribe.create(number, "p", &[]);
     }
     scribe.delete_prompt(3);
     let page = |before, limit| {
         let snapshot = index.snapshot().unwrap();
-        ids(&**snapshot, &PromptFilter::default(), before, limit)
+        ids(&*snapshot, &PromptFilter::default(), before, limit)
     };
     assert_eq!(page(None, 2), prompt_ids(&[7, 6]));
     assert_eq!(page(Some(6), 2), prompt_ids(&[5, 4]));
@@ -202,7 +202,7 @@ pub fn pages_continue_after_the_last_prompt(index: &dyn Index) {
 ///
 /// Greek has two small sigmas, and `ß` folds to `ss`.
 pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     let names = [
         "ΟΔΥΣΣΕΎΣ reads",
         "Hauptstraße",
@@ -237,7 +237,7 @@ pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
 ///
 /// Texts of 64 KiB are compared up to the last character.
 pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     let long = |end: &str| "\u{1b}é\0".repeat(13_107) + end;
     let texts = [
         "",
@@ -294,7 +294,7 @@ pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
 
 /// One of the tags is enough. A prompt with several of them is listed once.
 pub fn tags_are_searched_any_of(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &["a", "b", "a"]);
     scribe.create(2, "p", &["b"]);
     scribe.create(3, "p", &["A"]);
@@ -324,7 +324,7 @@ pub fn tags_are_searched_any_of(index: &dyn Index) {
 
 /// A prompt must pass all filters, and a limit counts the listed prompts.
 pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     for number in 1..=8 {
         let name = if number % 2 == 0 { "even" } else { "odd" };
         let tag = if number <= 4 { "low" } else { "high" };
@@ -334,7 +334,7 @@ pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
     let filter = PromptFilter::default().name_contains("EVEN");
     assert_eq!(all(index, &filter), prompt_ids(&[8, 4, 2]));
     let snapshot = index.snapshot().unwrap();
-    let page = ids(&**snapshot, &filter, Some(6), 1);
+    let page = ids(&*snapshot, &filter, Some(6), 1);
     assert_eq!(page, prompt_ids(&[4]), "a page of the filtered list");
     let filter = filter.tag("low");
     assert_eq!(
@@ -342,12 +342,12 @@ pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
         prompt_ids(&[4, 2]),
         "both filters together"
     );
-    assert_eq!(ids(&**snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
+    assert_eq!(ids(&*snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
 }
 
 /// The tags in use are the current tags of live prompts, each once.
 pub fn tags_in_use_are_sorted(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &["b", "a", "Z"]);
     scribe.create(2, "p", &["a", "ä", ""]);
     let tags = || index.snapshot().unwrap().tags().unwrap();
@@ -368,7 +368,7 @@ pub fn tags_in_use_are_sorted(index: &dyn Index) {
 
 /// A deleted prompt is found only by reads that include deleted ones; its id remains taken.
 pub fn a_deleted_prompt_is_not_found_and_keeps_its_id(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "gone", &["tag"]);
     scribe.commit(1, 1, "1.0");
     scribe.point(1, "production", Some(1));

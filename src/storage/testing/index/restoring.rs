@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::{Change, Durability, PromptFilter, VersionFilter};
-use crate::storage::testing::Scribe;
-use crate::storage::testing::scribe::append;
+use crate::storage::testing::HistoryWriter;
+use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id, version_restored,
@@ -25,8 +25,8 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// Writes a prompt with versions 1.0 (id 1) and 1.1 (id 2).
-fn filled(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn filled(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &["tag"]);
     scribe.commit(1, 1, "1.0");
     scribe.commit(1, 2, "1.1");
@@ -42,7 +42,7 @@ fn reads(index: &dyn Index) -> String {
     let mut bodies = Vec::new();
     let visited = snapshot.each_blob(&mut |id, _, live| {
         bodies.push((id, live));
-        Ok(())
+        ControlFlow::Continue(())
     });
     visited.unwrap();
     let (prompts, versions) = (prompts.unwrap(), versions.unwrap());
@@ -162,7 +162,7 @@ fn by(snapshot: &dyn Snapshot, second: u32) -> u64 {
 
 /// Each operation is found by its own time, whatever the times before and after it are.
 pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
-    assert_eq!(by(&**index.snapshot().unwrap(), 9), 0, "no history");
+    assert_eq!(by(&*index.snapshot().unwrap(), 9), 0, "no history");
     let seconds = [10, 20, 15, 20, 30, 5, 40];
     for (number, second) in (1..).zip(seconds) {
         let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -171,7 +171,7 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
         transaction.commit().unwrap();
     }
     let snapshot = index.snapshot().unwrap();
-    let found = [9, 10, 11, 19, 20, 29, 30, 39, 40, 99].map(|second| by(&**snapshot, second));
+    let found = [9, 10, 11, 19, 20, 29, 30, 39, 40, 99].map(|second| by(&*snapshot, second));
     assert_eq!(found, [6, 6, 6, 6, 6, 6, 6, 6, 7, 7]);
     let up_to = |up_to| {
         [4, 9, 10, 14, 15, 20, 30, 99].map(|second| {
@@ -210,10 +210,11 @@ pub fn operations_are_visited_from_a_number_on(index: &dyn Index) {
         let snapshot = index.snapshot().unwrap();
         let visited = snapshot.each_operation(after, &mut |number, _, _| {
             numbers.push(number);
-            Ok(match numbers.len() < most {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            })
+            if numbers.len() < most {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         });
         visited.unwrap();
         numbers

@@ -3,12 +3,12 @@
 use super::Test;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
-use crate::storage::testing::scribe::append;
+use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{
     body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
     version_id,
 };
-use crate::storage::testing::{Scribe, portrait};
+use crate::storage::testing::{HistoryWriter, all_answers};
 use crate::storage::{Index, Transaction};
 
 /// The tests of this topic.
@@ -36,23 +36,27 @@ fn write(transaction: &mut dyn Transaction, number: u32) {
 ///
 /// The numbers and ids that were used since are free again.
 pub fn a_rollback_undoes_everything_since_the_savepoint(index: &dyn Index) {
-    Scribe::new(index).create(1, "before", &[]);
+    HistoryWriter::new(index).create(1, "before", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write(&mut *transaction, 2);
-    let kept = portrait(&**transaction);
+    let kept = all_answers(transaction.snapshot());
     transaction.savepoint().unwrap();
     write(&mut *transaction, 3);
     let version = version_id(2);
     let unset = environment_change(prompt_id(2), "production", Some(version), None);
     append(&mut *transaction, moment(4), vec![unset]).unwrap();
     transaction.roll_back().unwrap();
-    assert_eq!(portrait(&**transaction), kept, "a rollback left something");
+    assert_eq!(
+        all_answers(transaction.snapshot()),
+        kept,
+        "a rollback left something"
+    );
     write(&mut *transaction, 3);
-    let all = portrait(&**transaction);
+    let all = all_answers(transaction.snapshot());
     transaction.commit().unwrap();
     let snapshot = index.snapshot().unwrap();
     assert_eq!(
-        portrait(&**snapshot),
+        all_answers(&*snapshot),
         all,
         "the state differs from what was committed"
     );
@@ -66,28 +70,28 @@ pub fn a_savepoint_remains_until_the_next_one(index: &dyn Index) {
     let mut kept = Vec::new();
     for number in 1..=3 {
         write(&mut *transaction, number);
-        kept.push(portrait(&**transaction));
+        kept.push(all_answers(transaction.snapshot()));
         transaction.savepoint().unwrap();
         for _ in 0..2 {
             write(&mut *transaction, 9);
             transaction.roll_back().unwrap();
             assert_eq!(
                 kept.last(),
-                Some(&portrait(&**transaction)),
+                Some(&all_answers(transaction.snapshot())),
                 "after {number}"
             );
         }
     }
     transaction.commit().unwrap();
     let snapshot = index.snapshot().unwrap();
-    assert_eq!(kept.last(), Some(&portrait(&**snapshot)));
+    assert_eq!(kept.last(), Some(&all_answers(&*snapshot)));
 }
 
 /// A change that the index refuses part-way leaves nothing after a rollback.
 pub fn a_change_that_failed_is_rolled_back(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write(&mut *transaction, 1);
-    let kept = portrait(&**transaction);
+    let kept = all_answers(transaction.snapshot());
     transaction.savepoint().unwrap();
     let changes = vec![
         prompt_change(prompt_id(2), None, Some(state("half", &[]))),
@@ -95,10 +99,10 @@ pub fn a_change_that_failed_is_rolled_back(index: &dyn Index) {
     ];
     append(&mut *transaction, moment(2), changes).unwrap_err();
     transaction.roll_back().unwrap();
-    assert_eq!(portrait(&**transaction), kept);
+    assert_eq!(all_answers(transaction.snapshot()), kept);
     transaction.commit().unwrap();
     let snapshot = index.snapshot().unwrap();
-    assert_eq!(portrait(&**snapshot), kept);
+    assert_eq!(all_answers(&*snapshot), kept);
 }
 
 /// A rollback without a savepoint fails.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::Durability;
-use crate::storage::testing::Scribe;
+use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::values::{
     environment, prompt_id, version_created, version_id, version_restored,
 };
@@ -72,17 +72,17 @@ fn tell(index: &dyn Index, news: &Indexable) {
 }
 
 fn found(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
-    found_in(&**index.snapshot().unwrap(), phrases, limit)
+    found_in(&*index.snapshot().unwrap(), phrases, limit)
 }
 
 fn found_in(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
     let mut found = Vec::new();
     let search = snapshot.search(&query(phrases), &mut |one| {
         if found.len() == limit {
-            return Ok(ControlFlow::Break(()));
+            return ControlFlow::Break(());
         }
         found.push(one);
-        Ok(ControlFlow::Continue(()))
+        ControlFlow::Continue(())
     });
     search.unwrap();
     found
@@ -97,8 +97,8 @@ fn text(number: u32) -> SearchMatch {
 }
 
 /// Writes prompts 1 to 3 with versions 1 to 3, and prompt 4 without a version.
-fn filled(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn filled(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     for number in 1..=3 {
         scribe.create(number, "p", &[]);
         scribe.commit(number, number, "1.0");
@@ -318,7 +318,7 @@ pub fn indexed_items_are_visited(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     let all = snapshot.each_searchable(&mut |told| {
         visited.push(told);
-        Ok(())
+        ControlFlow::Continue(())
     });
     all.unwrap();
     let named = partials(&[(2, "production"), (2, "staging")]);
@@ -342,14 +342,14 @@ pub fn an_update_is_committed_with_its_transaction(index: &dyn Index) {
     tell(index, &told(7, vec![prompt(1, "one", &[1], "old")]));
     let news = told(8, vec![prompt(1, "one", &[1], "new")]);
     let before = index.snapshot().unwrap();
-    assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
+    assert_eq!(found_in(&*before, &["old"], 9), [text(1)]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     transaction.index_documents(&news).unwrap();
-    assert_eq!(found_in(&*transaction, &["new"], 9), [text(1)]);
+    assert_eq!(found_in(transaction.snapshot(), &["new"], 9), [text(1)]);
     drop(transaction);
     assert_eq!(found(index, &["old"], 9), [text(1)]);
     tell(index, &news);
-    assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
+    assert_eq!(found_in(&*before, &["old"], 9), [text(1)]);
     assert_eq!(before.indexed_through().unwrap(), 7);
     drop(before);
     assert_eq!(found(index, &["old"], 9), []);

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::Test;
 use crate::model::id::{BlobId, OperationId};
 use crate::model::record::{Change, Durability, OperationFilter, PromptFilter};
-use crate::storage::testing::scribe::append;
+use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{
     body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
     version_id,
 };
-use crate::storage::testing::{Scribe, portrait, wait_a_moment};
+use crate::storage::testing::{HistoryWriter, all_answers, wait_a_moment};
 use crate::storage::{Index, ReleasedBefore, Transaction};
 
 /// The tests of this topic.
@@ -63,7 +63,7 @@ pub fn a_new_index_is_empty(index: &dyn Index) {
 }
 
 /// Writes some data of every kind.
-fn fill(scribe: &mut Scribe<'_>, from: u32) {
+fn fill(scribe: &mut HistoryWriter<'_>, from: u32) {
     scribe.create(from, "filled", &["a", "b"]);
     scribe.commit(from, from, "1.0");
     scribe.commit(from, from + 1, "1.1");
@@ -73,10 +73,10 @@ fn fill(scribe: &mut Scribe<'_>, from: u32) {
 
 /// A snapshot gives the same answers whatever is written while it is held.
 pub fn a_snapshot_does_not_change(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     fill(&mut scribe, 1);
     let held = index.snapshot().unwrap();
-    let before = portrait(&**held);
+    let before = all_answers(&*held);
     fill(&mut scribe, 10);
     scribe.point(1, "production", Some(2));
     scribe.point(1, "staging", None);
@@ -85,13 +85,13 @@ pub fn a_snapshot_does_not_change(index: &dyn Index) {
     scribe.drop_journal(&[BlobId::of(&body(2))]);
     scribe.delete_prompt(10);
     assert_eq!(
-        portrait(&**held),
+        all_answers(&*held),
         before,
         "a snapshot changed while it was held"
     );
     let now = index.snapshot().unwrap();
     assert_ne!(
-        portrait(&**now),
+        all_answers(&*now),
         before,
         "a later snapshot does not show the change"
     );
@@ -113,11 +113,11 @@ fn write_some(transaction: &mut dyn Transaction) {
 
 /// A transaction sees its own writes, and no snapshot does until it is committed.
 pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
-    Scribe::new(index).create(1, "before", &[]);
+    HistoryWriter::new(index).create(1, "before", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write_some(&mut *transaction);
-    let within = portrait(&**transaction);
-    let found = transaction.prompt(prompt_id(7)).unwrap();
+    let within = all_answers(transaction.snapshot());
+    let found = transaction.snapshot().prompt(prompt_id(7)).unwrap();
     assert_eq!(
         found.map(|prompt| prompt.versions),
         Some(1),
@@ -133,7 +133,7 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     transaction.commit().unwrap();
     let after = index.snapshot().unwrap();
     assert_eq!(
-        portrait(&**after),
+        all_answers(&*after),
         within,
         "the commit made a state visible that differs from what the transaction read"
     );
@@ -143,11 +143,11 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
 ///
 /// That applies to operations, bodies, removed journal rows and forgotten bodies.
 pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     fill(&mut scribe, 1);
     scribe.commit(1, 3, "1.2");
     scribe.delete_version(1, 3);
-    let before = portrait(&**index.snapshot().unwrap());
+    let before = all_answers(&*index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write_some(&mut *transaction);
     let (one, three) = (BlobId::of(&body(1)), BlobId::of(&body(3)));
@@ -155,7 +155,7 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     transaction.forget_blobs(&[three]).unwrap();
     drop(transaction);
     assert_eq!(
-        portrait(&**index.snapshot().unwrap()),
+        all_answers(&*index.snapshot().unwrap()),
         before,
         "a dropped transaction left something"
     );
@@ -163,7 +163,7 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     write_some(&mut *transaction);
     transaction.commit().unwrap();
     assert_ne!(
-        portrait(&**index.snapshot().unwrap()),
+        all_answers(&*index.snapshot().unwrap()),
         before,
         "a transaction after a dropped one has no effect"
     );
@@ -208,7 +208,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
     for number in 1..=12 {
         let mut transaction = index.transaction(Durability::Full).unwrap();
         assert_eq!(
-            transaction.last_operation().unwrap(),
+            transaction.snapshot().last_operation().unwrap(),
             last,
             "the last operation before {number}"
         );
@@ -217,7 +217,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
         assert_eq!(operation.number, u64::from(number), "operations have gaps");
         last = Some((operation.number, operation.id));
         assert_eq!(
-            transaction.last_operation().unwrap(),
+            transaction.snapshot().last_operation().unwrap(),
             last,
             "its own operation is not the last"
         );
@@ -235,7 +235,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
 ///
 /// All calls are on one thread, so the test would deadlock otherwise.
 pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
-    Scribe::new(index).create(1, "there", &[]);
+    HistoryWriter::new(index).create(1, "there", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write_some(&mut *transaction);
     let reader = index.snapshot().unwrap();
@@ -246,7 +246,7 @@ pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
         1,
         "a snapshot changed while it was held"
     );
-    Scribe::new(index).create(2, "while it is read", &[]);
+    HistoryWriter::new(index).create(2, "while it is read", &[]);
     assert_eq!(
         reader.prompt_count().unwrap(),
         1,
@@ -311,20 +311,20 @@ pub fn concurrent_writers_lose_no_operation(index: &dyn Index) {
 
 /// Maintenance changes no answer, whether a snapshot is held or not.
 pub fn maintenance_changes_nothing(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     fill(&mut scribe, 1);
     let held = index.snapshot().unwrap();
-    let before = portrait(&**held);
+    let before = all_answers(&*held);
     index.maintain().unwrap();
     assert_eq!(
-        portrait(&**held),
+        all_answers(&*held),
         before,
         "maintenance changed a held snapshot"
     );
     drop(held);
     index.maintain().unwrap();
     assert_eq!(
-        portrait(&**index.snapshot().unwrap()),
+        all_answers(&*index.snapshot().unwrap()),
         before,
         "maintenance changed the state"
     );

@@ -3,7 +3,7 @@
 use super::Test;
 use crate::model::id::VersionId;
 use crate::model::record::VersionFilter;
-use crate::storage::testing::Scribe;
+use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::values::{body, prompt_id, version_id};
 use crate::storage::{Index, Numbering};
 
@@ -43,8 +43,8 @@ fn list(
 }
 
 /// Writes versions of two majors in turns. Version 3 belongs to another prompt.
-fn two_majors(index: &dyn Index) -> Scribe<'_> {
-    let mut scribe = Scribe::new(index);
+fn two_majors(index: &dyn Index) -> HistoryWriter<'_> {
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     scribe.create(2, "other", &[]);
     scribe.commit(1, 9, "1.0");
@@ -61,7 +61,7 @@ fn two_majors(index: &dyn Index) -> Scribe<'_> {
 ///
 /// Its environments are sorted. Two versions may share a body.
 pub fn a_version_is_read_as_it_was_written(index: &dyn Index) {
-    let mut scribe = Scribe::new(index);
+    let mut scribe = HistoryWriter::new(index);
     scribe.create(1, "p", &[]);
     let first = scribe.commit(1, 1, "1.0");
     let mut second = scribe.commit_body(1, 2, "1.1", &body(1));

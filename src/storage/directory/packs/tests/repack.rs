@@ -40,7 +40,7 @@ fn an_abandoned_repack_leaves_the_old_packs() {
     let (directory, packs) = place();
     let bodies = versions("given up", 20);
     write(&packs, &bodies);
-    let all = |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>| {
+    let all = |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::storage::StorageResult<()>| {
         let mut live = bodies.iter();
         live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
     };

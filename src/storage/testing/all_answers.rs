@@ -10,7 +10,7 @@ use crate::storage::Snapshot;
 ///
 /// Two snapshots of one state give the same lines.
 #[must_use]
-pub fn portrait(snapshot: &dyn Snapshot) -> Vec<String> {
+pub fn all_answers(snapshot: &dyn Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = |what: &str, answer: &dyn Debug| lines.push(format!("{what}: {answer:?}"));
     line("settings", &snapshot.settings().unwrap());
@@ -43,17 +43,17 @@ fn visits(snapshot: &dyn Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
     let prompts = snapshot.each_prompt(&mut |table| {
         lines.push(format!("table {table:?}"));
-        Ok(())
+        ControlFlow::Continue(())
     });
     prompts.unwrap();
     let blobs = snapshot.each_blob(&mut |id, stored, live| {
         lines.push(format!("body {id} {stored:?} of {live}"));
-        Ok(())
+        ControlFlow::Continue(())
     });
     blobs.unwrap();
     let operations = snapshot.each_operation(0, &mut |number, id, text| {
         lines.push(format!("operation {number} {id} {text}"));
-        Ok(ControlFlow::Continue(()))
+        ControlFlow::Continue(())
     });
     operations.unwrap();
     lines

@@ -19,12 +19,12 @@ use crate::storage::{Index, StorageResult, Transaction};
 /// Each call writes one operation in its own transaction, a second after the previous one. Prompts
 /// and versions are named by number; see [`values`](super::values).
 #[derive(Debug)]
-pub struct Scribe<'a> {
+pub struct HistoryWriter<'a> {
     index: &'a dyn Index,
     seconds: u32,
 }
 
-impl<'a> Scribe<'a> {
+impl<'a> HistoryWriter<'a> {
     /// Creates a scribe whose first operation is at second 1.
     #[must_use]
     pub fn new(index: &'a dyn Index) -> Self {
@@ -168,10 +168,11 @@ pub(super) fn append(
     at: DateTime<Utc>,
     changes: Vec<Change>,
 ) -> StorageResult<Operation> {
-    let last = transaction.last_operation()?;
-    let (number, id) = last.unwrap_or((0, OperationId::ROOT));
+    let (number, id) = transaction.last_operation()?;
+    let read = transaction.snapshot().last_operation()?;
+    assert_eq!(read.unwrap_or((0, OperationId::ROOT)), (number, id));
     let (operation, text) = operation(number + 1, id, at, changes);
-    transaction.append(&operation, &text, at)?;
+    transaction.append(&operation, &text, at, &[])?;
     Ok(operation)
 }
 

@@ -1,0 +1,84 @@
+//! Visits of a snapshot by visitors that can fail.
+//!
+//! An index knows only that a visitor wants to stop. The visitor's error is kept here meanwhile, and
+//! returned when the visit has ended.
+
+use std::ops::ControlFlow;
+
+use crate::Result;
+use crate::model::id::{BlobId, OperationId};
+use crate::storage::{
+    IndexedItem, PromptTable, SearchMatch, SearchQuery, Snapshot, StorageError, StorageResult,
+    StoredBlob,
+};
+
+/// A function that takes the answers of a visitor, and says whether to continue.
+type Keep<'a, E> = dyn FnMut(Result<ControlFlow<()>, E>) -> ControlFlow<()> + 'a;
+
+/// Runs a visit whose visitor passes its answers to the given function.
+///
+/// Fails with the visitor's error, or with that of the visit.
+pub(crate) fn fallible<E: From<StorageError>>(
+    visit: impl FnOnce(&mut Keep<'_, E>) -> StorageResult<()>,
+) -> Result<(), E> {
+    let mut failed = None;
+    visit(&mut |answer| {
+        answer.unwrap_or_else(|error| {
+            failed = Some(error);
+            ControlFlow::Break(())
+        })
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Visits all prompts; see [`Snapshot::each_prompt`].
+pub(crate) fn prompts(
+    snapshot: &dyn Snapshot,
+    mut visit: impl FnMut(PromptTable) -> Result<()>,
+) -> Result<()> {
+    fallible(|keep| {
+        snapshot.each_prompt(&mut |table| keep(visit(table).map(ControlFlow::Continue)))
+    })
+}
+
+/// Visits all bodies; see [`Snapshot::each_blob`].
+pub(crate) fn blobs(
+    snapshot: &dyn Snapshot,
+    mut visit: impl FnMut(BlobId, StoredBlob, u64) -> Result<()>,
+) -> Result<()> {
+    fallible(|keep| {
+        snapshot.each_blob(&mut |id, stored, live| {
+            keep(visit(id, stored, live).map(ControlFlow::Continue))
+        })
+    })
+}
+
+/// Visits operations; see [`Snapshot::each_operation`].
+pub(crate) fn operations(
+    snapshot: &dyn Snapshot,
+    after: u64,
+    mut visit: impl FnMut(u64, OperationId, &str) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    fallible(|keep| {
+        snapshot.each_operation(after, &mut |number, id, text| keep(visit(number, id, text)))
+    })
+}
+
+/// Visits what is indexed for search; see [`Snapshot::each_searchable`].
+pub(crate) fn searchable(
+    snapshot: &dyn Snapshot,
+    mut visit: impl FnMut(IndexedItem) -> Result<()>,
+) -> Result<()> {
+    fallible(|keep| {
+        snapshot.each_searchable(&mut |item| keep(visit(item).map(ControlFlow::Continue)))
+    })
+}
+
+/// Visits the matches of a query; see [`Snapshot::search`].
+pub(crate) fn matches(
+    snapshot: &dyn Snapshot,
+    query: &SearchQuery,
+    mut visit: impl FnMut(SearchMatch) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    fallible(|keep| snapshot.search(query, &mut |one| keep(visit(one))))
+}

@@ -1,0 +1,18 @@
+//! The reads of an index, in groups.
+
+mod bodies;
+mod log;
+mod prompts;
+mod search;
+mod versions;
+mod whole;
+
+pub use bodies::{
+    BlobVisitor, BodyReads, JournaledBodies, OldestJournaled, ReleasedBefore, StoredBlob,
+    Unreferenced,
+};
+pub use log::{LogReads, OperationVisitor};
+pub use prompts::{PromptReads, PromptVisitor};
+pub use search::SearchReads;
+pub use versions::{Numbering, VersionReads};
+pub use whole::Snapshot;

@@ -1,0 +1,200 @@
+//! Tests of the index on SQLite: the conformance suite, change marks and maintenance.
+
+use std::cell::Cell;
+
+use super::super::archive::SegmentSizes;
+use super::*;
+use crate::storage::testing;
+
+fn made(directory: &Path) -> PathBuf {
+    let path = directory.join("index.db");
+    let found = SqliteIndex::create(&path, Settings::default(), &LockPolicy::default(), || {
+        Ok::<_, StorageError>(())
+    })
+    .unwrap();
+    assert_eq!(found, IndexFile::Nothing);
+    path
+}
+
+fn open(path: &Path, purpose: OpenMode) -> SqliteIndex {
+    let policy = LockPolicy::default();
+    let probed = SqliteIndex::probe(path, purpose, &policy).unwrap();
+    SqliteIndex::open(path, purpose, probed, &policy).unwrap()
+}
+
+/// Whether this or another index commits, and whether this one was opened for reading only.
+#[test]
+fn its_mark_shows_commits_by_every_index_on_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made(directory.path());
+    let open = |purpose| open(&path, purpose);
+    let by_version = |mut index: SqliteIndex| {
+        index.watcher = ChangeCounter::data_version_only();
+        index
+    };
+    let indexes = [
+        open(OpenMode::Write),
+        by_version(open(OpenMode::Write)),
+        open(OpenMode::Read),
+        by_version(open(OpenMode::Read)),
+    ];
+    assert_eq!(
+        indexes.each_ref().map(|index| index.change_mark()),
+        [None; 4]
+    );
+    let marks = || indexes.each_ref().map(|index| index.change_mark().unwrap());
+    for (number, writer) in (1..=20).zip(indexes[..2].iter().cycle()) {
+        let before = marks();
+        assert_eq!(marks(), before, "nothing was committed");
+        testing::HistoryWriter::new(writer).create(number, "seen", &[]);
+        for (before, now) in before.iter().zip(marks()) {
+            assert_ne!(*before, now, "a commit was not seen");
+        }
+    }
+    let by_header = indexes.each_ref().map(|index| index.watcher.is_by_header());
+    assert_eq!(by_header, [true, false, true, false]);
+}
+
+/// After a failed flush the outcome is unknown, and SQLite never looks again at a file that it
+/// takes for immutable.
+#[test]
+fn it_has_no_mark_if_a_mark_would_miss_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made(directory.path());
+    let index = open(&path, OpenMode::Write);
+    assert_eq!(index.change_mark(), None, "the first call gets none");
+    assert!(index.change_mark().is_some());
+    index.poisoned.store(true, Ordering::Release);
+    assert_eq!(index.change_mark(), None, "a poisoned handle");
+    drop(index);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
+    other.execute_batch(fold).unwrap();
+    drop(other);
+    let index = open(&path, OpenMode::ReadUnwritable);
+    assert!(index.is_unlocked());
+    assert_eq!(index.change_mark(), None, "an immutable index");
+}
+
+/// A reader that is open meanwhile still sees the earlier state.
+#[test]
+fn free_pages_are_given_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made(directory.path());
+    let index = open(&path, OpenMode::Write);
+    let mut scribe = testing::HistoryWriter::new(&index);
+    scribe.create(1, "p", &[]);
+    let bodies: Vec<_> = (0..300)
+        .map(|number| {
+            let body = format!("{number}{}", "x".repeat(4000));
+            let numbered = format!("1.{number}");
+            scribe
+                .commit_body(1, 1 + number, &numbered, body.as_bytes())
+                .blob
+        })
+        .collect();
+    let pages = || connection::pages(&index.connect().unwrap().connection).unwrap();
+    index.maintain().unwrap();
+    let (_, full) = pages();
+    assert!(full > 300, "they are in the journal");
+    let held = index.snapshot().unwrap();
+    let before = testing::all_answers(&*held);
+    scribe.drop_journal(&bodies);
+    assert!(pages().0 > 300, "they were in the journal");
+    index.maintain().unwrap();
+    assert_eq!(pages().0, 0);
+    assert_eq!(testing::all_answers(&*held), before);
+    drop(held);
+    index.maintain().unwrap();
+    let after = testing::all_answers(&*index.snapshot().unwrap());
+    assert_eq!(before.len(), after.len());
+    assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
+    drop(index);
+    let bytes = path.metadata().unwrap().len();
+    assert!(bytes < 100 * 4096, "{bytes} bytes are left");
+}
+
+/// An index whose operations are archived before every snapshot, two to a segment.
+#[derive(Debug)]
+struct Archiving(SqliteIndex);
+
+impl Archiving {
+    fn archive(&self) {
+        let sizes = SegmentSizes {
+            operations: 2,
+            bytes: 10_000,
+            newest: 0,
+        };
+        let reader = self.0.connect().unwrap();
+        self.0.archive(&reader, sizes).unwrap();
+    }
+}
+
+impl Index for Archiving {
+    fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
+        self.archive();
+        self.0.snapshot()
+    }
+
+    fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
+        self.0.transaction(durability)
+    }
+
+    fn lock_shared(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.0.lock_shared()
+    }
+
+    fn lock_exclusive(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.0.lock_exclusive()
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        self.0.change_mark()
+    }
+
+    fn maintain(&self) -> SqliteResult<bool> {
+        self.0.maintain()
+    }
+}
+
+fn passes_the_suite(change: impl Fn(&mut SqliteIndex)) {
+    passes_the_suite_as(|mut index| {
+        change(&mut index);
+        Box::new(index)
+    });
+}
+
+fn passes_the_suite_as(wrap: impl Fn(SqliteIndex) -> Box<dyn Index>) {
+    let directory = tempfile::tempdir().unwrap();
+    let made = Cell::new(0);
+    testing::index::all(&|settings| {
+        made.set(made.get() + 1);
+        let folder = directory.path().join(made.get().to_string());
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("index.db");
+        assert_eq!(
+            SqliteIndex::create(&path, settings, &LockPolicy::default(), || Ok::<
+                _,
+                StorageError,
+            >(()))
+            .unwrap(),
+            IndexFile::Nothing
+        );
+        wrap(open(&path, OpenMode::Write))
+    });
+}
+
+#[test]
+fn it_passes_the_suite_when_operations_are_archived() {
+    passes_the_suite_as(|index| Box::new(Archiving(index)));
+}
+
+#[test]
+fn it_passes_the_suite() {
+    passes_the_suite(|_| ());
+}
+
+#[test]
+fn it_passes_the_suite_with_marks_by_the_data_version() {
+    passes_the_suite(|index| index.watcher = ChangeCounter::data_version_only());
+}
