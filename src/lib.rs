@@ -100,8 +100,8 @@ pub use engine::{
     Blame, BlameEntry, BlameOrigin, BundleSummary, CheckpointSummary, CreatedPrompt, DiffSide,
     Difference, EnvironmentChange, EnvironmentDifference, EnvironmentLogEntry, EnvironmentUpdate,
     Event, GcSummary, ImportSummary, LogPosition, MatchedIn, Moment, NewPrompt, NewVersion,
-    OperationRef, RepackSummary, Resolved, SearchHit, Snippet, VariableChange, Verdict,
-    VerifyReport, Violation,
+    OperationRef, PortableInputs, PortablePrompt, PortableVersion, RepackSummary, Resolved,
+    SearchHit, Snippet, VariableChange, Verdict, VerifyReport, Violation,
 };
 pub use frozen::{Frozen, Lockfile};
 pub use fs::checksummed_file::FileError;

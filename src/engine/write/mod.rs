@@ -4,7 +4,6 @@ pub(crate) mod bulk_bodies;
 pub(crate) mod commit;
 pub(crate) mod environment;
 pub(crate) mod heads;
-#[cfg(feature = "server")]
 pub(crate) mod import;
 pub(crate) mod judge;
 pub(crate) mod numbering;

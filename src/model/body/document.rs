@@ -101,7 +101,6 @@ impl Body {
     }
 
     /// Returns the text for use inside other JSON, without the white space around it.
-    #[cfg(feature = "server")]
     pub(crate) fn raw(&self) -> serde_json::Result<&serde_json::value::RawValue> {
         serde_json::from_str(self.text())
     }
@@ -313,7 +312,6 @@ fn words_of(kind: ValueKind) -> &'static str {
 ///
 /// A body is written as raw JSON. If there is white space around it, which other JSON would not
 /// preserve, it is written as a string.
-#[cfg(feature = "server")]
 pub(crate) mod verbatim {
     use serde::de::Error as _;
     use serde::ser::Error as _;
@@ -324,9 +322,10 @@ pub(crate) mod verbatim {
 
     pub(crate) fn serialize<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
         let text = body.text();
-        match text.starts_with('{') && text.ends_with('}') {
-            true => body.raw().map_err(S::Error::custom)?.serialize(serializer),
-            false => text.serialize(serializer),
+        if text.starts_with('{') && text.ends_with('}') {
+            body.raw().map_err(S::Error::custom)?.serialize(serializer)
+        } else {
+            text.serialize(serializer)
         }
     }
 
