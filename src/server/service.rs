@@ -51,8 +51,8 @@ impl Server {
         let (listener, address) = listen_on(&address)?;
         let uses_own_key = options.uses_own_key(address)?;
         let kept = store.secrets(|| Secrets {
-            key: keys::draw(),
-            signing: keys::secret(),
+            key: keys::generate_key(),
+            signing: keys::generate_secret(),
         })?;
         let makes_secrets = matches!(kept, SecretsResult::Made(_));
         let (own, signing) = match kept {
@@ -60,7 +60,7 @@ impl Server {
                 (Ok(secrets.key), secrets.signing)
             }
             // Its URLs work only on this server, and only until it stops.
-            SecretsResult::Withheld(source) => (Err(source), keys::secret()),
+            SecretsResult::Withheld(source) => (Err(source), keys::generate_secret()),
         };
         let keys = match uses_own_key {
             true => vec![own.map_err(|source| ServerError::SecretsWithheld { source })?],
@@ -69,7 +69,7 @@ impl Server {
         let signer = Signer::new(&signing);
         let app = Arc::new(options::app(store, options, &keys, signer)?);
         let (router, _) = routes::all();
-        let router = options::wired(router, &app, options)?;
+        let router = options::with_state(router, &app, options)?;
         let key = keys.into_iter().next().unwrap_or_default();
         let mut server = Self::new(listener, address, app, router, key);
         server.makes_secrets = makes_secrets;
