@@ -182,8 +182,8 @@ impl IntoResponse for ApiError {
 
 /// Converts errors that have the same text on every route.
 ///
-/// Routes call [`or_refuse`](OrApiError::or_refuse) first if they have a specific text for a missing
-/// item.
+/// Routes call [`or_refuse`](OrApiError::or_refuse) first if they have a specific text for a
+/// missing item.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {

@@ -3,9 +3,9 @@
 //! The budget has two separate amounts, so that a request that has arrived completely never waits
 //! for one that is still arriving. The *passing* amount is for request bodies that are being
 //! received, and for responses until the client has received them. The *working* amount is for
-//! requests that are parsed and written to the store. Requests and responses of at max_units [`UNCOUNTED_BYTES`]
-//! bytes are not counted: the limit on connections bounds their number, and they are served
-//! regardless of the memory that large ones take.
+//! requests that are parsed and written to the store. Requests and responses of at most
+//! [`UNCOUNTED_BYTES`] are not counted: the limit on connections bounds their number, and they are
+//! served regardless of the memory that large ones take.
 
 use std::sync::Arc;
 use std::time::Duration;

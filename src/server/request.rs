@@ -81,7 +81,7 @@ pub(super) async fn read(
     }
 }
 
-/// Reads a body of at max_bytes `max_bytes` bytes.
+/// Reads a body of at most `max_bytes` bytes.
 async fn whole(
     body: Body,
     max_bytes: usize,
@@ -161,7 +161,7 @@ fn make_room(buffer: &mut Vec<u8>, length: usize, max_bytes: usize) -> Result<()
 
 fn too_large(max_bytes: usize) -> ApiError {
     ApiError::TooLarge(format!(
-        "The request is too large: at max_bytes {max_bytes} bytes"
+        "The request is too large: at most {max_bytes} bytes"
     ))
 }
 

@@ -120,9 +120,9 @@ impl FakeOptions {
         self
     }
 
-    /// Lets pages of this baseline read responses, as [`ServerOptions::allow_origin`] does.
-    pub fn allow_origin(mut self, baseline: impl Into<String>) -> Self {
-        self.server = self.server.allow_origin(baseline);
+    /// Lets pages of this origin read responses, as [`ServerOptions::allow_origin`] does.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.server = self.server.allow_origin(origin);
         self
     }
 
