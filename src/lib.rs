@@ -99,8 +99,9 @@ pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BlameOrigin, BundleSummary, CheckpointSummary, CreatedPrompt, DiffSide,
     Difference, EnvironmentChange, EnvironmentDifference, EnvironmentLogEntry, EnvironmentUpdate,
-    Event, ImportSummary, MatchedIn, Moment, NewPrompt, NewVersion, OperationRef, RepackSummary,
-    Resolved, SearchHit, Snippet, VariableChange, Verdict, VerifyReport, Violation,
+    Event, ImportSummary, MatchedIn, Moment, NewPrompt, NewVersion, OperationRef, PortableInputs,
+    PortablePrompt, PortableVersion, RepackSummary, Resolved, SearchHit, Snippet, VariableChange,
+    Verdict, VerifyReport, Violation,
 };
 pub use frozen::{Frozen, Lockfile};
 pub use fs::checksummed_file::FileError;

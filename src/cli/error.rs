@@ -3,11 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use serde_json::{Value, json};
-
 use super::exit::Exit;
-use super::output::{HINT, WRONG, aside, paint};
-use super::text;
 use crate::storage::StorageErrorKind;
 use crate::{Error, FileError, InvalidArgument, Store};
 
@@ -18,14 +14,14 @@ pub(crate) type CommandResult<T = ()> = Result<T, Failure>;
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// The name of the error for programs, such as `prompt_not_found`.
-    kind: &'static str,
-    exit: Exit,
-    message: String,
+    pub(super) kind: &'static str,
+    pub(super) exit: Exit,
+    pub(super) message: String,
     /// The causes, outermost first.
-    causes: Vec<String>,
+    pub(super) causes: Vec<String>,
     /// The single problems, if there are several.
-    details: Vec<String>,
-    hint: Option<String>,
+    pub(super) details: Vec<String>,
+    pub(super) hint: Option<String>,
 }
 
 impl Failure {
@@ -47,7 +43,7 @@ impl Failure {
 
     /// Creates an error for a failed read or write.
     pub(crate) fn io(message: impl Into<String>, cause: &io::Error) -> Self {
-        Self::new(Exit::Failure, "io", message).because(cause)
+        Self::new(Exit::Failure, "io", message).with_causes(cause)
     }
 
     /// Creates the error for an output that its reader closed. It ends the command with success.
@@ -58,8 +54,8 @@ impl Failure {
     /// Converts a failure to report a change into one that says that the change took place.
     ///
     /// Returns the failure unchanged if the reader closed the output, or if no change took place.
-    pub(crate) fn after(self, done: CompletedChange<'_>) -> Self {
-        let (false, Some(done)) = (self.exit == Exit::Success, done.words()) else {
+    pub(crate) fn for_completed_change(self, done: CompletedChange<'_>) -> Self {
+        let (false, Some(done)) = (self.exit == Exit::Success, done.sentence()) else {
             return self;
         };
         let message = format!("{done}, but its report could not be written");
@@ -80,13 +76,13 @@ impl Failure {
     }
 
     /// Puts the subject before the message.
-    pub(crate) fn about(mut self, subject: &str) -> Self {
+    pub(crate) fn with_subject(mut self, subject: &str) -> Self {
         self.message = format!("{subject}: {}", self.message);
         self
     }
 
     /// Adds an error and its sources as causes.
-    pub(crate) fn because(mut self, cause: &dyn StdError) -> Self {
+    pub(crate) fn with_causes(mut self, cause: &dyn StdError) -> Self {
         let mut next = Some(cause);
         while let Some(error) = next {
             self.causes.push(error.to_string());
@@ -95,46 +91,16 @@ impl Failure {
         self
     }
 
+    /// Adds the sources of an error as causes.
+    pub(crate) fn with_sources(self, error: &dyn StdError) -> Self {
+        match error.source() {
+            Some(cause) => self.with_causes(cause),
+            None => self,
+        }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
-    }
-
-    /// Prints the error to standard error, as text or JSON.
-    ///
-    /// Prints nothing if the exit code is success.
-    pub(crate) fn tell(&self, as_json: bool) {
-        if self.exit == Exit::Success {
-            return;
-        }
-        if as_json {
-            return aside(&text::json(&self.json()));
-        }
-        let mut told = format!(
-            "{}: {}\n",
-            paint(WRONG, "error"),
-            text::lines(&self.message)
-        );
-        for detail in &self.details {
-            told.push_str(&format!("  - {}\n", text::line(detail)));
-        }
-        for cause in &self.causes {
-            told.push_str(&format!("  because: {}\n", text::line(cause)));
-        }
-        if let Some(hint) = &self.hint {
-            told.push_str(&format!("{}: {}\n", paint(HINT, "hint"), text::lines(hint)));
-        }
-        aside(&told);
-    }
-
-    fn json(&self) -> Value {
-        json!({"error": {
-            "kind": self.kind,
-            "code": self.exit as u8,
-            "message": self.message,
-            "details": self.details,
-            "causes": self.causes,
-            "hint": self.hint,
-        }})
     }
 }
 
@@ -148,7 +114,7 @@ pub(crate) enum CompletedChange<'a> {
 }
 
 impl CompletedChange<'_> {
-    fn words(self) -> Option<String> {
+    fn sentence(self) -> Option<String> {
         let operations = match self {
             Self::Other(done) => return Some(done.to_owned()),
             Self::Operations(store) => store.operations_made()?,
@@ -186,10 +152,7 @@ impl From<Error> for Failure {
             _ => {}
         }
         failure.hint = hint(&error);
-        match error.source() {
-            Some(cause) => failure.because(cause),
-            None => failure,
-        }
+        failure.with_sources(&error)
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn inputs(file: &Path) -> CommandResult<Map<String, Value>> {
     let bytes = read(file)?;
     let refuse = |message: &str| Failure::new(Exit::Usage, "invalid_inputs", message);
     let inputs = serde_json::from_slice(&bytes).map_err(|error| {
-        let failure = refuse("the inputs are not a JSON object").because(&error);
+        let failure = refuse("the inputs are not a JSON object").with_causes(&error);
         let hint = "write the inputs as one JSON object, such as {\"name\": \"Ann\"}";
         named(file, failure.hint(hint))
     })?;
@@ -34,14 +34,14 @@ pub(crate) fn inputs(file: &Path) -> CommandResult<Map<String, Value>> {
         None => Ok(inputs),
         Some(number) => {
             let failure = refuse(&format!("the inputs can't hold the number {number}"));
-            let hint = format!("{NUMBERS}; write it as a string: \"{number}\"");
+            let hint = format!("{NUMBERS_HINT}; write it as a string: \"{number}\"");
             Err(named(file, failure.hint(hint)))
         }
     }
 }
 
 /// The start of a hint: the numbers that inputs can contain.
-pub(crate) const NUMBERS: &str = "inputs can be 64-bit integers and doubles";
+pub(crate) const NUMBERS_HINT: &str = "inputs can be 64-bit integers and doubles";
 
 fn read(file: &Path) -> CommandResult<Vec<u8>> {
     let read = if is_stdin(file) {
@@ -73,7 +73,7 @@ fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
 }
 
 fn named(file: &Path, failure: Failure) -> Failure {
-    failure.about(&name_of(file))
+    failure.with_subject(&name_of(file))
 }
 
 pub(crate) fn is_stdin(file: &Path) -> bool {

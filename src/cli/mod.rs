@@ -113,6 +113,7 @@ mod input;
 mod json;
 mod output;
 mod progress;
+mod report;
 mod run;
 mod session;
 mod table;

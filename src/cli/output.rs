@@ -22,7 +22,7 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 /// The terminal's default style.
 pub(crate) const PLAIN: Style = Style::new();
 /// The style of errors.
-pub(crate) const WRONG: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// The style of warnings.
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// The style of hints.
@@ -38,24 +38,24 @@ pub(crate) fn paint(style: Style, text: impl Display) -> String {
 }
 
 /// Writes styled text to standard output.
-pub(crate) fn words(text: &str) -> CommandResult {
+pub(crate) fn write_text(text: &str) -> CommandResult {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .map_err(unwritten)
+        .map_err(write_error)
 }
 
 /// Writes bytes unchanged to standard output.
-pub(crate) fn bytes(bytes: &[u8]) -> CommandResult {
+pub(crate) fn write_bytes(bytes: &[u8]) -> CommandResult {
     let mut out = io::stdout().lock();
     out.write_all(bytes)
         .and_then(|()| out.flush())
-        .map_err(unwritten)
+        .map_err(write_error)
 }
 
 /// Writes JSON to standard output.
-pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> CommandResult {
-    bytes(text::json(value).as_bytes())
+pub(crate) fn write_json(value: &(impl Serialize + ?Sized)) -> CommandResult {
+    write_bytes(text::json(value).as_bytes())
 }
 
 /// Returns whether the reader of standard output closed it.
@@ -81,13 +81,13 @@ pub(crate) fn is_closed() -> bool {
 /// Writes styled text to standard error.
 ///
 /// Ignores failures, because there is no other place to report them.
-pub(crate) fn aside(text: &str) {
+pub(crate) fn write_stderr(text: &str) {
     let mut err = anstream::stderr().lock();
     let _ = err.write_all(text.as_bytes());
     let _ = err.flush();
 }
 
-fn unwritten(error: io::Error) -> Failure {
+fn write_error(error: io::Error) -> Failure {
     match error.kind() {
         // The reader closed the output because it has read enough.
         io::ErrorKind::BrokenPipe => Failure::closed(),

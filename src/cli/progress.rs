@@ -9,14 +9,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::session::Session;
 
-const TURN_INTERVAL: Duration = Duration::from_millis(100);
+const TICK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A progress bar. It is hidden with `--json`, and if standard error is not a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
     /// The thread that animates a bar without a length. Dropping the sender stops the thread.
-    turning: Option<(Sender<()>, JoinHandle<()>)>,
+    ticker: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
@@ -40,14 +40,14 @@ impl Progress {
         );
         if !progress.bar.is_hidden() {
             let bar = progress.bar.clone();
-            let (turning, stopped) = channel();
+            let (ticker, stopped) = channel();
             // Not `enable_steady_tick`, which panics if it cannot start a thread.
-            let turn = thread::Builder::new().spawn(move || {
-                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TURN_INTERVAL) {
+            let thread = thread::Builder::new().spawn(move || {
+                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TICK_INTERVAL) {
                     bar.tick();
                 }
             });
-            progress.turning = turn.ok().map(|turn| (turning, turn));
+            progress.ticker = thread.ok().map(|thread| (ticker, thread));
         }
         progress
     }
@@ -60,7 +60,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_message(doing);
-        Self { bar, turning: None }
+        Self { bar, ticker: None }
     }
 
     /// Adds one completed step.
@@ -76,9 +76,9 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some((turning, turn)) = self.turning.take() {
-            drop(turning);
-            let _ = turn.join();
+        if let Some((ticker, thread)) = self.ticker.take() {
+            drop(ticker);
+            let _ = thread.join();
         }
         self.bar.finish_and_clear();
     }

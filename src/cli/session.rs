@@ -11,7 +11,7 @@ use super::args::{ExpectationArgs, Global};
 use super::error::{CommandResult, CompletedChange, Failure};
 use super::exit::Exit;
 use super::output;
-use super::output::{DIM, PLAIN, WARNING, aside, paint};
+use super::output::{DIM, PLAIN, WARNING, paint, write_stderr};
 use super::text;
 use crate::{ErrorKind, Expected, PromptId, Selector, Store, StoreOptions, View};
 
@@ -112,15 +112,15 @@ impl Session {
     }
 
     /// Writes the output of a command, as JSON or as text.
-    pub(crate) fn answer<J: Serialize>(
+    pub(crate) fn write_output<J: Serialize>(
         &self,
         json: impl FnOnce() -> J,
         words: impl FnOnce() -> String,
     ) -> CommandResult {
         if self.json() {
-            output::json(&json())
+            output::write_json(&json())
         } else {
-            output::words(&words())
+            output::write_text(&words())
         }
     }
 
@@ -133,8 +133,8 @@ impl Session {
         json: impl FnOnce() -> J,
         words: impl FnOnce() -> String,
     ) -> CommandResult {
-        self.answer(json, words)
-            .map_err(|failure| failure.after(done))
+        self.write_output(json, words)
+            .map_err(|failure| failure.for_completed_change(done))
     }
 
     /// Prints a note to standard error, unless the output is JSON.
@@ -157,7 +157,7 @@ impl Session {
 }
 
 fn say(style: Style, start: &str, message: &str) {
-    aside(&format!("{start}{}\n", paint(style, text::lines(message))));
+    write_stderr(&format!("{start}{}\n", paint(style, text::lines(message))));
 }
 
 /// Returns the current directory.

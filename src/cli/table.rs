@@ -15,7 +15,7 @@ pub(crate) struct TextTable {
 const GAP: &str = "  ";
 
 /// The maximum width of a column. A longer text shifts the rest of its own row only.
-const WIDEST: usize = 48;
+const MAX_COLUMN_WIDTH: usize = 48;
 
 impl TextTable {
     /// Creates an empty table with these column titles.
@@ -44,7 +44,7 @@ impl TextTable {
             widths.resize(widths.len().max(row.len()), 0);
             for (widest, (text, _)) in widths.iter_mut().zip(row) {
                 let width = text.width();
-                if width <= WIDEST {
+                if width <= MAX_COLUMN_WIDTH {
                     *widest = width.max(*widest);
                 }
             }
@@ -55,8 +55,10 @@ impl TextTable {
 }
 
 fn row_text(row: &[(String, Style)], widths: &[usize]) -> String {
-    let filled = row.iter().rposition(|(text, _)| !text.is_empty());
-    let filled = filled.map_or(0, |last| last + 1);
+    let filled = row
+        .iter()
+        .rposition(|(text, _)| !text.is_empty())
+        .map_or(0, |last| last + 1);
     let mut line = String::new();
     for (position, ((text, style), width)) in row.iter().zip(widths).take(filled).enumerate() {
         if !text.is_empty() {
@@ -93,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_long_text_does_not_widen_its_column() {
-        let long = "x".repeat(WIDEST + 1);
+        let long = "x".repeat(MAX_COLUMN_WIDTH + 1);
         let mut table = TextTable::new(&["A", "B"]);
         for a in [&long, "y"] {
             table.row([a, "b"].map(|text| (text.to_owned(), Style::new())));

@@ -39,17 +39,18 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// The maximum length of a message's summary, in characters.
-const MAX_SUMMARY: usize = 200;
+const MAX_SUMMARY_CHARS: usize = 200;
 
 /// Returns the first line of a message, with an ellipsis if text is left out.
 pub(crate) fn summary(message: &str) -> String {
     let message = message.trim();
     let (first, rest) = message.split_once(['\n', '\r']).unwrap_or((message, ""));
-    let end = first.char_indices().nth(MAX_SUMMARY);
+    let end = first.char_indices().nth(MAX_SUMMARY_CHARS);
     let shown = end.map_or(first, |(at, _)| &first[..at]).trim_end();
-    match rest.is_empty() && end.is_none() {
-        true => line(shown),
-        false => format!("{} …", line(shown)),
+    if rest.is_empty() && end.is_none() {
+        line(shown)
+    } else {
+        format!("{} …", line(shown))
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(summary("one"), "one");
         assert_eq!(summary("\none \r\ntwo\n"), "one …");
         assert_eq!(summary(""), "");
-        let long = "x".repeat(MAX_SUMMARY);
+        let long = "x".repeat(MAX_SUMMARY_CHARS);
         assert_eq!(summary(&long), long);
         assert_eq!(summary(&format!("{long}x")), format!("{long} …"));
     }

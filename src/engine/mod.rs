@@ -39,7 +39,6 @@ pub(crate) use maintenance::worker::MaintenanceWorker;
 pub(crate) use read::blame::blame;
 pub(crate) use read::bodies::BodyReader;
 pub(crate) use read::compare::{compare_body, compare_environments, compare_versions};
-#[cfg(feature = "server")]
 pub(crate) use read::export::export;
 pub(crate) use read::freeze::{FrozenText, freeze};
 pub(crate) use read::lookup::{find_prompt, find_prompt_or_deleted, find_version};
@@ -50,8 +49,7 @@ pub(crate) use search::{dependents, search, tail_is_long};
 pub(crate) use verify::{Depth, verify, verify_bodies, verify_damaged};
 pub(crate) use write::context::WriteContext;
 pub(crate) use write::heads::HeadCache;
-#[cfg(feature = "server")]
-pub(crate) use write::import::{ImportedPrompt, objects};
+pub use write::import::{PortableInputs, PortablePrompt, PortableVersion};
 pub(crate) use write::judge::{CommitAttempt, Judgement};
 pub(crate) use write::queue::{Transactions, WriteQueue, error_of};
 pub(crate) use write::writer::WriteTransaction;

@@ -9,6 +9,7 @@ mod cursor;
 mod exact;
 mod layout;
 mod number;
+pub(crate) mod objects;
 mod text;
 mod tree;
 mod value;

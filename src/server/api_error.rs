@@ -73,26 +73,28 @@ pub(crate) enum ApiError {
 
 impl ApiError {
     /// Returns the text, the plain status and the live status. Clients rely on this table.
-    fn row(&self) -> (&str, u16, LiveStatus) {
-        use LiveStatus::{As, Passes, Same};
+    fn text_and_statuses(&self) -> (&str, u16, LiveStatus) {
+        use LiveStatus::{Same, Status, Succeeds};
         match self {
-            Self::Prompt => ("Prompt not found", 404, As(500)),
+            Self::Prompt => ("Prompt not found", 404, Status(500)),
             Self::PromptToTag => ("Prompt not found", 404, Same),
-            Self::Version => ("Prompt version not found", 404, As(500)),
+            Self::Version => ("Prompt version not found", 404, Status(500)),
             Self::VersionOfBody => ("Prompt version not found", 404, Same),
-            Self::ProductionVersion => ("Prompt production version not found", 404, As(500)),
-            Self::Base => ("Current version not found", 404, As(500)),
+            Self::ProductionVersion => ("Prompt production version not found", 404, Status(500)),
+            Self::Base => ("Current version not found", 404, Status(500)),
             Self::VersionOfPrompt => (
                 "Prompt version not found or does not belong to the specified prompt",
                 404,
-                As(500),
+                Status(500),
             ),
             Self::Inputs => ("Prompt inputs not found", 404, Same),
-            Self::PromptToChange => ("Prompt not found", 404, Passes),
-            Self::VersionToDelete => ("Prompt version not found", 404, Passes),
-            Self::EnvironmentToRemove => {
-                ("Environment not found on this prompt version", 404, Passes)
-            }
+            Self::PromptToChange => ("Prompt not found", 404, Succeeds),
+            Self::VersionToDelete => ("Prompt version not found", 404, Succeeds),
+            Self::EnvironmentToRemove => (
+                "Environment not found on this prompt version",
+                404,
+                Succeeds,
+            ),
             Self::Shape(text) => (text, 400, Same),
             Self::Rules(text) => (text, 409, Same),
             Self::Key(text) => (text, 401, Same),
@@ -103,7 +105,7 @@ impl ApiError {
             Self::TooLarge(text) => (text, 413, Same),
             Self::TooSlow => ("The request's body took too long", 408, Same),
             Self::Store(kind, _) => {
-                let (text, status) = of_kind(*kind);
+                let (text, status) = text_and_status(*kind);
                 (text, status, Same)
             }
             Self::Loaded => (
@@ -125,15 +127,15 @@ impl ApiError {
 
     /// Returns the text for the client.
     pub(crate) fn text(&self) -> &str {
-        self.row().0
+        self.text_and_statuses().0
     }
 
     /// Returns the status, or `None` if the live service answers as if the request had succeeded.
     pub(crate) fn status(&self, status: StatusMode) -> Option<StatusCode> {
-        let (_, plain, live) = self.row();
+        let (_, plain, live) = self.text_and_statuses();
         let code = match (status, live) {
-            (StatusMode::Live, LiveStatus::Passes) => return None,
-            (StatusMode::Live, LiveStatus::As(code)) => code,
+            (StatusMode::Live, LiveStatus::Succeeds) => return None,
+            (StatusMode::Live, LiveStatus::Status(code)) => code,
             _ => plain,
         };
         Some(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
@@ -141,7 +143,7 @@ impl ApiError {
 }
 
 /// Returns the text and status of a store error for which no route has a specific text.
-fn of_kind(kind: ErrorKind) -> (&'static str, u16) {
+fn text_and_status(kind: ErrorKind) -> (&'static str, u16) {
     match kind {
         ErrorKind::NotFound => ("Not found", 404),
         ErrorKind::Invalid => ("The request is malformed", 400),
@@ -163,8 +165,8 @@ fn of_kind(kind: ErrorKind) -> (&'static str, u16) {
 /// The live service's status, compared with the plain one.
 enum LiveStatus {
     Same,
-    As(u16),
-    Passes,
+    Status(u16),
+    Succeeds,
 }
 
 /// Puts the error in the response's extensions.
@@ -180,8 +182,8 @@ impl IntoResponse for ApiError {
 
 /// Converts errors that have the same text on every route.
 ///
-/// Routes call [`or_refuse`](OrRefuse::or_refuse) first if they have a specific text for a missing
-/// item.
+/// Routes call [`or_refuse`](OrApiError::or_refuse) first if they have a specific text for a
+/// missing item.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
@@ -197,7 +199,7 @@ impl From<Error> for ApiError {
             | Error::NoBase { .. }
             | Error::NumbersExhausted { .. }
             | Error::PromptIdTaken { .. } => Self::Rules(error.to_string()),
-            error => Self::Store(error.kind(), told(&error).into()),
+            error => Self::Store(error.kind(), error_chain(&error).into()),
         }
     }
 }
@@ -217,7 +219,7 @@ impl From<InvalidArgument> for ApiError {
 }
 
 /// Returns the messages of an error and of all its sources.
-fn told(error: &Error) -> String {
+fn error_chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -230,16 +232,16 @@ fn told(error: &Error) -> String {
 
 /// Conversion of a missing item to the API error that a route has for it.
 pub(crate) trait OrApiError<T> {
-    fn or_refuse(self, refusal: ApiError) -> Result<T, ApiError>;
+    fn or_refuse(self, missing: ApiError) -> Result<T, ApiError>;
 }
 
 impl<T> OrApiError<T> for crate::Result<T> {
-    fn or_refuse(self, refusal: ApiError) -> Result<T, ApiError> {
+    fn or_refuse(self, missing: ApiError) -> Result<T, ApiError> {
         self.map_err(|error| match error {
             Error::PromptNotFound { .. }
             | Error::VersionNotFound { .. }
             | Error::EnvironmentNotFound { .. }
-            | Error::MismatchedVersion { .. } => refusal,
+            | Error::MismatchedVersion { .. } => missing,
             error => error.into(),
         })
     }

@@ -61,7 +61,7 @@ impl Default for Limits {
 /// Maximum number of writes that occupy a thread while they wait for their turn.
 ///
 /// Further writes wait without a thread, so that reads never wait for writes.
-const MOST_WAITING_WRITERS: usize = 64;
+const MAX_WAITING_WRITERS: usize = 64;
 
 /// The number of a server's first request.
 const FIRST_REQUEST: u64 = 1;
@@ -77,7 +77,7 @@ pub(crate) struct App {
     pub(super) clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// The start of URLs, if it is not the host that the request names.
     pub(super) public_url: Option<String>,
-    pub(super) kept: ResponseCache,
+    pub(super) response_cache: ResponseCache,
     pub(super) budget: MemoryBudget,
     writers: Arc<Semaphore>,
     /// Permits for concurrent reads: each read occupies a thread and some of the store's files.
@@ -118,8 +118,8 @@ impl App {
             signer,
             clock: Box::new(clock::system),
             public_url: None,
-            kept: ResponseCache::default(),
-            writers: Arc::new(Semaphore::new(MOST_WAITING_WRITERS)),
+            response_cache: ResponseCache::default(),
+            writers: Arc::new(Semaphore::new(MAX_WAITING_WRITERS)),
             readers: Arc::new(Semaphore::new(files.readers)),
             requests: AtomicU64::new(FIRST_REQUEST),
         }

@@ -28,25 +28,25 @@ pub(crate) enum BaseUrl {
 
 impl BaseUrl {
     /// Returns the response that describes a version, with the body's URL on this base URL.
-    pub(crate) fn told(
+    pub(crate) fn advertised(
         &self,
         app: &App,
         version: &Arc<Version>,
         expires: i64,
     ) -> Result<CachedResponse, ApiError> {
-        if let Some(told) = app.kept.get(version, self.host(), expires) {
-            return Ok(told);
+        if let Some(response) = app.response_cache.get(version, self.host(), expires) {
+            return Ok(response);
         }
-        let json = enveloped(self.described(app, version, expires), 512)?;
+        let json = enveloped(self.describe(app, version, expires), 512)?;
         let tag = EntityTag::of(&json)?;
-        let told = CachedResponse { json, tag };
-        app.kept
-            .put(Arc::clone(version), self.host(), expires, told.clone());
-        Ok(told)
+        let response = CachedResponse { json, tag };
+        app.response_cache
+            .put(Arc::clone(version), self.host(), expires, response.clone());
+        Ok(response)
     }
 
     /// Describes a version, with a URL of its body that works until `expires`.
-    pub(crate) fn described<'a>(
+    pub(crate) fn describe<'a>(
         &self,
         app: &App,
         version: &'a Version,

@@ -3,9 +3,9 @@
 //! The budget has two separate amounts, so that a request that has arrived completely never waits
 //! for one that is still arriving. The *passing* amount is for request bodies that are being
 //! received, and for responses until the client has received them. The *working* amount is for
-//! requests that are parsed and written to the store. Requests and responses of at most [`FREE`]
-//! bytes are not counted: the limit on connections bounds their number, and they are served
-//! regardless of the memory that large ones take.
+//! requests that are parsed and written to the store. Requests and responses of at most
+//! [`UNCOUNTED_BYTES`] are not counted: the limit on connections bounds their number, and they are
+//! served regardless of the memory that large ones take.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,15 +27,15 @@ pub(super) struct MemoryBudget {
 }
 
 /// Maximum size in bytes of a request or a response that is not counted.
-pub(super) const FREE: usize = 64 * 1024;
+pub(super) const UNCOUNTED_BYTES: usize = 64 * 1024;
 
 /// Bytes per semaphore permit, because a semaphore grants fewer than 2^32 permits per call.
-const UNIT: usize = 1024;
+const PERMIT_BYTES: usize = 1024;
 
 /// Number of copies of a request's text while it is processed.
 ///
 /// The copies are the text as received, the body, and those in the index's cache and in its log.
-const COPIES: usize = 4;
+const COPIES_OF_TEXT: usize = 4;
 
 impl MemoryBudget {
     /// Creates a budget of this many bytes: a third for passing, the rest for working.
@@ -53,24 +53,24 @@ impl MemoryBudget {
     }
 
     /// Takes a share of the passing amount for this many bytes.
-    pub(super) fn pass(&self, bytes: usize) -> Result<BudgetShare, ApiError> {
+    pub(super) fn take_passing(&self, bytes: usize) -> Result<BudgetShare, ApiError> {
         let mut share = self.passing();
         share.grow_to(bytes)?;
         Ok(share)
     }
 
     /// Counts a response until the client has received it.
-    pub(super) fn counted(&self, answer: Bytes) -> Result<Bytes, ApiError> {
-        let share = self.pass(answer.len())?;
+    pub(super) fn count_response(&self, answer: Bytes) -> Result<Bytes, ApiError> {
+        let share = self.take_passing(answer.len())?;
         Ok(share.with(answer))
     }
 
     /// Waits for a share of the working amount for a request with this text.
-    pub(super) async fn work_on(&self, text: &[u8]) -> Result<BudgetShare, ApiError> {
+    pub(super) async fn take_working(&self, text: &[u8]) -> Result<BudgetShare, ApiError> {
         let mut share = self.working.share();
-        if text.len() > FREE {
+        if text.len() > UNCOUNTED_BYTES {
             let parsed = BodySize::of(text).parsed_bytes();
-            let units = share.units(COPIES * text.len() + parsed);
+            let units = share.units(COPIES_OF_TEXT * text.len() + parsed);
             let permits = Arc::clone(&share.amount.permits);
             let waited = timeout(self.patience, permits.acquire_many_owned(units)).await;
             // The semaphore is never closed.
@@ -89,8 +89,10 @@ struct ByteAmount {
 
 impl ByteAmount {
     fn new(bytes: usize) -> Self {
-        let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
-        let units = u32::try_from(bytes / UNIT).unwrap_or(most).clamp(1, most);
+        let max_units = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
+        let units = u32::try_from(bytes / PERMIT_BYTES)
+            .unwrap_or(max_units)
+            .clamp(1, max_units);
         Self {
             permits: Arc::new(Semaphore::new(units as usize)),
             units,
@@ -115,7 +117,7 @@ pub(super) struct BudgetShare {
 impl BudgetShare {
     /// Grows the share to this many bytes in total, if it is smaller. Never waits.
     pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), ApiError> {
-        if bytes <= FREE {
+        if bytes <= UNCOUNTED_BYTES {
             return Ok(());
         }
         let held = self
@@ -127,11 +129,12 @@ impl BudgetShare {
             return Ok(());
         }
         let more = u32::try_from(more).unwrap_or(u32::MAX);
-        let got = Arc::clone(&self.amount.permits).try_acquire_many_owned(more);
-        let got = got.map_err(|_| ApiError::Loaded)?;
+        let taken = Arc::clone(&self.amount.permits)
+            .try_acquire_many_owned(more)
+            .map_err(|_| ApiError::Loaded)?;
         match &mut self.permit {
-            Some(permit) => permit.merge(got),
-            none => *none = Some(got),
+            Some(permit) => permit.merge(taken),
+            none => *none = Some(taken),
         }
         Ok(())
     }
@@ -141,7 +144,7 @@ impl BudgetShare {
     /// A size above the whole amount counts as the whole amount: such a request is served when no
     /// other is in progress.
     fn units(&self, bytes: usize) -> u32 {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let units = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
         units.min(self.amount.units)
     }
 
@@ -174,28 +177,33 @@ mod tests {
         let mut first = budget.passing();
         first.grow_to(2 * MIB).unwrap();
         first.grow_to(MIB).unwrap();
-        let second = budget.pass(MIB).unwrap();
+        let second = budget.take_passing(MIB).unwrap();
         assert!(matches!(first.grow_to(2 * MIB + 1), Err(ApiError::Loaded)));
-        assert!(matches!(budget.pass(MIB), Err(ApiError::Loaded)));
-        let small: Vec<BudgetShare> = (0..1000).map(|_| budget.pass(FREE).unwrap()).collect();
+        assert!(matches!(budget.take_passing(MIB), Err(ApiError::Loaded)));
+        let small: Vec<BudgetShare> = (0..1000)
+            .map(|_| budget.take_passing(UNCOUNTED_BYTES).unwrap())
+            .collect();
         let answer = second.with(vec![0; MIB]);
         let part = answer.slice(..1);
         drop(answer);
-        assert!(budget.pass(MIB).is_err(), "a slice holds the whole share");
+        assert!(
+            budget.take_passing(MIB).is_err(),
+            "a slice holds the whole share"
+        );
         drop(part);
-        drop(budget.pass(MIB).unwrap());
+        drop(budget.take_passing(MIB).unwrap());
         drop((first, small));
-        drop(budget.pass(3 * MIB).unwrap());
+        drop(budget.take_passing(3 * MIB).unwrap());
     }
 
     #[test]
     fn a_share_above_the_whole_amount_is_granted_alone() {
         let budget = MemoryBudget::new(3 * MIB);
-        let other = budget.pass(FREE + 1).unwrap();
-        assert!(budget.pass(100 * MIB).is_err());
+        let other = budget.take_passing(UNCOUNTED_BYTES + 1).unwrap();
+        assert!(budget.take_passing(100 * MIB).is_err());
         drop(other);
-        let large = budget.pass(100 * MIB).unwrap();
-        assert!(budget.pass(FREE + 1).is_err());
+        let large = budget.take_passing(100 * MIB).unwrap();
+        assert!(budget.take_passing(UNCOUNTED_BYTES + 1).is_err());
         drop(large);
     }
 
@@ -205,19 +213,19 @@ mod tests {
         budget.patience = Duration::from_millis(200);
         let budget = Arc::new(budget);
         let text = vec![b' '; 600 * 1024];
-        let first = budget.work_on(&text).await.unwrap();
-        budget.pass(MIB).unwrap();
-        budget.work_on(&text[..FREE]).await.unwrap();
+        let first = budget.take_working(&text).await.unwrap();
+        budget.take_passing(MIB).unwrap();
+        budget.take_working(&text[..UNCOUNTED_BYTES]).await.unwrap();
         let waiting = {
             let (budget, text) = (Arc::clone(&budget), text.clone());
-            tokio::spawn(async move { budget.work_on(&text).await.map(drop) })
+            tokio::spawn(async move { budget.take_working(&text).await.map(drop) })
         };
         tokio::time::sleep(budget.patience / 4).await;
         assert!(!waiting.is_finished());
         drop(first);
         assert!(waiting.await.unwrap().is_ok());
-        let _first = budget.work_on(&text).await.unwrap();
-        let refused = budget.work_on(&text).await;
+        let _first = budget.take_working(&text).await.unwrap();
+        let refused = budget.take_working(&text).await;
         assert!(matches!(refused, Err(ApiError::Loaded)));
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Connections {
 ///
 /// A stopping server does not wait for idle connections, and an idle connection is closed if there
 /// is no room for a new one.
-const PAUSE: Duration = Duration::from_secs(1);
+const MIN_IDLE_TIME: Duration = Duration::from_secs(1);
 
 impl Connections {
     /// Serves another connection.
@@ -44,7 +44,7 @@ impl Connections {
     pub(super) fn close_one(&mut self) -> bool {
         let idle = self.open.iter().filter_map(|(id, (activity, _))| {
             let since = activity.idle_since()?;
-            (since.elapsed() >= PAUSE).then(|| (activity.has_key(), since, *id))
+            (since.elapsed() >= MIN_IDLE_TIME).then(|| (activity.has_key(), since, *id))
         });
         let Some((.., id)) = idle.min_by_key(|(has_key, since, _)| (*has_key, *since)) else {
             return false;
@@ -62,7 +62,7 @@ impl Connections {
             loop {
                 tokio::select! {
                     () = &mut answered => return,
-                    () = sleep(PAUSE / 10) => self.close_idle(),
+                    () = sleep(MIN_IDLE_TIME / 10) => self.close_idle(),
                 }
             }
         };
@@ -71,7 +71,7 @@ impl Connections {
 
     fn close_idle(&self) {
         for (activity, task) in self.open.values() {
-            if activity.is_idle_for(PAUSE) {
+            if activity.is_idle_for(MIN_IDLE_TIME) {
                 task.abort();
             }
         }

@@ -16,7 +16,7 @@ const FILES_OF_READER: usize = 4;
 const FILES_BESIDE: usize = 16;
 
 /// Maximum number of files that the store ever needs.
-const MOST_FOR_STORE: usize = 64 * FILES_OF_READER + FILES_BESIDE;
+const MAX_FILES_OF_STORE: usize = 64 * FILES_OF_READER + FILES_BESIDE;
 
 impl DescriptorShares {
     /// Returns the division for the process's current limit and open files.
@@ -30,7 +30,7 @@ impl DescriptorShares {
     /// Gives the store half of the remaining files, up to the number that it can use.
     fn of(limit: usize, open: usize) -> Self {
         let left = limit.saturating_sub(open);
-        let store = (left / 2).min(MOST_FOR_STORE);
+        let store = (left / 2).min(MAX_FILES_OF_STORE);
         Self {
             connections: (left - store).max(1),
             readers: (store.saturating_sub(FILES_BESIDE) / FILES_OF_READER).max(1),

@@ -18,7 +18,7 @@ use super::app::Limits;
 /// A request's body, whose unread rest is drained in the background when it is dropped.
 pub(crate) struct DrainingBody {
     body: Option<Incoming>,
-    most: usize,
+    max_bytes: usize,
     time: Duration,
 }
 
@@ -30,7 +30,7 @@ impl DrainingBody {
     pub(crate) fn new(body: Incoming, limits: &Limits) -> Self {
         Self {
             body: Some(body),
-            most: limits.body_bytes.saturating_mul(2),
+            max_bytes: limits.body_bytes.saturating_mul(2),
             time: limits.body_time,
         }
     }
@@ -66,20 +66,20 @@ impl Drop for DrainingBody {
         let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) else {
             return;
         };
-        let (most, time) = (self.most, self.time);
+        let (max_bytes, time) = (self.max_bytes, self.time);
         // Without a runtime, the server is shutting down and the connection is closed anyway.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(timeout(time, throw_away(body, most)));
+            runtime.spawn(timeout(time, drain(body, max_bytes)));
         }
     }
 }
 
 /// A client that sends nothing for this time has stopped sending.
-const PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-async fn throw_away(mut body: Incoming, most: usize) {
-    let mut left = most;
-    while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
+async fn drain(mut body: Incoming, max_bytes: usize) {
+    let mut left = max_bytes;
+    while let Ok(Some(Ok(frame))) = timeout(MAX_PAUSE, body.frame()).await {
         let size = frame.data_ref().map_or(0, Bytes::len);
         match left.checked_sub(size) {
             Some(less) => left = less,

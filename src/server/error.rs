@@ -41,7 +41,7 @@ pub enum ServerError {
         /// The fault in the value.
         reason: String,
     },
-    /// The server's threads could not be started.
+    /// The server's threads could not be started, or cannot wait for connections.
     #[error("the server's threads can't be started")]
     Threads(#[source] io::Error),
     /// The store failed.

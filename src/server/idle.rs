@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
 /// A practically unlimited time.
-const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+const MAX_IDLE_TIME: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The activity of a connection.
 #[derive(Clone, Debug)]
@@ -33,8 +33,8 @@ struct IdleState {
 
 impl IdleState {
     fn idle_from_now(&self) {
-        let millis = self.begun.elapsed().as_millis();
-        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        let elapsed = self.begun.elapsed().as_millis();
+        let millis = u64::try_from(elapsed).unwrap_or(u64::MAX);
         self.idle_since.store(millis, Ordering::Release);
     }
 
@@ -70,7 +70,7 @@ impl Activity {
     /// Wraps the connection's stream to observe what is sent.
     ///
     /// A client that receives its response slowly is not idle as long as it receives any of it.
-    pub(super) fn of<S>(&self, stream: S) -> ObservedStream<S> {
+    pub(super) fn wrap<S>(&self, stream: S) -> ObservedStream<S> {
         let shared = Arc::clone(&self.0);
         ObservedStream { stream, shared }
     }
@@ -91,14 +91,14 @@ impl Activity {
         self.0.has_key.load(Ordering::Relaxed)
     }
 
-    pub(super) fn had_key(&self) {
+    pub(super) fn set_has_key(&self) {
         self.0.has_key.store(true, Ordering::Relaxed);
     }
 
     /// Waits until there has been no request, and nothing sent, for this time.
     pub(super) async fn idle_for(&self, limit: Duration) {
         // Adding a longer time could overflow `Instant`.
-        let limit = limit.min(YEARS);
+        let limit = limit.min(MAX_IDLE_TIME);
         loop {
             let now = Instant::now();
             match self.0.idle_since() {
@@ -210,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_receives_its_response_is_not_closed() {
         let activity = Activity::new();
-        let mut stream = activity.of(tokio::io::sink());
+        let mut stream = activity.wrap(tokio::io::sink());
         let taking = async {
             loop {
                 stream.write_all(b"part").await.unwrap();

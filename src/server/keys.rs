@@ -56,12 +56,12 @@ fn split(value: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Generates a key from the system's random source.
-pub(super) fn draw() -> String {
-    format!("sk-promptbook-{}", secret())
+pub(super) fn generate_key() -> String {
+    format!("sk-promptbook-{}", generate_secret())
 }
 
 /// Returns 122 bits from the system's random source as hex digits.
-pub(super) fn secret() -> String {
+pub(super) fn generate_secret() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 

@@ -27,7 +27,7 @@ use super::connections::Connections;
 use super::date;
 use super::drain::DrainingBody;
 use super::idle::Activity;
-use super::middleware::edge;
+use super::middleware::handle;
 use crate::model::clock;
 
 /// A response extension that closes the connection instead of sending the response.
@@ -48,7 +48,7 @@ pub(super) async fn serve(
     // hyper's own date does not follow a clock that is set back.
     http.auto_date_header(false);
     let slots = Arc::new(Semaphore::new(app.connections.min(Semaphore::MAX_PERMITS)));
-    let turned_away = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
+    let turned_away = Arc::new(Semaphore::new(MAX_REFUSALS));
     let graceful = GracefulShutdown::new();
     let mut connections = Connections::default();
     let mut stop = pin!(stop);
@@ -97,8 +97,8 @@ pub(super) async fn serve(
             router: router.clone(),
             activity: activity.clone(),
         };
-        let connection = http.serve_connection(TokioIo::new(activity.of(stream)), handler);
-        let connection = graceful.watch(connection);
+        let stream = TokioIo::new(activity.wrap(stream));
+        let connection = graceful.watch(http.serve_connection(stream, handler));
         let limit = limits.header_time;
         connections.add(activity.clone(), async move {
             // Waits until the connection that is being closed for this one has ended.
@@ -123,7 +123,7 @@ pub(super) async fn serve(
 }
 
 /// Maximum number of concurrent connections that are turned away with a response.
-const MOST_TURNED_AWAY: usize = 8;
+const MAX_REFUSALS: usize = 8;
 
 /// Waits after a failed accept, if that can help.
 ///
@@ -151,13 +151,13 @@ async fn turn_away(mut stream: TcpStream, reason: &str) {
          content-length: {}\r\nconnection: close\r\nretry-after: 1\r\n\r\n{body}",
         body.len(),
     );
-    let told = async {
+    let sent = async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         // Closing with unread input would reset the connection, and the response could be lost.
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
     };
-    let _ = timeout(Duration::from_secs(1), told).await;
+    let _ = timeout(Duration::from_secs(1), sent).await;
 }
 
 /// The router as a hyper service.
@@ -174,12 +174,12 @@ impl Service<hyper::Request<Incoming>> for Handler {
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         if !self.activity.has_key() && self.app.keys.admit(request.headers()).is_ok() {
-            self.activity.had_key();
+            self.activity.set_has_key();
         }
         let busy = self.activity.request();
         let app = Arc::clone(&self.app);
         let request: Request = request.map(|body| Body::new(DrainingBody::new(body, &app.limits)));
-        let answered = edge(app, self.router.clone(), request);
+        let answered = handle(app, self.router.clone(), request);
         Box::pin(answered.map(|mut response| {
             if let Some(date) = date::now() {
                 response.headers_mut().insert(DATE, date);

@@ -28,7 +28,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 ///
 /// The future is composed without `async`, because an `async` block would reserve space for the
 /// request in each of its states.
-pub(crate) fn edge(
+pub(crate) fn handle(
     app: Arc<App>,
     mut router: axum::Router,
     request: Request,
@@ -41,12 +41,12 @@ pub(crate) fn edge(
             request.uri().path().to_owned(),
         ))
     });
-    let passed = match app.hosts.admit(request.uri(), request.headers()) {
+    let handled = match app.hosts.admit(request.uri(), request.headers()) {
         Ok(()) => Either::Left(AssertUnwindSafe(router.call(request)).catch_unwind()),
         Err(refusal) => Either::Right(ready(Ok(Ok(refusal.into_response())))),
     };
-    passed.map(move |passed| {
-        let response = match passed {
+    handled.map(move |handled| {
+        let response = match handled {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(panic) => panicked(&*panic).into_response(),
@@ -69,8 +69,10 @@ pub(crate) fn edge(
 
 /// Converts a panic to an internal error, so that the client gets a response.
 fn panicked(panic: &(dyn Any + Send)) -> ApiError {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     ApiError::Internal(text.unwrap_or("a panic").into())
 }
 
@@ -100,8 +102,8 @@ pub(crate) fn finish(app: &App, mut response: Response) -> Response {
         return response;
     };
     let answer = match refusal.status(app.status) {
-        Some(status) => ApiResponse::refused(status, refusal.text()),
-        None => ApiResponse::nothing(),
+        Some(status) => ApiResponse::error(status, refusal.text()),
+        None => ApiResponse::empty(),
     };
     let (parts, _) = response.into_parts();
     let mut written = answer.into_response();

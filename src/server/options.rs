@@ -135,8 +135,7 @@ pub(super) fn app(
             let http = matches!(uri.scheme_str(), Some("http" | "https"));
             http && uri.path() == "/" && uri.query().is_none() && !url.contains(['#', '@'])
         });
-        let host = parsed.as_ref().and_then(Uri::host);
-        let host = host.ok_or_else(|| {
+        let host = parsed.as_ref().and_then(Uri::host).ok_or_else(|| {
             malformed(
                 "public URL",
                 url,
@@ -159,14 +158,15 @@ pub(super) fn app(
 }
 
 /// Attaches the shared state to the routes, and lets the allowed origins read responses.
-pub(super) fn wired(
+pub(super) fn with_state(
     router: axum::Router<Arc<App>>,
     app: &Arc<App>,
     options: &ServerOptions,
 ) -> Result<axum::Router, ServerError> {
-    let router = match options.origins.is_empty() {
-        true => router,
-        false => router.layer(cross_origin(&options.origins)?),
+    let router = if options.origins.is_empty() {
+        router
+    } else {
+        router.layer(cross_origin(&options.origins)?)
     };
     Ok(router.with_state(Arc::clone(app)))
 }

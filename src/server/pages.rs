@@ -49,16 +49,16 @@ impl Elements {
 }
 
 /// Maximum number of elements of the first page; most lists are not longer.
-const FIRST: usize = 64;
+const MAX_FIRST_ELEMENTS: usize = 64;
 
 /// Approximate size of a further page in bytes.
 const PAGE_BYTES: usize = 256 * 1024;
 
 /// Maximum number of elements of a further page, if they are small.
-const MOST: usize = 512;
+const MAX_ELEMENTS: usize = 512;
 
 /// Memory of a list in progress: the page that is read, and the data that waits to be sent.
-const BYTES_OF_LIST: usize = 3 * PAGE_BYTES;
+const LIST_BYTES: usize = 3 * PAGE_BYTES;
 
 const START: &[u8] = br#"{"data":["#;
 const END: &[u8] = br#"],"error":null}"#;
@@ -73,86 +73,93 @@ struct ListState<P> {
 
 impl<P: Pages> ListState<P> {
     /// Reads the next page.
-    fn turn(mut self, app: &App, store: &Store) -> Result<Self, ApiError> {
+    fn read_page(mut self, app: &App, store: &Store) -> Result<Self, ApiError> {
         let most = self.next;
         self.elements.0.clear();
-        self.next = match self.pages.next(app, store, most, &mut self.elements)? {
-            false => 0,
+        let may_continue = self.pages.next(app, store, most, &mut self.elements)?;
+        self.next = if may_continue {
             // About a page, if the next elements are as large as these.
-            true => (PAGE_BYTES * most / self.elements.0.len().max(1)).clamp(1, MOST),
+            (PAGE_BYTES * most / self.elements.0.len().max(1)).clamp(1, MAX_ELEMENTS)
+        } else {
+            0
         };
         Ok(self)
     }
 
     /// Returns the memory of this page, of the previous one in transit, and of the list itself.
     fn bytes(&self) -> usize {
-        BYTES_OF_LIST.max(2 * self.elements.0.len()) + self.pages.bytes()
+        LIST_BYTES.max(2 * self.elements.0.len()) + self.pages.bytes()
     }
 }
 
 /// The pages that are still to be sent.
 struct RemainingPages<P> {
     app: Arc<App>,
-    begun: ListState<P>,
+    list: ListState<P>,
     share: BudgetShare,
 }
 
 /// Returns a response that contains a list in the envelope.
-pub(super) async fn answer<P: Pages>(app: Arc<App>, pages: P) -> Result<ApiResponse, ApiError> {
-    let begun = ListState {
+pub(super) async fn respond<P: Pages>(app: Arc<App>, pages: P) -> Result<ApiResponse, ApiError> {
+    let list = ListState {
         pages,
         elements: Elements::default(),
-        next: FIRST,
+        next: MAX_FIRST_ELEMENTS,
     };
     let shared = Arc::clone(&app);
-    let begun = app.read(move |store| begun.turn(&shared, store)).await??;
+    let list = app
+        .read(move |store| list.read_page(&shared, store))
+        .await??;
     let mut json = START.to_vec();
-    json.extend_from_slice(begun.elements.0.strip_prefix(b",").unwrap_or_default());
-    if begun.next == 0 {
+    json.extend_from_slice(list.elements.0.strip_prefix(b",").unwrap_or_default());
+    if list.next == 0 {
         json.extend_from_slice(END);
-        return Ok(ApiResponse::text(app.budget.counted(json.into())?));
+        return Ok(ApiResponse::text(app.budget.count_response(json.into())?));
     }
-    let share = app.budget.pass(begun.bytes())?;
-    let rest = RemainingPages { app, begun, share };
-    let states = (Some(Bytes::from(json)), Some(rest));
-    let pieces = stream::unfold(states, |(first, rest)| async {
+    let share = app.budget.take_passing(list.bytes())?;
+    let remaining = RemainingPages { app, list, share };
+    let states = (Some(Bytes::from(json)), Some(remaining));
+    let pieces = stream::unfold(states, |(first, remaining)| async {
         if let Some(first) = first {
-            return Some((Ok(first), (None, rest)));
+            return Some((Ok(first), (None, remaining)));
         }
-        match rest?.read_on().await {
-            Ok((piece, rest)) => Some((Ok(piece), (None, rest))),
+        match remaining?.next_piece().await {
+            Ok((piece, remaining)) => Some((Ok(piece), (None, remaining))),
             Err(refusal) => Some((Err(refusal), (None, None))),
         }
     });
-    Ok(ApiResponse::pieces(Body::from_stream(pieces)))
+    Ok(ApiResponse::in_pieces(Body::from_stream(pieces)))
 }
 
 impl<P: Pages> RemainingPages<P> {
     /// Returns the next piece of the response, and the pages that follow it.
     ///
     /// If it fails, the response is broken off, and the client sees that it is incomplete.
-    async fn read_on(self) -> Result<(Bytes, Option<Self>), IncompleteList> {
+    async fn next_piece(self) -> Result<(Bytes, Option<Self>), IncompleteList> {
         let Self {
             app,
-            begun,
+            list,
             mut share,
         } = self;
         let shared = Arc::clone(&app);
-        let turned = app.read(move |store| begun.turn(&shared, store)).await;
-        let turned = turned.and_then(|turned| turned).and_then(|begun| {
-            share.grow_to(begun.bytes())?;
-            Ok(begun)
-        });
-        let mut begun = turned.map_err(|refusal| {
+        let page = app
+            .read(move |store| list.read_page(&shared, store))
+            .await
+            .flatten()
+            .and_then(|list| {
+                share.grow_to(list.bytes())?;
+                Ok(list)
+            });
+        let mut list = page.map_err(|refusal| {
             error!(?refusal, "the response with a list was broken off");
             IncompleteList
         })?;
-        let mut json = std::mem::take(&mut begun.elements.0);
-        if begun.next == 0 {
+        let mut json = std::mem::take(&mut list.elements.0);
+        if list.next == 0 {
             json.extend_from_slice(END);
             return Ok((share.with(json), None));
         }
-        Ok((json.into(), Some(Self { app, begun, share })))
+        Ok((json.into(), Some(Self { app, list, share })))
     }
 }
 
@@ -190,9 +197,10 @@ mod tests {
         ) -> Result<bool, ApiError> {
             for _ in 0..most {
                 if self.next > self.last {
-                    return match self.fails {
-                        true => Err(ApiError::Internal("it fails".into())),
-                        false => Ok(false),
+                    return if self.fails {
+                        Err(ApiError::Internal("it fails".into()))
+                    } else {
+                        Ok(false)
                     };
                 }
                 to.push(&self.next)?;
@@ -216,15 +224,22 @@ mod tests {
             Signer::new(""),
         );
         let next = 1;
-        let answer = answer(Arc::new(app), Numbers { next, last, fails });
-        let body = answer.await.map_err(drop)?.into_response().into_body();
+        let respond = respond(Arc::new(app), Numbers { next, last, fails });
+        let body = respond.await.map_err(drop)?.into_response().into_body();
         let bytes = to_bytes(body, usize::MAX).await.map_err(drop)?;
         Ok(String::from_utf8(bytes.to_vec()).unwrap())
     }
 
     #[tokio::test]
     async fn pages_form_one_list() {
-        for last in [0, 1, FIRST - 1, FIRST, FIRST + 1, 100_000] {
+        for last in [
+            0,
+            1,
+            MAX_FIRST_ELEMENTS - 1,
+            MAX_FIRST_ELEMENTS,
+            MAX_FIRST_ELEMENTS + 1,
+            100_000,
+        ] {
             let numbers: Vec<usize> = (1..=last).collect();
             let expected = serde_json::json!({"data": numbers, "error": null});
             assert_eq!(listed(last, false).await.unwrap(), expected.to_string());
@@ -233,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_that_cannot_be_continued_is_broken_off() {
-        for last in [0, 1, FIRST, 1000] {
+        for last in [0, 1, MAX_FIRST_ELEMENTS, 1000] {
             assert!(listed(last, true).await.is_err(), "{last}");
         }
     }

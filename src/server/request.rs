@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::api_error::ApiError;
 use super::app::{App, Limits, blocking};
-use super::budget::{BudgetShare, FREE, MemoryBudget};
+use super::budget::{BudgetShare, MemoryBudget, UNCOUNTED_BYTES};
 
 /// A request's JSON object, and the share of the budget that it holds while it is in memory.
 pub(super) struct JsonBody<T>(pub(super) T, pub(super) BudgetShare);
@@ -27,9 +27,9 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for JsonBody<T>
         let (parts, body) = request.into_parts();
         expect_json(&parts.headers)?;
         let (bytes, passing) = read(body, &app.limits, &app.budget).await?;
-        let working = app.budget.work_on(&bytes).await?;
+        let working = app.budget.take_working(&bytes).await?;
         // Larger requests are parsed on a separate thread, so that they delay no other request.
-        if bytes.len() <= FREE {
+        if bytes.len() <= UNCOUNTED_BYTES {
             return Ok(Self(parse(&bytes)?, working));
         }
         let parsed = blocking(move || {
@@ -72,7 +72,7 @@ pub(super) async fn read(
     budget: &MemoryBudget,
 ) -> Result<(Bytes, BudgetShare), ApiError> {
     let mut whole = pin!(whole(body, limits.body_bytes, budget.passing()));
-    match soon(whole.as_mut()).await {
+    match poll_twice(whole.as_mut()).await {
         Some(read) => read,
         // Boxed, because every request's future is as large as its largest variant.
         None => Box::pin(timeout(limits.body_time, whole))
@@ -81,37 +81,38 @@ pub(super) async fn read(
     }
 }
 
-/// Reads a body of at most `most` bytes.
+/// Reads a body of at most `max_bytes` bytes.
 async fn whole(
     body: Body,
-    most: usize,
+    max_bytes: usize,
     mut share: BudgetShare,
 ) -> Result<(Bytes, BudgetShare), ApiError> {
     let mut body = pin!(body);
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if declared > most {
-        return Err(too_large(most));
+    if declared > max_bytes {
+        return Err(too_large(max_bytes));
     }
     // Most bodies arrive in one piece, which is returned without a copy.
     let mut first = Bytes::new();
     let mut buffer = Vec::new();
     while let Some(piece) = next_piece(body.as_mut()).await? {
         let length = first.len().max(buffer.len()) + piece.len();
-        if length > most {
-            return Err(too_large(most));
+        if length > max_bytes {
+            return Err(too_large(max_bytes));
         }
         share.grow_to(length)?;
         if first.is_empty() && buffer.is_empty() {
             first = piece;
             continue;
         }
-        make_room(&mut buffer, length, most)?;
+        make_room(&mut buffer, length, max_bytes)?;
         buffer.extend_from_slice(&std::mem::take(&mut first));
         buffer.extend_from_slice(&piece);
     }
-    match buffer.is_empty() {
-        true => Ok((first, share)),
-        false => Ok((buffer.into(), share)),
+    if buffer.is_empty() {
+        Ok((first, share))
+    } else {
+        Ok((buffer.into(), share))
     }
 }
 
@@ -138,37 +139,40 @@ async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, ApiError>
 /// Memory that has not been written to costs nothing, and the buffer is not copied as it grows. The
 /// default allocator also returns an allocation of this size to the system as soon as it is freed,
 /// and keeps smaller ones.
-const LARGE: usize = 1024 * 1024;
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
 
 /// Space for a body of the default maximum size.
-const ENOUGH: usize = crate::Body::MAX_BYTES + LARGE;
+const MAX_DEFAULT_CAPACITY: usize = crate::Body::MAX_BYTES + LARGE_BODY_BYTES;
 
 /// Reserves space for a body of at least this length.
-fn make_room(buffer: &mut Vec<u8>, length: usize, most: usize) -> Result<(), ApiError> {
+fn make_room(buffer: &mut Vec<u8>, length: usize, max_bytes: usize) -> Result<(), ApiError> {
     if length <= buffer.capacity() {
         return Ok(());
     }
-    let room = match length > LARGE {
-        true => ENOUGH.max(2 * length).min(most),
-        false => (2 * length).min(LARGE),
+    let room = if length > LARGE_BODY_BYTES {
+        MAX_DEFAULT_CAPACITY.max(2 * length).min(max_bytes)
+    } else {
+        (2 * length).min(LARGE_BODY_BYTES)
     };
     let more = room - buffer.len();
-    let got = buffer.try_reserve_exact(more);
-    got.map_err(|_| ApiError::Loaded)
+    let reserved = buffer.try_reserve_exact(more);
+    reserved.map_err(|_| ApiError::Loaded)
 }
 
-fn too_large(most: usize) -> ApiError {
-    ApiError::TooLarge(format!("The request is too large: at most {most} bytes"))
+fn too_large(max_bytes: usize) -> ApiError {
+    ApiError::TooLarge(format!(
+        "The request is too large: at most {max_bytes} bytes"
+    ))
 }
 
 /// Returns the output if the future is ready after the task has been polled once more.
 ///
 /// Small bodies are ready by then, so they need no timer.
-async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
-    let mut asked = false;
+async fn poll_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut polled = false;
     poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if std::mem::replace(&mut asked, true) => Poll::Ready(None),
+        Poll::Pending if std::mem::replace(&mut polled, true) => Poll::Ready(None),
         Poll::Pending => {
             context.waker().wake_by_ref();
             Poll::Pending
@@ -179,8 +183,8 @@ async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 
 /// Checks that the body is plain JSON: the live service reads no other bodies either.
 fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    let plainly = |value: &HeaderValue| value == "application/json";
-    if headers.get(header::CONTENT_TYPE).is_some_and(plainly)
+    let is_json = |value: &HeaderValue| value == "application/json";
+    if headers.get(header::CONTENT_TYPE).is_some_and(is_json)
         && !headers.contains_key(header::CONTENT_ENCODING)
     {
         return Ok(());
@@ -227,7 +231,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             return Err(shape(found));
         }
     }
-    serde_json::from_str(text).map_err(|error| why::<T>(text, &error))
+    serde_json::from_str(text).map_err(|error| locate_error::<T>(text, &error))
 }
 
 fn shape(reason: impl std::fmt::Display) -> ApiError {
@@ -235,7 +239,7 @@ fn shape(reason: impl std::fmt::Display) -> ApiError {
 }
 
 /// Parses again to find the faulty member, so that valid requests do not pay for the search.
-fn why<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> ApiError {
+fn locate_error<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> ApiError {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     match parsed {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::api_error::ApiError;
-use super::budget::{FREE, MemoryBudget};
+use super::budget::{MemoryBudget, UNCOUNTED_BYTES};
 use super::dto::{Envelope, ErrorEnvelope};
 use super::etag::{EntityTag, IfNoneMatch};
 use crate::Body as PromptBody;
@@ -36,12 +36,12 @@ impl ApiResponse {
     }
 
     /// Returns a response whose data is `null`.
-    pub(crate) fn nothing() -> ResponseOutcome {
+    pub(crate) fn empty() -> ResponseOutcome {
         Self::data(())
     }
 
     /// Returns a response that contains an error in the envelope.
-    pub(crate) fn refused(status: StatusCode, text: &str) -> ResponseOutcome {
+    pub(crate) fn error(status: StatusCode, text: &str) -> ResponseOutcome {
         let envelope = ErrorEnvelope {
             data: (),
             error: text,
@@ -59,7 +59,7 @@ impl ApiResponse {
     }
 
     /// Returns a response that consists of this JSON, without the envelope, in pieces.
-    pub(crate) fn pieces(body: Body) -> Self {
+    pub(crate) fn in_pieces(body: Body) -> Self {
         Self {
             status: StatusCode::OK,
             json: ResponseContent::Pieces(body),
@@ -68,11 +68,11 @@ impl ApiResponse {
     }
 
     /// Counts the response as in progress until the client has received it.
-    pub(crate) fn counted(mut self, budget: &MemoryBudget) -> ResponseOutcome {
+    pub(crate) fn counted_in(mut self, budget: &MemoryBudget) -> ResponseOutcome {
         if let ResponseContent::Whole(json) = &mut self.json
-            && json.len() > FREE
+            && json.len() > UNCOUNTED_BYTES
         {
-            *json = budget.counted(std::mem::take(json))?;
+            *json = budget.count_response(std::mem::take(json))?;
         }
         Ok(self)
     }
@@ -93,7 +93,7 @@ impl ApiResponse {
     }
 
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> ResponseOutcome {
-        let json = ResponseContent::Whole(written(value, 512)?);
+        let json = ResponseContent::Whole(to_json(value, 512)?);
         Ok(Self {
             status,
             json,
@@ -129,10 +129,10 @@ impl IntoResponse for ApiResponse {
 
 /// Writes data in the envelope; `bytes` is an estimate of the length.
 pub(crate) fn enveloped(data: impl Serialize, bytes: usize) -> Result<Bytes, ApiError> {
-    written(&Envelope { data, error: None }, bytes)
+    to_json(&Envelope { data, error: None }, bytes)
 }
 
-fn written(value: &impl Serialize, bytes: usize) -> Result<Bytes, ApiError> {
+fn to_json(value: &impl Serialize, bytes: usize) -> Result<Bytes, ApiError> {
     let mut json = Vec::with_capacity(bytes);
     match serde_json::to_writer(&mut json, value) {
         Ok(()) => Ok(json.into()),

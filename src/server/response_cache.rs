@@ -42,14 +42,14 @@ struct CacheEntry {
     /// The host in the URL of the version's body.
     host: String,
     expires: i64,
-    told: CachedResponse,
+    response: CachedResponse,
 }
 
 /// Maximum memory of the cached responses in bytes; the cache is cleared when it is exceeded.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MAX_CACHE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Maximum memory of one response in bytes; larger ones are not cached.
-const MOST_BYTES_OF_ONE: usize = 32 * 1024;
+const MAX_ENTRY_BYTES: usize = 32 * 1024;
 
 impl CacheEntry {
     fn weight(&self) -> usize {
@@ -57,7 +57,7 @@ impl CacheEntry {
             + size_of::<Self>()
             + self.version.weight()
             + self.host.len()
-            + self.told.json.len()
+            + self.response.json.len()
     }
 }
 
@@ -69,11 +69,11 @@ impl ResponseCache {
         host: &str,
         expires: i64,
     ) -> Option<CachedResponse> {
-        let answers = self.0.load();
-        let kept = answers.of_version.get(&version.id)?;
+        let responses = self.0.load();
+        let entry = responses.of_version.get(&version.id)?;
         let same =
-            Arc::ptr_eq(&kept.version, version) && kept.host == host && kept.expires == expires;
-        same.then(|| kept.told.clone())
+            Arc::ptr_eq(&entry.version, version) && entry.host == host && entry.expires == expires;
+        same.then(|| entry.response.clone())
     }
 
     pub(crate) fn put(
@@ -81,35 +81,36 @@ impl ResponseCache {
         version: Arc<Version>,
         host: &str,
         expires: i64,
-        told: CachedResponse,
+        response: CachedResponse,
     ) {
         let id = version.id;
-        let kept = Arc::new(CacheEntry {
+        let entry = Arc::new(CacheEntry {
             version,
             host: host.to_owned(),
             expires,
-            told,
+            response,
         });
-        let bytes = kept.weight();
-        if bytes <= MOST_BYTES_OF_ONE {
-            self.0.rcu(|answers| answers.with(id, &kept, bytes));
+        let bytes = entry.weight();
+        if bytes <= MAX_ENTRY_BYTES {
+            self.0.rcu(|responses| responses.with(id, &entry, bytes));
         }
     }
 }
 
 impl CachedResponses {
-    fn with(&self, id: VersionId, kept: &Arc<CacheEntry>, bytes: usize) -> Self {
-        let before = self.of_version.get(&id).map_or(0, |kept| kept.weight());
+    fn with(&self, id: VersionId, entry: &Arc<CacheEntry>, bytes: usize) -> Self {
+        let before = self.of_version.get(&id).map_or(0, |entry| entry.weight());
         let sum = self.bytes - before + bytes;
-        match sum <= MOST_BYTES {
-            true => Self {
-                of_version: self.of_version.insert(id, Arc::clone(kept)),
+        if sum <= MAX_CACHE_BYTES {
+            Self {
+                of_version: self.of_version.insert(id, Arc::clone(entry)),
                 bytes: sum,
-            },
-            false => Self {
-                of_version: Self::default().of_version.insert(id, Arc::clone(kept)),
+            }
+        } else {
+            Self {
+                of_version: Self::default().of_version.insert(id, Arc::clone(entry)),
                 bytes,
-            },
+            }
         }
     }
 }
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
     use crate::storage::testing::values::{prompt_id, version};
 
-    fn told(bytes: usize) -> CachedResponse {
+    fn response(bytes: usize) -> CachedResponse {
         CachedResponse {
             json: vec![b' '; bytes].into(),
             tag: EntityTag::new("tag").unwrap(),
@@ -128,22 +129,22 @@ mod tests {
 
     #[test]
     fn responses_are_cached_within_the_limits_of_memory() {
-        let answers = ResponseCache::default();
-        let bytes = |answers: &ResponseCache| answers.0.load().bytes;
+        let responses = ResponseCache::default();
+        let bytes = |responses: &ResponseCache| responses.0.load().bytes;
         for number in 0..2000 {
             let version = Arc::new(version(prompt_id(1), number, "1.0", b"{}"));
-            answers.put(Arc::clone(&version), "localhost", 1, told(8 * 1024));
-            let before = bytes(&answers);
-            answers.put(Arc::clone(&version), "localhost", 2, told(8 * 1024));
-            assert!(answers.get(&version, "localhost", 2).is_some());
-            assert_eq!(bytes(&answers), before, "it is counted only once");
-            assert!(before <= MOST_BYTES);
+            responses.put(Arc::clone(&version), "localhost", 1, response(8 * 1024));
+            let before = bytes(&responses);
+            responses.put(Arc::clone(&version), "localhost", 2, response(8 * 1024));
+            assert!(responses.get(&version, "localhost", 2).is_some());
+            assert_eq!(bytes(&responses), before, "it is counted only once");
+            assert!(before <= MAX_CACHE_BYTES);
         }
-        assert!(answers.0.load().of_version.size() < 1024);
+        assert!(responses.0.load().of_version.size() < 1024);
         let mut long = version(prompt_id(1), 1, "1.0", b"{}");
-        long.message = "m".repeat(MOST_BYTES_OF_ONE);
+        long.message = "m".repeat(MAX_ENTRY_BYTES);
         let long = Arc::new(long);
-        answers.put(Arc::clone(&long), "localhost", 1, told(10));
-        assert!(answers.get(&long, "localhost", 1).is_none());
+        responses.put(Arc::clone(&long), "localhost", 1, response(10));
+        assert!(responses.get(&long, "localhost", 1).is_none());
     }
 }

@@ -10,10 +10,9 @@ use tokio::sync::oneshot;
 
 use super::app::App;
 use super::error::ServerError;
-use super::options;
 use super::options::ServerOptions;
 use super::signature::Signer;
-use super::{keys, listen, routes};
+use super::{keys, listen, options, routes};
 use crate::Store;
 use crate::store::secrets::{Secrets, SecretsResult};
 
@@ -50,26 +49,27 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let (listener, address) = listen_on(&address)?;
         let uses_own_key = options.uses_own_key(address)?;
-        let kept = store.secrets(|| Secrets {
-            key: keys::draw(),
-            signing: keys::secret(),
+        let secrets = store.secrets(|| Secrets {
+            key: keys::generate_key(),
+            signing: keys::generate_secret(),
         })?;
-        let makes_secrets = matches!(kept, SecretsResult::Made(_));
-        let (own, signing) = match kept {
+        let makes_secrets = matches!(secrets, SecretsResult::Made(_));
+        let (own_key, signing) = match secrets {
             SecretsResult::Found(secrets) | SecretsResult::Made(secrets) => {
                 (Ok(secrets.key), secrets.signing)
             }
             // Its URLs work only on this server, and only until it stops.
-            SecretsResult::Withheld(source) => (Err(source), keys::secret()),
+            SecretsResult::Withheld(source) => (Err(source), keys::generate_secret()),
         };
-        let keys = match uses_own_key {
-            true => vec![own.map_err(|source| ServerError::SecretsWithheld { source })?],
-            false => options.keys.clone(),
+        let keys = if uses_own_key {
+            vec![own_key.map_err(|source| ServerError::SecretsWithheld { source })?]
+        } else {
+            options.keys.clone()
         };
         let signer = Signer::new(&signing);
         let app = Arc::new(options::app(store, options, &keys, signer)?);
         let (router, _) = routes::all();
-        let router = options::wired(router, &app, options)?;
+        let router = options::with_state(router, &app, options)?;
         let key = keys.into_iter().next().unwrap_or_default();
         let mut server = Self::new(listener, address, app, router, key);
         server.makes_secrets = makes_secrets;
@@ -132,24 +132,30 @@ impl Server {
     /// [`Threads`](ServerError::Threads) if the listening socket cannot be registered with the
     /// runtime. No request has been served then.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        if self.makes_secrets {
-            tracing::info!(
-                "created new secrets: if this store is a copy, keys and URLs of the original do not work here"
-            );
-        }
-        let listener = self.listener.set_nonblocking(true);
-        let listener = listener.and_then(|()| tokio::net::TcpListener::from_std(self.listener));
-        let listener = listener.map_err(ServerError::Threads)?;
-        listen::serve(listener, self.app, self.router, stop).await;
+        self.register()?.serve(stop).await;
         Ok(())
+    }
+
+    /// Registers the listening socket with the runtime that this is called in.
+    fn register(self) -> Result<RegisteredServer, ServerError> {
+        let (listener, app, router) = (self.listener, self.app, self.router);
+        let registered = listener
+            .set_nonblocking(true)
+            .and_then(|()| tokio::net::TcpListener::from_std(listener));
+        Ok(RegisteredServer {
+            listener: registered.map_err(ServerError::Threads)?,
+            makes_secrets: self.makes_secrets,
+            app,
+            router,
+        })
     }
 
     /// Serves on background threads until the returned handle is dropped.
     ///
     /// # Errors
     ///
-    /// [`Threads`](ServerError::Threads) if the threads cannot be started. No request has been
-    /// served then.
+    /// [`Threads`](ServerError::Threads) if the threads cannot be started, or if the listening
+    /// socket cannot be registered with them. No request has been served then.
     pub fn start(self) -> Result<ServerHandle, ServerError> {
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -159,14 +165,17 @@ impl Server {
             .map_err(ServerError::Threads)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let (url, key) = (self.url.clone(), self.key.clone());
-        let thread = std::thread::Builder::new().name("promptbook-server".into());
-        let thread = thread.spawn(move || {
-            runtime.block_on(async {
+        // On this thread, because the caller could not see a failure on the other one.
+        let server = {
+            let _context = runtime.enter();
+            self.register()?
+        };
+        let thread = std::thread::Builder::new()
+            .name("promptbook-server".into())
+            .spawn(move || {
                 // A dropped sender also means stop.
-                let stop = async { drop(stopped.await) };
-                self.run(stop).await
-            })
-        });
+                runtime.block_on(server.serve(async { drop(stopped.await) }));
+            });
         Ok(ServerHandle {
             url,
             key,
@@ -174,6 +183,25 @@ impl Server {
             thread: Some(thread.map_err(ServerError::Threads)?),
             process: std::process::id(),
         })
+    }
+}
+
+/// A server whose listening socket is registered with a runtime.
+struct RegisteredServer {
+    listener: tokio::net::TcpListener,
+    makes_secrets: bool,
+    app: Arc<App>,
+    router: axum::Router,
+}
+
+impl RegisteredServer {
+    async fn serve(self, stop: impl Future<Output = ()>) {
+        if self.makes_secrets {
+            tracing::info!(
+                "created new secrets: if this store is a copy, keys and URLs of the original do not work here"
+            );
+        }
+        listen::serve(self.listener, self.app, self.router, stop).await;
     }
 }
 
@@ -185,7 +213,7 @@ pub struct ServerHandle {
     url: String,
     key: String,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Result<(), ServerError>>>,
+    thread: Option<JoinHandle<()>>,
     /// The process that the threads belong to.
     process: u32,
 }
@@ -224,10 +252,11 @@ impl Drop for ServerHandle {
 pub(crate) fn listen_on(
     address: &(impl ToSocketAddrs + fmt::Debug),
 ) -> Result<(TcpListener, SocketAddr), ServerError> {
-    let listener = TcpListener::bind(address);
-    listener
-        .and_then(|listener| Ok((listener.local_addr()?, listener)))
-        .map(|(address, listener)| (listener, address))
+    TcpListener::bind(address)
+        .and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        })
         .map_err(|source| ServerError::Listen {
             address: format!("{address:?}").replace('"', ""),
             source,
@@ -240,8 +269,25 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    match address.ip().is_unspecified() {
-        true => SocketAddr::new(loopback, address.port()),
-        false => address,
+    if address.ip().is_unspecified() {
+        SocketAddr::new(loopback, address.port())
+    } else {
+        address
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn a_server_whose_socket_cannot_be_registered_does_not_start() {
+        let store = Store::in_memory().unwrap();
+        let mut server = Server::bind(store, &ServerOptions::new(), "127.0.0.1:0").unwrap();
+        // No runtime can wait for a file.
+        server.listener = OwnedFd::from(tempfile::tempfile().unwrap()).into();
+        assert!(matches!(server.start(), Err(ServerError::Threads(_))));
     }
 }

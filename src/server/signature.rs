@@ -12,10 +12,10 @@ use crate::VersionId;
 pub(super) const PREFIX: &str = "/prompt-bodies/";
 
 /// Minimum time that a URL works, in seconds.
-const LIFETIME: i64 = 60 * 60;
+const LIFETIME_SECONDS: i64 = 60 * 60;
 
 /// Expiries are multiples of this many seconds, so that a version's URL is stable for a while.
-const STEP: i64 = 15 * 60;
+const EXPIRY_STEP_SECONDS: i64 = 15 * 60;
 
 /// Signs URLs and verifies their signatures.
 pub(super) struct Signer {
@@ -31,8 +31,8 @@ impl Signer {
 
     /// Returns when a URL that is created now expires, in seconds since 1970.
     pub(super) fn expiry(now: DateTime<Utc>) -> i64 {
-        let soonest = now.timestamp().saturating_add(LIFETIME);
-        soonest.saturating_add(STEP - 1) / STEP * STEP
+        let soonest = now.timestamp().saturating_add(LIFETIME_SECONDS);
+        soonest.saturating_add(EXPIRY_STEP_SECONDS - 1) / EXPIRY_STEP_SECONDS * EXPIRY_STEP_SECONDS
     }
 
     /// Returns the path and query of a version's body, which work until `expires`.
@@ -107,10 +107,10 @@ mod tests {
         let path = signer.path(VERSION, Signer::expiry(at(1_000_000_000)));
         assert_eq!(check(&signer, &path, 1_000_000_000), Ok(VERSION));
         assert_eq!(
-            check(&signer, &path, 1_000_000_000 + LIFETIME - 1),
+            check(&signer, &path, 1_000_000_000 + LIFETIME_SECONDS - 1),
             Ok(VERSION)
         );
-        let late = 1_000_000_000 + LIFETIME + STEP;
+        let late = 1_000_000_000 + LIFETIME_SECONDS + EXPIRY_STEP_SECONDS;
         assert_eq!(
             check(&signer, &path, late),
             Err("The URL of the prompt body has expired")

@@ -6,15 +6,12 @@ use std::ops::RangeInclusive;
 use std::sync::PoisonError;
 
 use super::handle::{Store, StoreShared};
-#[cfg(feature = "server")]
-use crate::engine::ImportedPrompt;
 use crate::engine::{
-    CreatedPrompt, EnvironmentChange, EnvironmentUpdate, NewPrompt, NewVersion, Transactions,
-    WriteTransaction, error_of,
+    CreatedPrompt, EnvironmentChange, EnvironmentUpdate, NewPrompt, NewVersion, PortablePrompt,
+    Transactions, WriteTransaction, error_of,
 };
 use crate::model::error::{Error, Result};
 use crate::model::id::GroupId;
-#[cfg(feature = "server")]
 use crate::model::id::PromptId;
 use crate::model::record::Version;
 use crate::model::version_number::{PromptRef, VersionSpec};
@@ -163,21 +160,26 @@ impl<'a> Batch<'a> {
         self.writer.create(&new)
     }
 
-    /// Reserves the ids of prompts that will be imported, so that no other prompt gets them.
-    #[cfg(feature = "server")]
-    pub(crate) fn reserve(&mut self, prompts: &[ImportedPrompt]) {
-        self.writer.reserve(prompts);
+    /// Reserves the ids of prompts that will be imported, and of their versions.
+    ///
+    /// No other prompt or version of this batch gets one of these ids. Call this before the first
+    /// [`import`](Self::import) if some of the prompts have no id, because one could otherwise be
+    /// given the id of a later prompt.
+    pub fn reserve_ids(&mut self, prompts: &[PortablePrompt]) {
+        self.writer.reserve_ids(prompts);
     }
 
-    /// Imports a prompt from elsewhere, as one operation.
+    /// Imports a prompt with its versions, environments and recorded inputs, as one operation.
+    ///
+    /// Returns the prompt's id. Each version is based on the one before it, and the bump policy does
+    /// not apply.
     ///
     /// # Errors
     ///
     /// [`PromptIdTaken`](Error::PromptIdTaken) or [`VersionIdTaken`](Error::VersionIdTaken);
     /// [`InvalidArgument`](Error::InvalidArgument) if a text is too long, or something is given twice;
-    /// [`NumbersExhausted`](Error::NumbersExhausted).
-    #[cfg(feature = "server")]
-    pub(crate) fn import(&mut self, prompt: &ImportedPrompt) -> Result<PromptId> {
+    /// [`NumbersExhausted`](Error::NumbersExhausted). The batch remains as it was.
+    pub fn import(&mut self, prompt: &PortablePrompt) -> Result<PromptId> {
         self.writer.import(prompt)
     }
 

@@ -11,7 +11,7 @@ use promptbook::storage::{
     Index, Indexable, IndexedItemVisitor, JournaledBodies, LiveBodies, LockGuard, LogReads,
     MemoryBlobs, MemoryIndex, Numbering, OldestJournaled, OperationVisitor, Pack, PromptReads,
     PromptVisitor, ReleasedBefore, SearchQuery, SearchReads, SearchVisitor, Snapshot,
-    StorageResult, StoredBlob, Transaction, Unreferenced, VersionReads, VersionRow,
+    StorageResult, StoredBlob, Transaction, Unreferenced, VerifiedBytes, VersionReads, VersionRow,
 };
 use promptbook::{
     BlobId, BlobUsage, Durability, Environment, EnvironmentName, NewPrompt, NewVersion, Operation,
@@ -248,7 +248,7 @@ impl Blobs for MeteredBlobs {
     metered_blobs! {
         put(id: BlobId, bytes: &[u8]) -> ();
         flush(ids: &[BlobId]) -> ();
-        get(id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> bool;
+        get(id: BlobId) -> Option<VerifiedBytes>;
         delete(id: BlobId) -> ();
         list(visit: &mut dyn FnMut(BlobId) -> StorageResult<()>) -> ();
         written(id: BlobId) -> Option<DateTime<Utc>>;

@@ -74,8 +74,8 @@ fn moment(text: &str) -> Result<Moment, String> {
 }
 
 fn ago(long: &str) -> Result<DateTime<Utc>, String> {
-    let duration = humantime::parse_duration(long).map_err(|error| error.to_string())?;
-    let duration = chrono::Duration::from_std(duration).ok();
+    let parsed = humantime::parse_duration(long).map_err(|error| error.to_string())?;
+    let duration = chrono::Duration::from_std(parsed).ok();
     let time = duration.and_then(|duration| clock::system().checked_sub_signed(duration));
     time.ok_or_else(|| "that is too long ago".into())
 }

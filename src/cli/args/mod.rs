@@ -8,18 +8,18 @@ pub(crate) mod fake;
 pub(crate) mod freeze;
 pub(crate) mod history;
 mod maintenance;
-mod reading;
+mod read;
 pub(crate) mod search;
 #[cfg(feature = "server")]
 pub(crate) mod server;
-mod writing;
+mod write;
 
 pub(super) use self::arguments::{Arguments, Command, Global};
 pub(crate) use self::maintenance::{
     BackupArgs, CatBodyArgs, CompletionsArgs, DemoArgs, ExportArgs, GcArgs, ImportArgs, InitArgs,
     RestoreArgs, VerifyArgs,
 };
-pub(crate) use self::reading::{ListArgs, LogArgs, OperationsArgs, RenderArgs, SpecArgs};
-pub(crate) use self::writing::{
+pub(crate) use self::read::{ListArgs, LogArgs, OperationsArgs, RenderArgs, SpecArgs};
+pub(crate) use self::write::{
     CommitArgs, CreateArgs, EnvArgs, ExpectationArgs, RemoveArgs, RenameArgs, TagArgs,
 };

@@ -42,7 +42,7 @@ fn answer(
     made: &BackupSummary,
     session: &Session,
 ) -> CommandResult {
-    let told = session.report(
+    let written = session.report(
         done,
         || {
             json!({
@@ -64,5 +64,5 @@ fn answer(
             )
         },
     );
-    refuse_damaged(&made.report).and(told)
+    refuse_damaged(&made.report).and(written)
 }

@@ -18,7 +18,7 @@ pub(super) fn blame(args: &BlameArgs, session: &Session) -> CommandResult {
         version: json::version(&blame.version),
         entries: blame.entries.iter().map(entry).collect(),
     };
-    session.answer(json, || table(&blame.entries, args.ids))
+    session.write_output(json, || table(&blame.entries, args.ids))
 }
 
 #[derive(Serialize)]
@@ -81,8 +81,12 @@ fn part(entry: &BlameEntry) -> String {
     let tokens: Vec<_> = entry.pointer.tokens().collect();
     match &tokens[..] {
         [list, index] if list == "messages" => {
-            let role = entry.value.json().get("role").and_then(Value::as_str);
-            let role = role.map(|role| format!(" ({})", text::line(role)));
+            let role = entry
+                .value
+                .json()
+                .get("role")
+                .and_then(Value::as_str)
+                .map(|role| format!(" ({})", text::line(role)));
             format!("message {index}{}", role.unwrap_or_default())
         }
         [_, index] => {
@@ -94,7 +98,7 @@ fn part(entry: &BlameEntry) -> String {
 }
 
 /// The maximum number of characters of a part that are shown.
-const EXCERPT: usize = 60;
+const MAX_EXCERPT_CHARS: usize = 60;
 
 /// Returns the beginning of a part in one line.
 fn excerpt(part: &Json) -> String {
@@ -102,21 +106,21 @@ fn excerpt(part: &Json) -> String {
     let function = value.get("function");
     let described = function.and_then(|function| function.get("description")?.as_str());
     let said = value.get("content").and_then(content);
-    let told = match said.or(described) {
+    let summary = match said.or(described) {
         Some(words) => words.to_owned(),
         None => part.text().to_owned(),
     };
-    let mut words = told.split_whitespace();
+    let mut words = summary.split_whitespace();
     // Joins no more words than are shown.
     let mut line = String::new();
-    while line.chars().count() <= EXCERPT
+    while line.chars().count() <= MAX_EXCERPT_CHARS
         && let Some(word) = words.next()
     {
         line.push_str(if line.is_empty() { "" } else { " " });
-        line.extend(word.chars().take(EXCERPT + 1));
+        line.extend(word.chars().take(MAX_EXCERPT_CHARS + 1));
     }
-    if line.chars().count() > EXCERPT {
-        line = line.chars().take(EXCERPT - 1).collect::<String>() + "…";
+    if line.chars().count() > MAX_EXCERPT_CHARS {
+        line = line.chars().take(MAX_EXCERPT_CHARS - 1).collect::<String>() + "…";
     }
     text::line(&line)
 }

@@ -49,7 +49,7 @@ pub(super) fn import(path: &Path, session: &Session) -> CommandResult {
     })?;
     let imported = store
         .import_bundle(file)
-        .map_err(|error| Failure::from(error).about(&name))?;
+        .map_err(|error| Failure::from(error).with_subject(&name))?;
     session.report(
         CompletedChange::Operations(&store),
         || answer_json(path, &imported),
@@ -66,9 +66,10 @@ fn open(path: &Path) -> io::Result<File> {
         return spooled(io::stdin().lock());
     }
     let file = File::open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => spooled(file),
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        spooled(file)
     }
 }
 
@@ -107,14 +108,14 @@ fn to_standard_output(store: &Store) -> CommandResult {
 
 /// Writes the bundle to a new file, which replaces an existing one only when it is complete.
 fn to_file(store: &Store, path: &Path, force: bool) -> CommandResult<BundleSummary> {
-    let unwritten =
+    let write_failure =
         |error: &io::Error| Failure::io(format!("{} can't be written", path.display()), error);
-    let mut file = NewFile::begin(path).map_err(|error| unwritten(&error))?;
+    let mut file = NewFile::begin(path).map_err(|error| write_failure(&error))?;
     let summary = store.export_bundle(&mut file)?;
     // Without `force`, never overwrites a file that was created since the check.
     file.publish(force).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => in_the_way(path),
-        _ => unwritten(&error),
+        _ => write_failure(&error),
     })?;
     Ok(summary)
 }
@@ -138,9 +139,10 @@ fn words(imported: &ImportSummary) -> String {
     format!(
         "{} appended{}, {} already present; {} stored\n",
         text::count(imported.appended, "operation", "operations"),
-        match imported.merged {
-            true => " after the store's own operations",
-            false => "",
+        if imported.merged {
+            " after the store's own operations"
+        } else {
+            ""
         },
         imported.present,
         text::count(imported.bodies, "body", "bodies"),

@@ -78,38 +78,37 @@ impl Committed {
 
     pub(super) fn text(&self) -> String {
         let version = &self.version;
-        let mut told = format!(
+        let mut text = format!(
             "Committed {} of {}",
             paint(NUMBER, version.number),
             title(&self.prompt)
         );
         for name in &version.environments {
-            told.push_str(&format!(
+            text.push_str(&format!(
                 ", now in {}",
                 paint(ENVIRONMENT, text::line(name.as_str()))
             ));
         }
-        told.push_str(&format!("\n  {}\n", paint(DIM, version.id)));
+        text.push_str(&format!("\n  {}\n", paint(DIM, version.id)));
         let Some(base) = &self.base else {
-            return told;
+            return text;
         };
         if base.blob == version.blob {
-            told.push_str(&format!(
+            text.push_str(&format!(
                 "The body is the same as that of {}.\n",
                 base.number
             ));
         }
         if !self.breaking.is_empty() {
             let number = paint(NUMBER, base.number);
-            told.push_str(&match self.is_major() {
-                true => format!("A major version, because it breaks callers of {number}:\n"),
-                false => format!(
-                    "A minor version as requested, although it breaks callers of {number}:\n"
-                ),
+            text.push_str(&if self.is_major() {
+                format!("A major version, because it breaks callers of {number}:\n")
+            } else {
+                format!("A minor version as requested, although it breaks callers of {number}:\n")
             });
-            told.push_str(&reasons(&self.breaking));
+            text.push_str(&reasons(&self.breaking));
         }
-        told
+        text
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn completions(args: &CompletionsArgs, session: &Session) -> CommandR
     );
     if session.json() {
         let script = String::from_utf8_lossy(&script);
-        return output::json(&json!({"shell": args.shell.to_string(), "script": script}));
+        return output::write_json(&json!({"shell": args.shell.to_string(), "script": script}));
     }
-    output::bytes(&script)
+    output::write_bytes(&script)
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Map, Value, json};
 
 use super::commit::Committed;
-use super::diff::render::{ChangeMarks, title, whole};
+use super::diff::render::{ChangeMarks, render, title};
 use super::prompts::created_text;
 use super::versions;
 use crate::cli::args::DemoArgs;
@@ -231,7 +231,7 @@ impl DemoStory {
                 self.created.version.number
             )),
             format!("{} {}\n\n", paint(NAME, PROMPT), title(from, to, "")),
-            whole(&self.difference, ChangeMarks::of_output()),
+            render(&self.difference, ChangeMarks::of_output()),
             "\n".into(),
             command(&format!("resolve {PROMPT}@production")),
             text::lines(self.production.body.text()) + "\n",

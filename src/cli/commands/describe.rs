@@ -102,8 +102,10 @@ impl<'a> PlainWords<'a> {
                     id.map_or_else(|| "none".into(), |id| self.version(*prompt, id))
                 };
                 let (before, after) = (held(before), held(after));
-                let why = reason.as_deref().map(text::summary);
-                let why = why.map_or_else(String::new, |why| format!(" {}", quoted(&why)));
+                let why = reason
+                    .as_deref()
+                    .map(text::summary)
+                    .map_or_else(String::new, |why| format!(" {}", quoted(&why)));
                 format!("{}: {before} → {after}{why}", text::line(name.as_str()))
             }
         }

@@ -18,14 +18,14 @@ pub(crate) fn log(
     session: &Session,
 ) -> CommandResult {
     let store = session.view(&args.as_of)?;
-    let most = args.amount.most();
+    let limit = args.amount.limit();
     // One more than requested, to see whether there are more.
-    let enough = most.saturating_add(1);
+    let enough = limit.saturating_add(1);
     let prompt = id_of(&store, prompt)?;
     let mut environment_log = store.environment_log(prompt, environment.clone(), enough)?;
-    let more = environment_log.len() > most;
-    environment_log.truncate(most);
-    session.answer(
+    let more = environment_log.len() > limit;
+    environment_log.truncate(limit);
+    session.write_output(
         || json!({"holders": environment_log, "more": more}),
         || table(&environment_log),
     )?;

@@ -59,7 +59,7 @@ fn list(prompt: &PromptRef, as_of: &AsOfArgs, session: &Session) -> CommandResul
         }
         table.text()
     };
-    session.answer(json, words)
+    session.write_output(json, words)
 }
 
 fn change(

@@ -30,9 +30,10 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
         .clone()
         .map_or(Selector::Latest, Selector::Environment);
     let planned = plan(&store, &selector, folder)?;
-    let files = planned.iter().flat_map(PlannedFile::files);
-    let differing = files.filter(|(_, state)| *state == FileState::Differs);
-    let differing: Vec<String> = differing
+    let differing: Vec<String> = planned
+        .iter()
+        .flat_map(PlannedFile::files)
+        .filter(|(_, state)| *state == FileState::Differs)
         .map(|(file, _)| file.display().to_string())
         .collect();
     if !differing.is_empty() && !args.force {
@@ -44,10 +45,11 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
                 "commit the files first with promptbook import, or overwrite them with --force",
             ));
     }
-    let files = planned.iter().flat_map(PlannedFile::files);
-    let mut links: Vec<String> = files
+    let mut links: Vec<String> = planned
+        .iter()
+        .flat_map(PlannedFile::files)
         .filter(|(_, state)| *state != FileState::Same)
-        .filter_map(|(file, _)| link_on_the_way(folder, file))
+        .filter_map(|(file, _)| link_in_path(folder, file))
         .map(|link| link.display().to_string())
         .collect();
     links.dedup();
@@ -67,13 +69,13 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
     if planned.is_empty() {
         session.note("no prompts to export");
     }
-    let (json, words) = (|| answer_json(&planned), || answer_text(&planned));
+    let (json, text_output) = (|| report_json(&planned), || report_text(&planned));
     match counts(&planned) {
-        (0, _) => session.answer(json, words),
+        (0, _) => session.write_output(json, text_output),
         _ => session.report(
             CompletedChange::Other("the files were written"),
             json,
-            words,
+            text_output,
         ),
     }
 }
@@ -130,8 +132,8 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
             }
             Err(error) => return Err(error.into()),
         };
-        let alone = namesakes.get(&fold(&prompt)) == Some(&1);
-        let file = file_name::encode(prompt.name.as_str(), prompt.id, alone);
+        let is_unique = namesakes.get(&fold(&prompt)) == Some(&1);
+        let file = file_name::encode(prompt.name.as_str(), prompt.id, is_unique);
         let name = match file_name::name_file(&file) {
             Some(path) => {
                 let name = BlobId::of(prompt.name.as_str().as_bytes());
@@ -165,7 +167,7 @@ fn state(path: &Path, blob: BlobId) -> CommandResult<FileState> {
 }
 
 /// Returns the symbolic link that is at the path of a file below the folder, or at a parent of it.
-fn link_on_the_way(folder: &Path, file: &Path) -> Option<PathBuf> {
+fn link_in_path(folder: &Path, file: &Path) -> Option<PathBuf> {
     let mut path = folder.to_owned();
     for part in file {
         path.push(part);
@@ -178,16 +180,16 @@ fn link_on_the_way(folder: &Path, file: &Path) -> Option<PathBuf> {
 
 fn write(store: &Store, one: &PlannedFile, folder: &Path) -> CommandResult {
     if let Some((file, state)) = &one.name {
-        put(folder, file, *state, one.prompt.name.as_str().as_bytes())?;
+        write_path(folder, file, *state, one.prompt.name.as_str().as_bytes())?;
     }
     if one.state == FileState::Same {
         return Ok(());
     }
     let body = store.resolve(one.version.id)?.body.clone();
-    put(folder, &one.file, one.state, body.as_bytes())
+    write_path(folder, &one.file, one.state, body.as_bytes())
 }
 
-fn put(folder: &Path, file: &Path, state: FileState, bytes: &[u8]) -> CommandResult {
+fn write_path(folder: &Path, file: &Path, state: FileState, bytes: &[u8]) -> CommandResult {
     write_file(folder, file, state, bytes).map_err(|error| {
         let path = folder.join(file);
         Failure::io(format!("{} can't be written", path.display()), &error)
@@ -220,9 +222,10 @@ fn write_file(folder: &Path, file: &Path, state: FileState, bytes: &[u8]) -> io:
 }
 
 fn effect(one: &PlannedFile) -> &'static str {
-    match one.is_there() {
-        true => "unchanged",
-        false => "written",
+    if one.is_there() {
+        "unchanged"
+    } else {
+        "written"
     }
 }
 
@@ -231,7 +234,7 @@ fn counts(planned: &[PlannedFile]) -> (usize, usize) {
     (planned.len() - unchanged, unchanged)
 }
 
-fn answer_json(planned: &[PlannedFile]) -> Value {
+fn report_json(planned: &[PlannedFile]) -> Value {
     let files = planned.iter().map(|one| {
         json!({
             "file": one.file.to_string_lossy(),
@@ -246,7 +249,7 @@ fn answer_json(planned: &[PlannedFile]) -> Value {
 }
 
 /// Returns a table of the written files, and the number of unchanged files.
-fn answer_text(planned: &[PlannedFile]) -> String {
+fn report_text(planned: &[PlannedFile]) -> String {
     let mut table = TextTable::new(&["FILE", "PROMPT", "VERSION"]);
     for one in planned.iter().filter(|one| !one.is_there()) {
         table.row([

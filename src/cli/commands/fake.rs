@@ -13,6 +13,7 @@ use super::serve::raise_open_files;
 use super::signals::Signals;
 use crate::cli::args::fake::FakeArgs as Arguments;
 use crate::cli::error::{CommandResult, Failure};
+use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::server::Fixtures;
 use crate::server::fake::{Fake, FakeError, FakeOptions};
@@ -24,11 +25,13 @@ pub(super) fn fake(args: &Arguments) -> CommandResult {
     let parent = Parent::now();
     raise_open_files();
     let fake = options(args)?.start()?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("threads can't be started", &error))?;
     let ended = runtime.block_on(async {
         // Listen before the announcement lets another process send a signal.
-        let mut signals = Signals::heard()?;
+        let mut signals = Signals::listen()?;
         announce(&fake)?;
         tokio::select! {
             () = signals.next() => {}
@@ -56,7 +59,7 @@ fn options(args: &Arguments) -> CommandResult<FakeOptions> {
     if let Some(path) = &args.fixtures {
         options = options.fixtures(Fixtures::read(path).map_err(FakeError::from)?);
     }
-    let keys = keys::given(args.keys.clone(), &args.key_files)?;
+    let keys = keys::read_keys(args.keys.clone(), &args.key_files)?;
     options = keys.iter().fold(options, FakeOptions::key);
     options = args.hosts.iter().fold(options, FakeOptions::host);
     Ok(args.origins.iter().fold(options, FakeOptions::allow_origin))
@@ -65,7 +68,7 @@ fn options(args: &Arguments) -> CommandResult<FakeOptions> {
 /// Prints the fake's URLs and key in one line, its only output.
 fn announce(fake: &Fake) -> CommandResult {
     let line = json!({"url": fake.url(), "key": fake.key(), "control": fake.control_url()});
-    output::bytes(format!("{line}\n").as_bytes())
+    output::write_bytes(format!("{line}\n").as_bytes())
 }
 
 /// The parent process, on systems that report it.
@@ -111,13 +114,7 @@ impl From<FakeError> for Failure {
             FakeError::Server(error) => error.into(),
             FakeError::Store(error) => error.into(),
             FakeError::Fixtures(error) => error.into(),
-            error => {
-                let failure = Self::new(crate::cli::exit::Exit::Failure, "fake", error.to_string());
-                match std::error::Error::source(&error) {
-                    Some(cause) => failure.because(cause),
-                    None => failure,
-                }
-            }
+            error => Self::new(Exit::Failure, "fake", error.to_string()).with_sources(&error),
         }
     }
 }

@@ -19,19 +19,19 @@ use std::path::{Path, PathBuf};
 use crate::PromptId;
 
 /// The mark of a part that continues in the next part of the path.
-const MORE: char = '%';
+const CONTINUED: char = '%';
 /// The part that is an empty name.
-const NOTHING: &str = "%";
+const EMPTY: &str = "%";
 /// The mark before the id of a prompt.
 const ID: &str = "%@";
 /// The mark before the id of a prompt whose name is in a separate file.
-const CUT: &str = "%~";
+const LONG_NAME: &str = "%~";
 /// The extension of the files that contain a name.
 const NAME_EXTENSION: &str = ".name";
 /// The extension of the files that contain a body.
 const EXTENSION: &str = ".json";
 /// The maximum length of a part of a path, without marks, in bytes. File systems allow 255 bytes.
-const LONGEST_PART: usize = 200;
+const MAX_PART_BYTES: usize = 200;
 /// The maximum length of a path below the folder, in bytes.
 ///
 /// macOS allows 1,024 bytes, which include the path of the folder.
@@ -58,26 +58,27 @@ pub(super) fn encode(name: &str, id: PromptId, unique: bool) -> PathBuf {
     let beginning = split(name)
         .first()
         .map_or(String::new(), |piece| encode_piece(piece));
-    format!("{beginning}{CUT}{id}{EXTENSION}").into()
+    format!("{beginning}{LONG_NAME}{id}{EXTENSION}").into()
 }
 
 /// Returns the file of the prompt's name, if the path of the prompt's file cannot contain it.
 pub(super) fn name_file(file: &Path) -> Option<PathBuf> {
     let text = file.to_str()?.strip_suffix(EXTENSION)?;
-    let (_, id) = text.rsplit_once(CUT)?;
+    let (_, id) = text.rsplit_once(LONG_NAME)?;
     id.parse::<PromptId>().ok()?;
     Some(format!("{text}{NAME_EXTENSION}").into())
 }
 
 fn encode_whole(name: &str, id: Option<PromptId>) -> PathBuf {
     if name.is_empty() {
-        let id = id.map_or(NOTHING.to_owned(), |id| format!("{ID}{id}"));
+        let id = id.map_or(EMPTY.to_owned(), |id| format!("{ID}{id}"));
         return format!("{id}{EXTENSION}").into();
     }
-    let parts: Vec<&str> = match name.split('/').any(str::is_empty) {
+    let parts: Vec<&str> = if name.split('/').any(str::is_empty) {
         // A path cannot contain an empty part, so the slashes are encoded.
-        true => vec![name],
-        false => name.split('/').collect(),
+        vec![name]
+    } else {
+        name.split('/').collect()
     };
     let mut path = PathBuf::new();
     let mut parts = parts.into_iter().peekable();
@@ -86,7 +87,7 @@ fn encode_whole(name: &str, id: Option<PromptId>) -> PathBuf {
         while let Some(piece) = pieces.next() {
             let mut file = encode_piece(piece);
             if pieces.peek().is_some() {
-                file.push(MORE);
+                file.push(CONTINUED);
             } else if parts.peek().is_none() {
                 file.extend(id.map(|id| format!("{ID}{id}")));
                 file.push_str(EXTENSION);
@@ -102,15 +103,20 @@ fn encode_whole(name: &str, id: Option<PromptId>) -> PathBuf {
 /// Returns `None` if the path is not UTF-8.
 pub(super) fn decode(file: &Path) -> Option<(Name, Option<PromptId>)> {
     if let Some(beside) = name_file(file) {
-        let (_, id) = file.to_str()?.strip_suffix(EXTENSION)?.rsplit_once(CUT)?;
+        let (_, id) = file
+            .to_str()?
+            .strip_suffix(EXTENSION)?
+            .rsplit_once(LONG_NAME)?;
         return Some((Name::Beside(beside), id.parse().ok()));
     }
-    let parts: Option<Vec<&str>> = file.iter().map(|part| part.to_str()).collect();
-    let parts = parts?;
+    let parts = file
+        .iter()
+        .map(|part| part.to_str())
+        .collect::<Option<Vec<&str>>>()?;
     let (last, folders) = parts.split_last()?;
     let mut name = String::new();
     for folder in folders {
-        match folder.strip_suffix(MORE) {
+        match folder.strip_suffix(CONTINUED) {
             Some(piece) => name.push_str(&decode_piece(piece)),
             None => name.extend([&decode_piece(folder), "/"]),
         }
@@ -123,7 +129,7 @@ pub(super) fn decode(file: &Path) -> Option<(Name, Option<PromptId>)> {
         Some((piece, id)) => (piece, Some(id)),
         None => (last, None),
     };
-    if last != NOTHING {
+    if last != EMPTY {
         name.push_str(&decode_piece(last));
     }
     Some((Name::InPath(name), id))
@@ -135,7 +141,7 @@ fn split(part: &str) -> Vec<&str> {
     let (mut start, mut length) = (0, 0);
     for (at, c) in part.char_indices() {
         let more = if is_reserved(c) { 3 } else { c.len_utf8() };
-        if length + more > LONGEST_PART {
+        if length + more > MAX_PART_BYTES {
             pieces.push(&part[start..at]);
             (start, length) = (at, 0);
         }
@@ -157,8 +163,8 @@ fn encode_piece(piece: &str) -> String {
     for (at, c) in piece.char_indices() {
         let at_end = (at == 0 || at == last) && c == '.' || at == last && c == ' ';
         if is_reserved(c) || at_end || Some(at) == extension || at == 0 && is_device(piece) {
-            let mut bytes = [0; 4];
-            let bytes = c.encode_utf8(&mut bytes).bytes();
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).bytes();
             encoded.extend(bytes.map(|byte| format!("%{byte:02X}")));
         } else {
             encoded.push(c);
@@ -193,13 +199,13 @@ fn is_device(piece: &str) -> bool {
 fn decode_piece(piece: &str) -> String {
     let mut bytes = Vec::with_capacity(piece.len());
     let mut rest = piece.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        let encoded = behind.get(..2).filter(|_| byte == b'%').and_then(hex);
+    while let Some((&byte, after)) = rest.split_first() {
+        let encoded = after.get(..2).filter(|_| byte == b'%').and_then(hex);
         bytes.push(encoded.unwrap_or(byte));
         rest = if encoded.is_some() {
-            &behind[2..]
+            &after[2..]
         } else {
-            behind
+            after
         };
     }
     String::from_utf8(bytes).unwrap_or_else(|_| piece.to_owned())
@@ -280,7 +286,7 @@ mod tests {
         for name in ["x/".repeat(32 * 1024), "\0".repeat(300), "é".repeat(351)] {
             let file = encode(&name, id(), true);
             let path = file.to_str().unwrap();
-            assert!(path.len() <= LONGEST_PART + 20, "{path}");
+            assert!(path.len() <= MAX_PART_BYTES + 20, "{path}");
             let beside = path.replace(".json", ".name");
             assert!(beside.ends_with("%~abc123.name"), "{beside}");
             assert_eq!(

@@ -10,23 +10,23 @@ use crate::server::{Fixtures, FixturesError};
 
 pub(super) fn fixtures(session: &Session) -> CommandResult {
     let fixtures = Fixtures::of(&session.reader()?)?;
-    output::bytes(fixtures.to_json().as_bytes())
+    output::write_bytes(fixtures.to_json().as_bytes())
 }
 
 impl From<FixturesError> for Failure {
     fn from(error: FixturesError) -> Self {
-        let told = error.to_string();
+        let message = error.to_string();
         match error {
             FixturesError::Store(error) => error.into(),
-            FixturesError::Refused { source, .. } => Self::from(source).about(&told),
+            FixturesError::Refused { source, .. } => Self::from(source).with_subject(&message),
             FixturesError::Unreadable { source, .. } => {
                 let exit = match source.kind() {
                     ErrorKind::NotFound => Exit::NotFound,
                     _ => Exit::Failure,
                 };
-                Self::new(exit, "io", told).because(&source)
+                Self::new(exit, "io", message).with_causes(&source)
             }
-            _ => Self::new(Exit::Usage, "fixtures", told),
+            _ => Self::new(Exit::Usage, "fixtures", message),
         }
     }
 }

@@ -18,9 +18,10 @@ use crate::{Error, FileError, Frozen, Lockfile};
 pub(super) fn freeze(args: &FreezeArgs, session: &Session) -> CommandResult {
     let files = Files::of(args)?;
     let now = session.view(&args.as_of)?.freeze(args.env.clone())?;
-    match args.check {
-        true => check(&files, &now, session),
-        false => write(&files, &now, session),
+    if args.check {
+        check(&files, &now, session)
+    } else {
+        write(&files, &now, session)
     }
 }
 
@@ -38,7 +39,7 @@ impl Files {
             name.into()
         };
         let lock = args.lock.clone().unwrap_or_else(beside);
-        if place(&lock) == place(&args.file) {
+        if canonical(&lock) == canonical(&args.file) {
             return Err(Failure::usage("FILE and the lockfile are the same file"));
         }
         // Both files are read first, and a pipe or device may have no end.
@@ -57,12 +58,12 @@ impl Files {
 
     /// Reads the frozen file. Returns `None` if it is missing, or the error if it is invalid.
     fn read_frozen(&self) -> CommandResult<Option<Result<Frozen, FileError>>> {
-        found(Frozen::open(&self.frozen))
+        optional(Frozen::open(&self.frozen))
     }
 
     /// Reads the lockfile, with the same results.
     fn read_lock(&self) -> CommandResult<Option<Result<Lockfile, FileError>>> {
-        found(Lockfile::open(&self.lock))
+        optional(Lockfile::open(&self.lock))
     }
 
     /// Returns a file that this command must not overwrite, and the reason.
@@ -81,9 +82,9 @@ impl Files {
     }
 }
 
-const NOTHING: &str = "promptbook ls lists the prompts; --env names another environment";
+const NOTHING_HINT: &str = "promptbook ls lists the prompts; --env names another environment";
 
-fn found<T>(opened: crate::Result<T>) -> CommandResult<Option<Result<T, FileError>>> {
+fn optional<T>(opened: crate::Result<T>) -> CommandResult<Option<Result<T, FileError>>> {
     match opened {
         Ok(opened) => Ok(Some(Ok(opened))),
         Err(Error::File(FileError::Unreadable { source, .. }))
@@ -101,22 +102,23 @@ fn write(files: &Files, now: &Frozen, session: &Session) -> CommandResult {
     if now.prompts().len() == 0 {
         let environment = text::line(now.environment().as_str());
         let message = format!("no prompt has a version in {environment}, so nothing was written");
-        return Err(Failure::new(Exit::NotFound, "nothing_to_freeze", message).hint(NOTHING));
+        return Err(Failure::new(Exit::NotFound, "nothing_to_freeze", message).hint(NOTHING_HINT));
     }
     let (frozen_before, lock_before) = (files.read_frozen()?, files.read_lock()?);
     if let Some((path, error)) = files.obstacle(&frozen_before, &lock_before) {
-        return Err(in_the_way(path, error));
+        return Err(obstacle_failure(path, error));
     }
     let lock = Lockfile::of(now);
     let changes = match lock_before {
-        Some(Ok(before)) => told(&before, &lock),
+        Some(Ok(before)) => drift_lines(&before, &lock),
         _ => Vec::new(),
     };
     let wrote_frozen = replace(&files.frozen, now.as_bytes())?;
     let wrote_lock = replace(&files.lock, lock.to_json().as_bytes())?;
-    let effect = match wrote_frozen || wrote_lock {
-        true => "written",
-        false => "unchanged",
+    let effect = if wrote_frozen || wrote_lock {
+        "written"
+    } else {
+        "unchanged"
     };
     answer(files, &lock, effect, &changes, session)
 }
@@ -129,10 +131,10 @@ fn was_a_lock(path: &Path) -> bool {
     text.contains("\"promptbook_lock\": 1,")
 }
 
-fn in_the_way(path: &Path, error: &FileError) -> Failure {
+fn obstacle_failure(path: &Path, error: &FileError) -> Failure {
     let message = format!("{} is in the way, so nothing was written", path.display());
     Failure::new(Exit::Conflict, "file_in_the_way", message)
-        .because(error)
+        .with_causes(error)
         .hint("remove it, or name another file")
 }
 
@@ -161,24 +163,24 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> CommandResult {
             "{} is in the way: remove it, or name another file",
             path.display()
         ),
-        None if now.prompts().len() == 0 => NOTHING.into(),
+        None if now.prompts().len() == 0 => NOTHING_HINT.into(),
         None => "run the same command without --check to write both files again".into(),
     };
-    let lock = wanted(lock);
-    let frozen = wanted(frozen).map(|frozen| Lockfile::of(&frozen));
+    let lock = require(lock);
+    let frozen = require(frozen).map(|frozen| Lockfile::of(&frozen));
     let lock_now = Lockfile::of(now);
     match (&lock, &frozen) {
         (Ok(lock), Ok(frozen)) => {
-            take(Path::new("the store"), told(lock, &lock_now));
-            take(&files.frozen, told(lock, frozen));
+            take(Path::new("the store"), drift_lines(lock, &lock_now));
+            take(&files.frozen, drift_lines(lock, frozen));
         }
         (Ok(one), Err(wrong)) => {
             take(&files.frozen, vec![wrong.clone()]);
-            take(Path::new("the store"), told(one, &lock_now));
+            take(Path::new("the store"), drift_lines(one, &lock_now));
         }
         (Err(wrong), Ok(one)) => {
             take(&files.lock, vec![wrong.clone()]);
-            take(Path::new("the store"), told(one, &lock_now));
+            take(Path::new("the store"), drift_lines(one, &lock_now));
         }
         (Err(wrong_lock), Err(wrong_frozen)) => {
             take(&files.frozen, vec![wrong_frozen.clone()]);
@@ -199,21 +201,21 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> CommandResult {
 }
 
 /// Returns the canonical folder and the name of a file, which need not exist.
-fn place(path: &Path) -> (PathBuf, Option<&OsStr>) {
+fn canonical(path: &Path) -> (PathBuf, Option<&OsStr>) {
     let folder = folder_of(path);
-    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
-    (folder, path.file_name())
+    let canonical = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
+    (canonical, path.file_name())
 }
 
 /// Returns the opened file, or a description of what is wrong with it.
-fn wanted<T>(found: Option<Result<T, FileError>>) -> Result<T, String> {
+fn require<T>(found: Option<Result<T, FileError>>) -> Result<T, String> {
     match found {
         Some(found) => found.map_err(|error| error.to_string()),
         None => Err("it is missing".into()),
     }
 }
 
-fn told(before: &Lockfile, after: &Lockfile) -> Vec<String> {
+fn drift_lines(before: &Lockfile, after: &Lockfile) -> Vec<String> {
     let drifts = before.drift(after).into_iter();
     drifts.map(|drift| drift.to_string()).collect()
 }
@@ -247,7 +249,7 @@ fn answer(
         })
     };
     let words = || {
-        let mut told: String = changes
+        let mut text: String = changes
             .iter()
             .map(|change| format!("{}\n", text::line(change)))
             .collect();
@@ -255,13 +257,13 @@ fn answer(
             "checked" => "up to date",
             other => other,
         };
-        told.push_str(&format!(
+        text.push_str(&format!(
             "{}: {} in {}, {effect}\n",
             text::line(&files.frozen.to_string_lossy()),
             text::count(lock.prompts().len() as u64, "prompt", "prompts"),
             text::line(lock.environment().as_str()),
         ));
-        told
+        text
     };
     match effect {
         "written" => session.report(
@@ -269,6 +271,6 @@ fn answer(
             json,
             words,
         ),
-        _ => session.answer(json, words),
+        _ => session.write_output(json, words),
     }
 }

@@ -21,12 +21,12 @@ pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandRes
             .transpose()?,
         environment: args.env.clone(),
     };
-    let most = args.amount.most();
+    let limit = args.amount.limit();
     // One more than requested, to see whether there are more.
-    let mut operations = store.operations(&filter, None, most.saturating_add(1))?;
-    let more = operations.len() > most;
-    operations.truncate(most);
-    session.answer(
+    let mut operations = store.operations(&filter, None, limit.saturating_add(1))?;
+    let more = operations.len() > limit;
+    operations.truncate(limit);
+    session.write_output(
         || json!({"operations": operations, "more": more}),
         || table(&store, &operations),
     )?;
@@ -42,8 +42,11 @@ pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandRes
 /// Returns the kind of an operation and the operations that it undoes.
 pub(super) fn what(operation: &Operation) -> String {
     let kind = operation.content.kind.as_str().replace('_', " ");
-    let undoes = &operation.content.undoes;
-    let undoes = undoes.iter().map(|number| format!(" {number}"));
+    let undoes = operation
+        .content
+        .undoes
+        .iter()
+        .map(|number| format!(" {number}"));
     kind + &undoes.collect::<String>()
 }
 
@@ -56,9 +59,10 @@ pub(super) fn id_of(store: &View, prompt: &PromptRef) -> CommandResult<PromptId>
             PromptRef::Id(id) | PromptRef::IdOrName(id),
         ) => {
             let filter = OperationFilter::default().prompt(*id);
-            match store.operations(&filter, None, 1)?.is_empty() {
-                true => Err(error.into()),
-                false => Ok(*id),
+            if store.operations(&filter, None, 1)?.is_empty() {
+                Err(error.into())
+            } else {
+                Ok(*id)
             }
         }
         (Err(error), _) => Err(error.into()),
@@ -72,10 +76,17 @@ fn table(store: &View, operations: &[Operation]) -> String {
         let content = &operation.content;
         let mut prompts: Vec<PromptId> = content.changes.iter().map(Change::prompt).collect();
         prompts.dedup();
-        let names = prompts.into_iter().map(|id| words.prompt(id));
-        let names = names.collect::<Vec<_>>().join(" ");
-        let changes = content.changes.iter().map(|change| words.change(change));
-        let changes = changes.collect::<Vec<_>>().join("; ");
+        let names = prompts
+            .into_iter()
+            .map(|id| words.prompt(id))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let changes = content
+            .changes
+            .iter()
+            .map(|change| words.change(change))
+            .collect::<Vec<_>>()
+            .join("; ");
         table.row([
             (operation.number.to_string(), DIM),
             (text::moment(content.at), PLAIN),

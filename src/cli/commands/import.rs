@@ -37,17 +37,17 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     };
     // Opened before the files are read, which would be useless without a store.
     let store = session.store()?.grouped();
-    let files = json_files(folder).map_err(unread)?;
+    let files = json_files(folder).map_err(read_failure)?;
     let entries = read(folder, &files, session)?;
     let progress = Progress::of(session, "importing", entries.len());
-    let (mut placed, mut bad) = (Vec::new(), Vec::new());
+    let (mut imported, mut invalid) = (Vec::new(), Vec::new());
     let done = store.batch(|batch| {
         let mut first = None;
         for entry in &entries {
-            match place(batch, entry, args) {
-                Ok((outcome, version)) => placed.push((entry, outcome, version)),
+            match import_file(batch, entry, args) {
+                Ok((outcome, version)) => imported.push((entry, outcome, version)),
                 Err(error) if is_of_one_file(&error) => {
-                    bad.push(format!("{}: {error}", entry.file));
+                    invalid.push(format!("{}: {error}", entry.file));
                     first.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
@@ -58,8 +58,8 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
         first.map_or(Ok(()), Err)
     });
     drop(progress);
-    if !bad.is_empty() {
-        return Err(refused(bad, entries.len()));
+    if !invalid.is_empty() {
+        return Err(refused(invalid, entries.len()));
     }
     done?;
     if files.is_empty() {
@@ -67,8 +67,8 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     }
     session.report(
         CompletedChange::Operations(&store),
-        || answer_json(&placed),
-        || answer_text(&placed),
+        || report_json(&imported),
+        || report_text(&imported),
     )
 }
 
@@ -101,7 +101,7 @@ impl ImportEffect {
 type ImportedFile<'a> = (&'a ImportEntry, ImportEffect, Version);
 
 /// Returns the error for a folder or file that cannot be read.
-fn unread((path, error): (PathBuf, io::Error)) -> Failure {
+fn read_failure((path, error): (PathBuf, io::Error)) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => Failure::new(
             Exit::NotFound,
@@ -117,23 +117,23 @@ fn read(folder: &Path, files: &[PathBuf], session: &Session) -> CommandResult<Ve
     let progress = Progress::of(session, "reading", files.len());
     let mut entries: Vec<ImportEntry> = Vec::with_capacity(files.len());
     let mut seen = HashMap::new();
-    let mut bad = Vec::new();
+    let mut invalid = Vec::new();
     for file in files {
         match read_one(folder, file) {
             Ok(entry) => match seen.insert((entry.name.clone(), entry.id), entry.file.clone()) {
                 Some(other) => {
-                    bad.push(format!("{}: it is the same prompt as {other}", entry.file))
+                    invalid.push(format!("{}: it is the same prompt as {other}", entry.file))
                 }
                 None => entries.push(entry),
             },
-            Err(reason) => bad.push(format!("{}: {reason}", file.display())),
+            Err(reason) => invalid.push(format!("{}: {reason}", file.display())),
         }
         progress.step();
     }
-    if bad.is_empty() {
+    if invalid.is_empty() {
         Ok(entries)
     } else {
-        Err(refused(bad, files.len()))
+        Err(refused(invalid, files.len()))
     }
 }
 
@@ -161,17 +161,17 @@ fn read_name(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "which is not UTF-8".into())
 }
 
-fn refused(bad: Vec<String>, of: usize) -> Failure {
+fn refused(invalid: Vec<String>, of: usize) -> Failure {
     let files = text::count(of as u64, "file", "files");
     Failure::new(
         Exit::Usage,
         "bad_files",
         format!(
             "{} of {files} can't be imported, so nothing was imported",
-            bad.len()
+            invalid.len()
         ),
     )
-    .details(bad)
+    .details(invalid)
     .hint("fix these files, or remove them from the folder")
 }
 
@@ -187,7 +187,7 @@ fn is_of_one_file(error: &Error) -> bool {
 }
 
 /// Imports one file, unless the prompt's latest version has the same body.
-fn place(
+fn import_file(
     batch: &mut Batch<'_>,
     entry: &ImportEntry,
     args: &ImportArgs,
@@ -223,15 +223,15 @@ fn place(
     }
 }
 
-fn counted(placed: &[ImportedFile<'_>], effect: ImportEffect) -> usize {
-    placed
+fn counted(imported: &[ImportedFile<'_>], effect: ImportEffect) -> usize {
+    imported
         .iter()
         .filter(|(_, found, _)| *found == effect)
         .count()
 }
 
-fn answer_json(placed: &[ImportedFile<'_>]) -> Value {
-    let files = placed.iter().map(|(entry, effect, version)| {
+fn report_json(imported: &[ImportedFile<'_>]) -> Value {
+    let files = imported.iter().map(|(entry, effect, version)| {
         json!({
             "file": entry.file,
             "prompt": entry.name,
@@ -241,17 +241,17 @@ fn answer_json(placed: &[ImportedFile<'_>]) -> Value {
         })
     });
     json!({
-        "created": counted(placed, ImportEffect::Created),
-        "committed": counted(placed, ImportEffect::Committed),
-        "unchanged": counted(placed, ImportEffect::Unchanged),
+        "created": counted(imported, ImportEffect::Created),
+        "committed": counted(imported, ImportEffect::Committed),
+        "unchanged": counted(imported, ImportEffect::Unchanged),
         "files": files.collect::<Vec<_>>(),
     })
 }
 
 /// Returns a table of the changed prompts, and the number of unchanged files.
-fn answer_text(placed: &[ImportedFile<'_>]) -> String {
+fn report_text(imported: &[ImportedFile<'_>]) -> String {
     let mut table = TextTable::new(&["FILE", "PROMPT", "VERSION", "EFFECT"]);
-    for (entry, effect, version) in placed {
+    for (entry, effect, version) in imported {
         if *effect != ImportEffect::Unchanged {
             table.row([
                 (text::line(&entry.file), PLAIN),
@@ -266,7 +266,7 @@ fn answer_text(placed: &[ImportedFile<'_>]) -> String {
         ImportEffect::Committed,
         ImportEffect::Unchanged,
     ]
-    .map(|effect| counted(placed, effect));
+    .map(|effect| counted(imported, effect));
     format!(
         "{}{created} created, {committed} committed, {unchanged} unchanged\n",
         table.text()

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
-use crate::cli::output::{WARNING, aside, paint};
+use crate::cli::output::{WARNING, paint, write_stderr};
 use crate::cli::text;
 
 /// The maximum number of bytes that are read from a key file, far more than a key needs.
-const MOST_BYTES: u64 = 64 * 1024;
+const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 
 /// Returns the keys given by `--key` or in files. Fails if both are given.
 ///
 /// Keys in files do not appear in the list of processes.
-pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> CommandResult<Vec<String>> {
+pub(super) fn read_keys(keys: Vec<String>, files: &[PathBuf]) -> CommandResult<Vec<String>> {
     if !keys.is_empty() && !files.is_empty() {
         let message = "keys are given both by --key (or PROMPTBOOK_KEY) and by --key-file";
         return Err(Failure::usage(message).hint("put all keys in files"));
@@ -37,14 +37,14 @@ fn key_in(path: &Path) -> CommandResult<String> {
         io::ErrorKind::InvalidData => Failure::usage(format!("the key in {name} is not UTF-8")),
         _ => Failure::io(format!("{name} can't be read"), &error),
     })?;
-    let key = text.strip_suffix('\n').unwrap_or(&text);
-    let key = key.strip_suffix('\r').unwrap_or(key);
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let key = line.strip_suffix('\r').unwrap_or(line);
     if key.is_empty() {
         return Err(Failure::usage(format!("{name} contains no key")));
     }
     if others_may_read(&found) {
         let warning = format!("other users can read the key in {name}; chmod 600 prevents that");
-        aside(&format!(
+        write_stderr(&format!(
             "{}: {}\n",
             paint(WARNING, "warning"),
             text::lines(&warning)
@@ -57,7 +57,7 @@ fn read(path: &Path) -> io::Result<(String, Metadata)> {
     let file = File::open(path)?;
     let found = file.metadata()?;
     let mut text = String::new();
-    file.take(MOST_BYTES).read_to_string(&mut text)?;
+    file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text)?;
     Ok((text, found))
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::args::{GcArgs, InitArgs, VerifyArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
-use crate::cli::output::{DIM, NAME, WRONG, paint};
+use crate::cli::output::{DIM, ERROR, NAME, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
@@ -62,8 +62,9 @@ pub(crate) fn verify(args: &VerifyArgs, session: &Session) -> CommandResult {
             options.verify(path, &args.pin, |bodies| progress.at(bodies))?
         }
     };
-    let told = session.answer(|| report_json(&report), || report_text(&report, args.quick));
-    refuse_damaged(&report).and(told)
+    let written =
+        session.write_output(|| report_json(&report), || report_text(&report, args.quick));
+    refuse_damaged(&report).and(written)
 }
 
 const CHECKED: &str = "bodies checked:";
@@ -88,7 +89,7 @@ fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
     let progress = Progress::open_ended(session, CHECKED);
     let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
     drop(progress);
-    let told = session.report(
+    let written = session.report(
         CompletedChange::Other("the store was repaired"),
         || json!({"bodies": repaired.bodies, "report": report_json(&repaired.report)}),
         || {
@@ -96,7 +97,7 @@ fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
             format!("Restored {taken}\n{}", report_text(&repaired.report, false))
         },
     );
-    refuse_damaged(&repaired.report).and(told)
+    refuse_damaged(&repaired.report).and(written)
 }
 
 pub(crate) fn report_json(report: &VerifyReport) -> Value {
@@ -128,23 +129,23 @@ pub(crate) fn refuse_damaged(report: &VerifyReport) -> CommandResult {
 
 pub(crate) fn report_text(report: &VerifyReport, quick: bool) -> String {
     let violations = report.violations.iter();
-    let mut told: String = violations
+    let mut text: String = violations
         .map(|violation| {
             format!(
                 "{} {}\n",
-                paint(WRONG, "✗"),
+                paint(ERROR, "✗"),
                 text::line(&violation.to_string())
             )
         })
         .collect();
     if quick {
         let bodies = text::count(report.bodies, "body", "bodies");
-        told.push_str(&format!(
+        text.push_str(&format!(
             "Checked that no file is missing for {bodies}, and nothing else\n"
         ));
-        return told;
+        return text;
     }
-    told.push_str(&format!(
+    text.push_str(&format!(
         "Checked {}, {} with {}, and {} of {}\n",
         text::count(report.operations, "operation", "operations"),
         text::count(report.prompts, "prompt", "prompts"),
@@ -153,12 +154,12 @@ pub(crate) fn report_text(report: &VerifyReport, quick: bool) -> String {
         text::count(report.bytes, "byte", "bytes"),
     ));
     if let Some(head) = report.head {
-        told.push_str(&format!("  head {}\n", paint(DIM, head)));
+        text.push_str(&format!("  head {}\n", paint(DIM, head)));
     }
     if report.is_clean() {
-        told.push_str("No violations found.\n");
+        text.push_str("No violations found.\n");
     }
-    told
+    text
 }
 
 pub(crate) fn checkpoint(session: &Session) -> CommandResult {
@@ -227,7 +228,7 @@ fn garbage(options: GcOptions, session: &Session) -> CommandResult {
     let garbage = session
         .reader()?
         .collect_garbage_with(options.dry_run(true))?;
-    session.answer(
+    session.write_output(
         || {
             json!({
                 "dry_run": true,
@@ -254,7 +255,7 @@ pub(crate) fn stats(session: &Session) -> CommandResult {
         .path()
         .unwrap_or_else(|| ".".as_ref())
         .to_string_lossy();
-    session.answer(
+    session.write_output(
         || {
             json!({
                 "path": path,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{CreateArgs, ListArgs, RemoveArgs, RenameArgs, TagArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
-use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, aside, paint};
+use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint, write_stderr};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, json, text};
@@ -43,8 +43,9 @@ fn created_json(created: &CreatedPrompt) -> Value {
 
 pub(super) fn created_text(created: &CreatedPrompt) -> String {
     let version = &created.version;
-    let environments = version.environments.iter();
-    let environments: String = environments
+    let environments: String = version
+        .environments
+        .iter()
         .map(|name| format!(" in {}", paint(ENVIRONMENT, text::line(name.as_str()))))
         .collect();
     format!(
@@ -81,7 +82,7 @@ pub(super) fn list(args: &ListArgs, session: &Session) -> CommandResult {
         });
         json!({"prompts": prompts.collect::<Vec<_>>()})
     };
-    session.answer(json, || table(&found))
+    session.write_output(json, || table(&found))
 }
 
 type ListedPrompt = Vec<(Prompt, Vec<Environment>)>;
@@ -125,13 +126,15 @@ fn table(found: &ListedPrompt) -> String {
 
 pub(super) fn tag(args: &TagArgs, session: &Session) -> CommandResult {
     let reads = args.tags.is_empty() && !args.clear;
-    let store = match reads {
-        true => session.reader()?,
-        false => session.store()?,
+    let store = if reads {
+        session.reader()?
+    } else {
+        session.store()?
     };
-    let prompt = match reads {
-        true => store.prompt(args.prompt.clone())?,
-        false => store.set_tags(args.prompt.clone(), &args.tags)?,
+    let prompt = if reads {
+        store.prompt(args.prompt.clone())?
+    } else {
+        store.set_tags(args.prompt.clone(), &args.tags)?
     };
     let words = || {
         prompt
@@ -191,7 +194,7 @@ fn confirmed(question: &str) -> CommandResult<bool> {
         )
         .hint("pass --yes, or name one version, such as PROMPT@2.1"));
     }
-    aside(question);
+    write_stderr(question);
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)
@@ -203,8 +206,9 @@ fn remove_version(spec: &VersionSpec, session: &Session) -> CommandResult {
     let store = session.store()?;
     let version = store.delete_version(spec.clone())?;
     let done = CompletedChange::Operations(&store);
-    let prompt = store.prompt(version.prompt_id);
-    let prompt = prompt.map_err(|error| Failure::from(error).after(done))?;
+    let prompt = store
+        .prompt(version.prompt_id)
+        .map_err(|error| Failure::from(error).for_completed_change(done))?;
     session.report(
         done,
         || json!({"prompt": json::prompt(&prompt), "version": json::version(&version)}),

@@ -17,29 +17,31 @@ pub(super) fn search(args: &SearchArgs, session: &Session) -> CommandResult {
     if hits.is_empty() && args.limit > 0 {
         session.note("nothing found");
     }
-    session.answer(
+    session.write_output(
         || json!({"hits": hits.iter().map(hit_json).collect::<Vec<_>>()}),
         || table(&hits),
     )
 }
 
 fn hit_json(hit: &SearchHit) -> Value {
-    let pieces = pieces(&hit.snippet);
-    let pieces = pieces.map(|(text, found)| json!({"text": text, "found": found}));
+    let snippet = pieces(&hit.snippet).map(|(text, found)| json!({"text": text, "found": found}));
     json!({
         "prompt": json::prompt(&hit.prompt),
         "version": hit.version.as_ref().map(json::version),
         "matched": word(hit.matched),
-        "snippet": pieces.collect::<Vec<_>>(),
+        "snippet": snippet.collect::<Vec<_>>(),
     })
 }
 
 fn table(hits: &[SearchHit]) -> String {
     let mut table = TextTable::new(&["ID", "NAME", "VERSION", "FOUND IN", "TEXT"]);
     for hit in hits {
-        let shown = pieces(&hit.snippet).map(|(piece, found)| match found {
-            true => paint(FOUND, text::line(piece)),
-            false => text::line(piece),
+        let shown = pieces(&hit.snippet).map(|(piece, found)| {
+            if found {
+                paint(FOUND, text::line(piece))
+            } else {
+                text::line(piece)
+            }
         });
         table.row([
             (hit.prompt.id.to_string(), PLAIN),
@@ -57,8 +59,9 @@ fn version(version: Option<&Version>) -> (String, Style) {
     let Some(version) = version else {
         return ("-".into(), NUMBER);
     };
-    let environments = version.environments.iter();
-    let environments: String = environments
+    let environments: String = version
+        .environments
+        .iter()
         .map(|name| format!(" {}", text::line(name.as_str())))
         .collect();
     (format!("{}{environments}", version.number), NUMBER)

@@ -19,11 +19,12 @@ use crate::server::{Server, ServerError};
 use crate::{BumpPolicy, StoreOptions};
 
 pub(super) fn serve(args: &ServeArgs, session: &Session) -> CommandResult {
-    let policy = match args.enforce_bumps {
-        true => BumpPolicy::Enforced,
-        false => BumpPolicy::Free,
+    let policy = if args.enforce_bumps {
+        BumpPolicy::Enforced
+    } else {
+        BumpPolicy::Free
     };
-    let keys = keys::given(args.clients.named_keys(), &args.clients.key_files)?;
+    let keys = keys::read_keys(args.clients.named_keys(), &args.clients.key_files)?;
     let options = |options: StoreOptions| options.policy(policy).read_only(args.read_only);
     let store = session.store_with(options)?;
     let options = args.clients.options(&keys).status(args.status.into());
@@ -31,11 +32,11 @@ pub(super) fn serve(args: &ServeArgs, session: &Session) -> CommandResult {
     let server = Server::bind(store, &options, &*args.addr)?;
     let kept = keys.is_empty();
     log(args.log);
-    let runtime = Runtime::new();
-    let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
+    let runtime =
+        Runtime::new().map_err(|error| Failure::io("threads can't be started", &error))?;
     let served = runtime.block_on(async {
         // Listen before the announcement lets another process send a signal.
-        let mut signals = Signals::heard()?;
+        let mut signals = Signals::listen()?;
         announce(&server, kept, session)?;
         run(server, &mut signals).await
     });
@@ -50,17 +51,16 @@ fn announce(server: &Server, kept: bool, session: &Session) -> CommandResult {
     if session.json() {
         // One line, because the reader cannot wait for the end of the output.
         let line = json!({"url": server.url(), "key": key, "made": made});
-        return output::bytes(format!("{line}\n").as_bytes());
+        return output::write_bytes(format!("{line}\n").as_bytes());
     }
     let url = paint(NAME, text::line(server.url()));
     let key = key.map_or_else(String::new, |key| format!("The key is {key}\n"));
-    let made = match made {
-        true => {
-            "Its secrets are new: keys and signed URLs of other copies of the store are not valid here\n"
-        }
-        false => "",
+    let made = if made {
+        "Its secrets are new: keys and signed URLs of other copies of the store are not valid here\n"
+    } else {
+        ""
     };
-    output::words(&format!("Listening on {url}\n{key}{made}"))
+    output::write_text(&format!("Listening on {url}\n{key}{made}"))
 }
 
 /// Serves until a signal, then completes the current requests. A second signal stops immediately.
@@ -122,11 +122,7 @@ impl From<ServerError> for Failure {
             }
             _ => (Exit::Failure, "server"),
         };
-        let failure = Self::new(exit, kind, error.to_string());
-        let failure = match std::error::Error::source(&error) {
-            Some(cause) => failure.because(cause),
-            None => failure,
-        };
+        let failure = Self::new(exit, kind, error.to_string()).with_sources(&error);
         match error {
             ServerError::KeyNeeded { .. } | ServerError::SecretsWithheld { .. } => {
                 failure.hint("pass a key with --key-file FILE")

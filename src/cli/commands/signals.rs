@@ -14,19 +14,19 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Starts listening. Must be called inside a runtime.
-    pub(super) fn heard() -> CommandResult<Self> {
-        let unheard = |error: std::io::Error| Failure::io("signals can't be received", &error);
+    pub(super) fn listen() -> CommandResult<Self> {
+        let failure = |error: std::io::Error| Failure::io("signals can't be received", &error);
         #[cfg(unix)]
         {
             use signal::unix::{SignalKind, signal};
-            let interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
-            let terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+            let interrupt = signal(SignalKind::interrupt()).map_err(failure)?;
+            let terminate = signal(SignalKind::terminate()).map_err(failure)?;
             let kinds = [interrupt, terminate];
             Ok(Self { kinds })
         }
         #[cfg(windows)]
         {
-            let interrupt = signal::windows::ctrl_c().map_err(unheard)?;
+            let interrupt = signal::windows::ctrl_c().map_err(failure)?;
             Ok(Self { interrupt })
         }
     }

@@ -26,8 +26,7 @@ pub(super) fn variables(args: &SpecArgs, session: &Session) -> CommandResult {
     if contract.variables.is_empty() && contract.partials.is_empty() {
         session.note("no variables, no partials");
     }
-    let problems = contract.problems.iter().map(ToString::to_string);
-    let problems: Vec<String> = problems.collect();
+    let problems: Vec<String> = contract.problems.iter().map(ToString::to_string).collect();
     let json = || {
         json!({
             "version": json::version(&version),
@@ -36,7 +35,7 @@ pub(super) fn variables(args: &SpecArgs, session: &Session) -> CommandResult {
             "problems": problems,
         })
     };
-    session.answer(json, || variables_text(&contract))
+    session.write_output(json, || variables_text(&contract))
 }
 
 fn variables_text(contract: &Contract) -> String {
@@ -97,9 +96,9 @@ pub(super) fn render(args: &RenderArgs, session: &Session) -> CommandResult {
         ));
     }
     if !session.json() && !io::stdout().is_terminal() {
-        return output::bytes(rendered.text().as_bytes());
+        return output::write_bytes(rendered.text().as_bytes());
     }
-    session.answer(
+    session.write_output(
         || RenderedShape {
             version: json::version(&rendered.version),
             body: &rendered.body,
@@ -141,13 +140,13 @@ fn one_typed(argument: &str) -> CommandResult<(&str, Value)> {
     match serde_json::from_str(value) {
         Ok(_) if let Some(number) = unheld_number(value) => {
             let message = format!("input {name:?} can't hold the number {number}");
-            let hint = format!("{}; give it as text: {name}={number}", input::NUMBERS);
+            let hint = format!("{}; give it as text: {name}={number}", input::NUMBERS_HINT);
             Err(Failure::usage(message).hint(hint))
         }
         Ok(value) => Ok((name, value)),
         Err(error) => Err(
             Failure::usage(format!("the value of input {name:?} is not JSON"))
-                .because(&error)
+                .with_causes(&error)
                 .hint(form),
         ),
     }

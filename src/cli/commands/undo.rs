@@ -36,7 +36,7 @@ fn words(store: &Store, done: &Operation) -> String {
     } else {
         "operations"
     };
-    let mut told = format!(
+    let mut text = format!(
         "Undid {what} {} by operation {}\n",
         undone.join(", "),
         done.number
@@ -44,7 +44,7 @@ fn words(store: &Store, done: &Operation) -> String {
     let mut words = PlainWords::of(store);
     for change in &done.content.changes {
         let prompt = words.prompt(change.prompt());
-        told.push_str(&format!("  {prompt}  {}\n", words.change(change)));
+        text.push_str(&format!("  {prompt}  {}\n", words.change(change)));
     }
-    told
+    text
 }

@@ -25,9 +25,9 @@ pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
         return environment_log::log(prompt, environment, args, session);
     }
     let store = session.view(&args.as_of)?;
-    let most = args.amount.most();
+    let limit = args.amount.limit();
     // One more than requested, to see whether there are more.
-    let enough = most.saturating_add(1);
+    let enough = limit.saturating_add(1);
     let mut entries = match &args.prompt {
         Some(prompt) => {
             let prompt = store.prompt(prompt.clone())?;
@@ -44,8 +44,8 @@ pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
         }
         None => newest(&store, enough)?,
     };
-    let more = entries.len() > most;
-    entries.truncate(most);
+    let more = entries.len() > limit;
+    entries.truncate(limit);
     let json = || {
         let versions = entries.iter().map(|entry| {
             let mut version = json::version(&entry.version);
@@ -54,7 +54,7 @@ pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
         });
         json!({"versions": versions.collect::<Vec<_>>(), "more": more})
     };
-    session.answer(json, || table(&entries, args.prompt.is_none(), args.ids))?;
+    session.write_output(json, || table(&entries, args.prompt.is_none(), args.ids))?;
     if entries.is_empty() && !more {
         session.note("no versions");
     }
@@ -78,7 +78,7 @@ fn newest(store: &View, limit: usize) -> CommandResult<Vec<LogEntry>> {
     let mut entries = Vec::new();
     let mut before = None;
     loop {
-        let page = store.operations(&OperationFilter::default(), before, limit.min(PAGE))?;
+        let page = store.operations(&OperationFilter::default(), before, limit.min(MAX_PAGE))?;
         let Some(last) = page.last() else {
             return Ok(entries);
         };
@@ -94,11 +94,11 @@ fn newest(store: &View, limit: usize) -> CommandResult<Vec<LogEntry>> {
                 return Ok(entries);
             }
             // The current state, which has the environments, or is deleted.
-            let (version, prompt) = (found(store.version(created.id))?, created.prompt_id);
+            let (version, prompt) = (optional(store.version(created.id))?, created.prompt_id);
             let name = match names.get(&prompt) {
                 Some(name) => name.clone(),
                 None => {
-                    let name = found(store.prompt(prompt))?.map(|prompt| prompt.name);
+                    let name = optional(store.prompt(prompt))?.map(|prompt| prompt.name);
                     names.insert(prompt, name.clone());
                     name
                 }
@@ -111,10 +111,10 @@ fn newest(store: &View, limit: usize) -> CommandResult<Vec<LogEntry>> {
 }
 
 /// The maximum number of operations that are read at a time.
-const PAGE: usize = 256;
+const MAX_PAGE: usize = 256;
 
 /// Converts the error for a deleted version or prompt into `None`.
-fn found<T>(result: crate::Result<T>) -> CommandResult<Option<T>> {
+fn optional<T>(result: crate::Result<T>) -> CommandResult<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Error::VersionNotFound { .. } | Error::PromptNotFound { .. }) => Ok(None),
@@ -163,7 +163,7 @@ pub(super) fn show(args: &SpecArgs, session: &Session) -> CommandResult {
     let prompt = store.prompt(version.prompt_id)?;
     let contract = store.contract(version.id)?;
     let base = version.base.and_then(|base| store.version(base).ok());
-    session.answer(
+    session.write_output(
         || ShowShape {
             prompt: json::prompt(&prompt),
             version: json::version(version),
@@ -202,10 +202,13 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
         .environments
         .iter()
         .map(|name| text::line(name.as_str()));
-    let variables = contract.variables.iter();
-    let variables = variables.map(|one| format!("{} ({})", text::line(&one.name), one.accepts));
-    let tools = contract.tools.iter();
-    let tools = tools
+    let variables = contract
+        .variables
+        .iter()
+        .map(|one| format!("{} ({})", text::line(&one.name), one.accepts));
+    let tools = contract
+        .tools
+        .iter()
         .map(|tool| json::tool_name(tool).map_or_else(|| tool.place.to_string(), str::to_owned));
     let partials = contract.partials.iter().map(|one| text::line(&one.tag));
     let fields = [
@@ -256,17 +259,19 @@ pub(super) fn resolve(args: &SpecArgs, session: &Session) -> CommandResult {
     let resolved = store.resolve(&args.spec)?;
     let Resolved { version, body, .. } = &*resolved;
     if session.json() {
-        return output::json(&json!({"version": json::version(version), "text": body.text()}));
+        return output::write_json(
+            &json!({"version": json::version(version), "text": body.text()}),
+        );
     }
-    output::bytes(body.as_bytes())
+    output::write_bytes(body.as_bytes())
 }
 
 pub(super) fn cat_body(args: &CatBodyArgs, session: &Session) -> CommandResult {
     let body = session.reader()?.body(args.blob)?;
     if session.json() {
-        return output::json(&json!({"blob": body.id(), "text": body.text()}));
+        return output::write_json(&json!({"blob": body.id(), "text": body.text()}));
     }
-    output::bytes(body.as_bytes())
+    output::write_bytes(body.as_bytes())
 }
 
 /// Returns the log of one prompt.

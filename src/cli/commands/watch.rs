@@ -15,10 +15,10 @@ use crate::cli::text;
 use crate::{Change, Event};
 
 /// The maximum number of operations that are read at a time.
-const PAGE: usize = 100;
+const MAX_PAGE: usize = 100;
 
 /// The interval between checks whether the reader of the output closed it.
-const LOOK: Duration = Duration::from_secs(1);
+const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &WatchArgs, session: &Session) -> CommandResult {
     let store = session.reader()?;
@@ -32,8 +32,14 @@ pub(super) fn watch(args: &WatchArgs, session: &Session) -> CommandResult {
     let mut words = PlainWords::of(&store);
     let mut left = args.limit.unwrap_or(usize::MAX);
     while left > 0 {
-        let time = end.map_or(LOOK, |end| end.saturating_duration_since(Instant::now()));
-        let events = store.wait_for_changes(position, left.min(PAGE), time.min(LOOK))?;
+        let time = end.map_or(OUTPUT_CHECK_INTERVAL, |end| {
+            end.saturating_duration_since(Instant::now())
+        });
+        let events = store.wait_for_changes(
+            position,
+            left.min(MAX_PAGE),
+            time.min(OUTPUT_CHECK_INTERVAL),
+        )?;
         if events.is_empty() && end.is_some_and(|end| end <= Instant::now()) {
             break;
         }
@@ -44,18 +50,19 @@ pub(super) fn watch(args: &WatchArgs, session: &Session) -> CommandResult {
         for event in &events {
             position = event.position;
             // One line each, because the reader reads while the command runs.
-            match session.json() {
-                true => output::bytes(format!("{}\n", json!(event)).as_bytes())?,
-                false => output::words(&told(&mut words, event))?,
+            if session.json() {
+                output::write_bytes(format!("{}\n", json!(event)).as_bytes())?
+            } else {
+                output::write_text(&event_text(&mut words, event))?
             }
         }
     }
     Ok(())
 }
 
-fn told(words: &mut PlainWords<'_>, event: &Event) -> String {
+fn event_text(words: &mut PlainWords<'_>, event: &Event) -> String {
     let operation = &event.operation;
-    let mut told = format!(
+    let mut text = format!(
         "{}  {}  {}  {}\n",
         text::moment(operation.content.at),
         text::line(&operation.content.author),
@@ -67,11 +74,11 @@ fn told(words: &mut PlainWords<'_>, event: &Event) -> String {
             words.forget(change.prompt());
         }
         let prompt = words.prompt(change.prompt());
-        told += &format!("  {}  {}\n", paint(NAME, prompt), words.change(change));
+        text += &format!("  {}  {}\n", paint(NAME, prompt), words.change(change));
     }
     for prompt in &event.affected {
         let prompt = paint(NAME, words.prompt(*prompt));
-        told += &format!("  {prompt}  renders differently\n");
+        text += &format!("  {prompt}  renders differently\n");
     }
-    told
+    text
 }

@@ -1,13 +1,13 @@
 //! Export of prompts in the form that an import reads.
 
 use super::bodies::BodyReader;
-use crate::engine::write::import::{ImportedInputs, ImportedPrompt, ImportedVersion};
+use crate::engine::write::import::{PortableInputs, PortablePrompt, PortableVersion};
 use crate::model::error::Result;
 use crate::model::record::{Prompt, PromptFilter, RecordedInputs, Version, VersionFilter};
 use crate::storage::Snapshot;
 
 /// Returns all live prompts with their live versions, oldest first.
-pub(crate) fn export(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Vec<ImportedPrompt>> {
+pub(crate) fn export(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Vec<PortablePrompt>> {
     let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX)?;
     let oldest_first = prompts.into_iter().rev();
     oldest_first
@@ -19,11 +19,11 @@ fn export_prompt(
     snapshot: &dyn Snapshot,
     bodies: &BodyReader,
     prompt: Prompt,
-) -> Result<ImportedPrompt> {
+) -> Result<PortablePrompt> {
     let versions = snapshot.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
     let oldest_first = versions.into_iter().rev();
     let versions = oldest_first.map(|version| export_version(snapshot, bodies, version));
-    Ok(ImportedPrompt {
+    Ok(PortablePrompt {
         id: Some(prompt.id),
         name: prompt.name,
         tags: prompt.tags,
@@ -36,9 +36,9 @@ fn export_version(
     snapshot: &dyn Snapshot,
     bodies: &BodyReader,
     version: Version,
-) -> Result<ImportedVersion> {
+) -> Result<PortableVersion> {
     let inputs = snapshot.inputs_of(version.id)?;
-    Ok(ImportedVersion {
+    Ok(PortableVersion {
         id: Some(version.id),
         number: Some(version.number),
         message: version.message,
@@ -50,8 +50,8 @@ fn export_version(
     })
 }
 
-fn export_inputs(recorded: RecordedInputs) -> ImportedInputs {
-    ImportedInputs {
+fn export_inputs(recorded: RecordedInputs) -> PortableInputs {
+    PortableInputs {
         request_id: recorded.request_id,
         inputs: recorded.inputs,
         environment: recorded.environment,

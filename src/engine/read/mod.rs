@@ -3,7 +3,6 @@
 pub(crate) mod blame;
 pub(crate) mod bodies;
 pub(crate) mod compare;
-#[cfg(feature = "server")]
 pub(crate) mod export;
 pub(crate) mod freeze;
 pub(crate) mod lookup;

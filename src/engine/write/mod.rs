@@ -5,7 +5,6 @@ pub(crate) mod commit;
 pub(crate) mod context;
 pub(crate) mod environment;
 pub(crate) mod heads;
-#[cfg(feature = "server")]
 pub(crate) mod import;
 pub(crate) mod judge;
 pub(crate) mod numbering;

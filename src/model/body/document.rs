@@ -102,7 +102,6 @@ impl Body {
     }
 
     /// Returns the text for use inside other JSON, without the white space around it.
-    #[cfg(feature = "server")]
     pub(crate) fn raw(&self) -> serde_json::Result<&serde_json::value::RawValue> {
         serde_json::from_str(self.text())
     }
@@ -316,7 +315,6 @@ fn words_of(kind: ValueKind) -> &'static str {
 ///
 /// A body is written as raw JSON. If there is white space around it, which other JSON would not
 /// preserve, it is written as a string.
-#[cfg(feature = "server")]
 pub(crate) mod verbatim {
     use serde::de::Error as _;
     use serde::ser::Error as _;

@@ -5,7 +5,6 @@ pub(crate) mod outline;
 pub(crate) mod shape;
 
 pub use self::document::Body;
-#[cfg(feature = "server")]
 pub(crate) use self::document::verbatim;
 pub(crate) use self::outline::any_string;
 pub(crate) use self::shape::BodySize;

@@ -31,9 +31,9 @@ pub(crate) struct Baseline {
 enum BaselineHome {
     Memory,
     /// A directory that was missing or empty.
-    Made(PathBuf),
+    Created(PathBuf),
     /// A store that existed before the fake.
-    Found(PathBuf),
+    Existing(PathBuf),
 }
 
 impl BaselineHome {
@@ -46,9 +46,10 @@ impl BaselineHome {
             // Opening the store reports any other fault of the directory.
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
-        match empty {
-            true => Self::Made(path.into()),
-            false => Self::Found(path.into()),
+        if empty {
+            Self::Created(path.into())
+        } else {
+            Self::Existing(path.into())
         }
     }
 }
@@ -62,7 +63,7 @@ impl Baseline {
         directory: Option<&Path>,
         fixtures: &Fixtures,
     ) -> Result<(Self, Store), FakeError> {
-        let mut origin = Self {
+        let mut baseline = Self {
             options: options.seed(seed),
             seed,
             clock,
@@ -71,18 +72,18 @@ impl Baseline {
             image: None,
             start: clock.into(),
         };
-        origin.fill(fixtures)?;
-        let store = match &origin.home {
-            BaselineHome::Found(path) => {
-                let store = origin.options.open(path)?;
+        baseline.fill(fixtures)?;
+        let store = match &baseline.home {
+            BaselineHome::Existing(path) => {
+                let store = baseline.options.open(path)?;
                 if store.prompt_count()? == 0 {
-                    origin.fixtures.load(&store)?;
+                    baseline.fixtures.load(&store)?;
                 }
                 store
             }
-            _ => origin.make()?,
+            _ => baseline.create()?,
         };
-        Ok((origin, store))
+        Ok((baseline, store))
     }
 
     /// Returns the clock's state at the start.
@@ -101,14 +102,14 @@ impl Baseline {
         fixtures.load(&store)?;
         self.fixtures = Fixtures::of(&store)?;
         self.image = store.image();
-        self.start = clock.saved();
+        self.start = clock.mode();
         Ok(())
     }
 
     /// Checks whether the fake created the store, so that a reset may create it again.
-    pub(crate) fn renewable(&self) -> Result<(), FakeError> {
+    pub(crate) fn check_recreatable(&self) -> Result<(), FakeError> {
         match &self.home {
-            BaselineHome::Found(path) => Err(FakeError::NotMadeHere { path: path.clone() }),
+            BaselineHome::Existing(path) => Err(FakeError::NotMadeHere { path: path.clone() }),
             _ => Ok(()),
         }
     }
@@ -116,9 +117,9 @@ impl Baseline {
     /// Creates the store again, as it was at the start.
     ///
     /// If removal or creation fails, `store` is an empty one in memory.
-    pub(crate) fn renew(&self, store: &mut Store) -> Result<(), FakeError> {
-        self.renewable()?;
-        if let BaselineHome::Made(path) = &self.home {
+    pub(crate) fn recreate(&self, store: &mut Store) -> Result<(), FakeError> {
+        self.check_recreatable()?;
+        if let BaselineHome::Created(path) = &self.home {
             let old = mem::replace(store, self.options.in_memory()?);
             old.abandon();
             // This closes the files.
@@ -128,13 +129,13 @@ impl Baseline {
                 source,
             })?;
         }
-        *store = self.make()?;
+        *store = self.create()?;
         Ok(())
     }
 
-    fn make(&self) -> Result<Store, FakeError> {
+    fn create(&self) -> Result<Store, FakeError> {
         match (&self.home, &self.image) {
-            (BaselineHome::Made(path) | BaselineHome::Found(path), _) => {
+            (BaselineHome::Created(path) | BaselineHome::Existing(path), _) => {
                 let store = self.options.create(path)?;
                 self.fixtures.load(&store)?;
                 Ok(store)
@@ -160,8 +161,10 @@ mod tests {
         drop(store);
         fs::write(place.path().join("notes.txt"), "mine").unwrap();
         Store::remove(place.path()).unwrap();
-        let left = fs::read_dir(place.path()).unwrap();
-        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> = fs::read_dir(place.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(left, ["notes.txt"]);
     }
 }

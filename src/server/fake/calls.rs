@@ -47,10 +47,10 @@ impl fmt::Display for Call {
 }
 
 /// Maximum number of recorded calls.
-const MOST_CALLS: usize = 10_000;
+const MAX_CALLS: usize = 10_000;
 
 /// Maximum size of recorded methods, paths, queries and bodies, in bytes in total.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The latest calls, and the number of calls of each route.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ pub(super) struct Calls(Mutex<CallLog>);
 
 #[derive(Debug, Default)]
 struct CallLog {
-    kept: VecDeque<CallEntry>,
+    entries: VecDeque<CallEntry>,
     /// Total size of their methods, paths, queries and bodies in bytes.
     bytes: usize,
     /// The number of calls since the last reset.
@@ -87,7 +87,7 @@ pub(super) struct CallId(u64);
 
 impl Calls {
     /// Records a call that has arrived.
-    pub(super) fn came(
+    pub(super) fn record(
         &self,
         method: Method,
         uri: &Uri,
@@ -109,10 +109,10 @@ impl Calls {
             fault: None,
         };
         log.bytes += entry.bytes();
-        log.kept.push_back(entry);
+        log.entries.push_back(entry);
         // The latest call is recorded regardless of its size.
-        while log.kept.len() > MOST_CALLS || (log.bytes > MOST_BYTES && log.kept.len() > 1) {
-            let oldest = log.kept.pop_front();
+        while log.entries.len() > MAX_CALLS || (log.bytes > MAX_BYTES && log.entries.len() > 1) {
+            let oldest = log.entries.pop_front();
             log.bytes -= oldest.map_or(0, |entry| entry.bytes());
         }
         CallId(log.before + log.total)
@@ -132,7 +132,7 @@ impl Calls {
     pub(super) fn list(&self, route: Option<&str>) -> Vec<Call> {
         let log = self.log();
         let first = log.dropped() + 1;
-        let numbered = (first..).zip(&log.kept);
+        let numbered = (first..).zip(&log.entries);
         numbered
             .filter(|(_, entry)| route.is_none() || entry.route.as_deref() == route)
             .map(|(number, entry)| entry.call(number))
@@ -164,7 +164,7 @@ impl Calls {
 
 impl CallLog {
     fn dropped(&self) -> u64 {
-        self.total - self.kept.len() as u64
+        self.total - self.entries.len() as u64
     }
 
     fn change(&mut self, call: CallId, change: impl FnOnce(&mut CallEntry)) {
@@ -172,7 +172,7 @@ impl CallLog {
         let position = call.0.checked_sub(first).map(usize::try_from);
         if let Some(entry) = position
             .and_then(Result::ok)
-            .and_then(|position| self.kept.get_mut(position))
+            .and_then(|position| self.entries.get_mut(position))
         {
             change(entry);
         }
@@ -238,7 +238,7 @@ mod tests {
 
     fn come(calls: &Calls, uri: &str, body: impl AsRef<[u8]>) -> CallId {
         let route = Some(format!("POST {uri}"));
-        calls.came(Method::POST, &uri.parse().unwrap(), route, body.as_ref())
+        calls.record(Method::POST, &uri.parse().unwrap(), route, body.as_ref())
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
             come(&calls, &path, "");
         }
         let kept: usize = calls.list(None).iter().map(|call| call.path.len()).sum();
-        assert!(kept > MOST_BYTES / 3 && kept < MOST_BYTES, "{kept}");
+        assert!(kept > MAX_BYTES / 3 && kept < MAX_BYTES, "{kept}");
     }
 
     #[test]
@@ -286,27 +286,27 @@ mod tests {
     #[test]
     fn only_the_latest_calls_are_recorded_and_all_are_counted() {
         let calls = Calls::default();
-        for _ in 0..MOST_CALLS {
+        for _ in 0..MAX_CALLS {
             come(&calls, "/a", "");
         }
         let last = come(&calls, "/a", "");
         calls.answered(last, 200);
         let listed = calls.list(None);
-        assert_eq!(listed.len(), MOST_CALLS);
+        assert_eq!(listed.len(), MAX_CALLS);
         assert_eq!(listed[0].number, 2);
-        assert_eq!(listed[MOST_CALLS - 1].status, Some(200));
+        assert_eq!(listed[MAX_CALLS - 1].status, Some(200));
         assert_eq!(calls.dropped(), 1);
-        assert_eq!(calls.count("POST /a"), MOST_CALLS as u64 + 1);
+        assert_eq!(calls.count("POST /a"), MAX_CALLS as u64 + 1);
     }
 
     #[test]
     fn large_bodies_are_dropped_early() {
         let calls = Calls::default();
         for _ in 0..3 {
-            come(&calls, "/a", vec![b' '; MOST_BYTES / 2 - 100]);
+            come(&calls, "/a", vec![b' '; MAX_BYTES / 2 - 100]);
         }
         assert_eq!(calls.dropped(), 1);
-        come(&calls, "/a", vec![b' '; MOST_BYTES + 1]);
+        come(&calls, "/a", vec![b' '; MAX_BYTES + 1]);
         assert_eq!(calls.list(None).len(), 1);
     }
 

@@ -37,16 +37,16 @@ pub(super) struct FakeTime(Mutex<TimeMode>);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TimeMode {
-    Stands(DateTime<Utc>),
+    Stopped(DateTime<Utc>),
     /// The system's clock plus this offset.
-    Runs(TimeDelta),
+    Running(TimeDelta),
 }
 
 impl From<FakeClock> for TimeMode {
     fn from(clock: FakeClock) -> Self {
         match clock {
-            FakeClock::At(at) => Self::Stands(kept(at)),
-            FakeClock::Real => Self::Runs(TimeDelta::zero()),
+            FakeClock::At(at) => Self::Stopped(clamp(at)),
+            FakeClock::Real => Self::Running(TimeDelta::zero()),
         }
     }
 }
@@ -60,8 +60,8 @@ impl FakeTime {
     pub(super) fn tick(&self) -> DateTime<Utc> {
         let mut time = self.time();
         let now = time.now();
-        if let TimeMode::Stands(at) = &mut *time {
-            *at = ahead(now, TICK);
+        if let TimeMode::Stopped(at) = &mut *time {
+            *at = add(now, TICK);
         }
         now
     }
@@ -72,8 +72,8 @@ impl FakeTime {
 
     /// Sets the time and stops the clock.
     pub(super) fn set(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        let at = kept(at);
-        *self.time() = TimeMode::Stands(at);
+        let at = clamp(at);
+        *self.time() = TimeMode::Stopped(at);
         at
     }
 
@@ -82,19 +82,21 @@ impl FakeTime {
         let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
         let mut time = self.time();
         match &mut *time {
-            TimeMode::Stands(at) => *at = ahead(*at, by),
-            TimeMode::Runs(lead) => *lead = lead.checked_add(&by).unwrap_or(TimeDelta::MAX),
+            TimeMode::Stopped(at) => *at = add(*at, by),
+            TimeMode::Running(offset) => {
+                *offset = offset.checked_add(&by).unwrap_or(TimeDelta::MAX)
+            }
         }
         time.now()
     }
 
     /// Returns the clock's state, for [`restore`](Self::restore).
-    pub(super) fn saved(&self) -> TimeMode {
+    pub(super) fn mode(&self) -> TimeMode {
         *self.time()
     }
 
-    pub(super) fn restore(&self, saved: TimeMode) {
-        *self.time() = saved;
+    pub(super) fn restore(&self, mode: TimeMode) {
+        *self.time() = mode;
     }
 
     fn time(&self) -> MutexGuard<'_, TimeMode> {
@@ -105,14 +107,14 @@ impl FakeTime {
 impl TimeMode {
     fn now(self) -> DateTime<Utc> {
         match self {
-            Self::Stands(at) => at,
-            Self::Runs(lead) => ahead(clock::system(), lead),
+            Self::Stopped(at) => at,
+            Self::Running(offset) => add(clock::system(), offset),
         }
     }
 }
 
-fn ahead(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
-    kept(
+fn add(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    clamp(
         at.checked_add_signed(by)
             .unwrap_or(DateTime::<Utc>::MAX_UTC),
     )
@@ -121,7 +123,7 @@ fn ahead(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
 /// Clamps a time to the years 1970 to 9999.
 ///
 /// Outside of these years, ids and texts would not have the order of the times.
-fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
+fn clamp(at: DateTime<Utc>) -> DateTime<Utc> {
     const LAST: i64 = 253_402_300_799;
     at.clamp(
         DateTime::UNIX_EPOCH,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::fake_server::CONTROL;
+use super::control_path::CONTROL;
 use super::fault_dto::FaultData;
 use super::state::FakeState;
 use super::{Call, FakeError};
@@ -25,10 +25,10 @@ use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::server::{Fixtures, middleware, routes};
 use crate::{EnvironmentName, VersionId};
 
-type StatedApp = Extension<Arc<FakeState>>;
+type StateExtension = Extension<Arc<FakeState>>;
 
 /// Returns the control routes, which require the key: a web page must not be able to use them.
-pub(super) fn routes(stage: &Arc<FakeState>) -> Router<Arc<App>> {
+pub(super) fn routes(state: &Arc<FakeState>) -> Router<Arc<App>> {
     let routes = Router::new()
         .route("/reset", post(reset))
         .route("/clock", get(clock).put(set_clock))
@@ -39,16 +39,16 @@ pub(super) fn routes(stage: &Arc<FakeState>) -> Router<Arc<App>> {
         .route("/inputs", post(record_inputs))
         .method_not_allowed_fallback(routes::wrong_method)
         .route_layer(from_fn_with_state(
-            Arc::clone(&stage.app),
+            Arc::clone(&state.app),
             middleware::authorize,
         ))
-        .layer(Extension(Arc::clone(stage)));
+        .layer(Extension(Arc::clone(state)));
     Router::new().nest(CONTROL, routes)
 }
 
-async fn reset(Extension(stage): StatedApp) -> ResponseOutcome {
-    blocking(move || stage.reset()).await??;
-    ApiResponse::nothing()
+async fn reset(Extension(state): StateExtension) -> ResponseOutcome {
+    blocking(move || state.reset()).await??;
+    ApiResponse::empty()
 }
 
 #[derive(Serialize)]
@@ -56,8 +56,8 @@ struct ClockData {
     now: Timestamp,
 }
 
-async fn clock(Extension(stage): StatedApp) -> ResponseOutcome {
-    let now = Timestamp(stage.clock.now());
+async fn clock(Extension(state): StateExtension) -> ResponseOutcome {
+    let now = Timestamp(state.clock.now());
     ApiResponse::data(ClockData { now })
 }
 
@@ -69,12 +69,12 @@ struct SetClock {
 }
 
 async fn set_clock(
-    Extension(stage): StatedApp,
-    JsonBody(wish, _share): JsonBody<SetClock>,
+    Extension(state): StateExtension,
+    JsonBody(request, _share): JsonBody<SetClock>,
 ) -> ResponseOutcome {
-    let now = match (wish.now, wish.advance_ms) {
-        (Some(text), None) => stage.clock.set(moment(&text)?),
-        (None, Some(UnsignedInteger(millis))) => stage
+    let now = match (request.now, request.advance_ms) {
+        (Some(text), None) => state.clock.set(moment(&text)?),
+        (None, Some(UnsignedInteger(millis))) => state
             .clock
             .advance(std::time::Duration::from_millis(millis)),
         _ => return Err(ApiError::Shape("expected either now or advance_ms".into())),
@@ -93,27 +93,27 @@ fn moment(text: &str) -> Result<DateTime<Utc>, ApiError> {
     })
 }
 
-async fn faults(Extension(stage): StatedApp) -> ResponseOutcome {
-    let faults = stage.faults.list();
+async fn faults(Extension(state): StateExtension) -> ResponseOutcome {
+    let faults = state.faults.list();
     ApiResponse::data(faults.into_iter().map(FaultData::from).collect::<Vec<_>>())
 }
 
 async fn add_fault(
-    stage: StatedApp,
+    state: StateExtension,
     JsonBody(fault, _share): JsonBody<FaultData>,
 ) -> ResponseOutcome {
-    stage.fault(fault.try_into()?)?;
-    faults(stage).await
+    state.fault(fault.try_into()?)?;
+    faults(state).await
 }
 
-async fn clear_faults(Extension(stage): StatedApp) -> ResponseOutcome {
-    stage.faults.clear();
-    ApiResponse::nothing()
+async fn clear_faults(Extension(state): StateExtension) -> ResponseOutcome {
+    state.faults.clear();
+    ApiResponse::empty()
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfRoute {
+struct RouteQuery {
     route: Option<String>,
 }
 
@@ -124,21 +124,21 @@ struct CallsData {
     dropped: u64,
 }
 
-async fn calls(Extension(stage): StatedApp, RawQuery(query): RawQuery) -> ResponseOutcome {
-    let of: OfRoute = serde_urlencoded::from_str(query.as_deref().unwrap_or_default())
+async fn calls(Extension(state): StateExtension, RawQuery(query): RawQuery) -> ResponseOutcome {
+    let of: RouteQuery = serde_urlencoded::from_str(query.as_deref().unwrap_or_default())
         .map_err(|error| ApiError::Shape(format!("the query: {error}")))?;
     // Listing parses the recorded bodies, so it runs on a blocking thread.
     let found = blocking(move || {
-        let calls = stage.calls(of.route.as_deref())?;
-        let dropped = stage.calls.dropped();
+        let calls = state.calls(of.route.as_deref())?;
+        let dropped = state.calls.dropped();
         Ok::<_, FakeError>(CallsData { calls, dropped })
     });
     ApiResponse::data(found.await??)
 }
 
-async fn forget_calls(Extension(stage): StatedApp) -> ResponseOutcome {
-    stage.calls.clear();
-    ApiResponse::nothing()
+async fn forget_calls(Extension(state): StateExtension) -> ResponseOutcome {
+    state.calls.clear();
+    ApiResponse::empty()
 }
 
 #[derive(Deserialize)]
@@ -155,25 +155,24 @@ struct CountData {
 }
 
 async fn assert_called(
-    Extension(stage): StatedApp,
-    JsonBody(wish, _share): JsonBody<Assertion>,
+    Extension(state): StateExtension,
+    JsonBody(request, _share): JsonBody<Assertion>,
 ) -> ResponseOutcome {
     let found = blocking(move || {
-        let Assertion { route, times, json } = wish;
-        let count = stage.count(&route, json.as_ref())?;
-        match count == times.0 {
-            true => Ok(CountData { count }),
-            false => {
-                let told = stage.miscounted(&route, json.is_some(), count, times.0);
-                Err(ApiError::Rules(told))
-            }
+        let Assertion { route, times, json } = request;
+        let count = state.count(&route, json.as_ref())?;
+        if count == times.0 {
+            Ok(CountData { count })
+        } else {
+            let message = state.miscounted(&route, json.is_some(), count, times.0);
+            Err(ApiError::Rules(message))
         }
     });
     ApiResponse::data(found.await??)
 }
 
-async fn fixtures(Extension(stage): StatedApp) -> ResponseOutcome {
-    let answer = stage.app.read(|store| {
+async fn fixtures(Extension(state): StateExtension) -> ResponseOutcome {
+    let answer = state.app.read(|store| {
         let text = RawValue::from_string(Fixtures::of(store)?.to_json());
         ApiResponse::data(text.map_err(|error| ApiError::Internal(error.to_string().into()))?)
     });
@@ -181,15 +180,15 @@ async fn fixtures(Extension(stage): StatedApp) -> ResponseOutcome {
 }
 
 async fn set_fixtures(
-    Extension(stage): StatedApp,
+    Extension(state): StateExtension,
     JsonBody(text, _share): JsonBody<Box<RawValue>>,
 ) -> ResponseOutcome {
     let set = blocking(move || {
         let fixtures = Fixtures::from_json(text.get()).map_err(FakeError::from)?;
-        stage.refill(&fixtures)
+        state.reset_to(&fixtures)
     });
     set.await??;
-    ApiResponse::nothing()
+    ApiResponse::empty()
 }
 
 #[derive(Deserialize)]
@@ -202,10 +201,10 @@ struct RecordInputs {
 }
 
 async fn record_inputs(
-    Extension(stage): StatedApp,
+    Extension(state): StateExtension,
     JsonBody(new, share): JsonBody<RecordInputs>,
 ) -> ResponseOutcome {
-    let recorded = stage.app.write(share, move |store| {
+    let recorded = state.app.write(share, move |store| {
         store.record_inputs(new.version_id, new.request_id, new.inputs, new.environment)
     });
     // This error is a 404 in both status modes.

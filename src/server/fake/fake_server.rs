@@ -1,15 +1,13 @@
 //! [`Fake`], the handle of a running fake.
 
-use super::Call;
-use super::FakeError;
-use super::FakeOptions;
-use super::Fault;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::control_path::CONTROL;
 use super::state::FakeState;
+use super::{Call, FakeError, FakeOptions, Fault};
 use crate::Store;
 use crate::server::{Fixtures, ServerHandle};
 
@@ -20,8 +18,8 @@ use crate::server::{Fixtures, ServerHandle};
 /// The [module](self) describes it in full.
 #[derive(Debug)]
 pub struct Fake {
-    pub(super) stage: Arc<FakeState>,
-    pub(super) running: ServerHandle,
+    pub(super) state: Arc<FakeState>,
+    pub(super) server: ServerHandle,
 }
 
 impl Fake {
@@ -42,13 +40,13 @@ impl Fake {
     /// Returns the base URL for the client under test: `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.running.url()
+        self.server.url()
     }
 
     /// Returns the key for the client under test.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.running.key()
+        self.server.key()
     }
 
     /// Returns the URL of the control routes: `http://127.0.0.1:40123/__promptbook`.
@@ -60,25 +58,25 @@ impl Fake {
     /// Returns the current store, to read or change it. A reset replaces it.
     #[must_use]
     pub fn store(&self) -> Store {
-        self.stage.app.store().clone()
+        self.state.app.store().clone()
     }
 
     /// Sets the time and stops the clock, which then advances only with changes of the store.
     ///
     /// The time is clamped to the years 1970 to 9999.
     pub fn set_clock(&self, now: DateTime<Utc>) {
-        self.stage.clock.set(now);
+        self.state.clock.set(now);
     }
 
     /// Advances the time, at most to the end of 9999.
     pub fn advance(&self, by: Duration) {
-        self.stage.clock.advance(by);
+        self.state.clock.advance(by);
     }
 
     /// Returns the fake's time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        self.stage.clock.now()
+        self.state.clock.now()
     }
 
     /// Adds a fault after the pending ones.
@@ -89,12 +87,12 @@ impl Fake {
     /// route; [`FaultStatus`](FakeError::FaultStatus) if the status is not from 400 to 599. The
     /// fault is not added then.
     pub fn fault(&self, fault: Fault) -> Result<(), FakeError> {
-        self.stage.fault(fault)
+        self.state.fault(fault)
     }
 
     /// Removes the pending faults. Calls that a fault holds back remain held back.
     pub fn clear_faults(&self) {
-        self.stage.faults.clear();
+        self.state.faults.clear();
     }
 
     /// Returns the calls since the start or the last reset, oldest first.
@@ -103,7 +101,7 @@ impl Fake {
     /// of `/healthz` and of the control routes are not recorded.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.stage.calls.list(None)
+        self.state.calls.list(None)
     }
 
     /// Returns the number of calls of a route since the start or the last reset.
@@ -112,7 +110,7 @@ impl Fake {
     ///
     /// [`Route`](FakeError::Route) if the API does not have this route.
     pub fn count(&self, route: &str) -> Result<u64, FakeError> {
-        self.stage.count(route, None)
+        self.state.count(route, None)
     }
 
     /// Asserts the number of calls of a route since the start or the last reset.
@@ -126,7 +124,7 @@ impl Fake {
     pub fn assert_called(&self, route: &str, times: u64) {
         match self.count(route) {
             Ok(found) if found == times => {}
-            Ok(found) => panic!("{}", self.stage.miscounted(route, false, found, times)),
+            Ok(found) => panic!("{}", self.state.miscounted(route, false, found, times)),
             Err(error) => panic!("{error}"),
         }
     }
@@ -145,7 +143,7 @@ impl Fake {
     /// created and filled again: the fake then has an empty store in memory, and the same clock,
     /// faults and calls as before.
     pub fn reset(&self) -> Result<(), FakeError> {
-        self.stage.reset()
+        self.state.reset()
     }
 
     /// Resets the fake to these fixtures, which later resets use too.
@@ -155,22 +153,13 @@ impl Fake {
     /// [`Fixtures`](FakeError::Fixtures) if the fixtures contradict themselves: nothing is changed.
     /// Otherwise the errors of [`reset`](Self::reset).
     pub fn reset_to(&self, fixtures: &Fixtures) -> Result<(), FakeError> {
-        self.stage.refill(fixtures)
+        self.state.reset_to(fixtures)
     }
 }
 
 impl Drop for Fake {
     fn drop(&mut self) {
         // Otherwise the server would wait for calls that are never answered.
-        self.stage.close();
+        self.state.close();
     }
-}
-
-/// The start of the control routes' paths.
-pub(super) const CONTROL: &str = "/__promptbook";
-
-/// Returns whether a path is not part of the API, so that its calls have no faults and no record.
-pub(super) fn is_apart(path: &str) -> bool {
-    let below = path.strip_prefix(CONTROL);
-    path == "/healthz" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -129,8 +129,8 @@ mod tests {
             (r#"{"kind":"cut"}"#, Fault::cut()),
         ] {
             assert_eq!(read(text), Ok(fault.clone()), "{text}");
-            let told = serde_json::to_string(&FaultData::from(fault.clone())).unwrap();
-            assert_eq!(read(&told), Ok(fault), "{told}");
+            let written = serde_json::to_string(&FaultData::from(fault.clone())).unwrap();
+            assert_eq!(read(&written), Ok(fault), "{written}");
         }
     }
 
@@ -145,8 +145,8 @@ mod tests {
             (r#"{"kind":"explode"}"#, "unknown variant"),
             (r#"{}"#, "missing field"),
         ] {
-            let told = read(text).unwrap_err();
-            assert!(told.contains(reason), "{text}: {told}");
+            let error = read(text).unwrap_err();
+            assert!(error.contains(reason), "{text}: {error}");
         }
     }
 }

@@ -227,9 +227,9 @@ mod tests {
                 .unwrap_err()
                 .to_string()
         };
-        let told = refuse(Fault::close().on("GET /v1/prompt-2025/query/versions"));
-        assert!(told.contains(VERSIONS) && told.contains(COUNT), "{told}");
-        let told = refuse(Fault::fail(200, "fine"));
-        assert_eq!(told, "200 is not an error status; expected 400 to 599");
+        let text = refuse(Fault::close().on("GET /v1/prompt-2025/query/versions"));
+        assert!(text.contains(VERSIONS) && text.contains(COUNT), "{text}");
+        let text = refuse(Fault::fail(200, "fine"));
+        assert_eq!(text, "200 is not an error status; expected 400 to 599");
     }
 }

@@ -56,6 +56,7 @@ mod baseline;
 mod calls;
 mod clock;
 mod control;
+mod control_path;
 mod cut;
 mod error;
 mod fake_server;
@@ -64,6 +65,7 @@ mod faults;
 mod options;
 mod recorder;
 mod route_names;
+mod start;
 mod state;
 
 pub use self::calls::Call;

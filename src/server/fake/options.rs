@@ -2,24 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::middleware::from_fn_with_state;
-
-use super::baseline::Baseline;
-use super::clock::FakeTime;
-use super::fake_server::Fake;
-use super::recorder::pass;
-use super::route_names::RouteNames;
-use super::state::FakeState;
-use super::{FakeClock, FakeError, control};
-use crate::server::options;
+use super::FakeClock;
 use crate::server::options::ServerOptions;
-use crate::server::service;
-use crate::server::service::Server;
-use crate::server::signature::Signer;
-use crate::server::{Fixtures, Limits, StatusMode, routes};
+use crate::server::{Fixtures, Limits, StatusMode};
 use crate::{BumpPolicy, Durability, StoreOptions};
 
 /// Options of a fake.
@@ -36,13 +23,13 @@ use crate::{BumpPolicy, Durability, StoreOptions};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct FakeOptions {
-    server: ServerOptions,
-    store: StoreOptions,
-    address: SocketAddr,
-    directory: Option<PathBuf>,
-    fixtures: Fixtures,
-    seed: u64,
-    clock: FakeClock,
+    pub(super) server: ServerOptions,
+    pub(super) store: StoreOptions,
+    pub(super) address: SocketAddr,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) fixtures: Fixtures,
+    pub(super) seed: u64,
+    pub(super) clock: FakeClock,
 }
 
 impl Default for FakeOptions {
@@ -66,9 +53,6 @@ impl Default for FakeOptions {
         }
     }
 }
-
-/// The default key. It is not secret, because then only this machine can reach the fake.
-const KEY: &str = "sk-helicone-fake";
 
 impl FakeOptions {
     /// Returns the default options.
@@ -160,58 +144,11 @@ impl FakeOptions {
     ///
     /// By default callers choose the number, as in the live service.
     pub fn enforce_bumps(mut self, enforce: bool) -> Self {
-        self.store = self.store.policy(match enforce {
-            true => BumpPolicy::Enforced,
-            false => BumpPolicy::Free,
+        self.store = self.store.policy(if enforce {
+            BumpPolicy::Enforced
+        } else {
+            BumpPolicy::Free
         });
         self
-    }
-
-    /// Starts the fake.
-    ///
-    /// # Errors
-    ///
-    /// [`Server`](FakeError::Server) if the address cannot be bound, if other machines can reach it
-    /// and no key was given, or if an option is malformed; [`Fixtures`](FakeError::Fixtures) if the
-    /// fixtures contradict themselves; [`Store`](FakeError::Store) if the directory contains
-    /// something else or cannot be written. A store that was created before the error remains in
-    /// the directory.
-    pub fn start(&self) -> Result<Fake, FakeError> {
-        let (listener, address) = service::listen_on(&self.address)?;
-        let keys = match self.server.uses_own_key(address)? {
-            true => vec![KEY.into()],
-            false => self.server.keys.clone(),
-        };
-        let key = keys.first().cloned().unwrap_or_default();
-
-        let clock = Arc::new(FakeTime::new(self.clock));
-        let ticks = Arc::clone(&clock);
-        let options = self.store.clone().clock(move || ticks.tick());
-        let (origin, store) = Baseline::new(
-            options,
-            self.seed,
-            self.clock,
-            self.directory.as_deref(),
-            &self.fixtures,
-        )?;
-        clock.restore(origin.start());
-
-        let signer = Signer::new(&format!("fake {}", self.seed));
-        let mut app = options::app(store, &self.server, &keys, signer)?;
-        let now = Arc::clone(&clock);
-        app.clock = Box::new(move || now.now());
-        let app = Arc::new(app);
-
-        let (api, described) = routes::all();
-        let stage = FakeState::new(Arc::clone(&app), clock, RouteNames::of(&described), origin);
-        let stage = Arc::new(stage);
-        let api = api.layer(from_fn_with_state(Arc::clone(&stage), pass));
-        let router = api.merge(control::routes(&stage));
-        let router = options::wired(router, &app, &self.server)?;
-        let server = Server::new(listener, address, app, router, key);
-        Ok(Fake {
-            stage,
-            running: server.start()?,
-        })
     }
 }

@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::sleep;
 
+use super::control_path::is_outside_api;
 use super::cut::cut;
-use super::fake_server::is_apart;
 use super::faults::FaultKind;
 use super::state::FakeState;
 use crate::server::listen::Hangup;
@@ -18,61 +18,61 @@ use crate::server::response::ApiResponse;
 use crate::server::{middleware, request};
 
 /// Records a call, applies its fault or passes it on, and records its response.
-pub(crate) async fn pass(
-    State(stage): State<Arc<FakeState>>,
+pub(crate) async fn record_and_script(
+    State(state): State<Arc<FakeState>>,
     request: Request,
     next: Next,
 ) -> Response {
-    if is_apart(request.uri().path()) {
+    if is_outside_api(request.uri().path()) {
         return next.run(request).await;
     }
-    let app = &stage.app;
+    let app = &state.app;
     let (parts, body) = request.into_parts();
     let matched = parts.extensions.get::<MatchedPath>();
-    let route = matched.and_then(|path| stage.route(&parts.method, path.as_str()));
-    let came = |body: &[u8]| {
+    let route = matched.and_then(|path| state.route(&parts.method, path.as_str()));
+    let record = |body: &[u8]| {
         let method = parts.method.clone();
-        stage.calls.came(method, &parts.uri, route.clone(), body)
+        state.calls.record(method, &parts.uri, route.clone(), body)
     };
     let (body, share) = match request::read(body, &app.limits, &app.budget).await {
         Ok(read) => read,
-        Err(refusal) => {
-            let call = came(&[]);
-            let response = refusal.into_response();
-            stage
+        Err(error) => {
+            let call = record(&[]);
+            let response = error.into_response();
+            state
                 .calls
                 .answered(call, middleware::status(app, &response).as_u16());
             return response;
         }
     };
     // Subscribe before a fault is taken, so that a reset after that ends the wait.
-    let end = stage.end();
-    let call = came(&body);
-    let fault = stage.faults.take(route.as_deref());
+    let end = state.end();
+    let call = record(&body);
+    let fault = state.faults.take(route.as_deref());
     if let Some(fault) = &fault {
-        stage.calls.faulted(call, fault.name());
+        state.calls.faulted(call, fault.name());
     }
     // The handler counts the body again when it reads it, if it is large enough to be counted.
     drop(share);
-    let passed = next.run(Request::from_parts(parts, Body::from(body)));
+    let handled = next.run(Request::from_parts(parts, Body::from(body)));
     let response = match fault {
-        None => passed.await,
+        None => handled.await,
         Some(FaultKind::Fail { status, error }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            ApiResponse::refused(status, &error).into_response()
+            ApiResponse::error(status, &error).into_response()
         }
         Some(FaultKind::Timeout) => {
             end.await;
             return hangup();
         }
         Some(FaultKind::Delay(by)) => tokio::select! {
-            () = sleep(by) => passed.await,
+            () = sleep(by) => handled.await,
             () = end => return hangup(),
         },
         Some(FaultKind::Close) => return hangup(),
-        Some(FaultKind::Cut) => cut(middleware::finish(app, passed.await)).await,
+        Some(FaultKind::Cut) => cut(middleware::finish(app, handled.await)).await,
     };
-    stage
+    state
         .calls
         .answered(call, middleware::status(app, &response).as_u16());
     response

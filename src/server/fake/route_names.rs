@@ -7,6 +7,7 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::PathItem;
 
 use super::FakeError;
+use super::control_path::is_outside_api;
 
 /// The names of all routes, as in `/openapi.json`: `GET /v1/prompt-2025/id/{promptId}`.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ impl RouteNames {
     pub(crate) fn of(described: &OpenApi) -> Self {
         let paths = described.paths.paths.iter();
         let names = paths
-            .filter(|(path, _)| !super::fake_server::is_apart(path))
+            .filter(|(path, _)| !is_outside_api(path))
             .flat_map(|(path, item)| methods(item).map(move |method| name(&method, path)));
         Self(names.collect())
     }

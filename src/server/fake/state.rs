@@ -20,8 +20,8 @@ pub(crate) struct FakeState {
     pub(crate) clock: Arc<FakeTime>,
     pub(crate) faults: Faults,
     pub(crate) calls: Calls,
-    known: RouteNames,
-    origin: Mutex<Baseline>,
+    route_names: RouteNames,
+    baseline: Mutex<Baseline>,
     run: watch::Sender<FakeRun>,
 }
 
@@ -37,38 +37,38 @@ impl FakeState {
     pub(crate) fn new(
         app: Arc<App>,
         clock: Arc<FakeTime>,
-        known: RouteNames,
-        origin: Baseline,
+        route_names: RouteNames,
+        baseline: Baseline,
     ) -> Self {
         Self {
             app,
             clock,
             faults: Faults::default(),
             calls: Calls::default(),
-            known,
-            origin: Mutex::new(origin),
+            route_names,
+            baseline: Mutex::new(baseline),
             run: watch::Sender::new(FakeRun::Number(0)),
         }
     }
 
     /// Resets the fake to its baseline.
     pub(crate) fn reset(&self) -> Result<(), FakeError> {
-        self.go_back(&self.origin())
+        self.restore(&self.baseline())
     }
 
     /// Resets the fake to a baseline with other fixtures.
-    pub(crate) fn refill(&self, fixtures: &Fixtures) -> Result<(), FakeError> {
-        let mut origin = self.origin();
-        origin.renewable()?;
-        origin.fill(fixtures)?;
-        self.go_back(&origin)
+    pub(crate) fn reset_to(&self, fixtures: &Fixtures) -> Result<(), FakeError> {
+        let mut baseline = self.baseline();
+        baseline.check_recreatable()?;
+        baseline.fill(fixtures)?;
+        self.restore(&baseline)
     }
 
-    fn go_back(&self, origin: &Baseline) -> Result<(), FakeError> {
+    fn restore(&self, baseline: &Baseline) -> Result<(), FakeError> {
         // The store is locked for all of it, so that no user of the store sees a part of the reset.
         self.app.replace_store(|store| {
-            origin.renew(store)?;
-            self.clock.restore(origin.start());
+            baseline.recreate(store)?;
+            self.clock.restore(baseline.start());
             self.faults.clear();
             self.calls.clear();
             self.app.restart_requests();
@@ -99,17 +99,19 @@ impl FakeState {
     }
 
     pub(crate) fn fault(&self, fault: Fault) -> Result<(), FakeError> {
-        self.faults.add(fault, &self.known)
+        self.faults.add(fault, &self.route_names)
     }
 
     /// Returns the name of a call's route, or `None` if the path does not have this method.
     pub(crate) fn route(&self, method: &Method, path: &str) -> Option<String> {
-        self.known.name(method, path)
+        self.route_names.name(method, path)
     }
 
     /// Returns the recorded calls of a route, or all of them.
     pub(crate) fn calls(&self, route: Option<&str>) -> Result<Vec<Call>, FakeError> {
-        let route = route.map(|route| self.known.find(route)).transpose()?;
+        let route = route
+            .map(|route| self.route_names.find(route))
+            .transpose()?;
         Ok(self.calls.list(route.as_deref()))
     }
 
@@ -121,7 +123,7 @@ impl FakeState {
         route: &str,
         json: Option<&serde_json::Value>,
     ) -> Result<u64, FakeError> {
-        let route = self.known.find(route)?;
+        let route = self.route_names.find(route)?;
         let Some(expected) = json else {
             return Ok(self.calls.count(&route));
         };
@@ -133,29 +135,29 @@ impl FakeState {
 
     /// Returns a message that a route was not called as often as expected, with a list of calls.
     pub(crate) fn miscounted(&self, route: &str, json: bool, found: u64, expected: u64) -> String {
-        const MOST_TOLD: usize = 20;
+        const MAX_LISTED_CALLS: usize = 20;
         let calls = self.calls.list(None);
-        let untold = calls.len().saturating_sub(MOST_TOLD) as u64 + self.calls.dropped();
+        let unlisted = calls.len().saturating_sub(MAX_LISTED_CALLS) as u64 + self.calls.dropped();
         let times = |times| format!("{times} {}", if times == 1 { "time" } else { "times" });
-        let mut told = format!(
+        let mut message = format!(
             "{route} was called {}{}, expected {}; ",
             times(found),
             if json { " with this JSON" } else { "" },
             times(expected)
         );
-        told += match (calls.is_empty(), untold) {
+        message += match (calls.is_empty(), unlisted) {
             (true, _) => "there were no calls",
             (false, 0) => "the calls were:",
             (false, _) => "the last calls were:",
         };
-        for call in calls.iter().rev().take(MOST_TOLD).rev() {
-            told += &format!("\n  {call}");
+        for call in calls.iter().rev().take(MAX_LISTED_CALLS).rev() {
+            message += &format!("\n  {call}");
         }
-        told
+        message
     }
 
-    fn origin(&self) -> MutexGuard<'_, Baseline> {
-        self.origin.lock().unwrap_or_else(PoisonError::into_inner)
+    fn baseline(&self) -> MutexGuard<'_, Baseline> {
+        self.baseline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

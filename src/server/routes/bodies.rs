@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, Uri};
 
-use super::table::{OpenApp, ServedApp, version_id};
+use super::extract::{OpenApp, ServedApp, version_id};
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
 use crate::server::budget::BudgetShare;
@@ -24,8 +24,7 @@ pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
 #[utoipa::path(
     get, path = "/v1/prompt-2025/{promptVersionId}/prompt-body", operation_id = "GetPrompt2025VersionBody", tag = "Prompt2025",
     params(("promptVersionId" = String, Path)),
-    responses((status = 200, body = crate::server::dto::Envelope<Object>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = crate::server::dto::Envelope<Object>), (status = 304)),
 )]
 pub(super) async fn of_version(
     ServedApp(app): ServedApp,
@@ -52,10 +51,10 @@ pub(super) async fn of_version(
 )]
 pub(super) async fn signed(State(app): OpenApp, known: IfNoneMatch, uri: Uri) -> CacheControlled {
     // The raw text of the URL, because another spelling has another signature.
-    let version = uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let id = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let version = app
         .signer
-        .check(version, uri.query().unwrap_or_default(), (app.clock)())
+        .check(id, uri.query().unwrap_or_default(), (app.clock)())
         .map_err(ApiError::Signature)?;
     let as_stored = |body: &crate::Body, share: BudgetShare| {
         Ok(ApiResponse::text(share.with(StoredBody(body.clone()))))
@@ -84,7 +83,7 @@ pub(super) fn with_body(
 ) -> Result<(Arc<Resolved>, BudgetShare), ApiError> {
     let bytes = |version: &Version| usize::try_from(2 * version.size).unwrap_or(usize::MAX);
     let version = store.shared_version(spec).or_refuse(unknown.clone())?;
-    let mut share = app.budget.pass(bytes(&version))?;
+    let mut share = app.budget.take_passing(bytes(&version))?;
     let resolved = store.resolve(spec).or_refuse(unknown)?;
     // An environment may have been moved to another version since.
     share.grow_to(bytes(&resolved.version))?;

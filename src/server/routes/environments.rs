@@ -1,8 +1,8 @@
 //! Routes that set and remove environments.
 
-use super::table::{ServedApp, prompt_id, version_id};
+use super::extract::{ServedApp, prompt_id, version_id};
 use crate::server::api_error::{ApiError, OrApiError};
-use crate::server::dto::{EmptyData, Envelope, ErrorEnvelope, MoveEnvironment};
+use crate::server::dto::{EmptyData, Envelope, MoveEnvironment};
 use crate::server::request::JsonBody;
 use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::{EnvironmentName, Error, Expected};
@@ -11,37 +11,35 @@ use crate::{EnvironmentName, Error, Expected};
 #[utoipa::path(
     post, path = "/v1/prompt-2025/update/environment", operation_id = "SetPromptVersionEnvironment", tag = "Prompt2025",
     request_body = MoveEnvironment,
-    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<EmptyData>)),
 )]
 pub(super) async fn set(
     ServedApp(app): ServedApp,
-    JsonBody(wish, share): JsonBody<MoveEnvironment>,
+    JsonBody(request, share): JsonBody<MoveEnvironment>,
 ) -> ResponseOutcome {
-    let environment: EnvironmentName = wish.environment.parse()?;
-    let prompt = prompt_id(&wish.prompt_id, ApiError::VersionOfPrompt)?;
-    let version = version_id(&wish.prompt_version_id, ApiError::VersionOfPrompt)?;
+    let environment: EnvironmentName = request.environment.parse()?;
+    let prompt = prompt_id(&request.prompt_id, ApiError::VersionOfPrompt)?;
+    let version = version_id(&request.prompt_version_id, ApiError::VersionOfPrompt)?;
     let set = app.write(share, move |store| {
         store.set_environment(prompt, environment, version, Expected::Any)
     });
     set.await?.or_refuse(ApiError::VersionOfPrompt)?;
-    ApiResponse::nothing()
+    ApiResponse::empty()
 }
 
 /// Removes an environment of a prompt from the version that it points to.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/remove/environment", operation_id = "RemoveEnvironmentFromVersion", tag = "Prompt2025",
     request_body = MoveEnvironment,
-    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<EmptyData>)),
 )]
 pub(super) async fn remove(
     ServedApp(app): ServedApp,
-    JsonBody(wish, share): JsonBody<MoveEnvironment>,
+    JsonBody(request, share): JsonBody<MoveEnvironment>,
 ) -> ResponseOutcome {
-    let environment: EnvironmentName = wish.environment.parse()?;
-    let prompt = prompt_id(&wish.prompt_id, ApiError::VersionOfPrompt)?;
-    let version = version_id(&wish.prompt_version_id, ApiError::VersionOfPrompt)?;
+    let environment: EnvironmentName = request.environment.parse()?;
+    let prompt = prompt_id(&request.prompt_id, ApiError::VersionOfPrompt)?;
+    let version = version_id(&request.prompt_version_id, ApiError::VersionOfPrompt)?;
     let removed = app.write(share, move |store| {
         match store.remove_environment(prompt, environment, Expected::Is(version)) {
             // The environment points elsewhere or does not exist, and nothing was changed. The
@@ -56,5 +54,5 @@ pub(super) async fn remove(
         }
     });
     removed.await??;
-    ApiResponse::nothing()
+    ApiResponse::empty()
 }

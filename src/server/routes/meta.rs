@@ -8,13 +8,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, Object, OpenApi, OpenApiBuilder, RefOr, Required, Response,
-    Type,
+    ComponentsBuilder, Content, InfoBuilder, Object, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
+    Response, ResponseBuilder, Type,
 };
 
-use super::table::OpenApp;
+use super::extract::OpenApp;
 use crate::server::app::App;
 use crate::server::dto::ErrorEnvelope;
 use crate::server::response::{ApiResponse, ResponseOutcome};
@@ -35,7 +35,12 @@ pub(crate) async fn health(State(app): OpenApp) -> ResponseOutcome {
 }
 
 /// Returns the OpenAPI description of all routes.
-pub(crate) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
+///
+/// `api` describes the routes that require a key, and `open` the others.
+pub(crate) fn describe(mut api: OpenApi, open: OpenApi) -> OpenApi {
+    for operation in operations(&mut api) {
+        describe_access(operation);
+    }
     let info = InfoBuilder::new()
         .title("promptbook")
         .version(env!("CARGO_PKG_VERSION"))
@@ -51,23 +56,41 @@ pub(crate) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
         .build();
     described.merge(api);
     described.merge(open);
-    for item in described.paths.paths.values_mut() {
+    for operation in operations(&mut described) {
+        for (status, response) in &mut operation.responses.responses {
+            describe_response(status, response);
+        }
+        if operation.responses.responses.contains_key("304") {
+            describe_tag(operation);
+        }
+    }
+    described
+}
+
+fn operations(described: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    described.paths.paths.values_mut().flat_map(|item| {
         let methods = [
             &mut item.get,
             &mut item.post,
             &mut item.patch,
             &mut item.delete,
         ];
-        for operation in methods.into_iter().flatten() {
-            for (status, response) in &mut operation.responses.responses {
-                describe_response(status, response);
-            }
-            if operation.responses.responses.contains_key("304") {
-                describe_tag(operation);
-            }
-        }
+        methods.into_iter().flatten()
+    })
+}
+
+/// Describes what the operations that require a key have in common: the key, and the errors.
+fn describe_access(operation: &mut Operation) {
+    let key = SecurityRequirement::new("api_key", [""; 0]);
+    operation.security.get_or_insert_default().push(key);
+    let error = Content::new(Some(Ref::from_schema_name("ErrorEnvelope")));
+    let response = ResponseBuilder::new()
+        .content("application/json", error)
+        .build();
+    for status in ["4XX", "5XX"] {
+        let responses = &mut operation.responses.responses;
+        responses.insert(status.into(), response.clone().into());
     }
-    described
 }
 
 /// Describes a response, as OpenAPI requires.

@@ -2,9 +2,11 @@
 
 mod bodies;
 mod environments;
+mod extract;
 mod meta;
 mod prompts;
 mod table;
+mod version_queries;
 mod versions;
 
 pub(super) use self::table::{all, wrong_method};

@@ -1,14 +1,12 @@
 //! Routes that create, find, rename, tag and delete prompts.
 
 use axum::http::StatusCode;
-use serde_json::value::RawValue;
 
-use super::table::{ServedApp, prompt_id};
+use super::extract::{ServedApp, member_text, prompt_id};
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
 use crate::server::dto::{
-    CreatePrompt, CreatedData, EmptyData, Envelope, ErrorEnvelope, PromptData, QueryPrompts,
-    RenamePrompt, SetTags,
+    CreatePrompt, CreatedData, EmptyData, Envelope, PromptData, QueryPrompts, RenamePrompt, SetTags,
 };
 use crate::server::pages;
 use crate::server::pages::{Elements, Pages};
@@ -21,15 +19,14 @@ use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
 #[utoipa::path(
     post, path = "/v1/prompt-2025", operation_id = "CreatePrompt2025", tag = "Prompt2025",
     request_body = CreatePrompt,
-    responses((status = 201, body = Envelope<CreatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 201, body = Envelope<CreatedData>)),
 )]
 pub(super) async fn create(
     ServedApp(app): ServedApp,
     JsonBody(new, share): JsonBody<CreatePrompt>,
 ) -> ResponseOutcome {
     let created = app.write(share, move |store| {
-        let mut prompt = NewPrompt::new(new.name, text(new.prompt_body))?;
+        let mut prompt = NewPrompt::new(new.name, member_text(new.prompt_body))?;
         prompt.tags = new.tags;
         store.create_prompt(prompt)
     });
@@ -41,17 +38,11 @@ pub(super) async fn create(
     Ok(answer.with_status(StatusCode::CREATED))
 }
 
-/// Returns the text of a member, byte for byte.
-pub(super) fn text(raw: Box<RawValue>) -> String {
-    Box::<str>::from(raw).into_string()
-}
-
 /// Returns a prompt by its id.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/id/{promptId}", operation_id = "GetPrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)),
-    responses((status = 200, body = Envelope<PromptData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<PromptData>)),
 )]
 pub(super) async fn get(
     ServedApp(app): ServedApp,
@@ -66,8 +57,7 @@ pub(super) async fn get(
 #[utoipa::path(
     post, path = "/v1/prompt-2025/id/{promptId}/rename", operation_id = "RenamePrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)), request_body = RenamePrompt,
-    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<EmptyData>)),
 )]
 pub(super) async fn rename(
     ServedApp(app): ServedApp,
@@ -80,15 +70,14 @@ pub(super) async fn rename(
         .write(share, move |store| store.rename(id, name))
         .await?;
     renamed.or_refuse(ApiError::PromptToChange)?;
-    ApiResponse::nothing()
+    ApiResponse::empty()
 }
 
 /// Replaces a prompt's tags; they are trimmed, and empty ones and duplicates are removed.
 #[utoipa::path(
     patch, path = "/v1/prompt-2025/id/{promptId}/tags", operation_id = "UpdatePrompt2025Tags", tag = "Prompt2025",
     params(("promptId" = String, Path)), request_body = SetTags,
-    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<Vec<String>>)),
 )]
 pub(super) async fn set_tags(
     ServedApp(app): ServedApp,
@@ -119,8 +108,7 @@ fn trimmed(tags: &[String]) -> Vec<String> {
 #[utoipa::path(
     delete, path = "/v1/prompt-2025/{promptId}", operation_id = "DeletePrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)),
-    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<EmptyData>)),
 )]
 pub(super) async fn remove(
     ServedApp(app): ServedApp,
@@ -131,7 +119,7 @@ pub(super) async fn remove(
         .write(None, move |store| store.delete_prompt(id))
         .await?;
     removed.or_refuse(ApiError::PromptToChange)?;
-    ApiResponse::nothing()
+    ApiResponse::empty()
 }
 
 /// Deletes the prompt whose id is `update`.
@@ -142,30 +130,27 @@ pub(super) async fn remove_update(app: ServedApp) -> ResponseOutcome {
 /// Returns every tag in use.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/tags", operation_id = "GetPrompt2025Tags", tag = "Prompt2025",
-    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<Vec<String>>)),
 )]
 pub(super) async fn tags(ServedApp(app): ServedApp) -> ResponseOutcome {
     let tags = app.read(|store| store.tags()).await??;
-    ApiResponse::data(tags)?.counted(&app.budget)
+    ApiResponse::data(tags)?.counted_in(&app.budget)
 }
 
 /// Returns the name of every environment in use, sorted.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/environments", operation_id = "GetPrompt2025Environments", tag = "Prompt2025",
-    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<Vec<String>>)),
 )]
 pub(super) async fn environments(ServedApp(app): ServedApp) -> ResponseOutcome {
     let names = app.read(|store| store.environment_names()).await??;
-    ApiResponse::data(names)?.counted(&app.budget)
+    ApiResponse::data(names)?.counted_in(&app.budget)
 }
 
 /// Returns the number of prompts.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/count", operation_id = "GetPrompt2025Count", tag = "Prompt2025",
-    responses((status = 200, body = Envelope<u64>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<u64>)),
 )]
 pub(super) async fn count(ServedApp(app): ServedApp) -> ResponseOutcome {
     ApiResponse::data(app.read(|store| store.prompt_count()).await??)
@@ -175,14 +160,13 @@ pub(super) async fn count(ServedApp(app): ServedApp) -> ResponseOutcome {
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query", operation_id = "GetPrompts2025", tag = "Prompt2025",
     request_body = QueryPrompts,
-    responses((status = 200, body = Envelope<Vec<PromptData>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<Vec<PromptData>>)),
 )]
 pub(super) async fn query(
     ServedApp(app): ServedApp,
     JsonBody(query, _share): JsonBody<QueryPrompts>,
 ) -> ResponseOutcome {
-    pages::answer(app, PromptPages::of(query)).await
+    pages::respond(app, PromptPages::of(query)).await
 }
 
 /// The prompts that a query selects.

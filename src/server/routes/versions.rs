@@ -1,37 +1,31 @@
-//! Routes that create, find and delete versions.
+//! Routes that create, list, count and delete versions.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use axum::extract::RawQuery;
 
-use super::bodies::with_body;
-use super::prompts::text;
-use super::table::{ServedApp, prompt_id, version_id};
+use super::extract::{ServedApp, member_text, prompt_id, version_id};
 use crate::model::memory_size::ENTRY;
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
 use crate::server::base_url::BaseUrl;
 use crate::server::dto::{
-    CountsData, EmptyData, Envelope, ErrorEnvelope, InputsData, MajorFilter, OfEnvironment,
-    OfPrompt, OfVersion, QueryVersions, UpdatePrompt, UpdatedData, VersionData,
+    CountsData, EmptyData, Envelope, InputsData, MajorFilter, OfPrompt, QueryVersions,
+    UpdatePrompt, UpdatedData, VersionData,
 };
-use crate::server::etag::IfNoneMatch;
-use crate::server::pages;
-use crate::server::pages::{Elements, Pages};
+use crate::server::pages::{self, Elements, Pages};
 use crate::server::request::{JsonBody, PathIds, decoded};
-use crate::server::response::{ApiResponse, ResponseOutcome, enveloped, verbatim};
+use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::{
-    Bump, EnvironmentName, Error, NewVersion, PromptId, Resolved, Store, Version, VersionCounts,
-    VersionFilter, VersionId, VersionSpec,
+    Bump, EnvironmentName, Error, NewVersion, PromptId, Store, Version, VersionCounts,
+    VersionFilter, VersionId,
 };
 
 /// Creates a version that is based on another version of the prompt.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/update", operation_id = "UpdatePrompt2025", tag = "Prompt2025",
     request_body = UpdatePrompt,
-    responses((status = 200, body = Envelope<UpdatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<UpdatedData>)),
 )]
 pub(super) async fn update(
     ServedApp(app): ServedApp,
@@ -40,12 +34,13 @@ pub(super) async fn update(
     let environment = new.environment.map(|name| name.parse()).transpose()?;
     let prompt = prompt_id(&new.prompt_id, ApiError::Base);
     let base = version_id(&new.prompt_version_id, ApiError::Base);
-    let bump = match new.new_major_version {
-        true => Bump::Major,
-        false => Bump::Minor,
+    let bump = if new.new_major_version {
+        Bump::Major
+    } else {
+        Bump::Minor
     };
     let committed = app.write(share, move |store| {
-        let body = crate::Body::try_from(text(new.prompt_body))?;
+        let body = crate::Body::try_from(member_text(new.prompt_body))?;
         let version = NewVersion::new(prompt?, body)?
             .base(base?)
             .bump(bump)
@@ -61,8 +56,7 @@ pub(super) async fn update(
 #[utoipa::path(
     delete, path = "/v1/prompt-2025/{promptId}/{versionId}", operation_id = "DeletePrompt2025Version", tag = "Prompt2025",
     params(("promptId" = String, Path), ("versionId" = String, Path)),
-    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<EmptyData>)),
 )]
 pub(super) async fn remove(
     ServedApp(app): ServedApp,
@@ -84,202 +78,23 @@ pub(super) async fn remove(
         }
     });
     removed.await??;
-    ApiResponse::nothing()
-}
-
-/// Returns a version by its id.
-#[utoipa::path(
-    post, path = "/v1/prompt-2025/query/version", operation_id = "GetPrompt2025Version", tag = "Prompt2025",
-    request_body = OfVersion,
-    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
-)]
-pub(super) async fn by_id(
-    app: ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    JsonBody(of, _share): JsonBody<OfVersion>,
-) -> ResponseOutcome {
-    one(app, origin, known, version_spec(&of), ApiError::Version).await
-}
-
-/// Returns a version by its id, with its body.
-#[utoipa::path(
-    post, path = "/v2/prompt-2025/query/version", operation_id = "GetPrompt2025VersionV2", tag = "Prompt2025V2",
-    request_body = OfVersion,
-    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
-)]
-pub(super) async fn by_id_v2(
-    app: ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    JsonBody(of, _share): JsonBody<OfVersion>,
-) -> ResponseOutcome {
-    one_with_body(app, origin, known, version_spec(&of), ApiError::Version).await
-}
-
-/// Returns the version that an environment of a prompt points to.
-#[utoipa::path(
-    post, path = "/v1/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersion", tag = "Prompt2025",
-    request_body = OfEnvironment,
-    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
-)]
-pub(super) async fn in_environment(
-    app: ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    JsonBody(of, _share): JsonBody<OfEnvironment>,
-) -> ResponseOutcome {
-    let spec = environment_spec(&of.prompt_id, &of.environment);
-    one(app, origin, known, spec, ApiError::Version).await
-}
-
-/// Returns the version that an environment of a prompt points to, with its body.
-#[utoipa::path(
-    post, path = "/v2/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersionV2", tag = "Prompt2025V2",
-    request_body = OfEnvironment,
-    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
-)]
-pub(super) async fn in_environment_v2(
-    app: ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    JsonBody(of, _share): JsonBody<OfEnvironment>,
-) -> ResponseOutcome {
-    let spec = environment_spec(&of.prompt_id, &of.environment);
-    one_with_body(app, origin, known, spec, ApiError::Version).await
-}
-
-/// Returns the version of a prompt that is in production.
-#[utoipa::path(
-    post, path = "/v1/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersion", tag = "Prompt2025",
-    request_body = OfPrompt,
-    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
-)]
-pub(super) async fn in_production(
-    app: ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    JsonBody(of, _share): JsonBody<OfPrompt>,
-) -> ResponseOutcome {
-    one(
-        app,
-        origin,
-        known,
-        production_spec(&of),
-        ApiError::ProductionVersion,
-    )
-    .await
-}
-
-/// Returns the version of a prompt that is in production, with its body.
-#[utoipa::path(
-    post, path = "/v2/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersionV2", tag = "Prompt2025V2",
-    request_body = OfPrompt,
-    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
-)]
-pub(super) async fn in_production_v2(
-    app: ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    JsonBody(of, _share): JsonBody<OfPrompt>,
-) -> ResponseOutcome {
-    one_with_body(
-        app,
-        origin,
-        known,
-        production_spec(&of),
-        ApiError::ProductionVersion,
-    )
-    .await
-}
-
-fn version_spec(of: &OfVersion) -> Option<VersionSpec> {
-    let id: crate::VersionId = of.prompt_version_id.parse().ok()?;
-    Some(id.into())
-}
-
-fn environment_spec(prompt: &str, environment: &str) -> Option<VersionSpec> {
-    let prompt: crate::PromptId = prompt.parse().ok()?;
-    let environment: EnvironmentName = environment.parse().ok()?;
-    Some((prompt, environment).into())
-}
-
-fn production_spec(of: &OfPrompt) -> Option<VersionSpec> {
-    environment_spec(&of.prompt_id, EnvironmentName::production().as_str())
-}
-
-async fn one(
-    ServedApp(app): ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    spec: Option<VersionSpec>,
-    unknown: ApiError,
-) -> ResponseOutcome {
-    let spec = spec.ok_or_else(|| unknown.clone())?;
-    let version = app.version(spec).await?.or_refuse(unknown)?;
-    let told = origin.told(&app, &version, app.expiry())?;
-    let known = ApiResponse::unless_known(&known, &told.tag);
-    Ok(known.unwrap_or_else(|| ApiResponse::text(told.json).tagged(told.tag)))
-}
-
-/// Returns the response that describes a version with its body, or a 304.
-///
-/// The tag is that of the response without the body. That response contains the version's id, and a
-/// version's body never changes.
-async fn one_with_body(
-    ServedApp(app): ServedApp,
-    origin: BaseUrl,
-    known: IfNoneMatch,
-    spec: Option<VersionSpec>,
-    unknown: ApiError,
-) -> ResponseOutcome {
-    let spec = spec.ok_or_else(|| unknown.clone())?;
-    let expires = app.expiry();
-    if known.any() {
-        let version = app
-            .version(spec.clone())
-            .await?
-            .or_refuse(unknown.clone())?;
-        let tag = origin.told(&app, &version, expires)?.tag;
-        if let Some(known) = ApiResponse::unless_known(&known, &tag) {
-            return Ok(known);
-        }
-    }
-    // The response is written on the blocking thread too, because a body may be large.
-    let shared = Arc::clone(&app);
-    let answer = app.read(move |store| {
-        let (resolved, share) = with_body(&shared, store, &spec, unknown)?;
-        let Resolved { version, body } = &*resolved;
-        let tag = origin.told(&shared, version, expires)?.tag;
-        let described = origin.described(&shared, version, expires);
-        let bytes = body.as_bytes().len() + 1024;
-        let json = enveloped(described.with_body(verbatim(body)?), bytes)?;
-        Ok(ApiResponse::text(share.with(json)).tagged(tag))
-    });
-    answer.await?
+    ApiResponse::empty()
 }
 
 /// Returns a prompt's versions, newest first.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/versions", operation_id = "GetPrompt2025Versions", tag = "Prompt2025",
     request_body = QueryVersions,
-    responses((status = 200, body = Envelope<Vec<VersionData>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<Vec<VersionData>>)),
 )]
 pub(super) async fn all(
     ServedApp(app): ServedApp,
-    origin: BaseUrl,
+    base_url: BaseUrl,
     JsonBody(query, _share): JsonBody<QueryVersions>,
 ) -> ResponseOutcome {
     let expires = app.expiry();
-    match VersionPages::of(&query, origin, expires)? {
-        Some(versions) => pages::answer(app, versions).await,
+    match VersionPages::of(&query, base_url, expires)? {
+        Some(versions) => pages::respond(app, versions).await,
         None => ApiResponse::data([(); 0]),
     }
 }
@@ -290,7 +105,7 @@ struct VersionPages {
     filter: VersionFilter,
     before: Option<VersionId>,
     left: usize,
-    origin: BaseUrl,
+    base_url: BaseUrl,
     expires: i64,
     /// Each version's environments at the time of the first page; set if there may be a second one.
     ///
@@ -300,9 +115,14 @@ struct VersionPages {
 
 impl VersionPages {
     /// Returns `None` if no version can match the query.
-    fn of(query: &QueryVersions, origin: BaseUrl, expires: i64) -> Result<Option<Self>, ApiError> {
-        let before = query.before.as_deref();
-        let before = before
+    fn of(
+        query: &QueryVersions,
+        base_url: BaseUrl,
+        expires: i64,
+    ) -> Result<Option<Self>, ApiError> {
+        let before = query
+            .before
+            .as_deref()
             .map(|id| version_id(id, ApiError::Version))
             .transpose()?;
         let Ok(prompt) = query.prompt_id.parse() else {
@@ -322,7 +142,7 @@ impl VersionPages {
             filter,
             before,
             left,
-            origin,
+            base_url,
             expires,
             environments: None,
         }))
@@ -366,7 +186,7 @@ impl Pages for VersionPages {
             found => found?,
         };
         for version in &found {
-            to.push(&self.origin.described(app, version, self.expires))?;
+            to.push(&self.base_url.describe(app, version, self.expires))?;
         }
         self.before = found.last().map(|last| last.id).or(self.before);
         self.left -= found.len();
@@ -383,8 +203,7 @@ impl Pages for VersionPages {
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/total-versions", operation_id = "GetPrompt2025TotalVersions", tag = "Prompt2025",
     request_body = OfPrompt,
-    responses((status = 200, body = Envelope<CountsData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<CountsData>)),
 )]
 pub(super) async fn counts(
     ServedApp(app): ServedApp,
@@ -407,8 +226,7 @@ pub(super) async fn counts(
 #[utoipa::path(
     get, path = "/v1/prompt-2025/id/{promptId}/{versionId}/inputs", operation_id = "GetPrompt2025Inputs", tag = "Prompt2025",
     params(("promptId" = String, Path), ("versionId" = String, Path), ("requestId" = String, Query)),
-    responses((status = 200, body = Envelope<InputsData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
+    responses((status = 200, body = Envelope<InputsData>)),
 )]
 pub(super) async fn inputs(
     ServedApp(app): ServedApp,
@@ -424,7 +242,7 @@ pub(super) async fn inputs(
             .or_refuse(ApiError::Version)?;
         store.inputs(version, &request).or_refuse(ApiError::Version)
     });
-    ApiResponse::data(InputsData::from(&found.await??))?.counted(&app.budget)
+    ApiResponse::data(InputsData::from(&found.await??))?.counted_in(&app.budget)
 }
 
 /// Returns the value of `requestId`, which must occur exactly once in the query.

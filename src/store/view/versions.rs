@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::reads::View;
 use crate::engine::contract::{Breakage, Contract, breakages};
-#[cfg(feature = "server")]
-use crate::engine::{ImportedPrompt, export};
-use crate::engine::{Resolved, find_prompt, find_version, freeze, gather_partials};
+use crate::engine::{
+    PortablePrompt, Resolved, export, find_prompt, find_version, freeze, gather_partials,
+};
 use crate::frozen::Frozen;
 use crate::json::Json;
 use crate::model::body::Body;
@@ -358,11 +358,17 @@ impl View {
         })
     }
 
-    /// Returns all live prompts with their live versions, oldest first, for an import.
+    /// Returns all live prompts with their live versions, oldest first, for [`Batch::import`].
     ///
-    /// Everything is read at one moment.
-    #[cfg(feature = "server")]
-    pub(crate) fn export(&self) -> Result<Vec<ImportedPrompt>> {
+    /// Everything is read from one snapshot. All bodies are in memory at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`CorruptBody`](Error::CorruptBody) if a body is corrupt; [`Storage`](Error::Storage) if the
+    /// store cannot be read.
+    ///
+    /// [`Batch::import`]: crate::Batch::import
+    pub fn export(&self) -> Result<Vec<PortablePrompt>> {
         self.look(|snapshot| export(snapshot, &self.inner.bodies))
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::render::{ChangeMarks, stat, title, whole};
+use super::render::{ChangeMarks, render, stat, title};
 use crate::cli::args::diff::DiffArgs;
 use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
@@ -25,8 +25,11 @@ pub(crate) fn diff(args: &DiffArgs, session: &Session) -> CommandResult {
             )),
         };
     }
-    let specs = args.specs.iter().map(|spec| Ok(spec.parse()?));
-    let specs = specs.collect::<CommandResult<Vec<VersionSpec>>>()?;
+    let specs = args
+        .specs
+        .iter()
+        .map(|spec| Ok(spec.parse()?))
+        .collect::<CommandResult<Vec<VersionSpec>>>()?;
     match (&specs[..], &args.file) {
         ([from], Some(file)) => {
             let body = input::body(Some(file))?;
@@ -84,17 +87,17 @@ fn answer(
     args: &DiffArgs,
     session: &Session,
 ) -> CommandResult {
-    session.answer(
+    session.write_output(
         || json::difference(difference),
-        || heading(store, difference, args) + &told(difference, args),
+        || heading(store, difference, args) + &difference_text(difference, args),
     )
 }
 
-fn told(difference: &Difference, args: &DiffArgs) -> String {
+fn difference_text(difference: &Difference, args: &DiffArgs) -> String {
     if args.stat {
         stat(difference)
     } else {
-        "\n".to_owned() + &whole(difference, ChangeMarks::of_output())
+        "\n".to_owned() + &render(difference, ChangeMarks::of_output())
     }
 }
 
@@ -190,9 +193,9 @@ fn list(
     let json = || EnvironmentsShape {
         prompts: found.iter().map(one_json).collect(),
     };
-    session.answer(json, || {
-        let told = found.iter().map(|one| one_text(one, places, args));
-        told.collect::<Vec<_>>().join("\n")
+    session.write_output(json, || {
+        let texts = found.iter().map(|one| one_text(one, places, args));
+        texts.collect::<Vec<_>>().join("\n")
     })
 }
 
@@ -226,19 +229,22 @@ fn one_text(
     let name = |prompt: &Prompt| text::name(prompt.name.as_str());
     let prompt = paint(NAME, name(&one.prompt));
     let only = |sign: &str, version: &crate::Version, name: &EnvironmentName, style| {
-        let told = format!(
+        let text = format!(
             "{sign} {} in {} only",
             version.number,
             text::line(name.as_str())
         );
-        format!("{prompt} {}\n", paint(style, told))
+        format!("{prompt} {}\n", paint(style, text))
     };
     match (&one.difference, &one.from, &one.to) {
         (Some(difference), ..) => {
             let title = title(&difference.from, &difference.to, "");
-            let places = [from, to].map(|name| text::line(name.as_str())).join(" → ");
-            let places = paint(DIM, format!("({places})"));
-            format!("{prompt} {title} {places}\n{}", told(difference, args))
+            let names = [from, to].map(|name| text::line(name.as_str())).join(" → ");
+            let places = paint(DIM, format!("({names})"));
+            format!(
+                "{prompt} {title} {places}\n{}",
+                difference_text(difference, args)
+            )
         }
         (None, Some(version), _) => only("-", version, from, REMOVED),
         (None, None, Some(version)) => only("+", version, to, ADDED),

@@ -1,6 +1,6 @@
 //! Import of prompts with their versions, environments and recorded inputs.
 
-use super::objects;
+use super::members;
 use std::collections::HashSet;
 use std::fmt::Display;
 
@@ -20,73 +20,87 @@ use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, OperationKind, PromptState, RecordedInputs, Version};
 use crate::model::version_number::VersionNumber;
 
-/// A prompt from elsewhere.
+/// A prompt with its versions, outside of a store.
 ///
-/// Its JSON is that of [`Fixtures`](crate::server::Fixtures). A member that is missing gets the
-/// value that a new prompt would have.
+/// [`View::export`](crate::View::export) returns it, and [`Batch::import`](crate::Batch::import)
+/// takes it. Its JSON is that of a prompt in the fixtures of the `server` feature. A member that is
+/// missing in JSON gets the value that a new prompt would have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a prompt's object")]
-pub(crate) struct ImportedPrompt {
+pub struct PortablePrompt {
+    /// The id. If none, the store generates one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<PromptId>,
-    pub(crate) name: PromptName,
+    pub id: Option<PromptId>,
+    /// The name.
+    pub name: PromptName,
+    /// The tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) tags: Vec<String>,
-    #[serde(default, deserialize_with = "objects::moment")]
+    pub tags: Vec<String>,
+    /// The time of creation. If none, the time of the import.
+    #[serde(default, deserialize_with = "members::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub created_at: Option<DateTime<Utc>>,
     /// The versions in commit order.
-    #[serde(deserialize_with = "objects::objects")]
-    pub(crate) versions: Vec<ImportedVersion>,
+    #[serde(deserialize_with = "crate::json::objects::objects")]
+    pub versions: Vec<PortableVersion>,
 }
 
-/// A version from elsewhere, based on the version before it.
+/// A version outside of a store. It is based on the version before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a version's object")]
-pub(crate) struct ImportedVersion {
+pub struct PortableVersion {
+    /// The id. If none, the store generates one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<VersionId>,
-    /// If none, the minor after the version before it, or the store's first number.
+    pub id: Option<VersionId>,
+    /// The number. If none, the next minor number after the version before it, or the
+    /// store's first number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) number: Option<VersionNumber>,
+    pub number: Option<VersionNumber>,
+    /// The commit message.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(crate) message: String,
+    pub message: String,
+    /// The author. If none, the store's author.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) author: Option<String>,
-    /// If none, the time when the prompt was created.
-    #[serde(default, deserialize_with = "objects::moment")]
+    pub author: Option<String>,
+    /// The time of the commit. If none, the prompt's time of creation.
+    #[serde(default, deserialize_with = "members::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub created_at: Option<DateTime<Utc>>,
     /// The environments that point to the version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) environments: Vec<EnvironmentName>,
-    #[serde(default, deserialize_with = "objects::objects")]
+    pub environments: Vec<EnvironmentName>,
+    /// The inputs that were recorded for the version.
+    #[serde(default, deserialize_with = "crate::json::objects::objects")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) inputs: Vec<ImportedInputs>,
+    pub inputs: Vec<PortableInputs>,
+    /// The body.
     #[serde(with = "crate::model::body::verbatim")]
-    pub(crate) body: Body,
+    pub body: Body,
 }
 
-/// The inputs that a request passed to a version elsewhere.
+/// The inputs that a request passed to a version, outside of a store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object of recorded inputs")]
-pub(crate) struct ImportedInputs {
-    pub(crate) request_id: String,
-    #[serde(deserialize_with = "objects::inputs")]
-    pub(crate) inputs: Map<String, Value>,
+pub struct PortableInputs {
+    /// The id of the request, unique within the version.
+    pub request_id: String,
+    /// The values by the names of the variables.
+    #[serde(deserialize_with = "members::inputs")]
+    pub inputs: Map<String, Value>,
+    /// The environment by which the request selected the version, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) environment: Option<EnvironmentName>,
-    /// If none, now.
-    #[serde(default, deserialize_with = "objects::moment")]
+    pub environment: Option<EnvironmentName>,
+    /// The time of the record. If none, the time of the import.
+    #[serde(default, deserialize_with = "members::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) recorded_at: Option<DateTime<Utc>>,
+    pub recorded_at: Option<DateTime<Utc>>,
 }
 
 impl WriteTransaction<'_> {
     /// Reserves the ids of these prompts and their versions.
     ///
     /// Until they are imported, none of these ids is drawn for another prompt or version.
-    pub(crate) fn reserve(&mut self, prompts: &[ImportedPrompt]) {
+    pub(crate) fn reserve_ids(&mut self, prompts: &[PortablePrompt]) {
         let versions = prompts.iter().flat_map(|prompt| &prompt.versions);
         let reserved = &mut self.reserved;
         reserved
@@ -101,10 +115,10 @@ impl WriteTransaction<'_> {
     ///
     /// The bump rules do not apply to imported versions. If the prompt is refused, nothing is
     /// written.
-    pub(crate) fn import(&mut self, prompt: &ImportedPrompt) -> Result<PromptId> {
+    pub(crate) fn import(&mut self, prompt: &PortablePrompt) -> Result<PromptId> {
         let given = &prompt.versions;
         check(prompt)?;
-        self.reserve(std::slice::from_ref(prompt));
+        self.reserve_ids(std::slice::from_ref(prompt));
 
         let id = self.draw_prompt_id(prompt.id)?;
         let at = prompt
@@ -144,7 +158,7 @@ impl WriteTransaction<'_> {
         Ok(id)
     }
 
-    fn import_inputs(&mut self, version_id: VersionId, given: &[ImportedInputs]) -> Result<()> {
+    fn import_inputs(&mut self, version_id: VersionId, given: &[PortableInputs]) -> Result<()> {
         given.iter().try_for_each(|inputs| {
             self.record_inputs(&RecordedInputs {
                 request_id: inputs.request_id.clone(),
@@ -162,7 +176,7 @@ impl WriteTransaction<'_> {
         &self,
         prompt: PromptId,
         at: DateTime<Utc>,
-        given: &[ImportedVersion],
+        given: &[PortableVersion],
     ) -> Result<Vec<Version>> {
         let mut versions: Vec<Version> = Vec::with_capacity(given.len());
         for version in given {
@@ -211,7 +225,7 @@ impl WriteTransaction<'_> {
 }
 
 /// Checks that a prompt has no duplicates, and that its texts and bodies are within their limits.
-fn check(prompt: &ImportedPrompt) -> Result<()> {
+fn check(prompt: &PortablePrompt) -> Result<()> {
     check_tags(&prompt.tags)?;
     let ids = prompt.versions.iter().filter_map(|version| version.id);
     check_unique("version id", ids)?;

@@ -12,8 +12,8 @@ fn body(number: u32) -> Body {
     Body::try_from(text).unwrap()
 }
 
-fn version(number: u32) -> ImportedVersion {
-    ImportedVersion {
+fn version(number: u32) -> PortableVersion {
+    PortableVersion {
         id: None,
         number: None,
         message: format!("message {number}"),
@@ -25,15 +25,15 @@ fn version(number: u32) -> ImportedVersion {
     }
 }
 
-fn numbered(number: &str) -> ImportedVersion {
-    ImportedVersion {
+fn numbered(number: &str) -> PortableVersion {
+    PortableVersion {
         number: Some(number.parse().unwrap()),
         ..version(1)
     }
 }
 
-fn prompt(versions: Vec<ImportedVersion>) -> ImportedPrompt {
-    ImportedPrompt {
+fn prompt(versions: Vec<PortableVersion>) -> PortablePrompt {
+    PortablePrompt {
         id: None,
         name: "imported".parse().unwrap(),
         tags: vec!["a".into(), "b".into()],
@@ -50,7 +50,7 @@ fn names(names: &[&str]) -> Vec<EnvironmentName> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-fn import(store: &Store, prompt: &ImportedPrompt) -> Result<PromptId> {
+fn import(store: &Store, prompt: &PortablePrompt) -> Result<PromptId> {
     store.batch(|batch| batch.import(prompt))
 }
 
@@ -203,7 +203,7 @@ fn a_breaking_version_is_imported_as_a_minor() {
 fn recorded_inputs_are_imported() {
     on_both(|store| {
         let at = DateTime::from_timestamp_micros(1_700_000_000_000_001);
-        let inputs = ImportedInputs {
+        let inputs = PortableInputs {
             request_id: "request".into(),
             inputs: Map::from_iter([("name".into(), "Ada".into())]),
             environment: Some(EnvironmentName::production()),
@@ -224,12 +224,12 @@ fn recorded_inputs_are_imported() {
 
 #[test]
 fn a_contradictory_import_is_refused_before_any_write() {
-    let twice = |change: &dyn Fn(&mut ImportedVersion)| {
+    let twice = |change: &dyn Fn(&mut PortableVersion)| {
         let mut given = prompt(vec![numbered("1.0"), numbered("1.1")]);
         given.versions.iter_mut().for_each(change);
         given
     };
-    let inputs = ImportedInputs {
+    let inputs = PortableInputs {
         request_id: "request".into(),
         inputs: Map::new(),
         environment: None,

@@ -1,83 +1,38 @@
 //! A difference as text: whole, or as counts.
 
-use anstream::ColorChoice;
-
+use super::marks::ChangeMarks;
 use super::section::sections;
 use crate::cli::commands::commit::reasons;
-use crate::cli::output::{ADDED, ENVIRONMENT, NAME, NUMBER, REMOVED, WRONG, paint};
+use crate::cli::output::{ADDED, ENVIRONMENT, ERROR, NAME, NUMBER, REMOVED, paint};
 use crate::cli::text;
 use crate::{DiffSide, Difference, VariableChange, Verdict};
 
-/// The way in which removed and added text is marked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ChangeMarks {
-    /// By colour.
-    Colour,
-    /// By `[-removed-]{+added+}`, for output without colour.
-    Signs,
-}
-
-impl ChangeMarks {
-    /// Returns the marks for standard output.
-    pub(crate) fn of_output() -> Self {
-        match anstream::stdout().current_choice() {
-            ColorChoice::Never => Self::Signs,
-            _ => Self::Colour,
-        }
-    }
-
-    /// Returns removed text and the text that replaces it, in one line.
-    pub(super) fn pair(self, old: &str, new: &str) -> String {
-        self.removed(old)
-            + if matches!(self, Self::Colour) {
-                " "
-            } else {
-                ""
-            }
-            + &self.added(new)
-    }
-
-    fn removed(self, words: &str) -> String {
-        match self {
-            Self::Colour => paint(REMOVED, words),
-            Self::Signs => format!("[-{words}-]"),
-        }
-    }
-
-    fn added(self, words: &str) -> String {
-        match self {
-            Self::Colour => paint(ADDED, words),
-            Self::Signs => format!("{{+{words}+}}"),
-        }
-    }
-}
-
 /// Renders a whole difference: the edits, the variables and the verdict.
-pub(crate) fn whole(difference: &Difference, marks: ChangeMarks) -> String {
+pub(crate) fn render(difference: &Difference, marks: ChangeMarks) -> String {
     let parts = [
         edits(difference, marks),
         variables(&difference.variables, marks),
         verdict(difference),
     ];
-    let parts = parts.into_iter().filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join("\n")
+    let filled = parts.into_iter().filter(|part| !part.is_empty());
+    filled.collect::<Vec<_>>().join("\n")
 }
 
 /// Renders the edits, under a heading for each message, tool and parameter.
 fn edits(difference: &Difference, marks: ChangeMarks) -> String {
-    let mut told = String::new();
+    let mut text = String::new();
     let mut was_block = false;
     for section in sections(difference) {
-        let text = section.text(marks);
+        let section_text = section.text(marks);
         // Sections of several lines are surrounded by blank lines.
-        let is_block = text.lines().nth(1).is_some();
-        if !told.is_empty() && (is_block || was_block) {
-            told.push('\n');
+        let is_block = section_text.lines().nth(1).is_some();
+        if !text.is_empty() && (is_block || was_block) {
+            text.push('\n');
         }
-        told.push_str(&text);
+        text.push_str(&section_text);
         was_block = is_block;
     }
-    told
+    text
 }
 
 /// Renders only the headings.
@@ -118,8 +73,9 @@ fn variables(changes: &[VariableChange], marks: ChangeMarks) -> String {
 /// Renders the verdict of the bump rules.
 fn verdict(difference: &Difference) -> String {
     let version = difference.from.version.as_ref();
-    let of = version.map(|version| format!(" of {}", paint(NUMBER, version.number)));
-    let of = of.unwrap_or_default();
+    let of = version
+        .map(|version| format!(" of {}", paint(NUMBER, version.number)))
+        .unwrap_or_default();
     match difference.verdict {
         Verdict::Unchanged if difference.from.body == difference.to.body => {
             "unchanged: the bodies are equal\n".to_owned()
@@ -131,7 +87,7 @@ fn verdict(difference: &Difference) -> String {
         Verdict::Minor => format!("{}: no caller{of} breaks\n", paint(ENVIRONMENT, "minor")),
         Verdict::Major => {
             let list = reasons(&difference.breakages);
-            format!("{}: callers{of} break\n{list}", paint(WRONG, "major"))
+            format!("{}: callers{of} break\n{list}", paint(ERROR, "major"))
         }
     }
 }

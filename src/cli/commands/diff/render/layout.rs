@@ -6,47 +6,47 @@ use crate::cli::text;
 use crate::json::JsonTree;
 
 /// The maximum length of a list or object in one line, in bytes.
-const LINE: usize = 72;
+const MAX_LINE_WIDTH: usize = 72;
 
 /// Renders a value over several lines, with unprintable characters escaped.
 pub(super) fn lines(value: &JsonTree<'_>) -> String {
-    let mut told = String::new();
-    lay(value, 0, &mut told);
-    told
+    let mut text = String::new();
+    write_value(value, 0, &mut text);
+    text
 }
 
-fn lay(value: &JsonTree<'_>, depth: usize, told: &mut String) {
+fn write_value(value: &JsonTree<'_>, depth: usize, text: &mut String) {
     if is_short(value) {
-        told.push_str(&in_line(value));
+        text.push_str(&in_line(value));
         return;
     }
-    let next = |told: &mut String, depth| {
-        told.push('\n');
-        told.extend(std::iter::repeat_n("  ", depth));
+    let next = |text: &mut String, depth| {
+        text.push('\n');
+        text.extend(std::iter::repeat_n("  ", depth));
     };
     match value {
         JsonTree::Array(items) => {
-            told.push('[');
+            text.push('[');
             for (position, item) in items.iter().enumerate() {
-                told.push_str(if position > 0 { "," } else { "" });
-                next(told, depth + 1);
-                lay(item, depth + 1, told);
+                text.push_str(if position > 0 { "," } else { "" });
+                next(text, depth + 1);
+                write_value(item, depth + 1, text);
             }
-            next(told, depth);
-            told.push(']');
+            next(text, depth);
+            text.push(']');
         }
         JsonTree::Object(members) => {
-            told.push('{');
+            text.push('{');
             for (position, (name, value)) in members.iter().enumerate() {
-                told.push_str(if position > 0 { "," } else { "" });
-                next(told, depth + 1);
-                told.push_str(&format!("{}: ", quoted(name)));
-                lay(value, depth + 1, told);
+                text.push_str(if position > 0 { "," } else { "" });
+                next(text, depth + 1);
+                text.push_str(&format!("{}: ", quoted(name)));
+                write_value(value, depth + 1, text);
             }
-            next(told, depth);
-            told.push('}');
+            next(text, depth);
+            text.push('}');
         }
-        scalar => told.push_str(&in_line(scalar)),
+        scalar => text.push_str(&in_line(scalar)),
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn is_short(value: &JsonTree<'_>) -> bool {
             _ => room.checked_sub(value.to_text().len()),
         }
     }
-    left(value, LINE).is_some()
+    left(value, MAX_LINE_WIDTH).is_some()
 }
 
 #[cfg(test)]

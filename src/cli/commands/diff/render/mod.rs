@@ -2,7 +2,9 @@
 
 mod difference;
 mod layout;
+mod marks;
 mod section;
 mod words;
 
-pub(crate) use self::difference::{ChangeMarks, stat, title, whole};
+pub(crate) use self::difference::{render, stat, title};
+pub(crate) use self::marks::ChangeMarks;

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use serde_json::Value;
 
-use super::difference::ChangeMarks;
+use super::marks::ChangeMarks;
 use super::{layout, words};
 use crate::cli::output::{ADDED, DIM, NAME, PLAIN, REMOVED, paint};
 use crate::cli::text;
@@ -54,7 +54,7 @@ fn value<'a>(difference: &'a Difference, section: &Section) -> Option<&'a Value>
 }
 
 /// The maximum length of a label and its value in one line, in characters.
-const LINE: usize = 72;
+const MAX_LINE_WIDTH: usize = 72;
 
 impl SectionEdits<'_> {
     /// Returns the heading: the section's name, and whether it was added, removed or moved.
@@ -81,15 +81,15 @@ impl SectionEdits<'_> {
         };
         let known = |name: Option<&str>| name.map(text::line);
         if member == "messages" {
-            let role = known(self.value.and_then(|message| message.get("role")?.as_str()));
-            let role = role.map(|role| format!(" ({role})"));
+            let role = known(self.value.and_then(|message| message.get("role")?.as_str()))
+                .map(|role| format!(" ({role})"));
             return format!("message {index}{}", role.unwrap_or_default());
         }
         if let Some(name) = known(self.value.and_then(tool_name)) {
             return format!("tool {name}");
         }
-        let kind = known(self.value.and_then(|tool| tool.get("type")?.as_str()));
-        let kind = kind.map(|kind| format!(" ({kind})"));
+        let kind = known(self.value.and_then(|tool| tool.get("type")?.as_str()))
+            .map(|kind| format!(" ({kind})"));
         format!("tool {index}{}", kind.unwrap_or_default())
     }
 
@@ -98,10 +98,12 @@ impl SectionEdits<'_> {
         let section = self.section?;
         let (old, new) = (section.old_index?, section.new_index?);
         let is_message = section.member == "messages";
-        match self.edits.first()?.kind.is_move() && self.is_whole(self.edits.first()?) {
-            true if is_message => Some(format!("moved from {old}")),
-            true => Some(format!("moved from {old} to {new}")),
-            false => (is_message && old != new).then(|| format!("was {old}")),
+        let first = self.edits.first()?;
+        let is_moved = first.kind.is_move() && self.is_whole(first);
+        match (is_moved, is_message) {
+            (true, true) => Some(format!("moved from {old}")),
+            (true, false) => Some(format!("moved from {old} to {new}")),
+            (false, _) => (is_message && old != new).then(|| format!("was {old}")),
         }
     }
 
@@ -144,15 +146,15 @@ impl SectionEdits<'_> {
         {
             return entry("", &self.name(), edit, marks, NAME);
         }
-        let mut told = self.heading() + "\n";
+        let mut text = self.heading() + "\n";
         for edit in &self.edits {
             if self.is_whole(edit) {
-                told.push_str(&item(edit, marks));
+                text.push_str(&item(edit, marks));
             } else {
-                told.push_str(&entry("  ", &self.label(edit), edit, marks, PLAIN));
+                text.push_str(&entry("  ", &self.label(edit), edit, marks, PLAIN));
             }
         }
-        told
+        text
     }
 
     /// Returns the path from the section to the edited value, in the syntax of code.
@@ -212,11 +214,11 @@ fn entry(indent: &str, label: &str, edit: &Edit, marks: ChangeMarks, style: Styl
             return changed(indent, label, edit, (old, new), marks, style);
         }
         _ => {
-            let from = edit
+            let old_name = edit
                 .old_pointer
                 .as_ref()
                 .and_then(|pointer| pointer.tokens().last());
-            let from = text::line(&from.unwrap_or_default());
+            let from = text::line(&old_name.unwrap_or_default());
             let place = paint(DIM, format!("moved from [{from}]"));
             return format!("{indent}{}: {place}\n", paint(style, label));
         }
@@ -235,7 +237,7 @@ fn entry(indent: &str, label: &str, edit: &Edit, marks: ChangeMarks, style: Styl
 }
 
 fn fits(label: &str, value: &str) -> bool {
-    label.chars().count() + value.chars().count() <= LINE
+    label.chars().count() + value.chars().count() <= MAX_LINE_WIDTH
 }
 
 fn changed(

@@ -1,15 +1,15 @@
 //! Rendering of a changed text with its changed words marked.
 
-use super::difference::ChangeMarks;
+use super::marks::ChangeMarks;
 use crate::cli::output::{ADDED, DIM, REMOVED, paint};
 use crate::cli::text;
 use crate::diff::{Segment, SegmentKind};
 
 /// The number of lines that are shown around a changed line.
-const AROUND: usize = 2;
+const CONTEXT_LINES: usize = 2;
 
 /// The number of equal characters that are shown beside a change in the same line.
-const BESIDE: usize = 80;
+const CONTEXT_CHARS: usize = 80;
 
 /// A line, split into pieces.
 type MarkedLine<'a> = Vec<(SegmentKind, ShownWords<'a>)>;
@@ -36,26 +36,26 @@ pub(super) fn block(indent: &str, segments: &[Segment], marks: ChangeMarks) -> S
     let changed: Vec<usize> = (0..lines.len())
         .filter(|position| is_changed(&lines[*position]))
         .collect();
-    let mut told = String::new();
+    let mut text = String::new();
     let mut next = 0;
     let elided = format!("{indent}{}\n", paint(DIM, "…"));
     for position in changed {
-        let from = position.saturating_sub(AROUND).max(next);
+        let from = position.saturating_sub(CONTEXT_LINES).max(next);
         if from > next {
-            told.push_str(&elided);
+            text.push_str(&elided);
         }
-        let to = (position + AROUND + 1).min(lines.len());
+        let to = (position + CONTEXT_LINES + 1).min(lines.len());
         for line in &lines[from..to.max(from)] {
             let line = pieces_text(line, marks);
-            told.push_str(format!("{indent}{line}").trim_end());
-            told.push('\n');
+            text.push_str(format!("{indent}{line}").trim_end());
+            text.push('\n');
         }
         next = next.max(to);
     }
     if next < lines.len() {
-        told.push_str(&elided);
+        text.push_str(&elided);
     }
-    told
+    text
 }
 
 fn is_changed(line: &MarkedLine) -> bool {
@@ -97,13 +97,13 @@ fn lines(segments: &[Segment]) -> Vec<MarkedLine<'_>> {
 }
 
 fn pieces_text(line: &MarkedLine, marks: ChangeMarks) -> String {
-    let mut told = String::new();
+    let mut text = String::new();
     for (position, (kind, piece)) in line.iter().enumerate() {
         let words = match piece {
             ShownWords::Text(words) => *words,
             ShownWords::Break => "↵",
         };
-        told.push_str(&match kind {
+        text.push_str(&match kind {
             SegmentKind::Equal => {
                 let (first, last) = (position == 0, position + 1 == line.len());
                 // Unchanged lines are cut at their end only.
@@ -112,7 +112,7 @@ fn pieces_text(line: &MarkedLine, marks: ChangeMarks) -> String {
             SegmentKind::Removed | SegmentKind::Added => marked(*kind, words, marks),
         });
     }
-    told
+    text
 }
 
 fn marked(kind: SegmentKind, words: &str, marks: ChangeMarks) -> String {
@@ -144,14 +144,17 @@ fn cut(words: &str, first: bool, last: bool) -> String {
     let at = |position: usize| positions.get(position).copied().unwrap_or(words.len());
     let gap = paint(DIM, "…");
     match (first, last) {
-        (true, _) if count > 2 * BESIDE => {
-            format!("{gap}{}", text::line(&words[at(count - BESIDE)..]))
+        (true, _) if count > 2 * CONTEXT_CHARS => {
+            format!("{gap}{}", text::line(&words[at(count - CONTEXT_CHARS)..]))
         }
-        (_, true) if count > 2 * BESIDE => {
-            format!("{}{gap}", text::line(&words[..at(BESIDE)]))
+        (_, true) if count > 2 * CONTEXT_CHARS => {
+            format!("{}{gap}", text::line(&words[..at(CONTEXT_CHARS)]))
         }
-        (false, false) if count > 3 * BESIDE => {
-            let (head, tail) = (&words[..at(BESIDE)], &words[at(count - BESIDE)..]);
+        (false, false) if count > 3 * CONTEXT_CHARS => {
+            let (head, tail) = (
+                &words[..at(CONTEXT_CHARS)],
+                &words[at(count - CONTEXT_CHARS)..],
+            );
             format!("{} {gap} {}", text::line(head), text::line(tail))
         }
         _ => text::line(words),

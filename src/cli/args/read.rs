@@ -43,7 +43,7 @@ pub(crate) struct LimitArgs {
 
 impl LimitArgs {
     /// Returns the limit for the library's functions.
-    pub(crate) fn most(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         if self.all { usize::MAX } else { self.limit }
     }
 }
