@@ -47,7 +47,7 @@ fn main() {
         start.elapsed()
     );
     let start = Instant::now();
-    let checkpointed = store.checkpoint(|_| ()).unwrap();
+    let checkpointed = store.checkpoint().unwrap();
     println!(
         "{} bodies settled after that in {:.1?}",
         checkpointed.bodies,

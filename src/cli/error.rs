@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::output::{HINT, WRONG, aside, paint};
 use super::text;
+use crate::error::{FileError, InvalidArgument};
 use crate::storage::StorageErrorKind;
-use crate::{Error, FileError, InvalidArgument, Store};
+use crate::{Error, Store};
 
 /// The result of a command, which has written its output.
 pub(crate) type CommandResult<T = ()> = Result<T, Failure>;
@@ -243,6 +244,7 @@ fn name(error: &Error) -> &'static str {
         Error::CorruptBody { .. } => "damaged",
         Error::OutcomeUnknown { .. } => "outcome_unknown",
         Error::WithinBatch => "within_batch",
+        Error::Cancelled => "cancelled",
         Error::Poisoned => "poisoned",
         Error::Storage(error) => match error.kind() {
             StorageErrorKind::Full => "full",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::session::Session;
+use crate::maintenance;
 
 const TURN_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -68,9 +69,12 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    /// Sets the number of completed steps.
-    pub(crate) fn at(&self, done: u64) {
-        self.bar.set_position(done);
+    /// Sets the number of completed steps, and of all steps if it is known.
+    pub(crate) fn at(&self, progress: maintenance::Progress) {
+        if let (Some(total), None) = (progress.total, &self.turning) {
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(progress.done);
     }
 }
 

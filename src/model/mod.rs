@@ -9,6 +9,7 @@ pub(crate) mod heap;
 pub(crate) mod id;
 pub(crate) mod invalid_argument;
 pub(crate) mod memory_size;
+pub(crate) mod progress;
 pub(crate) mod record;
 pub(crate) mod shown;
 pub(crate) mod version_number;

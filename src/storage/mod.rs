@@ -35,3 +35,8 @@ pub use search::{
     SearchableVersion, WordQuery,
 };
 pub(crate) use tables::PromptTables;
+
+/// Returns a text in the letter case in which names are searched and sorted.
+pub(crate) fn folded(text: &str) -> String {
+    unicase::UniCase::new(text).to_folded_case()
+}

@@ -27,7 +27,8 @@ impl View {
     /// versions whose message contains all words, newest first.
     ///
     /// ```
-    /// use promptbook::{MatchedIn, NewPrompt, Store};
+    /// use promptbook::search::MatchedIn;
+    /// use promptbook::{NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
     /// let body = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]}"#;

@@ -29,7 +29,8 @@ impl Store {
     /// continue, pass the position of the last event.
     ///
     /// ```
-    /// use promptbook::{LogPosition, NewPrompt, Store};
+    /// use promptbook::history::LogPosition;
+    /// use promptbook::{NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
     /// let here = store.position()?;

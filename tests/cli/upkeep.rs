@@ -211,6 +211,7 @@ fn stats_tell_how_much_there_is() {
         "bodies",
         "ratio",
         "settings",
+        "diagnostics",
     ];
     assert_eq!(members(&stats), expected);
     assert_eq!(

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use promptbook::maintenance::{GcOptions, VerifyOptions};
 use promptbook::{Body, Error, NewPrompt, NewVersion, Version};
 
 use crate::support::{Place, body, commit, create, is_sound, violations};
@@ -12,7 +13,7 @@ use crate::support::{Place, body, commit, create, is_sound, violations};
 fn checkpointed(place: &Place) -> (Version, PathBuf) {
     let store = place.create();
     let version = create(&store, "greeting").version;
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let file = place.body(version.blob);
     assert_eq!(
         fs::read_to_string(&file).unwrap(),
@@ -110,7 +111,7 @@ fn the_journal_wins_over_a_torn_file() {
         body("greeting")
     );
     is_sound(&store);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     assert_eq!(store.stats().unwrap().waiting_bodies, 0);
     let mended = fs::read_to_string(&file).unwrap();
     assert_eq!(
@@ -130,9 +131,15 @@ fn a_shared_body_goes_with_its_last_version() {
     let second = commit(&store, "greeting", "greeting");
     commit(&store, "greeting", "another");
     assert_eq!(first.blob, second.blob, "one body is stored once");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     store.delete_version(first.id).unwrap();
-    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 0);
+    assert_eq!(
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .bodies,
+        0
+    );
     let store = place.open();
     assert_eq!(
         store.resolve(second.id).unwrap().body.text(),
@@ -141,20 +148,26 @@ fn a_shared_body_goes_with_its_last_version() {
     store.delete_version(second.id).unwrap();
     assert_eq!(
         store
-            .collect_garbage(Duration::from_secs(60))
+            .collect_garbage_with(GcOptions::new().retention(Duration::from_secs(60)))
             .unwrap()
             .bodies,
         0,
         "too young"
     );
-    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+    assert_eq!(
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .bodies,
+        1
+    );
     assert!(
         !place.body(first.blob).exists(),
         "a collected body left its file"
     );
     is_sound(&store);
     let again = commit(&store, "greeting", "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let text = place
         .open()
         .resolve(again.id)
@@ -177,7 +190,13 @@ fn leftovers_are_collected() {
     fs::write(&half_made, "{").unwrap();
     let store = place.open();
     is_sound(&store);
-    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().leftovers, 1);
+    assert_eq!(
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .leftovers,
+        1
+    );
     assert!(!stray.exists() && !half_made.exists(), "something was left");
     assert!(file.exists(), "a body that is used was collected");
     assert_eq!(
@@ -193,15 +212,22 @@ fn a_body_that_comes_back_while_verified_is_not_missing() {
     let store = place.create();
     create(&store, "first");
     let gone = create(&store, "gone");
-    store.checkpoint(|_| ()).unwrap();
-    let report = store.verify(|checked| {
-        if checked == 1 {
+    store.checkpoint().unwrap();
+    let mut is_first = true;
+    let options = VerifyOptions::new().progress(|progress| {
+        if progress.done == 1 && std::mem::take(&mut is_first) {
             store.delete_prompt(gone.prompt.id).unwrap();
-            assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+            assert_eq!(
+                store
+                    .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                    .unwrap()
+                    .bodies,
+                1
+            );
             create(&store, "gone");
         }
     });
-    let report = report.unwrap();
+    let report = store.verify_with(options).unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use promptbook::{Error, GcOptions, Store, StoreOptions, VersionId};
+use promptbook::maintenance::GcOptions;
+use promptbook::{Error, Store, StoreOptions, VersionId};
 use serde_json::{Map, json};
 
 use crate::support::{Place, commit, create, is_sound};
@@ -46,7 +47,7 @@ fn a_deletion_by_a_clock_that_was_behind_keeps_its_body() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         set("1971-01-01T00:00:00Z");
         store.delete_version(version).unwrap();
         set("2026-01-02T00:00:00Z");
@@ -72,7 +73,7 @@ fn an_operation_that_is_ahead_of_the_clock_counts_for_nothing() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         set("2036-01-01T00:00:00Z");
         create(store, "ahead");
         set("2026-01-10T00:00:00Z");
@@ -91,10 +92,10 @@ fn a_collection_that_is_far_ahead_asks_first() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         store.delete_version(version).unwrap();
         set("2096-01-01T00:00:00Z");
-        let refused = store.collect_garbage(Store::RETENTION).unwrap_err();
+        let refused = store.collect_garbage().unwrap_err();
         match refused {
             Error::ClockInDoubt { now, removable, .. } => {
                 assert_eq!(now, at("2096-01-01T00:00:00Z"));
@@ -102,18 +103,20 @@ fn a_collection_that_is_far_ahead_asks_first() {
             }
             other => panic!("{other:?}"),
         }
-        let garbage = store.garbage(Store::RETENTION).unwrap();
+        let garbage = store
+            .collect_garbage_with(GcOptions::new().dry_run(true))
+            .unwrap();
         assert_eq!(garbage.bodies, 1, "what would be removed can be asked for");
         store.undo_newest().unwrap();
         store.resolve(version).unwrap();
         // Now something was done by this clock, so it is no more in doubt than any other.
         store.undo_newest().unwrap();
-        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        assert_eq!(store.collect_garbage().unwrap().bodies, 0);
         set("2196-01-01T00:00:00Z");
         let trusted = GcOptions::new().trust_clock(true);
         assert_eq!(store.collect_garbage_with(trusted).unwrap().bodies, 1);
         // With nothing to remove there is nothing to ask.
-        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        assert_eq!(store.collect_garbage().unwrap().bodies, 0);
         is_sound(store);
     });
 }
@@ -125,10 +128,16 @@ fn without_a_retention_no_clock_matters() {
         create(store, "p");
         set("2036-01-01T00:00:00Z");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         store.delete_version(version).unwrap();
         set("1971-01-01T00:00:00Z");
-        assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+        assert_eq!(
+            store
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .unwrap()
+                .bodies,
+            1
+        );
         is_sound(store);
     });
 }
@@ -173,8 +182,8 @@ fn a_store_is_sound_whatever_its_clock_said() {
         let deleted = commit(&store, "p", "two").id;
         record(&store, version);
         store.delete_version(deleted).unwrap();
-        store.checkpoint(|_| ()).unwrap();
-        store.collect_garbage(Store::RETENTION).unwrap();
+        store.checkpoint().unwrap();
+        store.collect_garbage().unwrap();
         store.repack().unwrap();
         is_sound(&store);
         drop(store);
@@ -187,7 +196,7 @@ fn a_store_is_sound_whatever_its_clock_said() {
         let copy = other.create();
         copy.import_bundle(std::io::Cursor::new(bundle)).unwrap();
         is_sound(&copy);
-        assert_eq!(copy.prompt_count().unwrap(), 1, "moment {number}");
+        assert_eq!(copy.prompts().count().unwrap(), 1, "moment {number}");
     }
 }
 
@@ -245,16 +254,16 @@ fn recorded_inputs_go_with_the_version_that_is_lost() {
                 .record_inputs(lost, request.to_string(), inputs, None)
                 .unwrap();
         }
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         store.delete_version(lost).unwrap();
-        let collected = store.collect_garbage(Store::RETENTION).unwrap();
+        let collected = store.collect_garbage().unwrap();
         assert_eq!(collected.inputs, 0, "it can be brought back");
         store.undo_newest().unwrap();
         assert!(store.inputs(lost, "2499").is_ok());
         store.delete_version(lost).unwrap();
         set("2026-02-01T00:00:00Z");
         create(store, "later");
-        let collected = store.collect_garbage(Store::RETENTION).unwrap();
+        let collected = store.collect_garbage().unwrap();
         assert_eq!((collected.bodies, collected.inputs), (1, 2500));
         assert!(store.inputs(kept, "r").is_ok());
         is_sound(store);
@@ -268,7 +277,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         let place = Place::new();
         let store = place.create();
         create(&store, "first");
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         drop(store);
         place.fold_log();
         let older = std::fs::read(place.index()).unwrap();
@@ -283,7 +292,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         });
         made.unwrap();
         (0..20).for_each(|number| drop(create(&store, &format!("single {number}"))));
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         if repacked {
             let later = StoreOptions::new().clock(|| Utc::now() + TimeDelta::days(2));
             later.open(place.path()).unwrap().repack().unwrap();
@@ -301,7 +310,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         };
         for _ in 0..2 {
             let store = days(20);
-            let collected = store.collect_garbage(Store::RETENTION).unwrap();
+            let collected = store.collect_garbage().unwrap();
             assert_eq!((collected.leftovers, collected.dropped), (0, 0));
             let repack = GcOptions::new().repack(true);
             assert_eq!(store.collect_garbage_with(repack).unwrap().dropped, 0);
@@ -314,10 +323,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         std::fs::write(place.index(), &newer).unwrap();
         let store = place.open();
         is_sound(&store);
-        for prompt in store
-            .prompts(&promptbook::PromptFilter::default(), None, 999)
-            .unwrap()
-        {
+        for prompt in store.prompts().page(None, 999).unwrap() {
             store
                 .resolve((prompt.id, promptbook::Selector::Latest))
                 .unwrap();
@@ -349,7 +355,7 @@ fn packing_does_not_make_a_body_younger() {
     };
     let store = place.create();
     create(&store, "p");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     place.fold_log();
     let older = std::fs::read(place.index()).unwrap();
@@ -357,7 +363,7 @@ fn packing_does_not_make_a_body_younger() {
     let versions: Vec<_> = (0..10)
         .map(|number| commit(&store, "p", number.to_string()))
         .collect();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let twenty_days_ago = std::time::SystemTime::now() - 20 * DAY;
     for version in &versions {
         let file = std::fs::File::options()
@@ -371,7 +377,7 @@ fn packing_does_not_make_a_body_younger() {
     days(2).repack().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let backup = elsewhere.path().join("backup");
-    place.open().backup(&backup, |_| ()).unwrap();
+    place.open().backup(&backup).unwrap();
     std::fs::remove_dir_all(place.path().join("blobs")).unwrap();
     std::fs::rename(backup.join("blobs"), place.path().join("blobs")).unwrap();
     place.fold_log();

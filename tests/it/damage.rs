@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use promptbook::{Error, ErrorKind, Store, StoreOptions, VerifyReport, Violation};
+use promptbook::maintenance::VerifyOptions;
+use promptbook::maintenance::{VerifyReport, Violation};
+use promptbook::{Error, ErrorKind, Store, StoreOptions};
 
 use crate::support::{Place, commit, create};
 
@@ -20,7 +22,7 @@ fn filled() -> Place {
     for number in 0..70 {
         commit(&store, "p7", number);
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     // Of bodies in the journal.
     for number in 0..20 {
         commit(&store, "p8", "long ".repeat(100 * number));
@@ -35,7 +37,7 @@ fn filled() -> Place {
 }
 
 fn verified(path: &Path) -> VerifyReport {
-    StoreOptions::new().verify(path, &[], |_| ()).unwrap()
+    StoreOptions::new().verify(path).unwrap()
 }
 
 /// A copy of a store, its index changed.
@@ -71,9 +73,9 @@ fn is_named(place: &Place, what: &str) {
         Ok(store) => {
             // As the command does first, for its progress.
             let _ = store.stats();
-            let quick = store.verify_quickly(|_| ());
+            let quick = store.verify_with(VerifyOptions::new().quick());
             assert!(quick.is_ok(), "{what}: {quick:?}");
-            store.verify(|_| ()).unwrap()
+            store.verify().unwrap()
         }
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
@@ -200,7 +202,7 @@ fn a_body_that_is_no_file_is_named() {
         fs::remove_file(place.body(blob)).unwrap();
         fs::create_dir(place.body(blob)).unwrap();
     }
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     let named = report.violations.iter().map(|one| match one {
         Violation::Body { blob, .. } => *blob,
         other => panic!("{other}"),
@@ -227,8 +229,6 @@ fn what_never_was_a_store_is_not_a_damaged_one() {
     let nothing = Place::new();
     let opened = nothing.open_read_only().unwrap_err();
     assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
-    let refused = StoreOptions::new()
-        .verify(nothing.path(), &[], |_| ())
-        .unwrap_err();
+    let refused = StoreOptions::new().verify(nothing.path()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
 }

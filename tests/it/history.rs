@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use promptbook::history::{Change, Moment, Operation, OperationKind};
+use promptbook::list::{PromptFilter, VersionFilter};
+use promptbook::maintenance::GcOptions;
 use promptbook::{
-    BumpPolicy, Change, EnvironmentName, EnvironmentUpdate, Error, Expected, Moment, NewPrompt,
-    NewVersion, Operation, OperationFilter, OperationKind, PromptFilter, PromptId, PromptName,
-    RenderMode, Selector, Store, StoreOptions, VersionFilter, VersionId, View,
+    BumpPolicy, EnvironmentName, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion,
+    PromptId, PromptName, RenderMode, Selector, Store, StoreOptions, VersionId, View,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -21,13 +23,20 @@ use crate::support::{Place, commit, create};
 /// Every read of a view, a line each.
 fn reads(view: &View) -> Vec<String> {
     let mut lines = vec![
-        format!("{:?}", view.prompt_count().unwrap()),
+        format!("{:?}", view.prompts().count().unwrap()),
         format!("{:?}", view.tags().unwrap()),
         format!("{:?}", view.environment_names().unwrap()),
     ];
     let all = PromptFilter::default();
-    let prompts = view.prompts(&all, None, usize::MAX).unwrap();
-    let some = view.prompts(&all.clone().tag("a").name_contains("REET"), None, 2);
+    let prompts = view
+        .prompts()
+        .with_filter(&all)
+        .page(None, usize::MAX)
+        .unwrap();
+    let some = view
+        .prompts()
+        .with_filter(&all.clone().tag("a").name_contains("REET"))
+        .page(None, 2);
     lines.push(format!("{:?}", some.unwrap()));
     for words in ["greeting", "first", "role user", "m0"] {
         let hits = view.search(words, usize::MAX).unwrap();
@@ -41,7 +50,11 @@ fn reads(view: &View) -> Vec<String> {
     }
     for (at, prompt) in prompts.iter().enumerate() {
         assert_eq!(view.prompt(prompt.id).unwrap(), *prompt);
-        let older = view.prompts(&all, Some(prompt.id), 1).unwrap();
+        let older = view
+            .prompts()
+            .with_filter(&all)
+            .page(Some(prompt.id), 1)
+            .unwrap();
         assert_eq!(older.first(), prompts.get(at + 1));
         let named = view
             .prompt(prompt.name.clone())
@@ -56,11 +69,18 @@ fn reads(view: &View) -> Vec<String> {
             lines.push(format!("{environment:?}"));
         }
         let every = VersionFilter::default();
-        let versions = view.versions(prompt.id, &every, None, usize::MAX).unwrap();
+        let versions = view
+            .versions(prompt.id)
+            .with_filter(&every)
+            .page(None, usize::MAX)
+            .unwrap();
         let majors = every.clone().major(1);
         lines.push(format!(
             "{:?}",
-            view.versions(prompt.id, &majors, None, 2).unwrap()
+            view.versions(prompt.id)
+                .with_filter(&majors)
+                .page(None, 2)
+                .unwrap()
         ));
         for version in versions {
             let resolved = view.resolve(version.id).unwrap();
@@ -84,9 +104,7 @@ fn reads_but_moments_of_moves(view: &View) -> Vec<String> {
 }
 
 fn last(store: &Store) -> u64 {
-    let newest = store
-        .operations(&OperationFilter::default(), None, 1)
-        .unwrap();
+    let newest = store.operations().page(None, 1).unwrap();
     newest.first().map_or(0, |operation| operation.number)
 }
 
@@ -113,7 +131,7 @@ fn stages() -> [Stage; 2] {
 }
 
 fn is_sound(store: &Store) {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
@@ -198,7 +216,7 @@ proptest! {
             }
             is_sound(store);
             while store.undo_newest().unwrap().is_some() {}
-            prop_assert_eq!(store.prompt_count().unwrap(), 0);
+            prop_assert_eq!(store.prompts().count().unwrap(), 0);
         }
     }
 
@@ -253,9 +271,7 @@ type Line = (
 
 /// What the operations that are in effect make of the prompts: those that were not taken back, or were brought again.
 fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
-    let newest_first = store
-        .operations(&OperationFilter::default(), None, usize::MAX)
-        .unwrap();
+    let newest_first = store.operations().page(None, usize::MAX).unwrap();
     let mut taken_back: BTreeSet<u64> = BTreeSet::new();
     let mut in_effect = Vec::new();
     for operation in &newest_first {
@@ -314,9 +330,9 @@ fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
 }
 
 fn held_by(store: &Store) -> BTreeMap<PromptId, Line> {
-    let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX);
+    let prompts = store.prompts().page(None, usize::MAX);
     let lines = prompts.unwrap().into_iter().map(|prompt| {
-        let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX);
+        let versions = store.versions(prompt.id).page(None, usize::MAX);
         let versions = versions.unwrap().into_iter().map(|version| version.id);
         let pointers = store.environments(prompt.id).unwrap().into_iter();
         let pointers = pointers.map(|to| (to.name.to_string(), to.version_id));
@@ -409,7 +425,9 @@ fn what_would_be_deleted_again_needs_no_body() {
     create(&store, "p"); // 1
     let version = commit(&store, "p", "two"); // 2
     store.delete_version(version.id).unwrap(); // 3
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     let refused = store.undo(3u64);
     assert!(
         matches!(refused, Err(Error::BodyCollected { .. })),
@@ -419,7 +437,7 @@ fn what_would_be_deleted_again_needs_no_body() {
     assert_eq!(undone.content.undoes, [3, 2]);
     assert_eq!(number_of(&store, "p"), "1.0");
     store.undo(1u64).unwrap();
-    assert_eq!(store.prompt_count().unwrap(), 0);
+    assert_eq!(store.prompts().count().unwrap(), 0);
     is_sound(&store);
 }
 
@@ -515,20 +533,20 @@ fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
     let store = options.create(place.path()).unwrap();
     create(&store, "greeting");
     let version = commit(&store, "greeting", "once");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let deleted = store.delete_version(version.id).unwrap();
     let operation = last(&store);
 
     let day = Duration::from_secs(24 * 60 * 60);
     *now.lock().unwrap() += 29 * day;
-    assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+    assert_eq!(store.collect_garbage().unwrap().bodies, 0);
     let undone = store.undo(operation).unwrap();
     assert_eq!(store.version(version.id).unwrap(), deleted);
     assert!(store.resolve(version.id).is_ok());
     store.undo(&undone).unwrap(); // deleted again, from now on
 
     *now.lock().unwrap() += 31 * day;
-    assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 1);
+    assert_eq!(store.collect_garbage().unwrap().bodies, 1);
     match store.undo_newest() {
         // The commit is what is still in effect but for its deletion.
         Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
@@ -601,16 +619,14 @@ fn moments_are_times_numbers_and_ids() {
     for name in ["a", "b", "c"] {
         create(&store, name); // at 0, 1 and 2 minutes
     }
-    let count = |moment: Moment| store.at(moment).unwrap().prompt_count().unwrap();
+    let count = |moment: Moment| store.at(moment).unwrap().prompts().count().unwrap();
     let minutes = |minutes| Moment::Time(start + chrono::Duration::minutes(minutes));
     assert_eq!(
         [-1, 0, 1, 2, 9].map(|at| count(minutes(at))),
         [0, 1, 2, 3, 3]
     );
     assert_eq!([0, 1, 3].map(|number: u64| count(number.into())), [0, 1, 3]);
-    let second = &store
-        .operations(&OperationFilter::default(), Some(3), 1)
-        .unwrap()[0];
+    let second = &store.operations().page(Some(3), 1).unwrap()[0];
     assert_eq!(count(second.into()), 2);
     assert_eq!(count(second.id.to_string().parse().unwrap()), 2);
     assert_eq!(count("2025-06-01T02:01:30+02:00".parse().unwrap()), 2);
@@ -621,12 +637,7 @@ fn moments_are_times_numbers_and_ids() {
     }
     let view = store.at(2u64).unwrap();
     assert_eq!(view.operation(), Some(2));
-    assert_eq!(
-        view.operations(&OperationFilter::default(), None, 9)
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(view.operations().page(None, 9).unwrap().len(), 2);
 }
 
 /// A clock that was ahead for one operation hides none that came after it, and one that was behind none before it.
@@ -672,7 +683,7 @@ fn a_time_is_after_the_last_operation_that_was_made_by_it() {
         }
         let then = store.at(at("2026-01-04T00:00:00Z")).unwrap();
         assert_eq!(
-            then.prompt_count().unwrap(),
+            then.prompts().count().unwrap(),
             4,
             "numbers alone are the order"
         );
@@ -694,9 +705,7 @@ fn names_are_found_as_they_were() {
                 .map_err(|error| error.to_string())
         };
         let made = |number: u64| {
-            let operation = &store
-                .operations(&OperationFilter::default(), Some(number + 1), 1)
-                .unwrap()[0];
+            let operation = &store.operations().page(Some(number + 1), 1).unwrap()[0];
             match &operation.content.changes[0] {
                 Change::Prompt { id, .. } => Ok(*id),
                 other => panic!("{other:?}"),
@@ -741,12 +750,10 @@ fn names_of_any_text_are_found_as_they_were() {
                 assert!(missing.to_string().len() < 500, "{missing:.500}");
             }
         }
-        let renamed = store
-            .operations(&OperationFilter::default().prompt(id), None, 9)
-            .unwrap();
+        let renamed = store.operations().prompt(id).page(None, 9).unwrap();
         assert_eq!(renamed.len(), names.len() + 1);
         store.undo(renamed[0].number).unwrap();
         assert_eq!(store.prompt(id).unwrap().name.as_str(), names[4]);
-        assert_eq!(store.verify(|_| ()).unwrap().violations, []);
+        assert_eq!(store.verify().unwrap().violations, []);
     }
 }

@@ -1,5 +1,6 @@
 //! Settling and collecting keep out of each other's way: each waits while another process holds its side of the lock.
 
+use promptbook::maintenance::GcOptions;
 use std::fs::File;
 use std::path::Path;
 use std::thread::sleep;
@@ -39,7 +40,7 @@ fn settling_waits_for_a_collection() {
     let version = create(&store, "greeting").version;
     let file = place.body(version.blob);
     std::thread::scope(|scope| {
-        let settling = scope.spawn(|| store.checkpoint(|_| ()).unwrap());
+        let settling = scope.spawn(|| store.checkpoint().unwrap());
         sleep(A_WHILE);
         let early = (file.exists(), store.stats().unwrap().waiting_bodies);
         collecting.unlock().unwrap();
@@ -79,7 +80,7 @@ fn collecting_waits_for_a_settling() {
     let store = place.create();
     let version = create(&store, "greeting").version;
     commit(&store, "greeting", "kept");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     store.delete_version(version.id).unwrap();
     let file = place.body(version.blob);
     let stray = place.body(promptbook::BlobId::of(b"stray"));
@@ -88,7 +89,11 @@ fn collecting_waits_for_a_settling() {
     let settling = lock_file(&place);
     settling.lock_shared().unwrap();
     std::thread::scope(|scope| {
-        let collecting = scope.spawn(|| store.collect_garbage(Duration::ZERO).unwrap());
+        let collecting = scope.spawn(|| {
+            store
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .unwrap()
+        });
         sleep(A_WHILE);
         let early = (file.exists(), stray.exists());
         // Commits need neither side.

@@ -13,6 +13,7 @@ mod batches;
 mod bodies;
 #[cfg(target_os = "linux")]
 mod btrfs;
+mod cancelling;
 #[cfg(unix)]
 mod child;
 mod clocks;

@@ -35,10 +35,7 @@ fn what_was_acknowledged_stays() {
         found == acknowledged || found == acknowledged + 1,
         "{acknowledged} were acknowledged, {found} are there"
     );
-    for version in store
-        .versions("greeting", &Default::default(), None, usize::MAX)
-        .unwrap()
-    {
+    for version in store.versions("greeting").page(None, usize::MAX).unwrap() {
         assert!(
             store.resolve(version.id).is_ok(),
             "an acknowledged body is lost"
@@ -174,5 +171,5 @@ fn settle_many_bodies() {
         Ok(())
     });
     done.unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use promptbook::maintenance::GcOptions;
 use promptbook::{BumpPolicy, Error, ErrorKind, NewVersion, Result, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create};
@@ -44,12 +45,12 @@ fn a_store_is_made_where_there_is_none() {
     create(&store, "kept");
     let opened = Store::open_or_create(&deep).unwrap();
     assert_eq!(
-        opened.prompt_count().unwrap(),
+        opened.prompts().count().unwrap(),
         1,
         "open_or_create made a new store of an old one"
     );
     let made = Store::open_or_create(place.path().join("new")).unwrap();
-    assert_eq!(made.prompt_count().unwrap(), 0);
+    assert_eq!(made.prompts().count().unwrap(), 0);
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn an_interrupted_creation_can_be_made_again() {
     let store = Store::create(place.path()).unwrap();
     create(&store, "greeting");
     drop(store);
-    assert_eq!(place.open().prompt_count().unwrap(), 1);
+    assert_eq!(place.open().prompts().count().unwrap(), 1);
 }
 
 /// A power cut may leave a page of zeros instead, and no journal beside it.
@@ -126,7 +127,7 @@ fn a_creation_that_lost_its_power_can_be_made_again() {
     let store = Store::open_or_create(place.path()).unwrap();
     create(&store, "greeting");
     drop(store);
-    assert_eq!(place.open().prompt_count().unwrap(), 1);
+    assert_eq!(place.open().prompts().count().unwrap(), 1);
     // With a log beside it, it is what is left of a store.
     fs::write(place.index(), zeros).unwrap();
     let log = place.path().join("index.db-wal");
@@ -206,8 +207,10 @@ fn a_store_that_is_read_only_is_only_read() {
             .record_inputs(version.id, "r", Default::default(), None)
             .map(drop),
         reader.batch(|_| Ok(())),
-        reader.checkpoint(|_| ()).map(drop),
-        reader.collect_garbage(std::time::Duration::ZERO).map(drop),
+        reader.checkpoint().map(drop),
+        reader
+            .collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))
+            .map(drop),
     ];
     for (number, change) in changes.into_iter().enumerate() {
         assert!(
@@ -215,14 +218,8 @@ fn a_store_that_is_read_only_is_only_read() {
             "change {number}: {change:?}"
         );
     }
-    assert_eq!(
-        writer
-            .operations(&Default::default(), None, 9)
-            .unwrap()
-            .len(),
-        2
-    );
-    assert!(reader.verify(|_| ()).unwrap().is_clean());
+    assert_eq!(writer.operations().page(None, 9).unwrap().len(), 2);
+    assert!(reader.verify().unwrap().is_clean());
 }
 
 /// Whoever comes second finds a store that is whole, and never the middle of its making.
@@ -243,7 +240,7 @@ fn many_can_make_the_same_store_at_once() {
                 });
             }
         });
-        assert_eq!(place.open().prompt_count().unwrap(), THREADS as u64);
+        assert_eq!(place.open().prompts().count().unwrap(), THREADS as u64);
     }
 }
 
@@ -269,7 +266,7 @@ fn nothing_is_made_over_what_is_left_of_a_store() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let index = place.path().join("index.db");
     let kept = std::fs::read(&index).unwrap();

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use promptbook::maintenance::GcOptions;
 use promptbook::{Expected, Store, StoreOptions};
 
 use crate::child::{command, directory, passes, store};
@@ -82,7 +83,7 @@ fn each(path: &Path, look: &mut dyn FnMut(&Path)) {
 /// Everything that makes files: commits, an import that makes a pack, settling, packing, a backup.
 fn work_on_all(store: &Store, name: &str) {
     create(store, name);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let many = store.batch(|batch| {
         for number in 0..200 {
             let text = crate::support::body(format!("{name} {number} {}", "long ".repeat(50)));
@@ -97,7 +98,9 @@ fn work_on_all(store: &Store, name: &str) {
     store
         .delete_version((store.prompt(name).unwrap().id, first))
         .unwrap();
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     store.repack().unwrap();
     is_sound(store);
 }
@@ -114,9 +117,7 @@ fn go_on() {
     let store = store();
     let name = format!("of the user {}", std::process::id());
     work_on_all(&store, &name);
-    store
-        .backup(directory().with_extension("backup"), |_| ())
-        .unwrap();
+    store.backup(directory().with_extension("backup")).unwrap();
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn the_owner_goes_on_after_root() {
         }
         let store = Store::open(home.path("store")).unwrap();
         work_on_all(&store, "of root");
-        store.backup(home.path("store.backup"), |_| ()).unwrap();
+        store.backup(home.path("store.backup")).unwrap();
         drop(store);
         home.is_users("store");
         if user_began {
@@ -160,7 +161,7 @@ fn a_store_in_a_users_directory_is_the_users() {
     }
     let store = Store::create(home.path("made")).unwrap();
     work_on_all(&store, "of root");
-    let copied = Store::restore(home.path("made"), home.path("restored"), |_| ());
+    let copied = Store::restore(home.path("made"), home.path("restored"));
     assert!(copied.unwrap().report.is_clean());
     drop(store);
     for name in ["made", "restored"] {
@@ -176,7 +177,7 @@ fn a_store_in_a_users_directory_is_the_users() {
 fn no_lock_can_be_opened() {
     let store = StoreOptions::new().read_only(true).open(directory());
     let store = store.unwrap();
-    assert!(store.prompt_count().unwrap() > 0);
+    assert!(store.prompts().count().unwrap() > 0);
     store.export_bundle(std::io::sink()).unwrap();
     let mut locks = 0;
     for file in fs::read_dir(directory()).unwrap() {
@@ -207,7 +208,7 @@ fn who_may_only_read_can_open_no_lock() {
     home.run(USER, "owners::make", "store");
     let store = Store::open(home.path("store")).unwrap();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
     // What someone opened to all is closed again by the next who writes.
@@ -217,7 +218,7 @@ fn who_may_only_read_can_open_no_lock() {
     }
     let store = Store::open(home.path("store")).unwrap();
     commit(&store, "greeting", "again");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
 }
@@ -270,7 +271,7 @@ fn commit_and_settle() {
     let store = store();
     let name = format!("of process {}", std::process::id());
     create(&store, &name);
-    let checkpointed = store.checkpoint(|_| ()).unwrap();
+    let checkpointed = store.checkpoint().unwrap();
     assert_eq!(checkpointed.bodies, 1);
 }
 
@@ -284,7 +285,7 @@ fn locks_have_the_rights_of_those_who_may_write_the_index() {
         fs::set_permissions(path("index.db"), PermissionsExt::from_mode(of_index)).unwrap();
         let store = Store::open(directory.path()).unwrap();
         create(&store, "greeting");
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         for name in ["write.lock", "blobs.gate", "blobs.lock"] {
             let mode = fs::metadata(path(name)).unwrap().mode() & 0o777;
             assert_eq!(mode, of_locks, "{name} beside an index of {of_index:o}");

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use promptbook::{Batch, BlobUsage, Error, GcOptions, NewPrompt, NewVersion, Store, StoreOptions};
+use promptbook::maintenance::{BlobUsage, GcOptions, VerifyOptions};
+use promptbook::{Batch, Error, NewPrompt, NewVersion, Store, StoreOptions};
 
 use crate::support::{Done, Place, body, commit, create, is_sound, violations};
 
@@ -146,7 +147,7 @@ fn many_commits_are_settled_into_a_pack() {
         };
         store.batch(few).unwrap();
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let usage = usage(&store);
     assert_eq!(usage.packed_bodies + usage.loose_bodies, 1200);
     assert_eq!(store.stats().unwrap().waiting_bodies, 0);
@@ -162,12 +163,15 @@ fn old_bodies_are_packed_and_current_ones_stay_files() {
     let versions: Vec<_> = (1..8)
         .map(|number| commit(&store, "greeting", number))
         .collect();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     assert_eq!(store.repack().unwrap().bodies, 0, "all are young");
     drop(store);
     let store = later(&place, 2);
     assert_eq!(
-        store.collect_garbage(Duration::ZERO).unwrap().packed,
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .packed,
         0,
         "few"
     );
@@ -198,12 +202,14 @@ fn many_old_bodies_are_packed_by_gc() {
     create(&store, "greeting");
     for first in (0..600).step_by(60) {
         store.batch(few(first)).unwrap();
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
     }
     assert_eq!(usage(&store).loose_bodies, 601);
     drop(store);
     let store = later(&place, 2);
-    let collected = store.collect_garbage(Duration::from_secs(0)).unwrap();
+    let collected = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::from_secs(0)))
+        .unwrap();
     assert_eq!(collected.packed, 599);
     assert_eq!(usage(&store).loose_bodies, 2);
     is_sound(&store);
@@ -215,9 +221,11 @@ fn dead_bodies_go_from_packs() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 4, 100)).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     store.delete_prompt("prompt 1").unwrap();
-    let collected = store.collect_garbage(Duration::ZERO).unwrap();
+    let collected = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert_eq!(
         (collected.bodies, collected.dropped),
         (100, 0),
@@ -229,7 +237,9 @@ fn dead_bodies_go_from_packs() {
     assert_eq!((collected.bodies, collected.dropped), (0, 100));
     store.delete_prompt("prompt 2").unwrap();
     store.delete_prompt("prompt 3").unwrap();
-    let collected = store.collect_garbage(Duration::ZERO).unwrap();
+    let collected = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert_eq!((collected.bodies, collected.dropped), (200, 200));
     assert_eq!(
         usage(&store).packed_bodies + usage(&store).loose_bodies,
@@ -272,7 +282,9 @@ fn readers_go_on_while_packs_are_made_anew() {
             };
             store.batch(own).unwrap();
             store.delete_prompt(name.as_str()).unwrap();
-            other.collect_garbage(Duration::ZERO).unwrap();
+            other
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .unwrap();
         }
     });
     is_sound(&store);
@@ -289,7 +301,9 @@ fn an_import_and_a_collection_do_not_meet() {
         scope.spawn(|| {
             let other = later(&place, 2);
             while !done.load(Ordering::Acquire) {
-                other.collect_garbage(Duration::ZERO).unwrap();
+                other
+                    .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                    .unwrap();
                 other.repack().unwrap();
             }
         });
@@ -314,7 +328,7 @@ fn a_damaged_or_missing_pack_is_named() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 2, 100)).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let pack = files_in(&place, "blobs/packs").remove(0);
     let sound = fs::read(&pack).unwrap();
@@ -327,7 +341,10 @@ fn a_damaged_or_missing_pack_is_named() {
         "{told:?}"
     );
     assert!(told.len() > 1, "the bodies that hang on it: {told:?}");
-    let quickly = place.open().verify_quickly(|_| ()).unwrap();
+    let quickly = place
+        .open()
+        .verify_with(VerifyOptions::new().quick())
+        .unwrap();
     assert!(
         quickly.is_clean(),
         "no body is read: {:?}",
@@ -335,9 +352,18 @@ fn a_damaged_or_missing_pack_is_named() {
     );
 
     fs::write(&pack, &sound[..sound.len() - 1]).unwrap();
-    assert!(!place.open().verify_quickly(|_| ()).unwrap().is_clean());
+    assert!(
+        !place
+            .open()
+            .verify_with(VerifyOptions::new().quick())
+            .unwrap()
+            .is_clean()
+    );
     fs::remove_file(&pack).unwrap();
-    let quickly = place.open().verify_quickly(|_| ()).unwrap();
+    let quickly = place
+        .open()
+        .verify_with(VerifyOptions::new().quick())
+        .unwrap();
     assert_eq!(quickly.violations.len(), 200);
     let read = place.open().resolve("prompt 1@1.50");
     assert!(matches!(read, Err(Error::CorruptBody { .. })), "{read:?}");
@@ -358,7 +384,9 @@ fn a_body_is_read_by_its_address() {
     assert!(matches!(read, Err(Error::BodyNotFound { blob }) if blob == missing));
     store.delete_version(version.id).unwrap();
     assert_eq!(store.body(version.blob).unwrap().text(), body("0 80"));
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert!(matches!(
         place.open().body(version.blob),
         Err(Error::BodyNotFound { .. })
@@ -384,7 +412,7 @@ fn what_grows_old_is_packed_by_itself() {
     // Else it may look at them while they are young, and again in an hour only.
     days.store(2, Ordering::Relaxed);
     commit(&store, "greeting", "now");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     for _ in 0..200 {
         if usage(&store).packed_bodies > 500 {
             break;

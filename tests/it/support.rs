@@ -91,13 +91,13 @@ pub fn commit(store: &Store, prompt: &str, text: impl std::fmt::Display) -> Vers
 
 /// Proves the store's invariants.
 pub fn is_sound(store: &Store) {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
 /// What a store finds wrong with itself, a line each.
 pub fn violations(store: &Store) -> Vec<String> {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     report.violations.iter().map(ToString::to_string).collect()
 }
 

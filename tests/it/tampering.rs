@@ -29,7 +29,7 @@ fn filled() -> Place {
     let user = format!("{{{{hcp:{}:0:staging}}}}", first.prompt.id);
     let user = NewVersion::new("other", body(user)).unwrap();
     store.commit(user.bump(Bump::Major)).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     commit(&store, first.prompt.id.as_str(), "waiting");
     is_sound(&store);
     drop(store);
@@ -322,7 +322,7 @@ fn gathered() -> Place {
     for turn in 0..200 {
         commit(&store, "other", turn);
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
     drop(store);
     place
@@ -337,7 +337,7 @@ fn altered_chunks_are_named() {
         let mut next = None;
         // One by one: what can be read is.
         loop {
-            match store.operations(&Default::default(), next, 1).as_deref() {
+            match store.operations().page(next, 1).as_deref() {
                 Ok([one]) => {
                     next = Some(one.number);
                     operations.push(one.clone());
@@ -444,7 +444,7 @@ fn a_damaged_search_is_no_harm_to_commits() {
     for turn in 0..100 {
         commit(&store, "greeting", turn);
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     assert!(store.search("greeting", 9).is_err(), "it can't be searched");
     assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }

@@ -66,7 +66,7 @@ fn settling_goes_on_after_a_failure() {
     create(&store, "greeting");
     std::thread::sleep(Duration::from_millis(200));
     fs::rename(&away, &tmp).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let file = place.body(commit(&store, "greeting", "later").blob);
     let begun = Instant::now();
     while !file.exists() {
@@ -93,7 +93,7 @@ fn the_index_is_small() {
         Ok(())
     });
     imported.unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
     drop(store);
     place.fold_log();

@@ -233,7 +233,7 @@ fn what_fails_here_is_told_without_its_cause_in_both() {
 fn what_fails_here_is_told_without_its_cause(options: &ServerOptions) {
     let place = tempfile::tempdir().unwrap();
     let scene = Scene::of(Store::create(place.path()).unwrap(), options);
-    scene.served.store.checkpoint(|_| ()).unwrap();
+    scene.served.store.checkpoint().unwrap();
     // Another handle has read no body yet.
     let reopened = Served::of(Store::open(place.path()).unwrap(), options);
     let blob = reopened

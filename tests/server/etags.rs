@@ -208,7 +208,7 @@ fn no_body_is_read_for_who_has_it() {
         .iter()
         .map(|request| tag(&ask(&scene.served, request, &[])))
         .collect();
-    scene.served.store.checkpoint(|_| ()).unwrap();
+    scene.served.store.checkpoint().unwrap();
     drop(scene.served);
     for blob in files(&place.path().join("blobs")) {
         std::fs::remove_file(blob).unwrap();

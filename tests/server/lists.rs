@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use promptbook::server::StatusMode;
-use promptbook::{Bump, EnvironmentName, Expected, NewPrompt, NewVersion, VersionFilter};
+use promptbook::{Bump, EnvironmentName, Expected, NewPrompt, NewVersion};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Served};
@@ -76,7 +76,8 @@ fn lists_of_every_length_have_all_they_should() {
     let served = &scene.served;
     let all: Vec<String> = served
         .store
-        .versions(scene.prompt, &VersionFilter::default(), None, usize::MAX)
+        .versions(scene.prompt)
+        .page(None, usize::MAX)
         .unwrap()
         .iter()
         .map(|version| version.id.to_string())

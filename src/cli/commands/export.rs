@@ -17,7 +17,7 @@ use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::text;
 use crate::fs::folder::Folder;
-use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
+use crate::{BlobId, Error, Prompt, Selector, Store, Version};
 
 pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
     let folder = match (&args.bundle.file, &args.folder) {
@@ -110,7 +110,7 @@ enum FileState {
 
 /// Lists the files to export and compares them with the existing ones, before anything is written.
 fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<PlannedFile>> {
-    let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
+    let prompts = store.prompts().page(None, usize::MAX)?;
     // Some file systems ignore letter case.
     let fold = |prompt: &Prompt| prompt.name.as_str().to_lowercase();
     let mut namesakes: HashMap<String, usize> = HashMap::new();

@@ -9,21 +9,21 @@ use crate::cli::output::{DIM, NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::text;
-use crate::{Change, Error, Operation, OperationFilter, PromptId, PromptRef, View};
+use crate::history::{Change, Operation};
+use crate::{Error, PromptId, PromptRef, View};
 
 pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
-    let filter = OperationFilter {
-        prompt: args
-            .prompt
-            .as_ref()
-            .map(|prompt| id_of(&store, prompt))
-            .transpose()?,
-        environment: args.env.clone(),
-    };
+    let mut list = store.operations();
+    if let Some(prompt) = &args.prompt {
+        list = list.prompt(id_of(&store, prompt)?);
+    }
+    if let Some(environment) = &args.env {
+        list = list.environment(environment.clone());
+    }
     let most = args.amount.most();
     // One more than requested, to see whether there are more.
-    let mut operations = store.operations(&filter, None, most.saturating_add(1))?;
+    let mut operations = list.page(None, most.saturating_add(1))?;
     let more = operations.len() > most;
     operations.truncate(most);
     session.answer(
@@ -54,13 +54,10 @@ pub(super) fn id_of(store: &View, prompt: &PromptRef) -> CommandResult<PromptId>
         (
             Err(error @ Error::PromptNotFound { .. }),
             PromptRef::Id(id) | PromptRef::IdOrName(id),
-        ) => {
-            let filter = OperationFilter::default().prompt(*id);
-            match store.operations(&filter, None, 1)?.is_empty() {
-                true => Err(error.into()),
-                false => Ok(*id),
-            }
-        }
+        ) => match store.operations().prompt(*id).page(None, 1)?.is_empty() {
+            true => Err(error.into()),
+            false => Ok(*id),
+        },
         (Err(error), _) => Err(error.into()),
     }
 }

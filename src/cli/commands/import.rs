@@ -149,7 +149,7 @@ fn read_one(folder: &Path, file: &Path) -> Result<ImportEntry, String> {
         file: file.display().to_string(),
         name: name
             .parse()
-            .map_err(|error: crate::InvalidArgument| error.to_string())?,
+            .map_err(|error: crate::error::InvalidArgument| error.to_string())?,
         id,
         body: Body::try_from(bytes).map_err(|error| error.to_string())?,
     })

@@ -15,6 +15,7 @@ use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent};
 use crate::storage::{StorageErrorKind, StoredBlob};
 
@@ -35,7 +36,9 @@ impl WriteTransaction<'_> {
     pub(crate) fn import_bundle<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
+        progress: &mut Reporter<'_>,
     ) -> Result<ImportSummary> {
+        progress.report()?;
         let (known, own) = SharedHistory::of(bundle, &*self.transaction, self.last)?;
         let has_more = self.last.0 > known.common();
         let operations = bundle.contents.head.operations;
@@ -51,8 +54,8 @@ impl WriteTransaction<'_> {
         };
         if missing > 0 {
             let needed = self.needed(&bundle.contents, &known)?;
-            imported.bodies = self.take_bodies(bundle, &needed)?;
-            self.take_operations(bundle, known, own, &needed)?;
+            imported.bodies = self.take_bodies(bundle, &needed, progress)?;
+            self.take_operations(bundle, known, own, &needed, progress)?;
         }
         imported.head = (self.last.0 > 0).then_some(self.last.1);
         Ok(imported)
@@ -115,6 +118,7 @@ impl WriteTransaction<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
         needed: &NeededBodies,
+        progress: &mut Reporter<'_>,
     ) -> Result<u64> {
         for (blob, size) in &needed.absent {
             self.change(|transaction| transaction.put_absent_body(*blob, *size))
@@ -131,6 +135,7 @@ impl WriteTransaction<'_> {
         let mut reader = bundle.file.bodies()?;
         let (mut taken, mut found) = (0, 0);
         for _ in 0..count {
+            progress.advance(1)?;
             let (id, size) = reader.body_line()?;
             if !needed.there.contains(&id) {
                 reader.skip_body(size)?;
@@ -156,12 +161,14 @@ impl WriteTransaction<'_> {
         mut known: SharedHistory,
         mut own: LocalChanges,
         needed: &NeededBodies,
+        progress: &mut Reporter<'_>,
     ) -> Result<()> {
         let now = self.context.now();
         let mut check = BundleCheck::default();
         let mut without_body: Vec<VersionId> = Vec::new();
         let made = std::mem::take(&mut bundle.contents.prompts);
         each_behind(bundle, known.common(), |number, id, text| {
+            progress.advance(1)?;
             if known.number(number) != 0 {
                 return Ok(());
             }

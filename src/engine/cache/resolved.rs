@@ -356,7 +356,7 @@ fn tell(content: &str, causes: &mut Option<HashSet<Dependency>>) -> bool {
 
 /// The part of an operation's content that its changes are about.
 ///
-/// See [`OperationContent`](crate::OperationContent).
+/// See [`OperationContent`](crate::history::OperationContent).
 #[derive(Deserialize)]
 struct ChangedItem<'a> {
     #[serde(borrow)]

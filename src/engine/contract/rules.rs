@@ -6,7 +6,7 @@ use crate::engine::contract::tools;
 use crate::engine::contract::variables;
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::json;
@@ -92,7 +92,7 @@ fn in_words<S: Serializer>(problems: &[Problem], serializer: S) -> Result<S::Ok,
 }
 
 /// One way in which a body breaks callers of the base. As text: the reason and its place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Breakage {
     /// A description of the breakage.

@@ -306,6 +306,10 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.of_all(PromptTables::prompt_count)
     }
 
+    fn prompt_count_of(&self, filter: &PromptFilter) -> StorageResult<u64> {
+        self.of_all(|tables| tables.prompt_count_of(filter))
+    }
+
     fn tags(&self) -> StorageResult<Vec<String>> {
         self.of_all(PromptTables::tags)
     }

@@ -1,18 +1,19 @@
 //! Garbage collection: removal of bodies that no version uses any more.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::repack::{MANY, compact, pack_loose, young_since};
 use super::retention::Retention;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
+use crate::model::progress::Reporter;
 use crate::model::record::Durability;
 use crate::storage;
 use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind};
 
 /// The result of a garbage collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GcSummary {
     /// Bodies without a live version that were removed.
@@ -43,17 +44,20 @@ const CHUNK: usize = 1000;
 /// what interrupted work left behind. Packs with more unreferenced than live bodies are rewritten.
 ///
 /// If the clock may be ahead, `trust_clock` is not set, and there is something to remove, it fails
-/// with [`Error::ClockInDoubt`] and removes nothing. A later failure keeps what was done before it.
+/// with [`Error::ClockInDoubt`] and removes nothing. A later failure, or a cancellation between two
+/// chunks, keeps what was done before it.
 /// A body whose row is gone but whose file is not is left over for the next garbage collection.
 pub(crate) fn collect(
     index: &dyn Index,
     blobs: &dyn Blobs,
     retention: Retention,
     trust_clock: bool,
+    progress: &mut Reporter<'_>,
 ) -> Result<GcSummary> {
+    progress.report()?;
     let mut cutoff = retention.cutoff();
     if !trust_clock && is_in_doubt(index, blobs, retention)? {
-        let removable = unreferenced(index, blobs, retention)?;
+        let removable = unreferenced(index, blobs, retention, progress)?;
         if (removable.bodies, removable.leftovers) != (0, 0) {
             return Err(Error::ClockInDoubt {
                 now: retention.now,
@@ -64,13 +68,16 @@ pub(crate) fn collect(
         // The check above does not look for unreferenced bodies in packs, so all of them are kept.
         cutoff = DateTime::<Utc>::MIN_UTC;
     }
-    let mut collected = collect_bodies(index, blobs, retention)?;
-    collected.inputs = drop_inputs(index)?;
-    collected.leftovers = collect_leftovers(index, blobs, retention.cutoff())?;
+    let mut collected = collect_bodies(index, blobs, retention, progress)?;
+    collected.inputs = drop_inputs(index, progress)?;
+    collected.leftovers = collect_leftovers(index, blobs, retention.cutoff(), progress)?;
     // A failure to remove temporary files does not stop the rest.
     let swept = sweep(blobs);
-    collected.packed = pack_loose(index, blobs, young_since(retention.now), MANY, || true)?;
-    collected.dropped = compact(index, blobs, cutoff)?.bodies;
+    collected.packed = pack_loose(index, blobs, young_since(retention.now), MANY, |packed| {
+        progress.advance(packed)?;
+        progress.report().map(|()| true)
+    })?;
+    collected.dropped = compact(index, blobs, cutoff, progress)?.bodies;
     swept?;
     Ok(collected)
 }
@@ -79,7 +86,12 @@ fn is_in_doubt(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Re
     retention.is_in_doubt(&**index.snapshot()?, blobs)
 }
 
-fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<GcSummary> {
+fn collect_bodies(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    retention: Retention,
+    progress: &mut Reporter<'_>,
+) -> Result<GcSummary> {
     let mut collected = GcSummary::default();
     let mut before: Vec<BlobId> = Vec::new();
     let unused = retention.unused(&**index.snapshot()?)?;
@@ -109,12 +121,14 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
             collected.bodies += 1;
             collected.bytes += body.size;
         }
+        progress.advance(ids.len() as u64)?;
+        progress.report()?;
         before = ids;
     }
 }
 
 /// Drops the recorded inputs of versions that cannot be restored.
-fn drop_inputs(index: &dyn Index) -> Result<u64> {
+fn drop_inputs(index: &dyn Index, progress: &mut Reporter<'_>) -> Result<u64> {
     let versions = index.snapshot()?.lost_versions_with_inputs()?;
     let mut dropped = 0;
     for version in versions {
@@ -123,6 +137,7 @@ fn drop_inputs(index: &dyn Index) -> Result<u64> {
             let some = transaction.drop_inputs(version, CHUNK)?;
             transaction.commit()?;
             dropped += some;
+            progress.pulse()?;
             if some < CHUNK as u64 {
                 break;
             }
@@ -136,18 +151,17 @@ pub(crate) fn unreferenced(
     index: &dyn Index,
     blobs: &dyn Blobs,
     retention: Retention,
+    progress: &mut Reporter<'_>,
 ) -> Result<GcSummary> {
+    progress.report()?;
     let snapshot = index.snapshot()?;
     let mut collected = GcSummary::default();
     for body in snapshot.unreferenced(retention.unused(&**snapshot)?, usize::MAX)? {
         collected.bodies += 1;
         collected.bytes += body.size;
     }
-    blobs.list(&mut |id| {
-        let is_leftover = is_leftover(&**snapshot, blobs, id, retention.cutoff())?;
-        collected.leftovers += u64::from(is_leftover);
-        Ok(())
-    })?;
+    let leftovers = leftovers(&**snapshot, blobs, retention.cutoff(), progress)?;
+    collected.leftovers = leftovers.len() as u64;
     Ok(collected)
 }
 
@@ -164,16 +178,40 @@ fn is_leftover(
     Ok(snapshot.blob(id)?.is_none() && blobs.written(id)?.is_some_and(|written| written <= cutoff))
 }
 
-fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>) -> Result<u64> {
-    let mut suspects = Vec::new();
-    let snapshot = index.snapshot()?;
-    blobs.list(&mut |id| {
-        if is_leftover(&**snapshot, blobs, id, cutoff)? {
-            suspects.push(id);
+/// Returns the files that are leftovers.
+fn leftovers(
+    snapshot: &dyn Snapshot,
+    blobs: &dyn Blobs,
+    cutoff: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
+) -> Result<Vec<BlobId>> {
+    let mut leftovers = Vec::new();
+    let mut reported = Ok(());
+    let visited = blobs.list(&mut |id| {
+        if is_leftover(snapshot, blobs, id, cutoff)? {
+            leftovers.push(id);
         }
-        Ok(())
-    })?;
-    drop(snapshot);
+        reported = progress.pulse();
+        match reported {
+            Ok(()) => Ok(()),
+            Err(_) => Err(storage::StorageError::new(
+                StorageErrorKind::Other,
+                "cancelled",
+            )),
+        }
+    });
+    reported?;
+    visited?;
+    Ok(leftovers)
+}
+
+fn collect_leftovers(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    cutoff: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
+) -> Result<u64> {
+    let suspects = leftovers(&**index.snapshot()?, blobs, cutoff, progress)?;
     let mut leftovers = 0;
     let _hold = blobs.lock_exclusive()?;
     for chunk in suspects.chunks(CHUNK) {
@@ -185,6 +223,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
                 blobs.delete(*id)?;
                 leftovers += 1;
             }
+            progress.pulse()?;
         }
     }
     Ok(leftovers)

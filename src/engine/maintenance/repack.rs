@@ -6,13 +6,14 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::retention::Retention;
 use crate::engine::write::bulk_bodies::{kin_of, kin_of_none};
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
+use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationFilter, Version};
 use crate::storage::{
     Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot, StoredBlob,
@@ -24,7 +25,7 @@ pub(crate) const MANY: u64 = 512;
 const CHUNK: usize = 8192;
 
 /// The result of a repack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RepackSummary {
     /// Bodies that were moved from files of their own into packs.
@@ -43,13 +44,14 @@ pub(crate) fn young_since(now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Packs the bodies that may be packed, if there are more than `many`.
 ///
-/// Stops between two packs when `go_on` returns false. Returns the number of bodies packed.
+/// Between two packs, `go_on` gets the number of bodies that the last pack added, and stops the
+/// work by returning false. Returns the number of bodies packed.
 pub(crate) fn pack_loose(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
     many: u64,
-    go_on: impl Fn() -> bool,
+    mut go_on: impl FnMut(u64) -> Result<bool>,
 ) -> Result<u64> {
     let mut loose = HashSet::new();
     blobs.list(&mut |id| {
@@ -77,12 +79,13 @@ pub(crate) fn pack_loose(
     if old.len() as u64 <= many {
         return Ok(0);
     }
-    let mut packed = 0;
+    let (mut packed, mut added) = (0, 0);
     for chunk in old.chunks(CHUNK) {
-        if !go_on() {
+        if !go_on(added)? {
             break;
         }
-        packed += pack_chunk(index, blobs, chunk)?;
+        added = pack_chunk(index, blobs, chunk)?;
+        packed += added;
     }
     Ok(packed)
 }
@@ -146,13 +149,17 @@ pub(crate) fn compact(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
 ) -> Result<CompactionSummary> {
     let hold = blobs.lock_exclusive()?;
     let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
         let snapshot = index.snapshot()?;
-        snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+        snapshot.each_blob(&mut |id, _, _| {
+            progress.pulse()?;
+            visit(id, kin_of_none(id))
+        })
     })?;
     drop(hold);
     join(blobs)?;
@@ -173,14 +180,18 @@ pub(crate) fn repack(
     blobs: &dyn Blobs,
     retention: Retention,
     trust_clock: bool,
+    progress: &mut Reporter<'_>,
 ) -> Result<RepackSummary> {
-    let bodies = pack_loose(index, blobs, young_since(retention.now), 0, || true)?;
+    let bodies = pack_loose(index, blobs, young_since(retention.now), 0, |packed| {
+        progress.advance(packed)?;
+        progress.report().map(|()| true)
+    })?;
     let is_in_doubt = !trust_clock && retention.is_in_doubt(&**index.snapshot()?, blobs)?;
     let young_since = match is_in_doubt {
         true => DateTime::<Utc>::MIN_UTC,
         false => retention.cutoff(),
     };
-    let compacted = repack_all(index, blobs, young_since)?;
+    let compacted = repack_all(index, blobs, young_since, progress)?;
     Ok(RepackSummary {
         bodies,
         dropped: compacted.bodies,
@@ -188,16 +199,21 @@ pub(crate) fn repack(
     })
 }
 
-/// Rewrites all packs.
+/// Rewrites all packs. If it is cancelled, the old packs stay.
 pub(crate) fn repack_all(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
 ) -> Result<CompactionSummary> {
+    progress.report()?;
     let _hold = blobs.lock_exclusive()?;
     blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
-        each_live_body(&**snapshot, visit)
+        each_live_body(&**snapshot, &mut |id, kin| {
+            progress.advance(1)?;
+            visit(id, kin)
+        })
     })
 }
 

@@ -6,14 +6,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use super::checkpoint::{CheckpointSummary, checkpoint, write_files};
 use super::repack::{MANY, join, pack_loose, young_since};
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::search::{LONG_TAIL, catch_up, tail_is_long};
 use crate::engine::write::writer::PendingWork;
-use crate::model::clock::Clock;
-use crate::model::error::Result;
+use crate::model::clock::{self, Clock};
+use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::id::BlobId;
+use crate::model::progress::Reporter;
 use crate::storage::{Deadline, Index};
 
 /// The time without a commit after which work begins.
@@ -97,6 +100,8 @@ struct Schedule {
     looks_again: Option<Instant>,
     /// The time of the last failure, until some work succeeds.
     failed: Option<Instant>,
+    /// The last failure, and its time by the system's clock.
+    last_failure: Option<(DateTime<Utc>, ErrorKind, String)>,
     closing: bool,
     /// Whether there can be work.
     ///
@@ -135,17 +140,25 @@ impl MaintenanceWorker {
 
     /// Checkpoints everything now on the caller's thread, then maintains the index.
     ///
-    /// `progress` gets the total after each batch.
-    pub(crate) fn checkpoint(
-        &self,
-        mut progress: impl FnMut(CheckpointSummary),
-    ) -> Result<CheckpointSummary> {
+    /// A step is a body. The call can be cancelled after each batch.
+    pub(crate) fn checkpoint(&self, progress: &mut Reporter<'_>) -> Result<CheckpointSummary> {
+        if progress.is_watched() {
+            progress.expect(self.shared.index.snapshot()?.waiting()?.bodies);
+            progress.report()?;
+        }
+        let mut reported = Ok(());
         let checkpointed = self.shared.checkpoint(|sum| {
-            progress(sum);
-            true
+            reported = progress.at(sum.bodies);
+            reported.is_ok()
         })?;
+        reported?;
         self.shared.do_maintain(true)?;
         Ok(checkpointed)
+    }
+
+    /// Returns the time, kind and message of the thread's last failure.
+    pub(crate) fn last_failure(&self) -> Option<(DateTime<Utc>, ErrorKind, String)> {
+        self.shared.state().last_failure.clone()
     }
 
     /// Runs all index maintenance now, on the caller's thread.
@@ -304,6 +317,12 @@ impl Schedule {
     }
 }
 
+/// Returns the message of an error, followed by those of its causes.
+fn in_full(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 impl WorkerShared {
     fn state(&self) -> MutexGuard<'_, Schedule> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -368,7 +387,11 @@ impl WorkerShared {
             };
             // A failure costs only time: readers find the bodies in the journal, and an explicit
             // checkpoint reports the error.
-            self.state().failed = done.is_err().then(Instant::now);
+            let mut state = self.state();
+            state.failed = done.is_err().then(Instant::now);
+            if let Err(error) = done {
+                state.last_failure = Some((clock::system(), error.kind(), in_full(&error)));
+            }
         }
     }
 
@@ -402,7 +425,7 @@ impl WorkerShared {
         let Ok(now) = catch_unwind(AssertUnwindSafe(|| (self.clock)())) else {
             return Ok(());
         };
-        let go_on = || !self.is_closing();
+        let go_on = |_| Ok(!self.is_closing());
         pack_loose(
             &*self.index,
             self.bodies.blobs(),
@@ -535,7 +558,7 @@ mod tests {
     fn bodies_that_others_checkpointed_are_not_waited_for() {
         let settler = settler();
         settler.shared.state().journaled = some(3);
-        settler.checkpoint(|_| ()).unwrap();
+        settler.checkpoint(&mut Reporter::default()).unwrap();
         assert!(matches!(settler.shared.state().next(), Task::Wait(None)));
     }
 

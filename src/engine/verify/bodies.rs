@@ -11,6 +11,7 @@ use super::run::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
+use crate::model::progress::Reporter;
 use crate::storage;
 use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind, StoredBlob};
 
@@ -58,7 +59,7 @@ impl BodyCheck<'_> {
         snapshot: &dyn Snapshot,
         search: &mut Option<ExpectedIndex>,
         report: &mut VerifyReport,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut Reporter<'_>,
     ) -> Result<()> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (give, given) = sync_channel::<Vec<BodyJob>>(2 * threads);
@@ -114,7 +115,7 @@ impl BodyCheck<'_> {
                     let done = hand_on(full);
                     for outcomes in told.try_iter().chain([done]) {
                         self.take(outcomes, search, report, &mut wrong)?;
-                        progress(report.bodies);
+                        progress.at(report.bodies)?;
                     }
                 }
                 Ok(())
@@ -124,7 +125,7 @@ impl BodyCheck<'_> {
             drop(give);
             for outcomes in told.into_iter().chain([done]) {
                 self.take(outcomes, search, report, &mut wrong)?;
-                progress(report.bodies);
+                progress.at(report.bodies)?;
             }
             Ok(damage)
         })?;
@@ -282,7 +283,7 @@ fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::StorageResult<Option<
 pub(super) fn check_loose(
     blobs: &dyn Blobs,
     report: &mut VerifyReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     let bodies = report
         .violations
@@ -293,7 +294,8 @@ pub(super) fn check_loose(
         });
     let known: HashSet<BlobId> = bodies.collect();
     (report.bodies, report.bytes) = (0, 0);
-    blobs.list(&mut |id| {
+    let mut reported = Ok(());
+    let visited = blobs.list(&mut |id| {
         report.bodies += 1;
         let detail = match read_settled(blobs, id) {
             Ok(Some(bytes)) if BlobId::of(&bytes) == id => {
@@ -309,8 +311,15 @@ pub(super) fn check_loose(
         if let Some(detail) = detail.filter(|_| !known.contains(&id)) {
             report.violations.push(Violation::Body { blob: id, detail });
         }
-        progress(report.bodies);
-        Ok(())
-    })?;
-    Ok(())
+        reported = progress.at(report.bodies);
+        match reported {
+            Ok(()) => Ok(()),
+            Err(_) => Err(storage::StorageError::new(
+                StorageErrorKind::Other,
+                "cancelled",
+            )),
+        }
+    });
+    reported?;
+    Ok(visited?)
 }

@@ -5,18 +5,19 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::ControlFlow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bodies::BodyCheck;
 use super::replay::{Replay, ReplayError};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId};
+use crate::model::progress::Reporter;
 use crate::model::record::{OperationContent, PromptState};
 use crate::storage::{Blobs, Index, PromptTable, Snapshot, StorageErrorKind};
 
 /// The result of a verification.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
     /// Operations whose hash in the chain was checked.
@@ -52,7 +53,7 @@ impl VerifyReport {
 }
 
 /// A violation of one of the store's invariants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "violation")]
 #[non_exhaustive]
 pub enum Violation {
@@ -108,24 +109,25 @@ impl fmt::Display for Violation {
 }
 
 /// The extent of a verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// Checks that all bodies exist and that packs have intact indexes; reads no body.
     Quick,
     /// Checks everything.
+    #[default]
     Full,
 }
 
 /// Verifies a store in one snapshot, to the given depth.
 ///
-/// `progress` gets the number of bodies that were checked so far. Damage is a violation in the
-/// report; an error means that the verification itself failed.
+/// A step is a body that was checked. Damage is a violation in the report; an error means that the
+/// verification itself failed or was cancelled.
 pub(crate) fn verify(
     index: &dyn Index,
     blobs: &dyn Blobs,
     depth: Depth,
     pins: &[OperationId],
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<VerifyReport> {
     loop {
         let snapshot = index.snapshot()?;
@@ -144,7 +146,7 @@ pub(crate) fn verify_damaged(
     blobs: &dyn Blobs,
     pins: &[OperationId],
     report: &mut VerifyReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     let found = verify(index, blobs, Depth::Full, pins, progress)?;
     let known = std::mem::replace(report, found).violations;
@@ -156,7 +158,7 @@ pub(crate) fn verify_damaged(
 pub(crate) fn verify_bodies(
     blobs: &dyn Blobs,
     report: &mut VerifyReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     check_packs(blobs, Depth::Full, report)?;
     bodies::check_loose(blobs, report, progress)
@@ -176,8 +178,9 @@ fn verify_snapshot(
     blobs: &dyn Blobs,
     depth: Depth,
     pins: &[OperationId],
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<VerifyReport> {
+    progress.report()?;
     let mut report = VerifyReport::default();
     if depth == Depth::Quick {
         check_packs(blobs, depth, &mut report)?;
@@ -201,11 +204,11 @@ fn verify_snapshot(
         Err(error) => report.index_is_damaged(damage(error.into())?),
     }
     let mut replay = Replay::default();
-    check_chain(snapshot, pins, &mut replay, &mut report)?;
+    check_chain(snapshot, pins, &mut replay, &mut report, progress)?;
     // Without the operations, the expected search index is unknown. Damage to them is in the report
     // already.
     let mut search = ExpectedIndex::new(snapshot).ok();
-    let live = match check_prompts(snapshot, replay, &mut search, &mut report) {
+    let live = match check_prompts(snapshot, replay, &mut search, &mut report, progress) {
         Ok(live) => Some(live),
         Err(error) => {
             report.index_is_damaged(damage(error)?);
@@ -214,6 +217,7 @@ fn verify_snapshot(
             None
         }
     };
+    progress.report()?;
     check_packs(blobs, depth, &mut report)?;
     let bodies = BodyCheck {
         index,
@@ -249,10 +253,12 @@ fn check_chain(
     pins: &[OperationId],
     replay: &mut Replay,
     report: &mut VerifyReport,
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
     let visited = snapshot.each_operation(0, &mut |found_number, found_id, content| {
+        progress.pulse()?;
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
@@ -299,10 +305,12 @@ fn check_prompts(
     mut replay: Replay,
     search: &mut Option<ExpectedIndex>,
     report: &mut VerifyReport,
+    progress: &mut Reporter<'_>,
 ) -> Result<HashMap<BlobId, u64>> {
     let mut live: HashMap<BlobId, u64> = HashMap::new();
     replay.prepare(snapshot)?;
     snapshot.each_prompt(&mut |found| {
+        progress.pulse()?;
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
         if let Some(search) = search {
@@ -354,6 +362,12 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
         details.push(format!(
             "it was created at {}, but its operations say {}",
             found.created_at, replayed.created_at
+        ));
+    }
+    if replayed.updated_at != found.updated_at {
+        details.push(format!(
+            "it was changed last at {}, but its operations say {}",
+            found.updated_at, replayed.updated_at
         ));
     }
     // A deleted prompt has no name and tags to compare.

@@ -75,7 +75,7 @@ impl Baseline {
         let store = match &origin.home {
             BaselineHome::Found(path) => {
                 let store = origin.options.open(path)?;
-                if store.prompt_count()? == 0 {
+                if store.prompts().count()? == 0 {
                     origin.fixtures.load(&store)?;
                 }
                 store
@@ -156,7 +156,7 @@ mod tests {
         let store = Store::create(place.path()).unwrap();
         let new = NewPrompt::new("a", r#"{"messages": []}"#).unwrap();
         store.create_prompt(new).unwrap();
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         drop(store);
         fs::write(place.path().join("notes.txt"), "mine").unwrap();
         Store::remove(place.path()).unwrap();

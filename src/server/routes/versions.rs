@@ -8,6 +8,7 @@ use axum::extract::RawQuery;
 use super::bodies::with_body;
 use super::prompts::text;
 use super::table::{ServedApp, prompt_id, version_id};
+use crate::list::{VersionCounts, VersionFilter};
 use crate::model::memory_size::ENTRY;
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
@@ -22,8 +23,8 @@ use crate::server::pages::{Elements, Pages};
 use crate::server::request::{JsonBody, PathIds, decoded};
 use crate::server::response::{ApiResponse, ResponseOutcome, enveloped, verbatim};
 use crate::{
-    Bump, EnvironmentName, Error, NewVersion, PromptId, Resolved, Store, Version, VersionCounts,
-    VersionFilter, VersionId, VersionSpec,
+    Bump, EnvironmentName, Error, NewVersion, PromptId, Resolved, Store, Version, VersionId,
+    VersionSpec,
 };
 
 /// Creates a version that is based on another version of the prompt.
@@ -332,7 +333,10 @@ impl VersionPages {
         let (prompt, filter) = (self.prompt, &self.filter);
         let Some(environments) = &self.environments else {
             if self.left <= most {
-                return store.versions(prompt, filter, self.before, self.left);
+                return store
+                    .versions(prompt)
+                    .with_filter(filter)
+                    .page(self.before, self.left);
             }
             let (found, environments) = store.first_versions(prompt, filter, self.before, most)?;
             let mut of_version: HashMap<_, Vec<_>> = HashMap::new();
@@ -344,7 +348,10 @@ impl VersionPages {
             return Ok(found);
         };
         let most = most.min(self.left);
-        let mut found = store.versions(prompt, filter, self.before, most)?;
+        let mut found = store
+            .versions(prompt)
+            .with_filter(filter)
+            .page(self.before, most)?;
         for version in &mut found {
             let names = environments.get(&version.id);
             version.environments = names.cloned().unwrap_or_default();

@@ -4,8 +4,9 @@
 
 use super::blob_directory::BlobDirectory;
 use super::packs::OpenPack;
+use crate::model::error::Result;
 use crate::model::id::BlobId;
-use crate::storage::StorageResult;
+use crate::model::progress::Reporter;
 
 /// The result of a copy.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +27,8 @@ impl BlobDirectory {
         &self,
         to: &Self,
         copied: &mut CopiedBodies,
-    ) -> StorageResult<Vec<OpenPack>> {
+        progress: &mut Reporter<'_>,
+    ) -> Result<Vec<OpenPack>> {
         let mut ids = Vec::new();
         self.loose.list(&mut |id| {
             ids.push(id);
@@ -38,6 +40,7 @@ impl BlobDirectory {
         let is_sound = |id, bytes: &Vec<u8>| BlobId::of(bytes) == id;
         let mut there = Vec::with_capacity(ids.len());
         for id in &ids {
+            progress.advance(1)?;
             // A power cut during an earlier backup may have left a half-written file.
             if to
                 .loose
@@ -58,16 +61,16 @@ impl BlobDirectory {
             }
         }
         to.loose.flush(&there)?;
-        self.packs.open_all()
+        Ok(self.packs.open_all()?)
     }
 
-    /// Copies packs and flushes them. Calls `progress` after each pack.
+    /// Copies packs and flushes them. Reports after each pack.
     pub(crate) fn copy_packs(
         &self,
         packs: &mut [OpenPack],
         copied: &mut CopiedBodies,
-        progress: &mut dyn FnMut(&CopiedBodies),
-    ) -> StorageResult<()> {
+        progress: &mut Reporter<'_>,
+    ) -> Result<()> {
         for pack in &mut *packs {
             match self.packs.take_in(pack)? {
                 0 => copied.kept += 1,
@@ -76,11 +79,12 @@ impl BlobDirectory {
                     copied.bytes += bytes;
                 }
             }
-            progress(copied);
+            progress.advance(1)?;
+            progress.report()?;
         }
         match packs.is_empty() {
             true => Ok(()),
-            false => self.packs.flush_names(),
+            false => Ok(self.packs.flush_names()?),
         }
     }
 }

@@ -95,6 +95,10 @@ impl Snapshot for MemoryState {
         Ok(self.tables.prompt_count())
     }
 
+    fn prompt_count_of(&self, filter: &PromptFilter) -> StorageResult<u64> {
+        Ok(self.tables.prompt_count_of(filter))
+    }
+
     fn tags(&self) -> StorageResult<Vec<String>> {
         Ok(self.tables.tags())
     }

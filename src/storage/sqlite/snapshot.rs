@@ -78,6 +78,10 @@ impl Snapshot for ReadConnection {
         prompts::count(&self.connection)
     }
 
+    fn prompt_count_of(&self, filter: &PromptFilter) -> SqliteResult<u64> {
+        prompts::count_of(&self.connection, filter)
+    }
+
     fn tags(&self) -> SqliteResult<Vec<String>> {
         prompts::tags(&self.connection)
     }
@@ -210,7 +214,8 @@ impl Snapshot for ReadConnection {
             .connection
             .prepare_cached(
                 "SELECT key, id, name, created_at, deleted_at,
-                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key)
+                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key),
+                    updated_at
                  FROM prompt ORDER BY key",
             )
             .context(doing)?;
@@ -272,6 +277,7 @@ impl ReadConnection {
         Ok(PromptTable {
             id: parsed(row, 1)?,
             created_at: moment(row, 3)?,
+            updated_at: moment(row, 6)?,
             state: optional_moment(row, 4)?.is_none().then_some(state),
             versions: self.version_rows(key)?,
             environments: self.pointers(key)?,

@@ -6,7 +6,7 @@ use super::section::sections;
 use crate::cli::commands::commit::reasons;
 use crate::cli::output::{ADDED, ENVIRONMENT, NAME, NUMBER, REMOVED, WRONG, paint};
 use crate::cli::text;
-use crate::{DiffSide, Difference, VariableChange, Verdict};
+use crate::diff::{DiffSide, Difference, VariableChange, Verdict};
 
 /// The way in which removed and added text is marked.
 #[derive(Clone, Copy, Debug)]
