@@ -47,12 +47,12 @@
 //! - [`list`] contains the lists of prompts, versions and operations, and their filters.
 //! - [`template`] fills the tags of bodies, either strictly or exactly as the reference client
 //!   does.
-//! - [`Frozen`](frozen::Frozen) contains the resolved bodies of one environment as one file, for programs that have
-//!   no store.
-//! - [`history`] contains the operations: every change of a store, and the views of earlier moments.
-//!   [`maintenance`] contains the options and results of verification, garbage collection, backups
-//!   and repairs. [`Store::export_bundle`] writes the whole history
-//!   and all bodies to one file; [`Store::import_bundle`] reads such a file into a store.
+//! - [`Frozen`](frozen::Frozen) contains the resolved bodies of one environment as one file, for
+//!   programs that have no store.
+//! - [`history`] contains the operations: every change of a store, and the views of earlier
+//!   moments. [`maintenance`] contains the options and results of verification, garbage collection,
+//!   backups and repairs. [`Store::export_bundle`] writes the whole history and all bodies to one
+//!   file; [`Store::import_bundle`] reads such a file into a store.
 //! - `server` provides Helicone's HTTP API, for its clients and for tests of apps that use it.
 //! - [`storage`] contains the two seams, the index and the blob store, for those who want to
 //!   replace the database or the object store.
@@ -63,12 +63,12 @@
 //!    [`Durability::Relaxed`] was requested.
 //! 2. A change is visible entirely or not at all, to every thread and every process.
 //! 3. A visible version always has its body. If the bytes of a body do not match its address, the
-//!    store reports an error and never returns them.
-//! 4. A version never changes. Its number is never used again, even after it is deleted.
-//! 5. An environment points to exactly one live version of its prompt, or does not exist.
-//! 6. Once a change is acknowledged, every later read on the machine sees it.
-//! 7. Readers never wait for writers, and writers never wait for readers.
-//! 8. Every change appends an [`Operation`](history::Operation) to a hash chain. [`Store::verify`] replays the chain
+//!    store reports an error and never returns them. 4. A version never changes. Its number is
+//! never used again, even after it is deleted. 5. An environment points to exactly one live version
+//! of its prompt, or does not exist. 6. Once a change is acknowledged, every later read on the
+//! machine sees it. 7. Readers never wait for writers, and writers never wait for readers. 8. Every
+//! change appends an [`Operation`](history::Operation) to a hash chain. [`Store::verify`] replays
+//! the chain
 //!    and compares the result with the store.
 //!
 //! A store does not survive a disk that lies about flushes, and network file systems are refused.

@@ -1,4 +1,4 @@
-//! Progress bars of long commands, on standard error and for people only.
+//! ProgressDisplay bars of long commands, on standard error and for people only.
 
 use std::io::IsTerminal;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -14,13 +14,13 @@ const TURN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A progress bar. It is hidden with `--json`, and if standard error is not a terminal.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct ProgressDisplay {
     bar: ProgressBar,
     /// The thread that animates a bar without a length. Dropping the sender stops the thread.
     turning: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Shows a bar for work of `steps` steps.
     pub(crate) fn of(session: &Session, doing: &'static str, steps: usize) -> Self {
         Self::show(
@@ -78,7 +78,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressDisplay {
     fn drop(&mut self) {
         if let Some((turning, turn)) = self.turning.take() {
             drop(turning);

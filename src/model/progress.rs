@@ -1,4 +1,5 @@
-//! Progress of long calls: how far a call has come, and the reporter that lets the caller cancel it.
+//! Progress of long calls: how far a call has come, and the reporter that lets the caller cancel
+//! it.
 
 use std::fmt;
 use std::ops::ControlFlow;

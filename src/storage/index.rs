@@ -180,6 +180,13 @@ pub trait Snapshot {
     /// Returns the prompt with this id.
     fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>>;
 
+    /// Returns whether a prompt has this id.
+    ///
+    /// The provided method reads the prompt with its environments. An index should override it.
+    fn prompt_exists(&self, id: PromptId) -> StorageResult<bool> {
+        Ok(self.prompt(id)?.is_some())
+    }
+
     /// Returns whether a prompt has this id, deleted prompts included.
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool>;
 

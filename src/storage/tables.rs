@@ -118,6 +118,10 @@ impl PromptTables {
         self.live_rows(id).and_then(prompt_of)
     }
 
+    pub(crate) fn prompt_exists(&self, id: PromptId) -> bool {
+        self.live_rows(id).is_some()
+    }
+
     pub(crate) fn prompts_named(&self, name: &PromptName) -> Vec<PromptId> {
         let places = (name.clone(), 0)..=(name.clone(), usize::MAX);
         let newest_first = self.named.range(places).rev();

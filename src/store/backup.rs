@@ -33,7 +33,7 @@ pub struct BackupSummary {
     pub kept: u64,
     /// The result of verifying the whole backup.
     ///
-    /// If it is [clean](Report::is_clean), the backup is sound.
+    /// If it is [clean](VerifyReport::is_clean), the backup is sound.
     pub report: VerifyReport,
 }
 
@@ -98,11 +98,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// - [`InvalidArgument`](Error::InvalidArgument) if the store is in memory, or if the directory is inside the
-    ///   store's directory.
-    /// - [`ForeignBackup`](Error::MismatchedBackup), [`NotAStore`](Error::NotAStore) or
-    ///   [`IndexLost`](Error::IndexMissing) if the directory contains something other than a backup of
-    ///   this store.
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the store is in memory, or if the directory
+    ///   is inside the store's directory.
+    /// - [`MismatchedBackup`](Error::MismatchedBackup), [`NotAStore`](Error::NotAStore) or
+    ///   [`IndexMissing`](Error::IndexMissing) if the directory contains something other than a
+    ///   backup of this store.
     /// - [`WithinBatch`](Error::WithinBatch) inside a batch of this store.
     /// - [`Storage`](Error::Storage) if a lock, a read or a write failed. The kind is
     ///   [`Busy`](crate::ErrorKind::Busy) if a process has the earlier backup open.

@@ -25,8 +25,8 @@ impl<'a> ExportOptions<'a> {
     /// Calls a closure as the call advances. A step is an operation or a body that was written.
     ///
     /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
-    /// call with [`Cancelled`](crate::Error::Cancelled). The bytes that were written until
-    /// then are not a valid bundle.
+    /// call with [`Cancelled`](crate::Error::Cancelled). The bytes that were written until then are
+    /// not a valid bundle.
     #[must_use]
     pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
         self.progress = Reporter::new(closure);
@@ -98,8 +98,8 @@ impl Store {
     /// # Errors
     ///
     /// - [`File`](crate::Error::File) if writing to `to` failed.
-    /// - [`Damaged`](crate::Error::CorruptBody) if a body does not match its address. Such a body is
-    ///   never exported.
+    /// - [`CorruptBody`](crate::Error::CorruptBody) if a body does not match its address. Such a
+    ///   body is never exported.
     /// - [`WithinBatch`](crate::Error::WithinBatch) inside a batch of this store.
     /// - [`Storage`](crate::Error::Storage) if the index or the blob store failed, or if the
     ///   history is damaged.
@@ -152,10 +152,10 @@ impl Store {
     /// - If the store contains all operations of the bundle, it is not changed.
     /// - If both continued a common history, or have no history in common, the bundle's operations
     ///   that the store lacks are appended after the store's own. They keep their author, time and
-    ///   changes, and get new ids and numbers. An [undo](crate::history::OperationKind::Undo) then names the
-    ///   operations that it undid by their numbers in this store. Importing the same bundle again
-    ///   changes nothing. Two stores that import each other's bundles contain the same prompts,
-    ///   versions and environments.
+    ///   changes, and get new ids and numbers. An [undo](crate::history::OperationKind::Undo) then
+    ///   names the operations that it undid by their numbers in this store. Importing the same
+    ///   bundle again changes nothing. Two stores that import each other's bundles contain the same
+    ///   prompts, versions and environments.
     ///
     /// Prompts and versions keep their ids. The bundle is refused if the two sides did one of the
     /// following after their common history:
@@ -198,7 +198,7 @@ impl Store {
     /// # Errors
     ///
     /// - [`File`](crate::Error::File) if the file is not a bundle, is damaged, or cannot be read.
-    /// - [`Contradiction`](crate::Error::MergeConflict) if its history conflicts with the store's.
+    /// - [`MergeConflict`](crate::Error::MergeConflict) if its history conflicts with the store's.
     /// - Those of the transaction: [`ReadOnly`](crate::Error::ReadOnly),
     ///   [`WithinBatch`](crate::Error::WithinBatch),
     ///   [`OutcomeUnknown`](crate::Error::OutcomeUnknown), [`Poisoned`](crate::Error::Poisoned) or
@@ -214,8 +214,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`import_bundle`](Self::import_bundle); [`Cancelled`](crate::Error::Cancelled). Nothing of
-    /// the bundle is then in the store.
+    /// As [`import_bundle`](Self::import_bundle); [`Cancelled`](crate::Error::Cancelled). Nothing
+    /// of the bundle is then in the store.
     pub fn import_bundle_with(
         &self,
         from: impl Read + Seek,

@@ -21,8 +21,8 @@ impl<'a> CheckpointOptions<'a> {
     /// Calls a closure as the call advances. A step is a body that was moved.
     ///
     /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
-    /// call with [`Cancelled`](crate::Error::Cancelled). The bodies that were moved until
-    /// then stay moved, and the others are still in the journal.
+    /// call with [`Cancelled`](crate::Error::Cancelled). The bodies that were moved until then stay
+    /// moved, and the others are still in the journal.
     #[must_use]
     pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
         self.progress = Reporter::new(closure);
@@ -40,8 +40,8 @@ impl Store {
     ///
     /// - [`ReadOnly`](crate::Error::ReadOnly), or [`WithinBatch`](crate::Error::WithinBatch) inside
     ///   a batch of this store.
-    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. The bodies that were
-    ///   not moved are still in the journal, and nothing is lost.
+    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. The bodies that
+    ///   were not moved are still in the journal, and nothing is lost.
     pub fn checkpoint(&self) -> Result<CheckpointSummary> {
         self.checkpoint_with(CheckpointOptions::new())
     }

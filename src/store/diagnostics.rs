@@ -80,7 +80,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Storage`](crate::Error::Storage) if the index or the blob store failed. Nothing is changed.
+    /// [`Storage`](crate::Error::Storage) if the index or the blob store failed. Nothing is
+    /// changed.
     pub fn diagnostics(&self) -> Result<Diagnostics> {
         let inner = &self.inner;
         let index = match &inner.place {

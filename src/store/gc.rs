@@ -85,9 +85,8 @@ impl<'a> GcOptions<'a> {
     /// Calls a closure as the call advances. A step is a body that was removed or packed.
     ///
     /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
-    /// call with [`Cancelled`](crate::Error::Cancelled). What was removed until
-    /// then stays removed, every live version still has its body, and the next collection
-    /// continues.
+    /// call with [`Cancelled`](crate::Error::Cancelled). What was removed until then stays removed,
+    /// every live version still has its body, and the next collection continues.
     #[must_use]
     pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
         self.progress = Reporter::new(closure);
@@ -101,10 +100,11 @@ impl Store {
 
     /// Removes unreferenced bodies and the leftovers of interrupted work.
     ///
-    /// The bodies that no live version has used for [`RETENTION`](Self::RETENTION) are removed, together with the
-    /// inputs that were recorded for their versions. Old loose bodies are packed if there are more
-    /// than 512 of them: those older than a day that are used by no environment and by no prompt's
-    /// latest version. Packs that contain more dead bytes than live ones are rewritten.
+    /// The bodies that no live version has used for [`RETENTION`](Self::RETENTION) are removed,
+    /// together with the inputs that were recorded for their versions. Old loose bodies are packed
+    /// if there are more than 512 of them: those older than a day that are used by no environment
+    /// and by no prompt's latest version. Packs that contain more dead bytes than live ones are
+    /// rewritten.
     ///
     /// The age of an unreferenced body counts from the deletion of its last version. If the clock
     /// was behind at the deletion, it counts from the latest operation before that. A file, or a
@@ -113,11 +113,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// - [`ReadOnly`](crate::Error::ReadOnly), or [`WithinBatch`](crate::Error::WithinBatch) inside a batch of
-    ///   this store.
+    /// - [`ReadOnly`](crate::Error::ReadOnly), or [`WithinBatch`](crate::Error::WithinBatch) inside
+    ///   a batch of this store.
     /// - [`ClockInDoubt`](crate::Error::ClockInDoubt). Nothing was removed.
-    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. Every live version still
-    ///   has its body, and the next collection continues.
+    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. Every live version
+    ///   still has its body, and the next collection continues.
     pub fn collect_garbage(&self) -> Result<GcSummary> {
         self.collect_garbage_with(GcOptions::new())
     }
@@ -130,9 +130,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`collect_garbage`](Self::collect_garbage), but a dry run is possible on a read-only store
-    /// and inside a batch; [`Cancelled`](crate::Error::Cancelled). What was removed stays removed, every
-    /// live version still has its body, and the next collection continues.
+    /// As [`collect_garbage`](Self::collect_garbage), but a dry run is possible on a read-only
+    /// store and inside a batch; [`Cancelled`](crate::Error::Cancelled). What was removed stays
+    /// removed, every live version still has its body, and the next collection continues.
     pub fn collect_garbage_with(&self, mut options: GcOptions<'_>) -> Result<GcSummary> {
         let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
         let retention = Retention::new(self.inner.context.now(), options.retention);

@@ -41,10 +41,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// - [`ReadOnly`](crate::Error::ReadOnly), or [`WithinBatch`](crate::Error::WithinBatch) inside a batch of
-    ///   this store.
-    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. Every body that a version
-    ///   uses can still be read.
+    /// - [`ReadOnly`](crate::Error::ReadOnly), or [`WithinBatch`](crate::Error::WithinBatch) inside
+    ///   a batch of this store.
+    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. Every body that a
+    ///   version uses can still be read.
     pub fn repack(&self) -> Result<RepackSummary> {
         self.repack_with(RepackOptions::new())
     }
@@ -53,8 +53,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`repack`](Self::repack); [`Cancelled`](crate::Error::Cancelled). Every body can still be read,
-    /// and the call can be repeated.
+    /// As [`repack`](Self::repack); [`Cancelled`](crate::Error::Cancelled). Every body can still be
+    /// read, and the call can be repeated.
     pub fn repack_with(&self, mut options: RepackOptions<'_>) -> Result<RepackSummary> {
         self.writable()?;
         let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());

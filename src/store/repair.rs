@@ -35,8 +35,8 @@ impl<'a> RepairOptions<'a> {
     /// or after it, or moved to a new pack.
     ///
     /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
-    /// call with [`Cancelled`](crate::Error::Cancelled). The bodies that were restored until
-    /// then stay restored.
+    /// call with [`Cancelled`](crate::Error::Cancelled). The bodies that were restored until then
+    /// stay restored.
     #[must_use]
     pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
         self.progress = Reporter::new(closure);
@@ -56,9 +56,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ReadOnly`](crate::Error::ReadOnly); [`WithinBatch`](crate::Error::WithinBatch) inside a batch of this
-    /// store; [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. The bodies that were
-    /// restored until then stay, and the call may be repeated.
+    /// [`ReadOnly`](crate::Error::ReadOnly); [`WithinBatch`](crate::Error::WithinBatch) inside a
+    /// batch of this store; [`Storage`](crate::Error::Storage) if a lock, a read or a write failed.
+    /// The bodies that were restored until then stay, and the call may be repeated.
     pub fn repair(&self, sources: &[Store]) -> Result<RepairSummary> {
         self.repair_with(sources, RepairOptions::new())
     }

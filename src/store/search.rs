@@ -42,8 +42,8 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](Error::InvalidArgument) if the query has more than 32 words; [`Storage`](Error::Storage)
-    /// if the index or the blob store failed.
+    /// [`InvalidArgument`](Error::InvalidArgument) if the query has more than 32 words;
+    /// [`Storage`](Error::Storage) if the index or the blob store failed.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
         let (hits, tail_is_long) = self.look(|snapshot| {
             let hits = search(snapshot, &self.inner.bodies, query, limit)?;

@@ -60,8 +60,9 @@ impl<'a> VerifyOptions<'a> {
     /// Calls a closure as the call advances. A step is a body that was checked.
     ///
     /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
-    /// call with [`Cancelled`](crate::Error::Cancelled). Nothing was changed. SQLite's own check and the
-    /// check of one pack are not interrupted, so a call may be seconds after the one before.
+    /// call with [`Cancelled`](crate::Error::Cancelled). Nothing was changed. SQLite's own check
+    /// and the check of one pack are not interrupted, so a call may be seconds after the one
+    /// before.
     #[must_use]
     pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
         self.progress = Reporter::new(closure);

@@ -44,8 +44,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`CursorNotFound`](crate::Error::PositionNotFound) if the log position is not in this store's
-    /// history; [`Storage`](crate::Error::Storage) if the index failed.
+    /// [`PositionNotFound`](crate::Error::PositionNotFound) if the log position is not in this
+    /// store's history; [`Storage`](crate::Error::Storage) if the index failed.
     pub fn changes_since(&self, position: LogPosition, limit: usize) -> Result<Vec<Event>> {
         self.look(|snapshot| watch::events_since(snapshot, &self.inner.bodies, position, limit))
     }

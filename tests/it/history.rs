@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use promptbook::Prompt;
 use promptbook::history::{Change, Moment, Operation, OperationKind};
 use promptbook::list::{PromptFilter, VersionFilter};
 use promptbook::maintenance::GcOptions;
@@ -19,6 +20,12 @@ use crate::model::config;
 use crate::model::op::{Op, ops};
 use crate::model::stage::Stage;
 use crate::support::{Place, commit, create};
+
+/// A prompt without its environments, which have lines of their own.
+fn bare(mut prompt: Prompt) -> Prompt {
+    prompt.environments.clear();
+    prompt
+}
 
 /// Every read of a view, a line each.
 fn reads(view: &View) -> Vec<String> {
@@ -37,7 +44,8 @@ fn reads(view: &View) -> Vec<String> {
         .prompts()
         .with_filter(&all.clone().tag("a").name_contains("REET"))
         .page(None, 2);
-    lines.push(format!("{:?}", some.unwrap()));
+    let some: Vec<Prompt> = some.unwrap().into_iter().map(bare).collect();
+    lines.push(format!("{some:?}"));
     for words in ["greeting", "first", "role user", "m0"] {
         let hits = view.search(words, usize::MAX).unwrap();
         let hits = hits
@@ -58,11 +66,14 @@ fn reads(view: &View) -> Vec<String> {
         assert_eq!(older.first(), prompts.get(at + 1));
         let named = view
             .prompt(prompt.name.clone())
+            .map(bare)
             .map_err(|error| error.to_string());
         lines.push(format!(
-            "{prompt:?} {named:?} {:?}",
+            "{:?} {named:?} {:?}",
+            bare(prompt.clone()),
             view.version_counts(prompt.id)
         ));
+        assert_eq!(prompt.environments, view.environments(prompt.id).unwrap());
         for environment in view.environments(prompt.id).unwrap() {
             let version = view.version((prompt.id, environment.name.clone())).unwrap();
             assert_eq!(version.id, environment.version_id);
@@ -96,6 +107,10 @@ fn reads(view: &View) -> Vec<String> {
 fn reads_but_moments_of_moves(view: &View) -> Vec<String> {
     let mut lines = reads(view);
     for line in &mut lines {
+        while let Some(at) = line.find(" updated_at: ") {
+            let end = at + line[at..].find(", environments").unwrap();
+            line.replace_range(at..end, "");
+        }
         if let Some(at) = line.find(", moved_at: ") {
             line.truncate(at);
         }

@@ -263,6 +263,7 @@ fn a_backup_that_is_being_made_is_not_swept() {
     store.backup(backup.path()).unwrap();
     create(&store, "another");
     let mut collected = 0;
+    store.checkpoint().unwrap();
     let stats = store.stats().unwrap().bodies;
     let files = stats.loose_bodies + stats.packs;
     let copying = BackupOptions::new().progress(|progress| {

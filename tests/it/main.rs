@@ -28,6 +28,7 @@ mod history;
 mod identity;
 #[cfg(unix)]
 mod links;
+mod lists;
 mod locks;
 mod model;
 #[cfg(unix)]
@@ -42,6 +43,7 @@ mod owners;
 mod packs;
 #[cfg(unix)]
 mod readers;
+mod records;
 mod search;
 mod support;
 mod tampering;

@@ -142,6 +142,10 @@ fn altered_prompts_are_named() {
             &["created at 1970"],
         ),
         (
+            "UPDATE prompt SET updated_at = 1 WHERE name = 'greeting'",
+            &["changed last at 1970"],
+        ),
+        (
             "UPDATE prompt SET deleted_at = 1 WHERE name = 'other'",
             &["operations say"],
         ),
@@ -158,7 +162,7 @@ fn altered_prompts_are_named() {
             &["tags", "operations say"],
         ),
         (
-            "INSERT INTO prompt (id, name, folded, created_at) VALUES ('zzzzzz', 'z', 'z', 1)",
+            "INSERT INTO prompt (id, name, folded, created_at, updated_at) VALUES ('zzzzzz', 'z', 'z', 1, 1)",
             &["zzzzzz", "no operation"],
         ),
     ]);

@@ -9,14 +9,14 @@ use crate::Store;
 use crate::cli::args::{BackupArgs, RestoreArgs};
 use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::output::{NAME, paint};
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
 use crate::maintenance::{BackupOptions, BackupSummary};
 
 pub(super) fn backup(args: &BackupArgs, session: &Session) -> CommandResult {
     let store = session.reader()?;
-    let progress = Progress::open_ended(session, "files copied and bodies checked:");
+    let progress = ProgressDisplay::open_ended(session, "files copied and bodies checked:");
     let made = store.backup_with(
         &args.dir,
         BackupOptions::new().progress(|steps| progress.at(steps)),
@@ -31,7 +31,7 @@ pub(super) fn restore(args: &RestoreArgs, session: &Session) -> CommandResult {
         Some(named) => named,
         None => here()?.join(STORE),
     };
-    let progress = Progress::open_ended(session, "files copied and bodies checked:");
+    let progress = ProgressDisplay::open_ended(session, "files copied and bodies checked:");
     let made = Store::restore_with(
         &args.backup,
         &to,

@@ -12,7 +12,7 @@ use crate::cli::args::ExportArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{NAME, NUMBER, PLAIN};
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::text;
@@ -58,7 +58,7 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
             .details(links)
             .hint("nothing is written through links; remove them, or export to another folder"));
     }
-    let progress = Progress::of(session, "exporting", planned.len());
+    let progress = ProgressDisplay::of(session, "exporting", planned.len());
     for one in &planned {
         write(&store, one, folder)?;
         progress.step();

@@ -9,7 +9,7 @@ use crate::cli::args::{GcArgs, InitArgs, VerifyArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, NAME, WRONG, paint};
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
 use crate::maintenance::{
@@ -53,11 +53,11 @@ pub(crate) fn verify(args: &VerifyArgs, session: &Session) -> CommandResult {
     }
     let report = match session.reader_or_damage()? {
         Ok(store) => {
-            let progress = Progress::of(session, CHECKED, 0);
+            let progress = ProgressDisplay::of(session, CHECKED, 0);
             store.verify_with(verification(args).progress(|steps| progress.at(steps)))?
         }
         Err(path) => {
-            let progress = Progress::open_ended(session, CHECKED);
+            let progress = ProgressDisplay::open_ended(session, CHECKED);
             let options = verification(args).progress(|steps| progress.at(steps));
             session.options().verify_with(path, options)?
         }
@@ -84,7 +84,7 @@ fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
         options.open(path)
     });
     let sources = sources.collect::<crate::Result<Vec<Store>>>()?;
-    let progress = Progress::open_ended(session, CHECKED);
+    let progress = ProgressDisplay::open_ended(session, CHECKED);
     let repaired = store.repair_with(
         &sources,
         RepairOptions::new().progress(|steps| progress.at(steps)),
@@ -165,7 +165,7 @@ pub(crate) fn report_text(report: &VerifyReport, quick: bool) -> String {
 
 pub(crate) fn checkpoint(session: &Session) -> CommandResult {
     let store = session.store()?;
-    let progress = Progress::open_ended(session, "bodies moved:");
+    let progress = ProgressDisplay::open_ended(session, "bodies moved:");
     let checkpointed =
         store.checkpoint_with(CheckpointOptions::new().progress(|steps| progress.at(steps)))?;
     drop(progress);
@@ -189,7 +189,7 @@ pub(crate) fn collect(args: &GcArgs, session: &Session) -> CommandResult {
         return garbage(options, session);
     }
     let store = session.store()?;
-    let progress = Progress::open_ended(session, "collecting");
+    let progress = ProgressDisplay::open_ended(session, "collecting");
     let options = options.repack(args.aggressive).trust_clock(args.yes);
     let options = options.progress(|steps| progress.at(steps));
     let collected = store.collect_garbage_with(options)?;

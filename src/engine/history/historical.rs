@@ -251,6 +251,10 @@ impl Snapshot for HistoricalSnapshot<'_> {
         self.of(id, |tables| tables.prompt(id))
     }
 
+    fn prompt_exists(&self, id: PromptId) -> StorageResult<bool> {
+        self.of(id, |tables| tables.prompt_exists(id))
+    }
+
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
         self.of(id, |tables| tables.rows(id).is_some())
     }

@@ -14,7 +14,8 @@ pub enum PromptOrder {
     Newest,
     /// By name, ignoring case; of prompts with the same name, the newest comes first.
     Name,
-    /// The prompts that were changed last come first, by [`Prompt::updated_at`](super::Prompt::updated_at).
+    /// The prompts that were changed last come first, by
+    /// [`Prompt::updated_at`](super::Prompt::updated_at).
     LastChange,
 }
 

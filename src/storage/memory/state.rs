@@ -53,6 +53,10 @@ impl Snapshot for MemoryState {
         Ok(self.tables.prompt(id))
     }
 
+    fn prompt_exists(&self, id: PromptId) -> StorageResult<bool> {
+        Ok(self.tables.prompt_exists(id))
+    }
+
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
         Ok(self.tables.rows(id).is_some())
     }

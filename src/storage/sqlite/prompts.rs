@@ -116,6 +116,13 @@ pub(super) fn get(connection: &Connection, id: PromptId) -> SqliteResult<Option<
         .context("reading a prompt")
 }
 
+pub(super) fn exists(connection: &Connection, id: PromptId) -> SqliteResult<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM prompt WHERE id = ?1 AND deleted_at IS NULL)")
+        .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)))
+        .context("looking up a prompt")
+}
+
 pub(super) fn id_taken(connection: &Connection, id: PromptId) -> SqliteResult<bool> {
     connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM prompt WHERE id = ?1)")

@@ -37,6 +37,10 @@ impl Snapshot for ReadConnection {
         prompts::get(&self.connection, id)
     }
 
+    fn prompt_exists(&self, id: PromptId) -> SqliteResult<bool> {
+        prompts::exists(&self.connection, id)
+    }
+
     fn prompt_id_taken(&self, id: PromptId) -> SqliteResult<bool> {
         prompts::id_taken(&self.connection, id)
     }

@@ -91,6 +91,8 @@ fn shelf(store: &Store) -> BTreeMap<PromptId, String> {
                 .map(|(name, to)| (name.clone(), to.0))
                 .collect();
             table.environments.clear();
+            // The operation that was appended last differs.
+            table.updated_at = table.created_at;
             shelf.insert(table.id, format!("{table:?} {pointers:?}"));
             Ok(())
         });
