@@ -259,8 +259,11 @@ fn altered_operations_are_named() {
 #[test]
 fn altered_bodies_are_named() {
     named(&[
-        ("UPDATE blob_journal SET body = x'7b7d'", &["another hash"]),
-        ("UPDATE blob_journal SET blob = 1", &["another hash"]),
+        (
+            "UPDATE blob_journal SET body = x'7b7d'",
+            &["different hash"],
+        ),
+        ("UPDATE blob_journal SET blob = 1", &["different hash"]),
         ("UPDATE blob SET stored = 0 WHERE key = 1", &["not stored"]),
         (
             "UPDATE blob SET hash = zeroblob(32) WHERE key = 1",
