@@ -49,7 +49,7 @@ fn main() {
         start.elapsed()
     );
     let start = Instant::now();
-    let checkpointed = store.checkpoint(|_| ()).unwrap();
+    let checkpointed = store.checkpoint().unwrap();
     println!(
         "checkpoint of {} bodies after that in {:.1?}",
         checkpointed.bodies,

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use promptbook::{Expected, NewPrompt, OperationFilter, PromptFilter, Store};
+use promptbook::list::PromptFilter;
+use promptbook::{Expected, NewPrompt, Store};
 use support::{new_prompt, new_version};
 
 const PROMPTS: u64 = 1000;
@@ -36,7 +37,7 @@ fn filled(store: &Store) {
     store
         .create_prompt(NewPrompt::new("rare", body).unwrap())
         .unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
 }
 
 fn history(criterion: &mut Criterion) {
@@ -100,18 +101,16 @@ fn past(criterion: &mut Criterion, store: &Store) {
         group.bench_function(format!("list 50 prompts, {name}"), |bencher| {
             bencher.iter(|| {
                 let view = store.at(operation).unwrap();
-                view.prompts(&all, None, 50).unwrap()
+                view.prompts().with_filter(&all).page(None, 50).unwrap()
             });
         });
     }
     let view = store.at(last / 2).unwrap();
-    view.prompts(&all, None, 50).unwrap();
+    view.prompts().with_filter(&all).page(None, 50).unwrap();
     group.bench_function("list 50 prompts, again", |bencher| {
-        bencher.iter(|| view.prompts(&all, None, 50).unwrap());
+        bencher.iter(|| view.prompts().with_filter(&all).page(None, 50).unwrap());
     });
-    let time = store
-        .operations(&OperationFilter::default(), Some(last / 2), 1)
-        .unwrap()[0]
+    let time = store.operations().page(Some(last / 2), 1).unwrap()[0]
         .content
         .at;
     group.bench_function("find a time", |bencher| {

@@ -42,14 +42,17 @@
 //!   `greeting@production`.
 //! - [`Contract`] describes what a body requires of its callers. [`contract::breakages`] are the
 //!   bump rules.
-//! - [`Difference`] describes how two versions differ; [`View::diff`] returns it. [`diff`] compares
-//!   any two bodies. [`Blame`] names the version that introduced each part of a body.
+//! - [`diff`] compares any two bodies. [`View::diff`] says how two versions differ, and
+//!   [`View::blame`] which version introduced each part of a body.
+//! - [`list`] contains the lists of prompts, versions and operations, and their filters.
 //! - [`template`] fills the tags of bodies, either strictly or exactly as the reference client
 //!   does.
-//! - [`Frozen`] contains the resolved bodies of one environment as one file, for programs that have
-//!   no store.
-//! - [`Operation`] is one entry of the history. [`Store::export_bundle`] writes the whole history
-//!   and all bodies to one file; [`Store::import_bundle`] reads such a file into a store.
+//! - [`Frozen`](frozen::Frozen) contains the resolved bodies of one environment as one file, for
+//!   programs that have no store.
+//! - [`history`] contains the operations: every change of a store, and the views of earlier
+//!   moments. [`maintenance`] contains the options and results of verification, garbage collection,
+//!   backups and repairs. [`Store::export_bundle`] writes the whole history and all bodies to one
+//!   file; [`Store::import_bundle`] reads such a file into a store.
 //! - `server` provides Helicone's HTTP API, for its clients and for tests of apps that use it.
 //! - [`storage`] contains the two seams, the index and the blob store, for those who want to
 //!   replace the database or the object store.
@@ -60,12 +63,12 @@
 //!    [`Durability::Relaxed`] was requested.
 //! 2. A change is visible entirely or not at all, to every thread and every process.
 //! 3. A visible version always has its body. If the bytes of a body do not match its address, the
-//!    store reports an error and never returns them.
-//! 4. A version never changes. Its number is never used again, even after it is deleted.
-//! 5. An environment points to exactly one live version of its prompt, or does not exist.
-//! 6. Once a change is acknowledged, every later read on the machine sees it.
-//! 7. Readers never wait for writers, and writers never wait for readers.
-//! 8. Every change appends an [`Operation`] to a hash chain. [`Store::verify`] replays the chain
+//!    store reports an error and never returns them. 4. A version never changes. Its number is
+//! never used again, even after it is deleted. 5. An environment points to exactly one live version
+//! of its prompt, or does not exist. 6. Once a change is acknowledged, every later read on the
+//! machine sees it. 7. Readers never wait for writers, and writers never wait for readers. 8. Every
+//! change appends an [`Operation`](history::Operation) to a hash chain. [`Store::verify`] replays
+//! the chain
 //!    and compares the result with the store.
 //!
 //! A store does not survive a disk that lies about flushes, and network file systems are refused.
@@ -95,38 +98,78 @@ pub mod storage;
 mod store;
 pub mod template;
 
+/// Lists of prompts, versions and operations, and their filters.
+///
+/// [`View::prompts`], [`View::versions`] and [`View::operations`] return them.
+pub mod list {
+    pub use crate::model::record::{
+        OperationFilter, PromptFilter, PromptOrder, VersionCounts, VersionFilter,
+    };
+    pub use crate::store::{Operations, Prompts, Rows, Versions};
+}
+
+/// The history: operations, earlier moments, the log of an environment, and watching for changes.
+pub mod history {
+    pub use crate::engine::{EnvironmentLogEntry, Event, Moment, OperationRef};
+    pub use crate::model::id::GroupId;
+    pub use crate::model::log_position::LogPosition;
+    pub use crate::model::record::{
+        Change, Operation, OperationContent, OperationKind, PromptState, RecordedInputs,
+    };
+}
+
+/// Maintenance of a store: verification, repair, garbage collection, backups and statistics.
+///
+/// Each long call has options, such as [`VerifyOptions`] for [`Store::verify_with`]. A closure in
+/// them gets the [`Progress`], and can cancel the call.
+pub mod maintenance {
+    pub use crate::engine::{CheckpointSummary, RepackSummary, VerifyReport, Violation};
+    pub use crate::fs::lock::holders::LockHolder;
+    pub use crate::fs::lock::policy::LockWait;
+    pub use crate::model::gc_summary::GcSummary;
+    pub use crate::model::progress::{Progress, ProgressAnswer};
+    pub use crate::storage::BlobUsage;
+    pub use crate::store::{
+        BackupOptions, BackupSummary, CheckpointOptions, Diagnostics, GcOptions,
+        MaintenanceFailure, RepackOptions, RepairOptions, RepairSummary, StoreStats, VerifyOptions,
+    };
+}
+
+/// Bundles, which are a store's history and bodies as one file, and prompts on their way to another store.
+///
+/// [`Store::export_bundle`] describes the file.
+pub mod bundle {
+    pub use crate::engine::{
+        BundleSummary, ImportSummary, PortableInputs, PortablePrompt, PortableVersion,
+    };
+    pub use crate::model::id::Seal;
+    pub use crate::store::{ExportOptions, ImportOptions};
+}
+
+/// Full text search; see [`View::search`].
+pub mod search {
+    pub use crate::engine::{MatchedIn, SearchHit, Snippet};
+}
+
+/// The parts of errors. [`Error`] itself is at the crate's root.
+pub mod error {
+    pub use crate::fs::checksummed_file::FileError;
+    pub use crate::model::error::{FreezeProblem, VersionLabel};
+    pub use crate::model::invalid_argument::InvalidArgument;
+}
+
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Blame, BlameEntry, BlameOrigin, BundleSummary, CheckpointSummary, CreatedPrompt, DiffSide,
-    Difference, EnvironmentChange, EnvironmentDifference, EnvironmentLogEntry, EnvironmentUpdate,
-    Event, ImportSummary, MatchedIn, Moment, NewPrompt, NewVersion, OperationRef, PortableInputs,
-    PortablePrompt, PortableVersion, RepackSummary, Resolved, SearchHit, Snippet, VariableChange,
-    Verdict, VerifyReport, Violation,
+    CreatedPrompt, EnvironmentChange, EnvironmentUpdate, NewPrompt, NewVersion, Resolved,
 };
-pub use frozen::{Frozen, Lockfile};
-pub use fs::checksummed_file::FileError;
-pub use fs::lock::holders::LockHolder;
-pub use fs::lock::policy::LockWait;
 pub use json::Json;
 pub use model::body::Body;
-pub use model::error::{Error, ErrorKind, FreezeProblem, Result, VersionLabel};
-pub use model::gc_summary::GcSummary;
-pub use model::id::{
-    BlobId, EnvironmentName, GroupId, OperationId, PromptId, PromptName, Seal, VersionId,
-};
-pub use model::invalid_argument::InvalidArgument;
-pub use model::log_position::LogPosition;
-pub use model::record::{
-    BumpPolicy, Change, Durability, Environment, Expected, Operation, OperationContent,
-    OperationFilter, OperationKind, Prompt, PromptFilter, PromptState, RecordedInputs, Settings,
-    Version, VersionCounts, VersionFilter,
-};
+pub use model::error::{Error, ErrorKind, Result};
+pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+pub use model::record::{BumpPolicy, Durability, Environment, Expected, Prompt, Settings, Version};
 pub use model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
-pub use storage::BlobUsage;
-pub use store::{
-    BackupSummary, Batch, GcOptions, Rendered, RepairSummary, Store, StoreOptions, StoreStats, View,
-};
-pub use template::{RenderMode, RenderedBody};
+pub use store::{Batch, Rendered, Store, StoreOptions, View};
+pub use template::RenderMode;
 
 /// Compiles and runs the examples of the README as tests.
 #[cfg(all(doctest, feature = "server"))]

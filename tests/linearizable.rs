@@ -36,9 +36,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use promptbook::history::Change;
+use promptbook::maintenance::GcOptions;
 use promptbook::{
-    BlobId, Body, Bump, Change, EnvironmentName, Error, NewPrompt, NewVersion, OperationFilter,
-    PromptId, Selector, Store,
+    BlobId, Body, Bump, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, Selector, Store,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
@@ -146,16 +147,20 @@ fn read(store: &Store, ledger: &Ledger, honest: bool, stop: &dyn Fn() -> bool) {
 fn run_maintenance(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
     while !stop() {
         match fastrand::u32(..8) {
-            0 | 1 => drop(store.checkpoint(|_| ()).unwrap()),
-            2 => drop(store.collect_garbage(Duration::ZERO).unwrap()),
+            0 | 1 => drop(store.checkpoint().unwrap()),
+            2 => drop(
+                store
+                    .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                    .unwrap(),
+            ),
             3 => drop(store.repack().unwrap()),
             4 => drop(store.export_bundle(&mut Vec::new()).unwrap()),
             5 => {
-                let made = store.backup(directory.join("backup"), |_| ()).unwrap();
+                let made = store.backup(directory.join("backup")).unwrap();
                 assert_eq!(made.report.violations, [], "the backup is not sound");
             }
             6 => {
-                let report = store.verify(|_| ()).unwrap();
+                let report = store.verify().unwrap();
                 assert_eq!(report.violations, [], "not sound while others write");
             }
             _ => thread::sleep(Duration::from_millis(20)),
@@ -187,10 +192,7 @@ struct Event {
 fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
     let store = Store::open(directory.join("store")).unwrap();
     let mut numbers: HashMap<BlobId, (u64, usize)> = HashMap::new();
-    for operation in store
-        .operations(&OperationFilter::default(), None, usize::MAX)
-        .unwrap()
-    {
+    for operation in store.operations().page(None, usize::MAX).unwrap() {
         for change in &operation.content.changes {
             if let Change::VersionCreated(version) = change {
                 let number = (0..PROMPTS).find(|number| prompt(*number) == version.prompt_id);
@@ -347,7 +349,7 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
     let found = events(directory);
     for place in ["store", "backup"] {
         match Store::open(directory.join(place)) {
-            Ok(store) => assert_eq!(store.verify(|_| ()).unwrap().violations, [], "{place}"),
+            Ok(store) => assert_eq!(store.verify().unwrap().violations, [], "{place}"),
             Err(Error::NotAStore { .. } | Error::IndexMissing { .. }) if place == "backup" => {}
             Err(error) => panic!("{error}"),
         }

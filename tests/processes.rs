@@ -22,9 +22,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use promptbook::list::OperationFilter;
+use promptbook::maintenance::GcOptions;
 use promptbook::{
-    BlobId, Body, Error, Expected, NewPrompt, NewVersion, OperationFilter, OperationId,
-    PromptFilter, PromptId, Store, VersionFilter, VersionId, VersionNumber,
+    BlobId, Body, Error, Expected, NewPrompt, NewVersion, OperationId, PromptId, Store, VersionId,
+    VersionNumber,
 };
 
 const PROCESSES: usize = 8;
@@ -76,9 +78,7 @@ fn work(store: &Store, directory: &Path, seed: u64) {
         .open(directory.join(format!("ledger {seed}")));
     let mut ledger = ledger.unwrap();
     let mut rng = fastrand::Rng::new();
-    let prompts = store
-        .prompts(&PromptFilter::default(), None, usize::MAX)
-        .unwrap();
+    let prompts = store.prompts().page(None, usize::MAX).unwrap();
     while !directory.join("stop").exists() {
         let id = prompts[rng.usize(..prompts.len())].id;
         match rng.u32(..10) {
@@ -112,12 +112,10 @@ fn work(store: &Store, directory: &Path, seed: u64) {
                 assert_eq!(resolved.version.blob, resolved.body.id());
             }
             8 => {
-                store
-                    .versions(id, &VersionFilter::default(), None, 20)
-                    .unwrap();
+                store.versions(id).page(None, 20).unwrap();
             }
             _ if rng.u32(..20) == 0 => {
-                store.checkpoint(|_| ()).unwrap();
+                store.checkpoint().unwrap();
             }
             _ => {}
         }
@@ -148,10 +146,7 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
     });
     let mut numbers = BTreeSet::new();
     for id in prompts {
-        for version in store
-            .versions(*id, &VersionFilter::default(), None, usize::MAX)
-            .unwrap()
-        {
+        for version in store.versions(*id).page(None, usize::MAX).unwrap() {
             assert!(
                 numbers.insert((*id, version.number)),
                 "{id} {} exists twice",
@@ -172,13 +167,13 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
         acknowledged.is_empty(),
         "acknowledged and lost: {acknowledged:?}"
     );
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert_eq!(report.violations, [], "the store is not sound");
     store
         .commit(NewVersion::new(prompts[0], body("after")).unwrap())
         .unwrap();
-    store.checkpoint(|_| ()).unwrap();
-    let report = store.verify(|_| ()).unwrap();
+    store.checkpoint().unwrap();
+    let report = store.verify().unwrap();
     assert_eq!(
         report.violations,
         [],
@@ -199,11 +194,13 @@ fn processes_share_a_store() {
     let store = Store::open(directory.path().join("store")).unwrap();
     while Instant::now() < end {
         assert_eq!(
-            store.verify(|_| ()).unwrap().violations,
+            store.verify().unwrap().violations,
             [],
             "not sound while others write"
         );
-        store.collect_garbage(Duration::ZERO).unwrap();
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap();
     }
     File::create(directory.path().join("stop")).unwrap();
     for mut worker in workers {
@@ -239,7 +236,7 @@ fn killed_processes_lose_nothing() {
         if kill % 100 == 99 {
             let store = Store::open(directory.path().join("store")).unwrap();
             assert_eq!(
-                store.verify(|_| ()).unwrap().violations,
+                store.verify().unwrap().violations,
                 [],
                 "not sound after {kill} kills"
             );
@@ -293,7 +290,11 @@ fn a_store_closes_while_others_write() {
 /// Returns the id of the operation with this number.
 fn operation(store: &Store, number: u64) -> OperationId {
     let filter = OperationFilter::default();
-    let operations = store.operations(&filter, Some(number + 1), 1).unwrap();
+    let operations = store
+        .operations()
+        .with_filter(&filter)
+        .page(Some(number + 1), 1)
+        .unwrap();
     assert_eq!(operations[0].number, number);
     operations[0].id
 }
@@ -305,9 +306,11 @@ fn add_and_remove_bodies(store: &Store, done: &AtomicBool) {
     for number in 0.. {
         let new = NewVersion::new(prompt, body(&format!("passing {number}"))).unwrap();
         let version = store.commit(new).unwrap();
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         store.delete_version(version.id).unwrap();
-        store.collect_garbage(Duration::ZERO).unwrap();
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap();
         if done.load(Ordering::Acquire) {
             break;
         }
@@ -349,7 +352,7 @@ fn a_bundle_of_a_busy_store_is_a_consistent_snapshot() {
                     .unwrap();
                 assert!(!imported.merged);
                 assert_eq!(imported.head, summary.head);
-                let report = elsewhere.verify(|_| ()).unwrap();
+                let report = elsewhere.verify().unwrap();
                 assert_eq!(report.violations, [], "what was exported is not sound");
                 assert_eq!(report.head, summary.head);
             }

@@ -139,7 +139,7 @@ fn a_store_that_is_removed_while_it_is_served_is_not_available() {
     let (place, backup) = (directory.path().join("s"), directory.path().join("backup"));
     let created = greeting(&place);
     let store = Store::open(&place).unwrap();
-    store.backup(&backup, |_| ()).unwrap();
+    store.backup(&backup).unwrap();
     drop(store);
     let served = Served::start(&place, &["--key", "given"]);
     let update = || {
@@ -156,7 +156,7 @@ fn a_store_that_is_removed_while_it_is_served_is_not_available() {
     std::fs::remove_dir_all(&place).unwrap();
     let (status, answer) = update();
     assert_eq!(status, 503, "removed: {answer}");
-    Store::restore(&backup, &place, |_| ()).unwrap();
+    Store::restore(&backup, &place).unwrap();
     let (status, answer) = update();
     assert_eq!(status, 503, "restored: {answer}");
     let query = json!({"promptId": created.prompt.id});
@@ -574,8 +574,8 @@ fn a_restored_store_gets_new_secrets_and_reports_it() {
     assert_eq!(status_of(&first, &path), 200);
     first.end();
     let store = Store::open(at("store")).unwrap();
-    store.backup(at("backup"), |_| ()).unwrap();
-    Store::restore(at("backup"), at("restored"), |_| ()).unwrap();
+    store.backup(at("backup")).unwrap();
+    Store::restore(at("backup"), at("restored")).unwrap();
     let mut restored = Served::start(&at("restored"), &[]);
     assert_eq!(restored.told["made"], true);
     assert_ne!(restored.key, key);

@@ -1,6 +1,7 @@
 //! Growth with the environments of one prompt.
 
-use promptbook::{Expected, NewVersion, VersionFilter};
+use promptbook::list::VersionFilter;
+use promptbook::{Expected, NewVersion};
 
 use crate::table::Case;
 use crate::versions::{body, case_middle, fill, moves, of, whole};
@@ -52,7 +53,11 @@ pub(crate) fn run(case: &mut Case<'_>) {
     case.time("list them", || store.environments(id).unwrap());
     case.time("list the versions", || {
         let all = VersionFilter::default();
-        store.versions(id, &all, None, usize::MAX).unwrap()
+        store
+            .versions(id)
+            .with_filter(&all)
+            .page(None, usize::MAX)
+            .unwrap()
     });
     case.time("list all names", || store.environment_names().unwrap());
     case.time("holders", || {

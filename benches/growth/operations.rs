@@ -1,6 +1,8 @@
 //! Growth with operations: one environment of one prompt, moved back and forth.
 
-use promptbook::{EnvironmentName, EnvironmentUpdate, Expected, OperationFilter, OperationRef};
+use promptbook::history::OperationRef;
+use promptbook::list::OperationFilter;
+use promptbook::{EnvironmentName, EnvironmentUpdate, Expected};
 
 use crate::table::Case;
 use crate::versions::{case_middle, fill, whole};
@@ -35,9 +37,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
         (0..100.min(size)).for_each(|_| drop(store.undo_newest().unwrap()));
     });
     let middle = case_middle(store);
-    let found = store
-        .operations(&OperationFilter::default(), Some(middle), 1)
-        .unwrap();
+    let found = store.operations().page(Some(middle), 1).unwrap();
     let id_of_it: OperationRef = found[0].id.into();
     case.time("at the middle, by number", || {
         store.at(middle).unwrap().environments(id).unwrap()
@@ -55,9 +55,19 @@ pub(crate) fn run(case: &mut Case<'_>) {
         ("operations of the environment, 50", of_environment),
         ("operations of prompt and environment", of_both),
     ] {
-        case.time(what, || store.operations(&filter, None, 50).unwrap());
+        case.time(what, || {
+            store
+                .operations()
+                .with_filter(&filter)
+                .page(None, 50)
+                .unwrap()
+        });
         case.time("the same in the middle", || {
-            store.operations(&filter, Some(middle), 50).unwrap()
+            store
+                .operations()
+                .with_filter(&filter)
+                .page(Some(middle), 50)
+                .unwrap()
         });
     }
     case.time("holders, 50", || {

@@ -1,8 +1,7 @@
 //! Growth with prompts of three versions each.
 
-use promptbook::{
-    EnvironmentName, Expected, NewPrompt, NewVersion, OperationFilter, PromptFilter, PromptId,
-};
+use promptbook::list::{OperationFilter, PromptFilter};
+use promptbook::{EnvironmentName, Expected, NewPrompt, NewVersion, PromptId};
 
 use crate::table::Case;
 use crate::versions::{body, case_middle, moves, whole};
@@ -41,7 +40,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     });
     let Some(ids) = made else { return };
     let id = ids[size / 2];
-    case.time("checkpoint", || store.checkpoint(|_| ()).unwrap());
+    case.time("checkpoint", || store.checkpoint().unwrap());
     case.time("create one", || store.create_prompt(new(size)).unwrap());
     case.time("commit", || {
         store.commit(NewVersion::new(id, body(7)).unwrap()).unwrap()
@@ -78,14 +77,20 @@ pub(crate) fn run(case: &mut Case<'_>) {
 fn lists(case: &mut Case<'_>, id: PromptId) {
     let store = case.store;
     let all = PromptFilter::default();
-    case.time("list 50", || store.prompts(&all, None, 50).unwrap());
+    case.time("list 50", || {
+        store.prompts().with_filter(&all).page(None, 50).unwrap()
+    });
     case.time("list 50 in the middle", || {
-        store.prompts(&all, Some(id), 50).unwrap()
+        store
+            .prompts()
+            .with_filter(&all)
+            .page(Some(id), 50)
+            .unwrap()
     });
     case.time("list all, 50 at a time", || {
         let mut before = None;
         loop {
-            let page = store.prompts(&all, before, 50).unwrap();
+            let page = store.prompts().with_filter(&all).page(before, 50).unwrap();
             before = page.last().map(|prompt| prompt.id);
             if page.len() < 50 {
                 break;
@@ -94,25 +99,33 @@ fn lists(case: &mut Case<'_>, id: PromptId) {
     });
     let odd = PromptFilter::default().tag("odd");
     case.time("list 50 of a tag", || {
-        store.prompts(&odd, None, 50).unwrap()
+        store.prompts().with_filter(&odd).page(None, 50).unwrap()
     });
     let named = PromptFilter::default().name_contains("999");
     case.time("list 50 of a name", || {
-        store.prompts(&named, None, 50).unwrap()
+        store.prompts().with_filter(&named).page(None, 50).unwrap()
     });
-    case.time("count", || store.prompt_count().unwrap());
+    case.time("count", || store.prompts().count().unwrap());
     case.time("all tags", || store.tags().unwrap());
     case.time("operations of one", || {
         let filter = OperationFilter::default().prompt(id);
-        store.operations(&filter, None, 50).unwrap()
+        store
+            .operations()
+            .with_filter(&filter)
+            .page(None, 50)
+            .unwrap()
     });
     case.time("operations of an environment", || {
         let canary: EnvironmentName = "canary".parse().unwrap();
         let filter = OperationFilter::default().environment(canary);
-        store.operations(&filter, None, 50).unwrap()
+        store
+            .operations()
+            .with_filter(&filter)
+            .page(None, 50)
+            .unwrap()
     });
     case.time("at the middle", || {
         let view = store.at(case_middle(store)).unwrap();
-        view.prompts(&all, None, 50).unwrap()
+        view.prompts().with_filter(&all).page(None, 50).unwrap()
     });
 }

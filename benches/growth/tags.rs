@@ -1,6 +1,7 @@
 //! Growth with tags: the labels of one prompt, and the template tags of one body.
 
-use promptbook::{NewPrompt, NewVersion, PromptFilter};
+use promptbook::list::PromptFilter;
+use promptbook::{NewPrompt, NewVersion};
 
 use crate::table::Case;
 use crate::versions::{body, of};
@@ -27,18 +28,16 @@ pub(crate) fn labels(case: &mut Case<'_>) {
         store.commit(NewVersion::new(id, body(1)).unwrap()).unwrap()
     });
     case.time("list the prompt", || {
-        store.prompts(&PromptFilter::default(), None, 50).unwrap()
+        store.prompts().page(None, 50).unwrap()
     });
     case.time("list by all tags", || {
         let filter = tags.iter().fold(PromptFilter::default(), PromptFilter::tag);
-        store.prompts(&filter, None, 50).unwrap()
+        store.prompts().with_filter(&filter).page(None, 50).unwrap()
     });
     case.time("all tags", || store.tags().unwrap());
     case.time("delete_prompt", || store.delete_prompt(id).unwrap());
     case.time("undo of that", || store.undo_newest().unwrap());
-    case.time("verify", || {
-        assert!(store.verify(|_| ()).unwrap().is_clean())
-    });
+    case.time("verify", || assert!(store.verify().unwrap().is_clean()));
 }
 
 fn asking(variables: usize, partials: &str) -> String {

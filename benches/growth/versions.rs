@@ -3,9 +3,12 @@
 use std::io::Cursor as File;
 use std::time::Duration;
 
+use promptbook::history::LogPosition;
+use promptbook::list::{OperationFilter, VersionFilter};
+use promptbook::maintenance::GcOptions;
 use promptbook::{
-    EnvironmentUpdate, Expected, LogPosition, NewPrompt, NewVersion, OperationFilter, PromptId,
-    RenderMode, Selector, Store, StoreOptions, VersionFilter, VersionSpec,
+    EnvironmentUpdate, Expected, NewPrompt, NewVersion, PromptId, RenderMode, Selector, Store,
+    StoreOptions, VersionSpec,
 };
 
 use crate::table::Case;
@@ -43,7 +46,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     let Some(id) = case.time("make them", || fill(store, size)) else {
         return;
     };
-    case.time("checkpoint", || store.checkpoint(|_| ()).unwrap());
+    case.time("checkpoint", || store.checkpoint().unwrap());
     let again = || NewVersion::new(id, body(size)).unwrap();
     case.time("commit", || store.commit(again()).unwrap());
     let more = NewVersion::new(id, body(size + 1)).unwrap();
@@ -86,13 +89,15 @@ pub(crate) fn run(case: &mut Case<'_>) {
     }
     case.time("delete_prompt again", || store.delete_prompt(id).unwrap());
     case.time("collect_garbage", || {
-        store.collect_garbage(Duration::ZERO).unwrap()
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
     });
     case.time("verify after that", || assert_clean(store));
 }
 
 fn assert_clean(store: &Store) {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert!(report.is_clean(), "{:?}", report.violations.first());
 }
 
@@ -109,19 +114,33 @@ fn reads(case: &mut Case<'_>, id: PromptId, middle: &str) {
         case.time(what, || store.resolve(of(id, &selector)).unwrap());
     }
     let all = VersionFilter::default();
-    case.time("list 50", || store.versions(id, &all, None, 50).unwrap());
+    case.time("list 50", || {
+        store.versions(id).with_filter(&all).page(None, 50).unwrap()
+    });
     case.time("list 50 in the middle", || {
-        store.versions(id, &all, Some(version.id), 50).unwrap()
+        store
+            .versions(id)
+            .with_filter(&all)
+            .page(Some(version.id), 50)
+            .unwrap()
     });
     case.time("list all", || {
-        store.versions(id, &all, None, usize::MAX).unwrap()
+        store
+            .versions(id)
+            .with_filter(&all)
+            .page(None, usize::MAX)
+            .unwrap()
     });
     case.time("list the prompt", || {
-        store.prompts(&Default::default(), None, 50).unwrap()
+        store.prompts().page(None, 50).unwrap()
     });
     case.time("operations of the prompt, 50", || {
         let filter = OperationFilter::default().prompt(id);
-        store.operations(&filter, None, 50).unwrap()
+        store
+            .operations()
+            .with_filter(&filter)
+            .page(None, 50)
+            .unwrap()
     });
     case.time("holders", || {
         store.environment_log(id, "staging", 50).unwrap()
@@ -168,7 +187,9 @@ pub(crate) fn whole(case: &mut Case<'_>) {
         });
     }
     case.time("collect_garbage, nothing to do", || {
-        store.collect_garbage(Duration::from_secs(3600)).unwrap()
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::from_secs(3600)))
+            .unwrap()
     });
     case.time("repack", || store.repack().unwrap());
 }

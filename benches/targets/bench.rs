@@ -103,7 +103,7 @@ impl Bench {
             let numbers = first..(first + at_once).min(self.prompts);
             make_prompts(&store, numbers, self.versions);
         }
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         self.make_files(directory);
     }
 

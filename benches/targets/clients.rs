@@ -43,7 +43,7 @@ fn threads(bench: &Bench, report: &mut Report) {
     let clients: Vec<(u64, PromptId)> = (first..first + THREADS)
         .map(|number| (number, own_prompt(&store, number)))
         .collect();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let (_copy, mut floor) = bench.floor();
     let mut lines: Vec<(u64, Line)> = clients
@@ -60,7 +60,7 @@ fn threads(bench: &Bench, report: &mut Report) {
         let all = usize::try_from(THREADS * COMMITS).unwrap();
         ours.push(per_second(all, took));
         waits.join(waited);
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
 
         let rows: Vec<Vec<Rows>> = versions
             .map(|version| {
@@ -198,7 +198,7 @@ pub(crate) fn child(store: &Path, first: u64, threads: u64, millis: u64) {
     let clients: Vec<(u64, PromptId)> = (first..first + threads)
         .map(|number| (number, own_prompt(&store, number)))
         .collect();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     println!("ready");
     std::io::stdin().read_line(&mut String::new()).unwrap();
     let end = Instant::now() + Duration::from_millis(millis);

@@ -19,7 +19,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let store = bench.open();
     let number = own_number(&store);
     let id = own_prompt(&store, number);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let (_copy, mut floor) = bench.floor();
     let store = bench.open();
@@ -51,7 +51,7 @@ fn commits(
                 samples.time(|| store.commit(new).unwrap());
                 processor.add((thread_time() - before).as_secs_f64());
             }
-            store.checkpoint(|_| ()).unwrap();
+            store.checkpoint().unwrap();
         },
         |samples| {
             let rows: Vec<_> = numbers(floor_turn.next().unwrap())
@@ -87,7 +87,7 @@ fn moves(bench: &Bench, report: &mut Report, store: &Store, floor: &mut Floor, i
                     samples.time(|| store.set_environment(id, "production", to, Expected::Any));
                 assert_eq!(moved.unwrap().after, Some(to));
             }
-            store.checkpoint(|_| ()).unwrap();
+            store.checkpoint().unwrap();
         },
         |samples| {
             for _ in 0..CHANGES {

@@ -90,7 +90,7 @@ fn import(bench: &Bench, at_once: u64, done: &mut Done) {
         done.ours.push(per_second(versions, start.elapsed()));
 
         let start = Instant::now();
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         done.settling += start.elapsed();
         done.checkpointed += versions;
 
@@ -102,7 +102,7 @@ fn import(bench: &Bench, at_once: u64, done: &mut Done) {
         done.floor.push(per_second(versions, start.elapsed()));
         floor.rest();
     }
-    assert_eq!(store.prompt_count().unwrap(), bench.prompts);
+    assert_eq!(store.prompts().count().unwrap(), bench.prompts);
 }
 
 fn each_version(prompts: &Range<u64>, versions: u64) -> impl Iterator<Item = (u64, u64)> {
@@ -161,6 +161,6 @@ pub(crate) fn child(directory: &Path, prompts: u64, versions: u64) {
     for numbers in transactions(&(0..prompts), versions) {
         make_prompts(&store, numbers, versions);
     }
-    assert_eq!(store.prompt_count().unwrap(), prompts);
+    assert_eq!(store.prompts().count().unwrap(), prompts);
     println!("{}", memory("VmHWM:"));
 }

@@ -2,9 +2,8 @@
 
 use std::hint::black_box;
 
-use promptbook::{
-    Expected, Prompt, PromptFilter, PromptId, Selector, Store, Version, VersionFilter, VersionSpec,
-};
+use promptbook::list::PromptFilter;
+use promptbook::{Expected, Prompt, PromptId, Selector, Store, Version, VersionSpec};
 
 use crate::bench::{Bench, LONG};
 use crate::floor::{self, Reader};
@@ -28,15 +27,11 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let store = bench.open();
     let floor = Reader::open(bench.directory());
     let long = store.prompt(LONG).unwrap().id;
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let mut lists = Lists { bench, report };
     lists.compare(
         "newest 50 versions of a prompt",
-        || {
-            store
-                .versions(long, &VersionFilter::default(), None, NEWEST as usize)
-                .unwrap()
-        },
+        || store.versions(long).page(None, NEWEST as usize).unwrap(),
         || floor.versions(long.as_str(), NEWEST),
         |ours, floor| {
             assert_eq!(ours.len(), NEWEST as usize);
@@ -56,7 +51,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     );
     lists.compare(
         "count of prompts",
-        || store.prompt_count().unwrap(),
+        || store.prompts().count().unwrap(),
         || floor.prompt_count(),
         |ours, floor| assert_eq!(*ours, u64::from(*floor)),
     );
@@ -114,7 +109,13 @@ impl Lists<'_> {
         };
         self.compare(
             target,
-            || store.prompts(&filter, None, NEWEST as usize).unwrap(),
+            || {
+                store
+                    .prompts()
+                    .with_filter(&filter)
+                    .page(None, NEWEST as usize)
+                    .unwrap()
+            },
             floor,
             |ours, floor| {
                 let floor = floor.iter().map(|prompt| {
@@ -170,8 +171,7 @@ fn pages(report: &mut Report, store: &Store) {
     let (mut ids, mut samples, before) = (Vec::new(), Samples::default(), memory());
     let mut most = before;
     loop {
-        let page =
-            samples.time(|| store.prompts(&PromptFilter::default(), ids.last().copied(), PAGE));
+        let page = samples.time(|| store.prompts().page(ids.last().copied(), PAGE));
         let page = page.unwrap();
         ids.extend(page.iter().map(|prompt| prompt.id));
         most = most.max(memory());
@@ -179,7 +179,7 @@ fn pages(report: &mut Report, store: &Store) {
             break;
         }
     }
-    assert_eq!(ids.len() as u64, store.prompt_count().unwrap());
+    assert_eq!(ids.len() as u64, store.prompts().count().unwrap());
     paged(report, "all prompts", &samples, most - before);
 
     let (mut samples, before) = (Samples::default(), memory());
@@ -187,7 +187,7 @@ fn pages(report: &mut Report, store: &Store) {
     for id in ids {
         let mut last = None;
         loop {
-            let page = samples.time(|| store.versions(id, &VersionFilter::default(), last, PAGE));
+            let page = samples.time(|| store.versions(id).page(last, PAGE));
             let page = page.unwrap();
             last = page.last().map(|version| version.id);
             if page.len() < PAGE {

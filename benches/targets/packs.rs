@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
+use promptbook::maintenance::VerifyOptions;
 use promptbook::{BlobId, Body, NewPrompt, NewVersion, Store};
 
 use crate::bench::{Bench, temporary};
@@ -42,7 +43,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let bytes = {
         let store = Store::create(directory.path()).unwrap();
         let bytes = make(&store, bench);
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         bytes
     };
     let built = start.elapsed().as_secs_f64();
@@ -57,7 +58,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let store = Store::open(directory.path()).unwrap();
     read(bench, &store, "of an import", report);
     store.repack().unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     read(bench, &store, "after gc --aggressive", report);
     drop(store);
     let (packed, _) = space(directory.path());
@@ -91,17 +92,23 @@ fn verify(directory: &Path, report: &mut Report) {
     report.add(Row::new("packs: open", &open).aim(Amount::Time(OPEN)));
     let store = Store::open(directory).unwrap();
     let start = Instant::now();
-    assert!(store.verify_quickly(|_| ()).unwrap().is_clean());
+    assert!(
+        store
+            .verify_with(VerifyOptions::new().quick())
+            .unwrap()
+            .is_clean()
+    );
     let quick = start.elapsed().as_secs_f64();
     report.add(Row::new("packs: verify --quick", Amount::Time(quick)).aim(Amount::Time(QUICK)));
     let start = Instant::now();
     // Bodies are verified last, except for the search index.
     let mut bodies = None;
-    let verified = store
-        .verify(|_| {
+    let options = VerifyOptions::new().progress(|progress| {
+        if progress.done > 0 {
             bodies.get_or_insert_with(Instant::now);
-        })
-        .unwrap();
+        }
+    });
+    let verified = store.verify_with(options).unwrap();
     let took = start.elapsed().as_secs_f64();
     let bodies = bodies.unwrap().elapsed().as_secs_f64();
     assert!(verified.is_clean());

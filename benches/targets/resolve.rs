@@ -40,7 +40,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
         assert_eq!(resolved.body.as_bytes(), body);
     }
     warm(bench, report, &store, &specs);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     after_a_change(bench, report, &store, &floor);
 }
 
@@ -110,7 +110,7 @@ fn after_a_change(bench: &Bench, report: &mut Report, store: &Store, floor: &Rea
         }
         (id, [first, second.id])
     });
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let (asked, _) = prompts[0];
     let spec = production(asked);
     let mut writer = Writer::start(bench.directory());

@@ -25,7 +25,7 @@ impl Space {
 }
 
 pub(crate) fn run(bench: &Bench, report: &mut Report) {
-    bench.open().checkpoint(|_| ()).unwrap();
+    bench.open().checkpoint().unwrap();
     let (versions, bytes) = Reader::open(bench.directory()).contents();
     let (mut index, mut blobs) = (Space::default(), Space::default());
     for entry in std::fs::read_dir(bench.directory()).unwrap() {

@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 use std::io;
 
 use super::exit::Exit;
+use crate::error::{FileError, InvalidArgument};
 use crate::storage::StorageErrorKind;
-use crate::{Error, FileError, InvalidArgument, Store};
+use crate::{Error, Store};
 
 /// The result of a command, which has written its output.
 pub(crate) type CommandResult<T = ()> = Result<T, Failure>;
@@ -206,6 +207,7 @@ fn name(error: &Error) -> &'static str {
         Error::CorruptBody { .. } => "damaged",
         Error::OutcomeUnknown { .. } => "outcome_unknown",
         Error::WithinBatch => "within_batch",
+        Error::Cancelled => "cancelled",
         Error::Poisoned => "poisoned",
         Error::Storage(error) => match error.kind() {
             StorageErrorKind::Full => "full",

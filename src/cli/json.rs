@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::contract::Variable;
+use crate::diff::{Difference, VariableChange};
 use crate::diff::{Edit, Pointer, Segment};
 use crate::template::{PartialUse, TextLocation};
-use crate::{Breakage, Contract, Difference, Environment, Json, Prompt, VariableChange, Version};
+use crate::{Breakage, Contract, Environment, Json, Prompt, Version};
 
 /// Returns the documented shape `Version`.
 pub(crate) fn version(version: &Version) -> Value {

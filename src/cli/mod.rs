@@ -55,7 +55,7 @@
 //! | `verify --repair` | `{bodies: [hash], report}`; report has the members of `verify` |
 //! | `backup`, `restore` | `{path, copied, bytes, kept, report}`; report has the members of `verify` |
 //! | `gc` | `{bodies, bytes, leftovers, inputs, packed, dropped}`; `--dry-run` `{dry_run, bodies, bytes, leftovers}` |
-//! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, oldest_waiting, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings}`; oldest_waiting and ratio may be null |
+//! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, oldest_waiting, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings, diagnostics}`; oldest_waiting and ratio may be null; diagnostics contains the format, sizes, the head of the history and the last failure of maintenance, see `promptbook::maintenance::Diagnostics` |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
@@ -76,9 +76,9 @@
 //! | Breakage | `{reason, place}` |
 //! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`; from and to are null for a file; before and after are null if the variable is absent on that side |
 //! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, without the members that do not apply, as in the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
-//! | Operation | `{number, id, at, author, kind, changes}`, as in the library's [`Operation`](crate::Operation) |
+//! | Operation | `{number, id, at, author, kind, changes}`, as in the library's [`Operation`](crate::history::Operation) |
 //! | EnvironmentLogEntry | `{version_id, number, from, until, author, reason, operation, kind}`; until is null if the environment still points to the version |
-//! | Violation | `{violation, detail, …}`, as in the library's [`Violation`](crate::Violation) |
+//! | Violation | `{violation, detail, …}`, as in the library's [`Violation`](crate::maintenance::Violation) |
 //!
 //! Version numbers are strings (`"2.1"`). Times are RFC 3339 in UTC. `more` is true if the list was
 //! cut at its limit. In parts of bodies (`body`, `old`, `new`, `value`, `definition`,

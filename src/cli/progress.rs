@@ -8,18 +8,19 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::session::Session;
+use crate::maintenance;
 
 const TICK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A progress bar. It is hidden with `--json`, and if standard error is not a terminal.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct ProgressDisplay {
     bar: ProgressBar,
     /// The thread that animates a bar without a length. Dropping the sender stops the thread.
     ticker: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Shows a bar for work of `steps` steps.
     pub(crate) fn of(session: &Session, doing: &'static str, steps: usize) -> Self {
         Self::show(
@@ -68,13 +69,16 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    /// Sets the number of completed steps.
-    pub(crate) fn at(&self, done: u64) {
-        self.bar.set_position(done);
+    /// Sets the number of completed steps, and of all steps if it is known.
+    pub(crate) fn at(&self, progress: maintenance::Progress) {
+        if let (Some(total), None) = (progress.total, &self.ticker) {
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(progress.done);
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressDisplay {
     fn drop(&mut self) {
         if let Some((ticker, thread)) = self.ticker.take() {
             drop(ticker);

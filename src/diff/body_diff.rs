@@ -4,14 +4,14 @@ use super::Edit;
 use super::Mismatch;
 use crate::diff::apply;
 use crate::diff::walk;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::json::Json;
 
 /// The difference of two bodies.
 ///
 /// As JSON: `{edits: [`[`Edit`]`]}`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BodyDiff {
     /// The differences, in the order of the new body; a removed value appears at its old position.

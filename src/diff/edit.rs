@@ -1,6 +1,6 @@
 //! The edits of a difference.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::pointer::Pointer;
 use super::text::Segment;
@@ -10,7 +10,7 @@ use crate::json::{Json, JsonTree};
 ///
 /// As JSON: `{kind, section, old_pointer, new_pointer, old, new, text}`, without the members that
 /// do not apply.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Edit {
     /// The kind of the edit.
@@ -25,11 +25,19 @@ pub struct Edit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_pointer: Option<Pointer>,
     /// The value that was removed or changed, as it is written, but without white space.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub old: Option<Json>,
     /// The value that was added, or the value after the change, as it is written, but without white
     /// space.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub new: Option<Json>,
     /// If a string was changed to a string: the equal, removed and added pieces, in order.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +47,7 @@ pub struct Edit {
 /// A part of a body: a message, a tool, or another member as a whole. Its edits are adjacent.
 ///
 /// As JSON: `{member, old_index, new_index}`, without the members that do not apply.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Section {
     /// The name of the body's member that is this part, or that contains it.
@@ -53,7 +61,7 @@ pub struct Section {
 }
 
 /// The kind of an edit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EditKind {
@@ -71,6 +79,13 @@ pub enum EditKind {
     Moved,
     /// The item was moved, and edits of its contents follow.
     MovedAndChanged,
+}
+
+/// Reads a member that is there, whose value may be null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    reader: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
 }
 
 impl EditKind {

@@ -60,11 +60,11 @@
 
 mod align;
 mod apply;
-mod body_diff;
-mod edit;
+pub(crate) mod body_diff;
+pub(crate) mod edit;
 mod likeness;
-mod parts;
-mod pointer;
+pub(crate) mod parts;
+pub(crate) mod pointer;
 mod script;
 mod text;
 mod walk;
@@ -75,6 +75,9 @@ pub(crate) use self::align::tool_name;
 pub use self::apply::Mismatch;
 pub use self::body_diff::{BodyDiff, diff};
 pub use self::edit::{Edit, EditKind, Section};
-pub(crate) use self::parts::{Part, parts, unchanged};
 pub use self::pointer::Pointer;
 pub use self::text::{Segment, SegmentKind};
+pub use crate::engine::{
+    Blame, BlameEntry, BlameOrigin, DiffSide, Difference, EnvironmentDifference, VariableChange,
+    Verdict,
+};

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The location of a value within a body: a JSON Pointer (RFC 6901), such as `/messages/0/content`.
 ///
 /// In the name of a member, `~` is written `~0`, and `/` is written `~1`. The empty pointer is the
 /// whole body.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Pointer(String);
 

@@ -1,6 +1,6 @@
 //! Comparison of two texts by line, and by word in lines that differ.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::likeness::{ALIKE, Likeness, WordCounts, WordDictionary, best_in_order};
 use super::script::{Stretch, stretches};
@@ -12,7 +12,7 @@ use super::words::{Pieces, by_word};
 /// the new text.
 ///
 /// As JSON: `{kind, text}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Segment {
     /// The text or texts that contain the piece.
@@ -22,7 +22,7 @@ pub struct Segment {
 }
 
 /// The text or texts that contain a piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SegmentKind {
     /// The piece is in both texts.

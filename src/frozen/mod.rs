@@ -4,7 +4,8 @@
 //! opens it without a store and without SQLite, and without any file if it is compiled in.
 //!
 //! ```
-//! use promptbook::{Frozen, RenderMode};
+//! use promptbook::frozen::Frozen;
+//! use promptbook::RenderMode;
 //! use serde_json::json;
 //!
 //! # fn main() -> promptbook::Result<()> {

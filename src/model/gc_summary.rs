@@ -1,9 +1,9 @@
 //! The result of a garbage collection.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The result of a garbage collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GcSummary {
     /// Bodies without a live version that were removed.

@@ -25,7 +25,7 @@ use crate::model::invalid_argument::{InvalidArgument, check_length};
 /// let id: promptbook::PromptId = "aZ09bY".parse()?;
 /// assert_eq!(id.to_string(), "aZ09bY");
 /// assert!("short".parse::<promptbook::PromptId>().is_err());
-/// # Ok::<(), promptbook::InvalidArgument>(())
+/// # Ok::<(), promptbook::error::InvalidArgument>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]

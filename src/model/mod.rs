@@ -13,6 +13,7 @@ pub(crate) mod invalid_argument;
 pub(crate) mod log_position;
 pub(crate) mod memory_size;
 pub(crate) mod operation_text;
+pub(crate) mod progress;
 pub(crate) mod record;
 pub(crate) mod shown;
 pub(crate) mod verified_bytes;

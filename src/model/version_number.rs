@@ -15,7 +15,7 @@ use crate::model::invalid_argument::InvalidArgument;
 /// let number: promptbook::VersionNumber = "2.1".parse()?;
 /// assert_eq!((number.major, number.minor), (2, 1));
 /// assert!(number > "1.12".parse()?);
-/// # Ok::<(), promptbook::InvalidArgument>(())
+/// # Ok::<(), promptbook::error::InvalidArgument>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -105,7 +105,7 @@ pub enum Bump {
 /// assert!(matches!("^2".parse()?, Selector::Requirement(_)));
 /// assert!(matches!("production".parse()?, Selector::Environment(_)));
 /// assert!(matches!("env:latest".parse()?, Selector::Environment(_)));
-/// # Ok::<(), promptbook::InvalidArgument>(())
+/// # Ok::<(), promptbook::error::InvalidArgument>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -303,7 +303,7 @@ impl From<PromptName> for PromptRef {
 /// assert_eq!(spec.selector, "^2".parse()?);
 /// let spec: VersionSpec = "greeting".parse()?;
 /// assert_eq!(spec.selector, Selector::Latest);
-/// # Ok::<(), promptbook::InvalidArgument>(())
+/// # Ok::<(), promptbook::error::InvalidArgument>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VersionSpec {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::{Error, ErrorKind, InvalidArgument};
+use crate::error::InvalidArgument;
+use crate::{Error, ErrorKind};
 
 /// The set of HTTP statuses that report errors. The texts are the same in both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

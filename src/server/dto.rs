@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{EnvironmentName, Prompt, RecordedInputs, Version};
+use crate::history::RecordedInputs;
+use crate::{EnvironmentName, Prompt, Version};
 
 /// The envelope of every response: one of the two members is `null`.
 #[derive(Serialize, ToSchema)]

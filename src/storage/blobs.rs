@@ -5,7 +5,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{LockGuard, StorageResult};
 use crate::model::id::BlobId;
@@ -228,7 +228,7 @@ pub struct CompactionSummary {
 }
 
 /// The contents of a blob store, counted and measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlobUsage {
     /// The number of loose bodies.

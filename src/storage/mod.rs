@@ -48,4 +48,9 @@ pub use snapshot::{
     StoredBlob, Unreferenced, VersionReads,
 };
 pub(crate) use tables::PromptTables;
+
+/// Returns a text in the letter case in which names are searched and sorted.
+pub(crate) fn folded(text: &str) -> String {
+    unicase::UniCase::new(text).to_folded_case()
+}
 pub use transaction::{AppendedBody, AppendedPlace, Transaction};

@@ -18,6 +18,8 @@ pub struct PromptTable {
     pub created_at: DateTime<Utc>,
     /// Its name and tags; `None` if the prompt is deleted.
     pub state: Option<PromptState>,
+    /// The time of the last operation that changed it.
+    pub updated_at: DateTime<Utc>,
     /// Its versions in the order of their commits.
     pub versions: Vec<Arc<VersionRow>>,
     /// The version that each environment points to, and since when.

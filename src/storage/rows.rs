@@ -14,6 +14,7 @@ use rpds::{
 use semver::VersionReq;
 
 use super::Numbering;
+use super::folded;
 use super::prompt_table::{PromptTable, VersionRow};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, Environment, PromptState, Version, VersionFilter};
@@ -27,8 +28,12 @@ type IndexedById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomSta
 pub(crate) struct PromptRows {
     id: PromptId,
     created_at: DateTime<Utc>,
+    /// The time of the last change.
+    updated_at: DateTime<Utc>,
     /// Its name and tags; `None` if the prompt is deleted.
     state: Option<Arc<PromptState>>,
+    /// The name in one letter case. A deleted prompt keeps it, as a position in lists by name.
+    folded: Arc<str>,
     /// The versions in the order of their commits. A version's place here never changes.
     versions: Vector<Arc<VersionRow>>,
     places: IndexedById<usize>,
@@ -47,7 +52,9 @@ impl PromptRows {
         Self {
             id,
             created_at,
+            updated_at: created_at,
             state: None,
+            folded: Arc::default(),
             versions: Vector::new_sync(),
             places: IndexedById::default(),
             numbers: Map::new_sync(),
@@ -64,6 +71,15 @@ impl PromptRows {
 
     pub(crate) fn created_at(&self) -> DateTime<Utc> {
         self.created_at
+    }
+
+    pub(crate) fn updated_at(&self) -> DateTime<Utc> {
+        self.updated_at
+    }
+
+    /// Returns the last name in one letter case, even if the prompt is deleted.
+    pub(crate) fn folded(&self) -> &str {
+        &self.folded
     }
 
     pub(crate) fn state(&self) -> Option<&PromptState> {
@@ -196,6 +212,7 @@ impl PromptRows {
         PromptTable {
             id: self.id,
             created_at: self.created_at,
+            updated_at: self.updated_at,
             state: self.state().cloned(),
             versions: self.versions.iter().cloned().collect(),
             environments: environments.map(|(name, to)| (name.clone(), *to)).collect(),
@@ -204,6 +221,7 @@ impl PromptRows {
 
     /// Applies one change of this prompt. If it contradicts the rows, the error says how.
     pub(crate) fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
+        self.updated_at = at;
         match change {
             Change::Prompt { before, after, .. } => {
                 self.set_state(at, before.as_ref(), after.as_ref())
@@ -246,6 +264,11 @@ impl PromptRows {
             }
             self.live = Set::new_sync();
             self.live_numbers = Map::new_sync();
+        }
+        if let Some(state) = after
+            && before.is_none_or(|before| before.name != state.name)
+        {
+            self.folded = folded(state.name.as_str()).into();
         }
         self.state = after.cloned().map(Arc::new);
         Ok(())

@@ -3,19 +3,20 @@
 //! The memory index stores its prompts this way, and historical snapshots are read from such
 //! tables.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector};
 use semver::VersionReq;
-use unicase::UniCase;
 
 use super::Numbering;
+use super::folded;
 use super::prompt_table::VersionRow;
 use super::rows::PromptRows;
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::record::{
-    Change, Environment, Prompt, PromptFilter, PromptState, Version, VersionFilter,
+    Change, Environment, Prompt, PromptFilter, PromptOrder, PromptState, Version, VersionFilter,
 };
 use crate::model::version_number::VersionNumber;
 use crate::model::work_counter;
@@ -117,6 +118,10 @@ impl PromptTables {
         self.live_rows(id).and_then(prompt_of)
     }
 
+    pub(crate) fn prompt_exists(&self, id: PromptId) -> bool {
+        self.live_rows(id).is_some()
+    }
+
     pub(crate) fn prompts_named(&self, name: &PromptName) -> Vec<PromptId> {
         let places = (name.clone(), 0)..=(name.clone(), usize::MAX);
         let newest_first = self.named.range(places).rev();
@@ -131,21 +136,40 @@ impl PromptTables {
         before: Option<PromptId>,
         limit: usize,
     ) -> Vec<Prompt> {
-        let end = match before {
-            Some(id) => self.prompts.get(&id).map_or(0, |prompt| prompt.place),
-            None => self.created.len(),
+        let before = match before {
+            None => None,
+            Some(id) => match self.prompts.get(&id) {
+                Some(before) => Some(before),
+                None => return Vec::new(),
+            },
         };
-        let text = folded(&filter.name_contains);
-        let wanted = |state: &PromptState| {
-            folded(state.name.as_str()).contains(&text)
-                && (filter.tags.is_empty()
-                    || state.tags.iter().any(|tag| filter.tags.contains(tag)))
-        };
-        self.newest_first(end)
-            .filter(|rows| rows.state().is_some_and(wanted))
-            .filter_map(prompt_of)
-            .take(limit)
-            .collect()
+        if filter.order == PromptOrder::Newest {
+            let end = before.map_or(self.created.len(), |before| before.place);
+            let found = self.newest_first(end).filter(|rows| admits(filter, rows));
+            return found.filter_map(prompt_of).take(limit).collect();
+        }
+        let live = self.live.iter().filter_map(|place| {
+            work_counter::step();
+            self.prompts.get(self.created.get(*place)?)
+        });
+        let after = before.map(|before| position(filter.order, before));
+        let mut found: Vec<_> = live
+            .filter(|prompt| admits(filter, &prompt.rows))
+            .map(|prompt| (position(filter.order, prompt), &prompt.rows))
+            .filter(|(position, _)| after.as_ref().is_none_or(|after| position > after))
+            .collect();
+        found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let rows = found.into_iter().map(|(_, rows)| &**rows);
+        rows.filter_map(prompt_of).take(limit).collect()
+    }
+
+    /// Returns the number of live prompts that pass the filter.
+    pub(crate) fn prompt_count_of(&self, filter: &PromptFilter) -> u64 {
+        if filter.admits_all() {
+            return self.prompt_count();
+        }
+        let all = self.newest_first(usize::MAX);
+        all.filter(|rows| admits(filter, rows)).count() as u64
     }
 
     pub(crate) fn prompt_count(&self) -> u64 {
@@ -221,6 +245,26 @@ impl PromptTables {
     }
 }
 
+/// A position in an order of prompts, such that lists are ascending.
+type Position<'a> = (&'a str, Reverse<DateTime<Utc>>, Reverse<usize>);
+
+fn position(order: PromptOrder, prompt: &Ordered) -> Position<'_> {
+    let (name, changed) = match order {
+        PromptOrder::Name => (prompt.rows.folded(), DateTime::<Utc>::MIN_UTC),
+        PromptOrder::LastChange => ("", prompt.rows.updated_at()),
+        PromptOrder::Newest => ("", DateTime::<Utc>::MIN_UTC),
+    };
+    (name, Reverse(changed), Reverse(prompt.place))
+}
+
+fn admits(filter: &PromptFilter, rows: &PromptRows) -> bool {
+    let Some(state) = rows.state() else {
+        return false;
+    };
+    rows.folded().contains(&folded(&filter.name_contains))
+        && (filter.tags.is_empty() || state.tags.iter().any(|tag| filter.tags.contains(tag)))
+}
+
 fn prompt_of(rows: &PromptRows) -> Option<Prompt> {
     let state = rows.state()?;
     Some(Prompt {
@@ -230,9 +274,7 @@ fn prompt_of(rows: &PromptRows) -> Option<Prompt> {
         created_at: rows.created_at(),
         versions: rows.live_count() as u64,
         latest: rows.highest(None).map(|version| version.number),
+        updated_at: rows.updated_at(),
+        environments: rows.environments().collect(),
     })
-}
-
-fn folded(text: &str) -> String {
-    UniCase::new(text).to_folded_case()
 }

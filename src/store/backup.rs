@@ -6,18 +6,18 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::StoreOptions;
 use super::handle::{Store, StoreLocation, refuse_lost};
 use super::location::{INDEX, Location};
-use crate::engine::VerifyReport;
+use crate::engine::{Depth, VerifyReport};
 use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFolder;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::invalid_argument::InvalidArgument;
-use crate::model::record::OperationFilter;
+use crate::model::progress::{Progress, ProgressAnswer, Reporter};
 use crate::storage;
 use crate::storage::directory::BlobDirectory;
 use crate::storage::directory::copy::CopiedBodies;
@@ -26,7 +26,7 @@ use crate::storage::sqlite::body_locks::BodyLocks;
 use crate::storage::{Blobs as _, Index as _, Snapshot, StoredBlob};
 
 /// The result of a backup, and of the verification of its copy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackupSummary {
     /// The number of loose bodies and packs that were copied.
@@ -37,8 +37,34 @@ pub struct BackupSummary {
     pub kept: u64,
     /// The result of verifying the whole backup.
     ///
-    /// If it is [clean](Report::is_clean), the backup is sound.
+    /// If it is [clean](VerifyReport::is_clean), the backup is sound.
     pub report: VerifyReport,
+}
+
+/// The options of a backup, and of a store that is restored from one.
+#[derive(Debug, Default)]
+pub struct BackupOptions<'a> {
+    progress: Reporter<'a>,
+}
+
+impl<'a> BackupOptions<'a> {
+    /// Returns the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls a closure as the call advances. A step is a file that was copied or found intact, or
+    /// a body of the copy that was verified.
+    ///
+    /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
+    /// call with [`Cancelled`](crate::Error::Cancelled). An earlier backup stays complete, and
+    /// the next call continues from there.
+    #[must_use]
+    pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
+        self.progress = Reporter::new(closure);
+        self
+    }
 }
 
 impl Store {
@@ -61,8 +87,7 @@ impl Store {
     /// SQLite's locks on them, and the process may end by SIGBUS when another process commits; see
     /// [`Store`](Store#its-files).
     ///
-    /// Of a damaged store, everything that can be read is copied. After each pack, `progress` is
-    /// called with the number of files processed so far.
+    /// Of a damaged store, everything that can be read is copied.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -70,30 +95,42 @@ impl Store {
     /// use promptbook::Store;
     ///
     /// let store = Store::create(place)?;
-    /// let made = store.backup(&backup, |_| ())?;
+    /// let made = store.backup(&backup)?;
     /// assert!(made.report.is_clean());
     /// # Ok::<(), promptbook::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// - [`InvalidArgument`](Error::InvalidArgument) if the store is not in a directory, or if the directory is inside the
-    ///   store's directory.
-    /// - [`ForeignBackup`](Error::MismatchedBackup), [`NotAStore`](Error::NotAStore) or
-    ///   [`IndexLost`](Error::IndexMissing) if the directory contains something other than a backup of
-    ///   this store.
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the store is not in a directory, or if the directory
+    ///   is inside the store's directory.
+    /// - [`MismatchedBackup`](Error::MismatchedBackup), [`NotAStore`](Error::NotAStore) or
+    ///   [`IndexMissing`](Error::IndexMissing) if the directory contains something other than a
+    ///   backup of this store.
     /// - [`WithinBatch`](Error::WithinBatch) inside a batch of this store.
     /// - [`Storage`](Error::Storage) if a lock, a read or a write failed. The kind is
     ///   [`Busy`](crate::ErrorKind::Busy) if a process has the earlier backup open.
     ///
     /// After a failure, an earlier backup is unchanged, except that it may contain more bodies. The
     /// next call continues from there.
-    pub fn backup(
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<BackupSummary> {
+        self.backup_with(to, BackupOptions::new())
+    }
+
+    /// Makes a backup as [`backup`](Self::backup) does, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`backup`](Self::backup); [`Cancelled`](Error::Cancelled). An earlier backup is then
+    /// complete, either as it was or up to date but not verified. It may contain more bodies. The
+    /// next call continues from there.
+    pub fn backup_with(
         &self,
         to: impl AsRef<Path>,
-        mut progress: impl FnMut(u64),
+        mut options: BackupOptions<'_>,
     ) -> Result<BackupSummary> {
         self.inner.queue.check_not_reentrant()?;
+        let progress = &mut options.progress;
         let to = to.as_ref();
         let StoreLocation::Directory {
             location: from,
@@ -126,6 +163,13 @@ impl Store {
         let target_locks = BodyLocks::of(to.directory(), &self.inner.locks)?;
         let target_hold = target_locks.take()?;
         target.check_removable()?;
+        if progress.is_watched() {
+            let files = source
+                .usage()
+                .map_or(0, |usage| usage.loose_bodies + usage.packs);
+            progress.expect(files + self.body_count());
+            progress.report()?;
+        }
         // If no process can write the directory, no process removes bodies. Otherwise the lock
         // keeps them until all are copied or open.
         let hold = match crate::fs::permissions::check_writable(from.directory()) {
@@ -134,10 +178,9 @@ impl Store {
         };
         let checkpointed = self.settled_bodies()?;
         source_index.copy(&copy)?;
-        let mut packs = source.copy_loose(&target, &mut copied)?;
+        let mut packs = source.copy_loose(&target, &mut copied, progress)?;
         drop(hold);
-        let mut progress = |copied: &CopiedBodies| progress(copied.files + copied.kept);
-        target.copy_packs(&mut packs, &mut copied, &mut progress)?;
+        target.copy_packs(&mut packs, &mut copied, progress)?;
         crate::fs::durable::flush_directory(&to.directory().join("blobs"))?;
         source_index.check_location()?;
         target.check_location()?;
@@ -151,7 +194,7 @@ impl Store {
             copied: copied.files,
             bytes: copied.bytes,
             kept: copied.kept,
-            report: reader(to.directory())?.verify(|_| ())?,
+            report: reader(to.directory())?.verify_within(Depth::Full, &[], progress)?,
         })
     }
 
@@ -168,15 +211,26 @@ impl Store {
     /// [`StoreExists`](Error::StoreExists) if the directory already contains a store; the errors of
     /// [`open`](Self::open) for the backup; otherwise as [`backup`](Self::backup). A failure may
     /// leave bodies in the directory, and the next call continues from there.
-    pub fn restore(
+    pub fn restore(backup: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupSummary> {
+        Self::restore_with(backup, to, BackupOptions::new())
+    }
+
+    /// Creates a store from a backup as [`restore`](Self::restore) does, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`restore`](Self::restore); [`Cancelled`](Error::Cancelled). A cancelled call leaves
+    /// bodies in the directory, from which the next call continues, or a complete store that was
+    /// not verified.
+    pub fn restore_with(
         backup: impl AsRef<Path>,
         to: impl AsRef<Path>,
-        progress: impl FnMut(u64),
+        options: BackupOptions<'_>,
     ) -> Result<BackupSummary> {
         let (backup, to) = (reader(backup.as_ref())?, to.as_ref());
         match exists(&to.join(INDEX))? {
             true => Err(Error::StoreExists { path: to.into() }),
-            false => backup.backup(to, progress),
+            false => backup.backup_with(to, options),
         }
     }
 
@@ -197,7 +251,7 @@ impl Store {
         let Some((number, id)) = theirs.last_operation()? else {
             return Ok(());
         };
-        let ours = self.operations(&OperationFilter::default(), number.checked_add(1), 1)?;
+        let ours = self.operations().page(number.checked_add(1), 1)?;
         match ours.first().is_some_and(|ours| ours.id == id) {
             true => Ok(()),
             false => Err(Error::MismatchedBackup {

@@ -56,7 +56,7 @@ impl Store {
     ///     }
     ///     Ok(())
     /// })?;
-    /// assert_eq!(store.prompt_count()?, 3);
+    /// assert_eq!(store.prompts().count()?, 3);
     /// # Ok::<(), promptbook::Error>(())
     /// ```
     ///

@@ -5,8 +5,59 @@ use std::io::{Read, Seek, Write};
 use super::handle::Store;
 use crate::engine::{Bundle, BundleSummary, ImportSummary, export_bundle};
 use crate::model::error::Result;
+use crate::model::progress::{Progress, ProgressAnswer, Reporter};
 use crate::storage;
 use crate::storage::StorageErrorKind;
+
+/// The options of an export.
+#[derive(Debug, Default)]
+pub struct ExportOptions<'a> {
+    progress: Reporter<'a>,
+}
+
+impl<'a> ExportOptions<'a> {
+    /// Returns the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls a closure as the call advances. A step is an operation or a body that was written.
+    ///
+    /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
+    /// call with [`Cancelled`](crate::Error::Cancelled). The bytes that were written until then are
+    /// not a valid bundle.
+    #[must_use]
+    pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
+        self.progress = Reporter::new(closure);
+        self
+    }
+}
+
+/// The options of an import.
+#[derive(Debug, Default)]
+pub struct ImportOptions<'a> {
+    progress: Reporter<'a>,
+}
+
+impl<'a> ImportOptions<'a> {
+    /// Returns the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls a closure as the call advances. A step is an operation or a body that was verified
+    /// or imported.
+    ///
+    /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
+    /// call with [`Cancelled`](crate::Error::Cancelled). Nothing of the bundle was imported.
+    #[must_use]
+    pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
+        self.progress = Reporter::new(closure);
+        self
+    }
+}
 
 impl Store {
     /// Writes the store's history and all stored bodies to one file, a bundle.
@@ -47,8 +98,8 @@ impl Store {
     /// # Errors
     ///
     /// - [`File`](crate::Error::File) if writing to `to` failed.
-    /// - [`Damaged`](crate::Error::CorruptBody) if a body does not match its address. Such a body is
-    ///   never exported.
+    /// - [`CorruptBody`](crate::Error::CorruptBody) if a body does not match its address. Such a
+    ///   body is never exported.
     /// - [`WithinBatch`](crate::Error::WithinBatch) inside a batch of this store.
     /// - [`Storage`](crate::Error::Storage) if the index or the blob store failed, or if the
     ///   history is damaged.
@@ -56,6 +107,20 @@ impl Store {
     /// After a failure, the bytes that were written are not a valid bundle. The store is not
     /// changed.
     pub fn export_bundle(&self, to: impl Write) -> Result<BundleSummary> {
+        self.export_bundle_with(to, ExportOptions::new())
+    }
+
+    /// Exports a bundle as [`export_bundle`](Self::export_bundle) does, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`export_bundle`](Self::export_bundle); [`Cancelled`](crate::Error::Cancelled). The bytes
+    /// that were written are not a valid bundle. The store is not changed.
+    pub fn export_bundle_with(
+        &self,
+        to: impl Write,
+        mut options: ExportOptions<'_>,
+    ) -> Result<BundleSummary> {
         self.inner.queue.check_not_reentrant()?;
         let bodies = &self.inner.bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
@@ -66,7 +131,7 @@ impl Store {
             hold => Some(hold?),
         };
         let snapshot = self.inner.index.snapshot()?;
-        let exported = export_bundle(&*snapshot, bodies, to);
+        let exported = export_bundle(&*snapshot, bodies, to, &mut options.progress);
         match snapshot.is_consistent() {
             true => exported,
             // The bytes that were written cannot be taken back.
@@ -87,10 +152,10 @@ impl Store {
     /// - If the store contains all operations of the bundle, it is not changed.
     /// - If both continued a common history, or have no history in common, the bundle's operations
     ///   that the store lacks are appended after the store's own. They keep their author, time and
-    ///   changes, and get new ids and numbers. An [undo](crate::OperationKind::Undo) then names the
-    ///   operations that it undid by their numbers in this store. Importing the same bundle again
-    ///   changes nothing. Two stores that import each other's bundles contain the same prompts,
-    ///   versions and environments.
+    ///   changes, and get new ids and numbers. An [undo](crate::history::OperationKind::Undo) then
+    ///   names the operations that it undid by their numbers in this store. Importing the same
+    ///   bundle again changes nothing. Two stores that import each other's bundles contain the same
+    ///   prompts, versions and environments.
     ///
     /// Prompts and versions keep their ids. The bundle is refused if the two sides did one of the
     /// following after their common history:
@@ -133,7 +198,7 @@ impl Store {
     /// # Errors
     ///
     /// - [`File`](crate::Error::File) if the file is not a bundle, is damaged, or cannot be read.
-    /// - [`Contradiction`](crate::Error::MergeConflict) if its history conflicts with the store's.
+    /// - [`MergeConflict`](crate::Error::MergeConflict) if its history conflicts with the store's.
     /// - Those of the transaction: [`ReadOnly`](crate::Error::ReadOnly),
     ///   [`WithinBatch`](crate::Error::WithinBatch),
     ///   [`OutcomeUnknown`](crate::Error::OutcomeUnknown), [`Poisoned`](crate::Error::Poisoned) or
@@ -142,9 +207,24 @@ impl Store {
     /// After a failure, nothing of the bundle is in the store. Only after
     /// [`OutcomeUnknown`](crate::Error::OutcomeUnknown), all of it may be.
     pub fn import_bundle(&self, from: impl Read + Seek) -> Result<ImportSummary> {
+        self.import_bundle_with(from, ImportOptions::new())
+    }
+
+    /// Imports a bundle as [`import_bundle`](Self::import_bundle) does, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`import_bundle`](Self::import_bundle); [`Cancelled`](crate::Error::Cancelled). Nothing
+    /// of the bundle is then in the store.
+    pub fn import_bundle_with(
+        &self,
+        from: impl Read + Seek,
+        mut options: ImportOptions<'_>,
+    ) -> Result<ImportSummary> {
         self.writable()?;
-        let mut bundle = Bundle::open(from)?;
-        self.batch(|batch| batch.writer().import_bundle(&mut bundle))
+        let progress = &mut options.progress;
+        let mut bundle = Bundle::open(from, progress)?;
+        self.batch(|batch| batch.writer().import_bundle(&mut bundle, progress))
     }
 }
 

@@ -17,7 +17,8 @@ impl View {
     /// one moment, including the partials of the bodies.
     ///
     /// ```
-    /// use promptbook::{NewPrompt, NewVersion, Store, Verdict};
+    /// use promptbook::diff::Verdict;
+    /// use promptbook::{NewPrompt, NewVersion, Store};
     ///
     /// # fn main() -> promptbook::Result<()> {
     /// let store = Store::in_memory()?;

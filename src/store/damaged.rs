@@ -4,19 +4,19 @@
 
 use std::path::Path;
 
-use super::StoreOptions;
-use super::handle::Store;
 use super::location::Location;
+use super::{StoreOptions, VerifyOptions};
 use crate::engine::{VerifyReport, Violation, verify_bodies, verify_damaged};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::id::OperationId;
+use crate::model::progress::Reporter;
 use crate::storage;
 use crate::storage::StorageErrorKind as BackendKind;
 use crate::storage::directory::BlobDirectory;
 use crate::storage::sqlite::{IndexFile, OpenMode, Probe, SqliteIndex};
 
 impl StoreOptions {
-    /// Verifies the store in a directory, as [`Store::verify_pinned`] does.
+    /// Verifies the store in a directory, as [`Store::verify`](crate::Store::verify) does.
     ///
     /// If a store is too damaged to be opened, everything in it that can be read is verified.
     /// Nothing is changed.
@@ -27,12 +27,12 @@ impl StoreOptions {
     /// use promptbook::{Store, StoreOptions};
     ///
     /// drop(Store::create(path)?);
-    /// let report = StoreOptions::new().verify(path, &[], |_| ())?;
+    /// let report = StoreOptions::new().verify(path)?;
     /// assert!(report.is_clean());
     ///
     /// std::fs::write(path.join("index.db"), [0; 8192]).unwrap();
     /// assert!(Store::open(path).is_err());
-    /// let report = StoreOptions::new().verify(path, &[], |_| ())?;
+    /// let report = StoreOptions::new().verify(path)?;
     /// assert!(!report.is_clean());
     /// # Ok::<(), promptbook::Error>(())
     /// ```
@@ -41,18 +41,29 @@ impl StoreOptions {
     ///
     /// As [`open`](Self::open), except for errors of the kind [`Corrupt`](ErrorKind::Corrupt),
     /// which become violations in the report.
-    pub fn verify(
+    pub fn verify(&self, path: impl AsRef<Path>) -> Result<VerifyReport> {
+        self.verify_with(path, VerifyOptions::new())
+    }
+
+    /// Verifies the store in a directory as [`verify`](Self::verify) does, with options.
+    ///
+    /// A store that cannot be opened is always verified in full.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify); [`Cancelled`](Error::Cancelled). Nothing is changed.
+    pub fn verify_with(
         &self,
         path: impl AsRef<Path>,
-        pins: &[OperationId],
-        mut progress: impl FnMut(u64),
+        mut options: VerifyOptions<'_>,
     ) -> Result<VerifyReport> {
         let path = path.as_ref();
         let opened = self.clone().read_only(true).open(path);
         match opened {
-            Ok(store) => Store::verify_pinned(&store, pins, progress),
+            Ok(store) => store.verify_with(options),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                self.verify_unopened(&Location::of(path)?, &error, pins, &mut progress)
+                let (pins, progress) = (&options.pins, &mut options.progress);
+                self.verify_unopened(&Location::of(path)?, &error, pins, progress)
             }
             Err(error) => Err(error),
         }
@@ -63,7 +74,7 @@ impl StoreOptions {
         location: &Location,
         error: &Error,
         pins: &[OperationId],
-        progress: &mut dyn FnMut(u64),
+        progress: &mut Reporter<'_>,
     ) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         report.violations.push(Violation::Index {

@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 use crate::engine::catch_up;
+use crate::list::VersionFilter;
+use crate::maintenance::GcOptions;
 use crate::model::work_counter;
 use crate::{
     Body, Durability, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, PromptId,
-    Selector, Store, StoreOptions, VersionFilter, VersionSpec,
+    Selector, Store, StoreOptions, VersionSpec,
 };
 
 /// The maximum factor by which the work may grow if the size grows by four.
@@ -29,7 +31,7 @@ fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&
             };
             let made = make(&store, size);
             let steps = work_counter::steps(|| operation(&store, size, made));
-            assert!(store.verify(|_| ()).unwrap().is_clean());
+            assert!(store.verify().unwrap().is_clean());
             steps
         };
         let (small, large) = (count(size), count(4 * size));
@@ -149,7 +151,9 @@ fn undo_skips_versions_that_were_deleted_again() {
         for _ in 1..size {
             store.delete_version(of(id, "latest")).unwrap();
         }
-        store.collect_garbage(Duration::ZERO).unwrap();
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap();
         id
     };
     grows(50, gone, |store, _, id| {
@@ -204,7 +208,11 @@ fn versions_are_listed_with_their_environments() {
     };
     grows(100, both, |store, size, id| {
         let all = VersionFilter::default();
-        let found = store.versions(id, &all, None, usize::MAX).unwrap();
+        let found = store
+            .versions(id)
+            .with_filter(&all)
+            .page(None, usize::MAX)
+            .unwrap();
         assert_eq!(found.len(), size);
         assert_eq!(found[size - 2].environments.len(), size);
     });
@@ -228,7 +236,7 @@ fn moves_of_many_prompts_are_undone() {
         store.undo_with_later(last - 3).unwrap();
     });
     grows(50, moved, |store, _, _| {
-        assert!(store.verify(|_| ()).unwrap().is_clean());
+        assert!(store.verify().unwrap().is_clean());
     });
 }
 
@@ -271,9 +279,11 @@ fn single_calls_do_not_grow_with_the_store() {
                 store.delete_version(of(id, "latest")).unwrap();
                 store.version("prompt 7@latest").unwrap();
                 let all = VersionFilter::default();
-                let page = store.versions(id, &all, None, 10).unwrap();
+                let page = store.versions(id).with_filter(&all).page(None, 10).unwrap();
                 store
-                    .versions(id, &all, page.last().map(|one| one.id), 10)
+                    .versions(id)
+                    .with_filter(&all)
+                    .page(page.last().map(|one| one.id), 10)
                     .unwrap();
                 store.rename("prompt 7", "renamed").unwrap();
                 store.set_tags("renamed", &["a"]).unwrap();
@@ -294,7 +304,7 @@ fn all_changes_of_many_prompts_are_listed() {
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
     };
     grows(50, moved, |store, size, ()| {
-        let told = store.changes_since(crate::LogPosition::START, usize::MAX);
+        let told = store.changes_since(crate::history::LogPosition::START, usize::MAX);
         assert_eq!(told.unwrap().len(), 2 * size + 1);
     });
 }
@@ -309,7 +319,7 @@ fn moves_of_many_prompts_are_indexed() {
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
         let (index, bodies) = (&*store.inner.index, &*store.inner.bodies);
         let steps = work_counter::steps(|| assert!(catch_up(index, bodies, || true).unwrap()));
-        assert!(store.verify(|_| ()).unwrap().is_clean());
+        assert!(store.verify().unwrap().is_clean());
         steps
     };
     let (small, large) = (count(50), count(200));

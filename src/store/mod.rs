@@ -3,28 +3,41 @@
 mod backup;
 mod batch;
 mod bundle;
+mod checkpoint;
 mod compare;
 mod damaged;
+mod diagnostics;
+mod gc;
 #[cfg(test)]
 mod growth;
 mod handle;
 mod location;
-mod maintenance;
 mod options;
 mod prompts;
+mod repack;
+mod repair;
 mod search;
 #[cfg(feature = "server")]
 pub(crate) mod secrets;
+mod stats;
 mod undo;
+mod verify;
 mod versions;
 mod view;
 mod watch;
 
-pub use self::backup::BackupSummary;
+pub use self::backup::{BackupOptions, BackupSummary};
 pub use self::batch::Batch;
+pub use self::bundle::{ExportOptions, ImportOptions};
+pub use self::checkpoint::CheckpointOptions;
+pub use self::diagnostics::{Diagnostics, MaintenanceFailure};
+pub use self::gc::GcOptions;
 #[cfg(feature = "server")]
 pub(crate) use self::handle::Image;
 pub use self::handle::Store;
-pub use self::maintenance::{GcOptions, RepairSummary, StoreStats};
 pub use self::options::StoreOptions;
-pub use self::view::{Rendered, View};
+pub use self::repack::RepackOptions;
+pub use self::repair::{RepairOptions, RepairSummary};
+pub use self::stats::StoreStats;
+pub use self::verify::VerifyOptions;
+pub use self::view::{Operations, Prompts, Rendered, Rows, Versions, View};

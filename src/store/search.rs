@@ -26,7 +26,8 @@ impl View {
     /// versions whose message contains all words, newest first.
     ///
     /// ```
-    /// use promptbook::{MatchedIn, NewPrompt, Store};
+    /// use promptbook::search::MatchedIn;
+    /// use promptbook::{NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
     /// let body = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]}"#;
@@ -40,8 +41,8 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](Error::InvalidArgument) if the query has more than 32 words; [`Storage`](Error::Storage)
-    /// if the index or the blob store failed.
+    /// [`InvalidArgument`](Error::InvalidArgument) if the query has more than 32 words;
+    /// [`Storage`](Error::Storage) if the index or the blob store failed.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
         let (hits, tail_is_long) = self.look(|snapshot| {
             let hits = search(snapshot, &self.inner.bodies, query, limit)?;

@@ -164,7 +164,7 @@ mod tests {
             0,
             "creating secrets made an operation"
         );
-        assert!(store.verify(|_| ()).unwrap().is_clean());
+        assert!(store.verify().unwrap().is_clean());
         assert!(!format!("{made:?} {store:?}").contains("made once"));
         let memory = Store::in_memory().unwrap();
         memory.secrets(|| named("memory")).unwrap();
@@ -245,9 +245,9 @@ mod tests {
             signing: "signing-in-no-copy".into(),
         };
         store.secrets(|| secrets).unwrap();
-        store.backup(at("backup"), |_| ()).unwrap();
-        store.backup(at("backup"), |_| ()).unwrap();
-        Store::restore(at("backup"), at("restored"), |_| ()).unwrap();
+        store.backup(at("backup")).unwrap();
+        store.backup(at("backup")).unwrap();
+        Store::restore(at("backup"), at("restored")).unwrap();
         let bundle = std::fs::File::create(at("bundle")).unwrap();
         store.export_bundle(bundle).unwrap();
         drop(store);

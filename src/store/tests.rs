@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::super::secrets::{Secrets, SecretsResult};
 use super::*;
-use crate::{Bump, NewPrompt, NewVersion, PromptFilter, PromptName};
+use crate::maintenance::GcOptions;
+use crate::{Bump, NewPrompt, NewVersion, PromptName};
 
 fn body(number: usize) -> String {
     format!(r#"{{"model": "m", "messages": [], "seed": {number}}}"#)
@@ -16,8 +17,8 @@ fn add(store: &Store, name: &str) {
 }
 
 fn names(store: &Store) -> Vec<PromptName> {
-    assert!(store.verify(|_| ()).unwrap().is_clean());
-    let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX);
+    assert!(store.verify().unwrap().is_clean());
+    let prompts = store.prompts().page(None, usize::MAX);
     prompts
         .unwrap()
         .into_iter()
@@ -39,7 +40,9 @@ fn a_change_of_one_fork_is_in_no_other() {
     store.secrets(secrets).unwrap();
     let image = store.image().unwrap();
     store.delete_prompt("shared").unwrap();
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     let first = StoreOptions::new().in_memory_from(&image);
     let second = StoreOptions::new().in_memory_from(&image);
     add(&first, "first");
@@ -47,7 +50,7 @@ fn a_change_of_one_fork_is_in_no_other() {
         .commit(NewVersion::new("shared", body(2)).unwrap())
         .unwrap();
     second.rename("shared", "renamed").unwrap();
-    second.checkpoint(|_| ()).unwrap();
+    second.checkpoint().unwrap();
     drop(store);
     let third = StoreOptions::new().in_memory_from(&image);
     assert_eq!(names(&first).len(), 2);
@@ -69,7 +72,7 @@ fn a_change_of_one_fork_is_in_no_other() {
 fn an_image_of_a_checkpointed_store_has_its_bodies() {
     let store = Store::in_memory().unwrap();
     add(&store, "settled");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     add(&store, "waiting");
     let fork = StoreOptions::new().in_memory_from(&store.image().unwrap());
     assert_eq!(names(&fork).len(), 2);
@@ -87,8 +90,10 @@ fn an_image_is_sound_at_any_moment() {
                 let new = NewVersion::new("prompt", body(number)).unwrap();
                 let version = store.commit(new.bump(Bump::Minor)).unwrap();
                 store.delete_version(version.id).unwrap();
-                store.checkpoint(|_| ()).unwrap();
-                store.collect_garbage(Duration::ZERO).unwrap();
+                store.checkpoint().unwrap();
+                store
+                    .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                    .unwrap();
             }
         });
         while !busy.is_finished() {

@@ -30,7 +30,8 @@ impl Store {
     /// continue, pass the position of the last event.
     ///
     /// ```
-    /// use promptbook::{LogPosition, NewPrompt, Store};
+    /// use promptbook::history::LogPosition;
+    /// use promptbook::{NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
     /// let here = store.position()?;
@@ -44,8 +45,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`CursorNotFound`](crate::Error::PositionNotFound) if the log position is not in this store's
-    /// history; [`Storage`](crate::Error::Storage) if the index failed.
+    /// [`PositionNotFound`](crate::Error::PositionNotFound) if the log position is not in this
+    /// store's history; [`Storage`](crate::Error::Storage) if the index failed.
     pub fn changes_since(&self, position: LogPosition, limit: usize) -> Result<Vec<Event>> {
         self.look(|snapshot| watch::events_since(snapshot, &self.inner.bodies, position, limit))
     }

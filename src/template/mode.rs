@@ -1,6 +1,6 @@
 //! Render modes: the rules by which a body is rendered.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::json::Json;
@@ -56,7 +56,7 @@ impl RenderMode {
 /// A body with its variables filled in.
 ///
 /// As JSON: `{body, errors}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RenderedBody {
     /// The filled body.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A location within a body.
 ///
@@ -11,7 +11,7 @@ use serde::Serialize;
 /// messages[1].content`. The place of a member's name is that of the member. A place of more than
 /// 400 bytes is cut in the middle (`…`), so that a deep body does not make its problems larger than
 /// itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TextLocation(String);
 

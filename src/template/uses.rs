@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use memchr::memchr;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::place::{LocationPath, LocationStep, TextLocation};
@@ -16,7 +16,7 @@ use crate::model::id::{EnvironmentName, PromptId};
 pub(super) const SECTIONS: [&str; 2] = ["response_format", "tools"];
 
 /// A partial tag in a message's text, which refers to a message of another prompt.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PartialUse {
     /// The tag, exactly as written.

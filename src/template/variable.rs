@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::javascript;
@@ -99,8 +99,15 @@ impl Serialize for VariableType {
     }
 }
 
+impl<'de> Deserialize<'de> for VariableType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(Self::from(name.as_str()))
+    }
+}
+
 /// How a tag's value is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VariableSite {
     /// In a message's text, or next to other text: the value's text form is inserted.
@@ -114,7 +121,7 @@ pub enum VariableSite {
 }
 
 /// A use of a variable in a body.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct VariableUse {
     /// The variable's name.

@@ -19,7 +19,7 @@ fn desk() -> (Desk, PathBuf) {
         let new = NewPrompt::new(format!("p{number}"), body).unwrap();
         store.create_prompt(new).unwrap();
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let index = path.join("index.db");
     let connection = rusqlite::Connection::open(&index).unwrap();

@@ -1,7 +1,8 @@
 use std::fs;
 use std::path::Path;
 
-use promptbook::{Frozen, Lockfile, RenderMode};
+use promptbook::RenderMode;
+use promptbook::frozen::{Frozen, Lockfile};
 use serde_json::{Value, json};
 
 use crate::support::{Desk, GREETING, REWORDED, members};

@@ -1,9 +1,9 @@
 //! Names, tags and messages of any text, through every command: found, stored exactly, and harmless
 //! to a terminal.
 
+use promptbook::frozen::Frozen;
 use promptbook::{
-    EnvironmentName, Frozen, NewPrompt, NewVersion, PromptId, PromptRef, Selector, Store,
-    VersionSpec,
+    EnvironmentName, NewPrompt, NewVersion, PromptId, PromptRef, Selector, Store, VersionSpec,
 };
 use serde_json::{Value, json};
 
@@ -262,9 +262,7 @@ fn names_are_in_fixtures_unchanged() {
         .unwrap()
         .load(&other)
         .unwrap();
-    let loaded = other
-        .prompts(&Default::default(), None, usize::MAX)
-        .unwrap();
+    let loaded = other.prompts().page(None, usize::MAX).unwrap();
     let mut loaded: Vec<String> = loaded
         .into_iter()
         .map(|prompt| prompt.name.into())

@@ -211,6 +211,7 @@ fn stats_count_the_contents() {
         "bodies",
         "ratio",
         "settings",
+        "diagnostics",
     ];
     assert_eq!(members(&stats), expected);
     assert_eq!(

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use promptbook::{
-    Bump, Change, Error, NewPrompt, NewVersion, OperationFilter, PromptFilter, Store, VersionFilter,
-};
+use promptbook::history::Change;
+use promptbook::maintenance::GcOptions;
+use promptbook::{Bump, Error, NewPrompt, NewVersion, Store};
 
 use crate::ledger::{Ledger, Made, Outcome};
 use crate::observed::{Observed, observe};
@@ -68,7 +68,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn is_sound(store: &Store) {
-    let report = store.verify(|_| ());
+    let report = store.verify();
     let report =
         report.unwrap_or_else(|error| panic!("the verification failed: {}", chain(&error)));
     assert_eq!(report.violations, [], "the verification found violations");
@@ -101,9 +101,7 @@ fn mismatch(found: &Observed, possible: &[Possible]) -> String {
 /// Checks that acknowledged versions have the ids that were returned, and that the operation's id
 /// decides each unknown outcome.
 fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
-    let mut operations = store
-        .operations(&OperationFilter::default(), None, usize::MAX)
-        .unwrap();
+    let mut operations = store.operations().page(None, usize::MAX).unwrap();
     operations.reverse();
     let mut made = Vec::new();
     for (place, operation) in operations.iter().enumerate() {
@@ -157,7 +155,7 @@ fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
         return;
     }
     let operations = |store: &Store| {
-        let newest_first = store.operations(&OperationFilter::default(), None, usize::MAX);
+        let newest_first = store.operations().page(None, usize::MAX);
         let oldest_first = newest_first.unwrap().into_iter().rev();
         oldest_first.map(|one| one.id).collect::<Vec<_>>()
     };
@@ -170,7 +168,7 @@ fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
         assert!(is_of_a_moment, "the backup equals no state of the store");
     }
     let report = store
-        .backup(&backup, |_| ())
+        .backup(&backup)
         .expect("the store can't be backed up")
         .report;
     assert_eq!(report.violations, [], "the backup is not sound");
@@ -179,18 +177,14 @@ fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
 }
 
 fn counters_hold(store: &Store) {
-    let prompts = store
-        .prompts(&PromptFilter::default(), None, usize::MAX)
-        .unwrap();
+    let prompts = store.prompts().page(None, usize::MAX).unwrap();
     assert_eq!(
-        store.prompt_count().unwrap(),
+        store.prompts().count().unwrap(),
         prompts.len() as u64,
         "prompts"
     );
     for prompt in prompts {
-        let versions = store
-            .versions(prompt.id, &VersionFilter::default(), None, usize::MAX)
-            .unwrap();
+        let versions = store.versions(prompt.id).page(None, usize::MAX).unwrap();
         let latest = versions.iter().map(|version| version.number).max();
         assert_eq!(
             prompt.versions,
@@ -224,12 +218,14 @@ fn remains_usable(store: &Store, directory: &Path, before: &Observed) {
     let new = NewVersion::new(created.prompt.id, body("again, afterwards")).unwrap();
     let version = store.commit(new.bump(Bump::Minor)).unwrap();
     assert_eq!(version.number.to_string(), "1.1");
-    store.checkpoint(|_| ()).expect("the checkpoint failed");
+    store.checkpoint().expect("the checkpoint failed");
     is_sound(store);
     store
-        .collect_garbage(Duration::ZERO)
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
         .expect("the garbage collection failed");
-    let again = store.collect_garbage(Duration::ZERO).unwrap();
+    let again = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert_eq!(
         (again.bodies, again.leftovers),
         (0, 0),
@@ -246,7 +242,9 @@ fn remains_usable(store: &Store, directory: &Path, before: &Observed) {
     assert_eq!(operations, before.operations.len() as u64 + 2);
     store.undo_newest().unwrap();
     store.undo_newest().unwrap();
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     is_as_before(store, before);
 }
 
@@ -259,11 +257,8 @@ fn is_as_before(store: &Store, before: &Observed) {
 /// Checks that each body has its file or is in a pack, and that there is no other file.
 fn has_no_stray_files(store: &Store, directory: &Path) {
     let mut bodies = BTreeSet::new();
-    for prompt in store
-        .prompts(&PromptFilter::default(), None, usize::MAX)
-        .unwrap()
-    {
-        let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX);
+    for prompt in store.prompts().page(None, usize::MAX).unwrap() {
+        let versions = store.versions(prompt.id).page(None, usize::MAX);
         bodies.extend(
             versions
                 .unwrap()

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use promptbook::{
-    OperationFilter, OperationKind, PromptFilter, Result, VersionFilter, VersionNumber, View,
-};
+use promptbook::history::OperationKind;
+use promptbook::{Result, VersionNumber, View};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -44,9 +43,9 @@ impl std::fmt::Debug for Text {
 /// Reads the whole contents of a store, or of a historical snapshot.
 pub fn observe(store: &View) -> Result<Observed> {
     let mut observed = Observed::default();
-    for prompt in store.prompts(&PromptFilter::default(), None, usize::MAX)? {
+    for prompt in store.prompts().page(None, usize::MAX)? {
         let mut versions = BTreeMap::new();
-        for version in store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)? {
+        for version in store.versions(prompt.id).page(None, usize::MAX)? {
             let resolved = store.resolve(version.id)?;
             assert_eq!(
                 resolved.body.id(),
@@ -77,7 +76,7 @@ pub fn observe(store: &View) -> Result<Observed> {
             .insert(prompt.name.as_str().to_owned(), found);
         assert_eq!(twice, None, "{} exists twice", prompt.name);
     }
-    for operation in store.operations(&OperationFilter::default(), None, usize::MAX)? {
+    for operation in store.operations().page(None, usize::MAX)? {
         let content = operation.content;
         observed
             .operations

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
+use promptbook::maintenance::GcOptions;
 use promptbook::{
     Body, Bump, EnvironmentName, EnvironmentUpdate, Expected, NewPrompt, NewVersion, PromptId,
     Result, Selector, Store, StoreOptions, Version,
@@ -231,7 +232,7 @@ pub fn begin(store: &Store, start: Start) -> Result<()> {
     }
     store.create_prompt(NewPrompt::new("base", body("zero"))?.id(base()))?;
     commit(store, body("one"))?;
-    store.checkpoint(|_| ())?;
+    store.checkpoint()?;
     commit(store, body("two"))?;
     store.set_environment(base(), "staging", "1.1", Expected::Any)?;
     if start == Start::LongLog {
@@ -314,15 +315,17 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
         Step::Backup => {
             // The expected state comes from a store in memory, which has no path.
             if let Some(path) = store.path() {
-                let backup = store.backup(backup_of(path), |_| ())?;
+                let backup = store.backup(backup_of(path))?;
                 // The backup is not reliable, for example because it could not be read.
                 if !backup.report.is_clean() {
                     return Err(Body::try_from("not sound").unwrap_err());
                 }
             }
         }
-        Step::Settle => drop(store.checkpoint(|_| ())?),
-        Step::Collect => drop(store.collect_garbage(Duration::ZERO)?),
+        Step::Settle => drop(store.checkpoint()?),
+        Step::Collect => {
+            store.collect_garbage_with(GcOptions::new().retention(Duration::ZERO))?;
+        }
     }
     Ok(made)
 }

@@ -19,11 +19,11 @@ fn it_creates_a_store_and_resets_it() {
     fake.reset().unwrap();
     assert_eq!(client.get(COUNT).data(), 1);
     client.create("more");
-    assert_eq!(Store::open(&path).unwrap().prompt_count().unwrap(), 2);
+    assert_eq!(Store::open(&path).unwrap().prompts().count().unwrap(), 2);
     drop(fake);
     let store = Store::open(&path).unwrap();
-    assert!(store.verify(|_| ()).unwrap().is_clean());
-    assert_eq!(store.prompt_count().unwrap(), 2, "it stays");
+    assert!(store.verify().unwrap().is_clean());
+    assert_eq!(store.prompts().count().unwrap(), 2, "it stays");
     assert!(path.join("notes.txt").exists());
 }
 
@@ -62,7 +62,7 @@ fn it_never_empties_an_existing_store() {
     // The seed is the same, but the ids differ.
     let fake = options.start().unwrap();
     Client::of(&fake).create("more");
-    assert_eq!(fake.store().prompt_count().unwrap(), 3);
+    assert_eq!(fake.store().prompts().count().unwrap(), 3);
 }
 
 #[test]
@@ -70,7 +70,10 @@ fn a_store_without_prompts_gets_the_fixtures() {
     let place = tempfile::tempdir().unwrap();
     drop(Store::create(place.path()).unwrap());
     let options = Fake::options().fixtures(fixtures()).directory(place.path());
-    assert_eq!(options.start().unwrap().store().prompt_count().unwrap(), 1);
+    assert_eq!(
+        options.start().unwrap().store().prompts().count().unwrap(),
+        1
+    );
 }
 
 #[test]

@@ -149,9 +149,9 @@ fn failing_calls_change_nothing_but_cut_ones_do() {
     let new = json!({"name": "a", "tags": [], "promptBody": {}});
     fake.fault(Fault::fail(500, "No")).unwrap();
     client.post("/v1/prompt-2025", &new);
-    assert_eq!(fake.store().prompt_count().unwrap(), 0);
+    assert_eq!(fake.store().prompts().count().unwrap(), 0);
     fake.fault(Fault::cut().on("POST /v1/prompt-2025/"))
         .unwrap();
     client.post("/v1/prompt-2025/", &new);
-    assert_eq!(fake.store().prompt_count().unwrap(), 1);
+    assert_eq!(fake.store().prompts().count().unwrap(), 1);
 }

@@ -6,9 +6,8 @@ use std::io::Cursor;
 
 use chrono::DateTime;
 use promptbook::diff::diff;
-use promptbook::{
-    Body, BumpPolicy, Error, Frozen, Json, NewPrompt, NewVersion, Store, StoreOptions,
-};
+use promptbook::frozen::Frozen;
+use promptbook::{Body, BumpPolicy, Error, Json, NewPrompt, NewVersion, Store, StoreOptions};
 
 pub fn holds(data: &[u8]) {
     let texts = data.split(|byte| *byte == 0).take(4);
@@ -76,7 +75,7 @@ fn is_carried(store: &Store) {
     let imported = other.import_bundle(Cursor::new(bundle)).unwrap();
     assert_eq!(imported.head, summary.head);
     for store in [store, &other] {
-        let report = store.verify(|_| ()).unwrap();
+        let report = store.verify().unwrap();
         assert!(report.is_clean(), "{:?}", report.violations);
         assert_eq!(report.head, summary.head);
     }

@@ -64,7 +64,7 @@ fn exported(store: &Store) -> Vec<u8> {
 }
 
 fn is_sound(store: &Store) {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert!(report.is_clean(), "{:?}", report.violations);
 }
 

@@ -11,9 +11,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::DateTime;
-use promptbook::{
-    Expected, NewPrompt, NewVersion, OperationFilter, PromptFilter, Store, VersionFilter,
-};
+use promptbook::maintenance::GcOptions;
+use promptbook::{Expected, NewPrompt, NewVersion, Store};
 use promptbook::{StoreOptions, View};
 use serde_json::json;
 
@@ -78,7 +77,7 @@ fn fill(store: &Store) {
     }
     store.delete_version("two@1.3").unwrap();
     store.delete_prompt("three").unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
 }
 
 fn gather(root: &Path, within: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
@@ -97,9 +96,9 @@ fn gather(root: &Path, within: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
 fn told(store: &View) -> promptbook::Result<String> {
     use std::fmt::Write;
     let mut told = String::new();
-    for prompt in store.prompts(&PromptFilter::default(), None, usize::MAX)? {
+    for prompt in store.prompts().page(None, usize::MAX)? {
         let _ = writeln!(told, "{prompt:?}");
-        for version in store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)? {
+        for version in store.versions(prompt.id).page(None, usize::MAX)? {
             let resolved = store.resolve(version.id)?;
             assert_eq!(
                 resolved.body.id(),
@@ -111,7 +110,7 @@ fn told(store: &View) -> promptbook::Result<String> {
         let _ = writeln!(told, "{:?}", store.environments(prompt.id)?);
         let _ = writeln!(told, "{:?}", store.version_counts(prompt.id)?);
     }
-    let operations = store.operations(&OperationFilter::default(), None, usize::MAX)?;
+    let operations = store.operations().page(None, usize::MAX)?;
     let _ = writeln!(told, "{operations:?}");
     Ok(told)
 }
@@ -135,7 +134,7 @@ pub fn holds(data: &[u8]) {
         return;
     };
     let found = told(&store);
-    let report = store.verify(|_| ());
+    let report = store.verify();
     if let (Ok(found), Ok(report)) = (found, report)
         && report.is_clean()
     {
@@ -146,8 +145,8 @@ pub fn holds(data: &[u8]) {
     let _ = store.create_prompt(NewPrompt::new("more", json!({"model": "m"})).unwrap());
     let _ = store.commit(NewVersion::new("one", json!({"model": "n"})).unwrap());
     let _ = store.undo_newest();
-    let _ = store.checkpoint(|_| ());
-    let _ = store.collect_garbage(std::time::Duration::ZERO);
+    let _ = store.checkpoint();
+    let _ = store.collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO));
     let _ = store.export_bundle(std::io::sink());
 }
 

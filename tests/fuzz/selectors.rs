@@ -4,9 +4,10 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use promptbook::error::InvalidArgument;
 use promptbook::{
-    BlobId, EnvironmentName, InvalidArgument, NewPrompt, PromptId, PromptName, PromptRef, Selector,
-    Store, VersionId, VersionNumber, VersionSpec,
+    BlobId, EnvironmentName, NewPrompt, PromptId, PromptName, PromptRef, Selector, Store,
+    VersionId, VersionNumber, VersionSpec,
 };
 use serde_json::json;
 

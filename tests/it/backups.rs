@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use promptbook::{
-    Error, ErrorKind, Expected, NewPrompt, NewVersion, OperationId, Selector, Store, VerifyReport,
-    Violation,
-};
+use promptbook::maintenance::GcOptions;
+use promptbook::maintenance::{BackupOptions, VerifyOptions};
+use promptbook::maintenance::{VerifyReport, Violation};
+use promptbook::{Error, ErrorKind, Expected, NewPrompt, NewVersion, OperationId, Selector, Store};
 
 use crate::support::{Done, Place, body, commit, copy, create, is_sound};
 
@@ -30,24 +30,24 @@ fn filled() -> (Place, Store) {
     };
     store.batch(import).unwrap();
     create(&store, "file");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     create(&store, "journal");
     (place, store)
 }
 
 fn head(store: &Store) -> OperationId {
-    let last = store.operations(&Default::default(), None, 1).unwrap();
+    let last = store.operations().page(None, 1).unwrap();
     last[0].id
 }
 
 /// Returns everything that can be read from a store: its operations, and the body of each version.
 fn all(store: &Store) -> Vec<String> {
     let mut found = Vec::new();
-    for operation in store.operations(&Default::default(), None, 9999).unwrap() {
+    for operation in store.operations().page(None, 9999).unwrap() {
         found.push(operation.id.to_string());
     }
-    for prompt in store.prompts(&Default::default(), None, 999).unwrap() {
-        let versions = store.versions(prompt.id, &Default::default(), None, 999);
+    for prompt in store.prompts().page(None, 999).unwrap() {
+        let versions = store.versions(prompt.id).page(None, 999);
         for version in versions.unwrap() {
             let resolved = store.resolve(version.id).unwrap();
             found.push(format!("{} {}", version.number, resolved.body.text()));
@@ -64,7 +64,7 @@ fn sound(report: &VerifyReport) {
 fn a_backup_opens_as_a_store_and_is_updated_incrementally() {
     let (_place, store) = filled();
     let backup = Place::new();
-    let made = store.backup(backup.path(), |_| ()).unwrap();
+    let made = store.backup(backup.path()).unwrap();
     sound(&made.report);
     let first = made.copied;
     // The body in the journal may have been checkpointed by now.
@@ -76,9 +76,9 @@ fn a_backup_opens_as_a_store_and_is_updated_incrementally() {
     drop(opened);
     assert_eq!(fs::read_dir(backup.path().join("tmp")).unwrap().count(), 0);
 
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     commit(&store, "file", "more");
-    let made = store.backup(backup.path(), |_| ()).unwrap();
+    let made = store.backup(backup.path()).unwrap();
     sound(&made.report);
     assert_eq!((made.copied + made.kept, made.kept), (3, first));
     assert_eq!(all(&backup.open()), all(&store));
@@ -103,7 +103,7 @@ fn a_backup_is_consistent_beside_writes_checkpoints_and_repacks() {
                     }
                     commit(&store, name, format!("{name} {turn}"));
                     if turn % 7 == 0 {
-                        store.checkpoint(|_| ()).unwrap();
+                        store.checkpoint().unwrap();
                     }
                 }
             });
@@ -113,17 +113,19 @@ fn a_backup_is_consistent_beside_writes_checkpoints_and_repacks() {
             let store = place.open();
             while !done.load(Ordering::Acquire) {
                 store.repack().unwrap();
-                store.collect_garbage(Store::RETENTION).unwrap();
+                store.collect_garbage().unwrap();
             }
         });
         for _ in 0..12 {
             let before = store.stats().unwrap().operations;
             let acknowledged = head(&store);
-            let made = store.backup(backup.path(), |_| ()).unwrap();
+            let made = store.backup(backup.path()).unwrap();
             sound(&made.report);
             assert!(made.report.operations >= before);
             let opened = backup.open_read_only().unwrap();
-            let pinned = opened.verify_pinned(&[acknowledged], |_| ()).unwrap();
+            let pinned = opened
+                .verify_with(VerifyOptions::new().pin(acknowledged))
+                .unwrap();
             sound(&pinned);
         }
     });
@@ -135,7 +137,7 @@ fn a_backup_is_consistent_beside_writes_checkpoints_and_repacks() {
 fn an_interrupted_backup_is_completed() {
     let (_place, store) = filled();
     let backup = Place::new();
-    store.backup(backup.path(), |_| ()).unwrap();
+    store.backup(backup.path()).unwrap();
     fs::remove_file(backup.index()).unwrap();
     let torn: Vec<_> = files(&backup);
     assert!(torn.len() >= 2);
@@ -143,7 +145,7 @@ fn an_interrupted_backup_is_completed() {
         let length = file.metadata().unwrap().len();
         fs::write(file, vec![0; usize::try_from(length).unwrap()]).unwrap();
     }
-    let made = store.backup(backup.path(), |_| ()).unwrap();
+    let made = store.backup(backup.path()).unwrap();
     sound(&made.report);
     assert!(made.copied >= 2);
     assert_eq!(made.kept, 0);
@@ -166,32 +168,32 @@ fn a_backup_does_not_overwrite_other_stores_or_files() {
     let (place, store) = filled();
     let other = Place::new();
     create(&other.create(), "other");
-    let refused = store.backup(other.path(), |_| ()).unwrap_err();
+    let refused = store.backup(other.path()).unwrap_err();
     assert!(
         matches!(refused, Error::MismatchedBackup { operation: 1, .. }),
         "{refused}"
     );
-    assert_eq!(other.open().prompt_count().unwrap(), 1);
+    assert_eq!(other.open().prompts().count().unwrap(), 1);
 
     // A backup that was opened as a store and changed.
     let backup = Place::new();
-    store.backup(backup.path(), |_| ()).unwrap();
+    store.backup(backup.path()).unwrap();
     commit(&backup.open(), "file", "in the backup");
-    let refused = store.backup(backup.path(), |_| ()).unwrap_err();
+    let refused = store.backup(backup.path()).unwrap_err();
     assert!(
         matches!(refused, Error::MismatchedBackup { .. }),
         "{refused}"
     );
 
     for within in ["", "blobs", "blobs/deep/er"] {
-        let refused = store.backup(place.path().join(within), |_| ());
+        let refused = store.backup(place.path().join(within));
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("within the store"), "{refused}");
     }
-    let refused = Store::in_memory().unwrap().backup(backup.path(), |_| ());
+    let refused = Store::in_memory().unwrap().backup(backup.path());
     assert!(matches!(refused, Err(Error::InvalidArgument(_))));
     fs::write(other.path().join("file"), "").unwrap();
-    let refused = store.backup(other.path().join("file"), |_| ()).unwrap_err();
+    let refused = store.backup(other.path().join("file")).unwrap_err();
     assert!(matches!(refused, Error::Storage(_)), "{refused}");
 }
 
@@ -200,7 +202,7 @@ fn a_backup_does_not_overwrite_other_stores_or_files() {
 fn a_backup_with_an_open_reader_is_not_replaced() {
     let (_place, store) = filled();
     let backup = Place::new();
-    store.backup(backup.path(), |_| ()).unwrap();
+    store.backup(backup.path()).unwrap();
     let before = head(&store);
     // Gives the backup a log with pages that its index file does not contain.
     let connection = rusqlite::Connection::open(backup.index()).unwrap();
@@ -208,12 +210,15 @@ fn a_backup_with_an_open_reader_is_not_replaced() {
         .execute_batch("PRAGMA user_version = 1; BEGIN; SELECT count(*) FROM version")
         .unwrap();
     commit(&store, "file", "more");
-    let refused = store.backup(backup.path(), |_| ()).unwrap_err();
+    let refused = store.backup(backup.path()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy, "{refused}");
     drop(connection);
-    let report = backup.open().verify_pinned(&[before], |_| ()).unwrap();
+    let report = backup
+        .open()
+        .verify_with(VerifyOptions::new().pin(before))
+        .unwrap();
     sound(&report);
-    sound(&store.backup(backup.path(), |_| ()).unwrap().report);
+    sound(&store.backup(backup.path()).unwrap().report);
     assert_eq!(all(&backup.open()), all(&store));
 }
 
@@ -223,22 +228,27 @@ fn a_backup_with_an_open_reader_is_not_replaced() {
 fn garbage_collection_of_a_backup_leaves_bodies_being_copied() {
     let (_place, store) = filled();
     let backup = Place::new();
-    sound(&store.backup(backup.path(), |_| ()).unwrap().report);
+    sound(&store.backup(backup.path()).unwrap().report);
     let earlier = all(&backup.open());
     commit(&store, "file", "more");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let made = thread::scope(|scope| {
         let mut collection = None;
         // The callback runs for each pack, after all loose files are copied.
-        store.backup(backup.path(), |_| {
+        let options = BackupOptions::new().progress(|_| {
             let collection = collection.get_or_insert_with(|| {
-                scope.spawn(|| backup.open().collect_garbage(Duration::ZERO))
+                scope.spawn(|| {
+                    backup
+                        .open()
+                        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                })
             });
             let until = Instant::now() + Duration::from_millis(300);
             while !collection.is_finished() && Instant::now() < until {
                 thread::sleep(Duration::from_millis(1));
             }
-        })
+        });
+        store.backup_with(backup.path(), options)
     });
     let expected = match made {
         Ok(made) => {
@@ -255,7 +265,7 @@ fn garbage_collection_of_a_backup_leaves_bodies_being_copied() {
     is_sound(&opened);
     assert_eq!(all(&opened), expected);
     drop(opened);
-    sound(&store.backup(backup.path(), |_| ()).unwrap().report);
+    sound(&store.backup(backup.path()).unwrap().report);
     assert_eq!(all(&backup.open()), all(&store));
 }
 
@@ -263,13 +273,13 @@ fn garbage_collection_of_a_backup_leaves_bodies_being_copied() {
 fn a_store_is_restored_from_a_backup() {
     let (place, store) = filled();
     let backup = Place::new();
-    store.backup(backup.path(), |_| ()).unwrap();
+    store.backup(backup.path()).unwrap();
     let before = all(&store);
-    let refused = Store::restore(backup.path(), place.path(), |_| ());
+    let refused = Store::restore(backup.path(), place.path());
     assert!(matches!(refused, Err(Error::StoreExists { .. })));
     drop(store);
     let made = Place::new();
-    let restored = Store::restore(backup.path(), made.path().join("new"), |_| ());
+    let restored = Store::restore(backup.path(), made.path().join("new"));
     sound(&restored.unwrap().report);
     let store = Store::open(made.path().join("new")).unwrap();
     assert_eq!(all(&store), before);
@@ -277,7 +287,7 @@ fn a_store_is_restored_from_a_backup() {
     let moved = store.set_environment("file", "production", Selector::Latest, Expected::Any);
     moved.unwrap();
     is_sound(&store);
-    let nothing = Store::restore(made.path().join("nothing"), made.path().join("x"), |_| ());
+    let nothing = Store::restore(made.path().join("nothing"), made.path().join("x"));
     assert!(matches!(nothing, Err(Error::NotAStore { .. })));
 }
 
@@ -287,7 +297,7 @@ fn a_store_is_restored_from_a_backup() {
 fn a_backup_copies_the_readable_part_of_a_damaged_store() {
     let (place, store) = filled();
     let (earlier, later) = (Place::new(), Place::new());
-    store.backup(earlier.path(), |_| ()).unwrap();
+    store.backup(earlier.path()).unwrap();
     let damaged = files(&place);
     drop(store);
     for file in damaged {
@@ -296,12 +306,12 @@ fn a_backup_copies_the_readable_part_of_a_damaged_store() {
         fs::write(&file, bytes).unwrap();
     }
     let store = place.open();
-    let made = store.backup(later.path(), |_| ()).unwrap();
+    let made = store.backup(later.path()).unwrap();
     let bodies = made.report.violations.iter();
     let bodies = bodies.filter(|one| matches!(one, Violation::Body { .. }));
     assert!(bodies.count() > 1, "{:?}", made.report.violations);
     assert!(later.open().resolve("journal@latest").is_ok());
-    sound(&store.backup(earlier.path(), |_| ()).unwrap().report);
+    sound(&store.backup(earlier.path()).unwrap().report);
 }
 
 /// A pinned operation id shows whether the history up to that operation is still the beginning of
@@ -319,11 +329,17 @@ fn a_pin_detects_rewritten_history() {
     let late = head(&store);
     commit(&store, "file", "and on");
     commit(&other, "file", "and on");
-    sound(&store.verify_pinned(&[early, late, late], |_| ()).unwrap());
-    let report = other.verify_pinned(&[late, early], |_| ()).unwrap();
+    sound(
+        &store
+            .verify_with(VerifyOptions::new().pin(early).pin(late).pin(late))
+            .unwrap(),
+    );
+    let report = other
+        .verify_with(VerifyOptions::new().pin(late).pin(early))
+        .unwrap();
     assert_eq!(report.violations, [Violation::Pin { pin: late }]);
     assert!(report.violations[0].to_string().contains("pinned"));
-    sound(&other.verify(|_| ()).unwrap());
+    sound(&other.verify().unwrap());
 }
 
 /// Damages a body in each kind of storage: most of a pack, a loose file, and a row of the journal.
@@ -345,28 +361,28 @@ fn damage(place: &Place, store: Store) {
 fn damaged_bodies_are_repaired_from_a_backup() {
     let (place, store) = filled();
     let backup = Place::new();
-    store.backup(backup.path(), |_| ()).unwrap();
+    store.backup(backup.path()).unwrap();
     let before = all(&store);
     damage(&place, store);
     let store = place.open();
-    assert!(!store.verify(|_| ()).unwrap().is_clean());
+    assert!(!store.verify().unwrap().is_clean());
 
     // Without a source, or with a source that contains other bodies, a repair changes nothing.
     let other = Place::new();
     create(&other.create(), "other");
-    let left = store.verify(|_| ()).unwrap().violations;
+    let left = store.verify().unwrap().violations;
     for sources in [vec![], vec![other.open()]] {
-        let repaired = store.repair(&sources, |_| ()).unwrap();
+        let repaired = store.repair(&sources).unwrap();
         assert_eq!(repaired.bodies, []);
         assert_eq!(repaired.report.violations.len(), left.len());
     }
 
     let sources = [other.open(), backup.open_read_only().unwrap()];
-    let repaired = store.repair(&sources, |_| ()).unwrap();
+    let repaired = store.repair(&sources).unwrap();
     assert!(repaired.bodies.len() > 10, "{:?}", repaired.bodies);
     sound(&repaired.report);
     assert_eq!(all(&store), before);
-    let again = store.repair(&sources, |_| ()).unwrap();
+    let again = store.repair(&sources).unwrap();
     assert_eq!(again.bodies, []);
     drop(store);
     assert_eq!(all(&place.open()), before);
@@ -396,14 +412,14 @@ fn a_pack_rewritten_under_the_same_name_is_read() {
     damaged[sound_pack.len() - 70] ^= 1;
     fs::write(&pack, damaged).unwrap();
     let store = place.open();
-    assert!(!store.verify(|_| ()).unwrap().is_clean());
-    assert!(!reader.verify(|_| ()).unwrap().is_clean());
-    sound(&store.repair(&[], |_| ()).unwrap().report);
+    assert!(!store.verify().unwrap().is_clean());
+    assert!(!reader.verify().unwrap().is_clean());
+    sound(&store.repair(&[]).unwrap().report);
     assert!(
         fs::read(&pack).unwrap() == sound_pack,
         "the new pack has another name or content"
     );
-    sound(&reader.verify(|_| ()).unwrap());
+    sound(&reader.verify().unwrap());
     assert_eq!(all(&reader), before);
 }
 
@@ -412,7 +428,7 @@ fn a_pack_rewritten_under_the_same_name_is_read() {
 fn a_pack_with_a_damaged_index_is_rebuilt() {
     let (place, store) = filled();
     let before = all(&store);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let pack = files(&place)
         .into_iter()
@@ -444,8 +460,8 @@ fn a_pack_with_a_damaged_index_is_rebuilt() {
             .join(pack.strip_prefix(place.path()).unwrap());
         fs::write(&file, bytes).unwrap();
         let store = damaged.open();
-        assert!(!store.verify(|_| ()).unwrap().is_clean(), "{damage}");
-        let repaired = store.repair(&[], |_| ()).unwrap();
+        assert!(!store.verify().unwrap().is_clean(), "{damage}");
+        let repaired = store.repair(&[]).unwrap();
         assert!(
             repaired.report.is_clean(),
             "{damage}: {:#?}",
@@ -464,16 +480,14 @@ fn a_pack_with_a_damaged_index_is_rebuilt() {
     let cut = &sound_pack[..index / 2];
     fs::write(&file, cut).unwrap();
     let store = damaged.open();
-    let repaired = store.repair(&[], |_| ()).unwrap();
+    let repaired = store.repair(&[]).unwrap();
     let left = repaired.report.violations.iter();
     let left = left
         .filter(|one| matches!(one, Violation::Body { .. }))
         .count();
     assert!((1..159).contains(&left), "{left} of 160");
     assert_eq!(fs::read(&file).unwrap(), cut);
-    let repaired = store
-        .repair(&[place.open_read_only().unwrap()], |_| ())
-        .unwrap();
+    let repaired = store.repair(&[place.open_read_only().unwrap()]).unwrap();
     sound(&repaired.report);
     assert_eq!(repaired.bodies.len(), left);
     assert!(!file.exists());
@@ -483,20 +497,20 @@ fn a_pack_with_a_damaged_index_is_rebuilt() {
 #[test]
 fn missing_files_are_repaired_from_a_backup() {
     let (place, store) = filled();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let backup = Place::new();
-    store.backup(backup.path(), |_| ()).unwrap();
+    store.backup(backup.path()).unwrap();
     let before = all(&store);
     drop(store);
     for file in files(&place) {
         fs::remove_file(file).unwrap();
     }
     let store = place.open();
-    let repaired = store.repair(&[backup.open_read_only().unwrap()], |_| ());
+    let repaired = store.repair(&[backup.open_read_only().unwrap()]);
     sound(&repaired.unwrap().report);
     assert_eq!(all(&store), before);
     assert!(matches!(
-        place.open_read_only().unwrap().repair(&[], |_| ()),
+        place.open_read_only().unwrap().repair(&[]),
         Err(Error::ReadOnly)
     ));
 }

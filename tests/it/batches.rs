@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use chrono::Utc;
+use promptbook::maintenance::GcOptions;
 use promptbook::{
     Batch, Bump, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, Result, Store,
     StoreOptions,
@@ -15,17 +16,11 @@ use crate::support::{Place, body, commit, create, is_sound};
 
 /// Returns everything that a store contains, to compare it before and after.
 fn state(store: &Store) -> String {
-    let operations = store
-        .operations(&Default::default(), None, usize::MAX)
-        .unwrap();
-    let prompts = store
-        .prompts(&Default::default(), None, usize::MAX)
-        .unwrap();
-    let versions = prompts.iter().map(|prompt| {
-        store
-            .versions(prompt.id, &Default::default(), None, usize::MAX)
-            .unwrap()
-    });
+    let operations = store.operations().page(None, usize::MAX).unwrap();
+    let prompts = store.prompts().page(None, usize::MAX).unwrap();
+    let versions = prompts
+        .iter()
+        .map(|prompt| store.versions(prompt.id).page(None, usize::MAX).unwrap());
     format!(
         "{operations:?} {prompts:?} {:?}",
         versions.collect::<Vec<_>>()
@@ -98,7 +93,7 @@ fn a_batch_continues_after_a_refusal() {
         work(batch)
     });
     result.unwrap();
-    assert_eq!(store.prompt_count().unwrap(), 2);
+    assert_eq!(store.prompts().count().unwrap(), 2);
     is_sound(&store);
 }
 
@@ -169,10 +164,7 @@ fn moves_are_all_or_none() {
         store
             .move_environments(&moves(Expected::Is(two.version.id)))
             .unwrap();
-        let last = store
-            .operations(&Default::default(), None, 1)
-            .unwrap()
-            .remove(0);
+        let last = store.operations().page(None, 1).unwrap().remove(0);
         assert_eq!(
             last.content.changes.len(),
             2,
@@ -180,7 +172,7 @@ fn moves_are_all_or_none() {
         );
         let same = store.move_environments(&moves(Expected::Absent)).unwrap();
         assert!(same.iter().all(|moved| moved.before == moved.after));
-        let operations = store.operations(&Default::default(), None, 1).unwrap();
+        let operations = store.operations().page(None, 1).unwrap();
         assert_eq!(
             operations[0], last,
             "a move without effect recorded an operation"
@@ -245,15 +237,17 @@ const CALLS: &[Call] = &[
     ("rename", |store| store.rename("there", "other").map(drop)),
     ("undo", |store| store.undo_newest().map(drop)),
     ("batch", |store| store.batch(|_| Ok(()))),
-    ("checkpoint", |store| store.checkpoint(|_| ()).map(drop)),
+    ("checkpoint", |store| store.checkpoint().map(drop)),
     ("collect", |store| {
-        store.collect_garbage(Duration::ZERO).map(drop)
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .map(drop)
     }),
     ("repack", |store| store.repack().map(drop)),
-    ("repair", |store| store.repair(&[], |_| ()).map(drop)),
+    ("repair", |store| store.repair(&[]).map(drop)),
     ("backup", |store| {
         let directory = tempfile::tempdir().unwrap();
-        store.backup(directory.path(), |_| ()).map(drop)
+        store.backup(directory.path()).map(drop)
     }),
     ("export", |store| store.export_bundle(Vec::new()).map(drop)),
     ("import", |store| {
@@ -284,7 +278,7 @@ fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
                         );
                     }
                     assert_eq!(store.version("there")?.number.to_string(), "1.0");
-                    assert!(store.verify(|_| ())?.is_clean());
+                    assert!(store.verify()?.is_clean());
                     batch.commit(NewVersion::new("there", body("behind"))?)
                 })
                 .unwrap();
@@ -310,7 +304,7 @@ fn a_call_is_refused_only_in_a_batch_of_the_same_store_and_thread() {
             })
             .unwrap();
         committing.join().unwrap();
-        assert_eq!(here.prompt_count().unwrap(), 1);
+        assert_eq!(here.prompts().count().unwrap(), 1);
     });
 }
 
@@ -322,7 +316,7 @@ fn a_clock_that_writes_is_refused() {
         let theirs = std::sync::Mutex::new(theirs);
         let clock = move || {
             if let Ok(store) = theirs.lock().unwrap().try_recv() {
-                let refused = store.checkpoint(|_| ());
+                let refused = store.checkpoint();
                 assert!(matches!(refused, Err(Error::WithinBatch)), "{refused:?}");
                 let refused = store.rename("p", "q");
                 assert!(matches!(refused, Err(Error::WithinBatch)), "{refused:?}");

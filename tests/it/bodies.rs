@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use promptbook::maintenance::{GcOptions, VerifyOptions};
 use promptbook::{Body, Error, NewPrompt, NewVersion, Version};
 
 use crate::support::{Place, body, commit, create, is_sound, violations};
@@ -13,7 +14,7 @@ use crate::support::{Place, body, commit, create, is_sound, violations};
 fn checkpointed(place: &Place) -> (Version, PathBuf) {
     let store = place.create();
     let version = create(&store, "greeting").version;
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let file = place.body(version.blob);
     assert_eq!(
         fs::read_to_string(&file).unwrap(),
@@ -108,7 +109,7 @@ fn the_journal_takes_precedence_over_a_torn_file() {
         body("greeting")
     );
     is_sound(&store);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     assert_eq!(store.stats().unwrap().waiting_bodies, 0);
     let mended = fs::read_to_string(&file).unwrap();
     assert_eq!(
@@ -131,9 +132,15 @@ fn a_shared_body_is_collected_with_its_last_version() {
         first.blob, second.blob,
         "equal bodies have different addresses"
     );
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     store.delete_version(first.id).unwrap();
-    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 0);
+    assert_eq!(
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .bodies,
+        0
+    );
     let store = place.open();
     assert_eq!(
         store.resolve(second.id).unwrap().body.text(),
@@ -142,20 +149,26 @@ fn a_shared_body_is_collected_with_its_last_version() {
     store.delete_version(second.id).unwrap();
     assert_eq!(
         store
-            .collect_garbage(Duration::from_secs(60))
+            .collect_garbage_with(GcOptions::new().retention(Duration::from_secs(60)))
             .unwrap()
             .bodies,
         0,
         "a body younger than the retention was removed"
     );
-    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+    assert_eq!(
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .bodies,
+        1
+    );
     assert!(
         !place.body(first.blob).exists(),
         "a collected body left its file"
     );
     is_sound(&store);
     let again = commit(&store, "greeting", "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let text = place
         .open()
         .resolve(again.id)
@@ -182,7 +195,13 @@ fn leftovers_are_removed() {
     fs::write(&half_made, "{").unwrap();
     let store = place.open();
     is_sound(&store);
-    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().leftovers, 1);
+    assert_eq!(
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .leftovers,
+        1
+    );
     assert!(
         !stray.exists() && !half_made.exists(),
         "a leftover was not removed"
@@ -202,15 +221,22 @@ fn a_body_committed_again_during_verify_is_not_missing() {
     let store = place.create();
     create(&store, "first");
     let gone = create(&store, "gone");
-    store.checkpoint(|_| ()).unwrap();
-    let report = store.verify(|checked| {
-        if checked == 1 {
+    store.checkpoint().unwrap();
+    let mut is_first = true;
+    let options = VerifyOptions::new().progress(|progress| {
+        if progress.done == 1 && std::mem::take(&mut is_first) {
             store.delete_prompt(gone.prompt.id).unwrap();
-            assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+            assert_eq!(
+                store
+                    .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                    .unwrap()
+                    .bodies,
+                1
+            );
             create(&store, "gone");
         }
     });
-    let report = report.unwrap();
+    let report = store.verify_with(options).unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 

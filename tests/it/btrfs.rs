@@ -147,7 +147,7 @@ fn a_full_disk_is_an_error_not_a_signal() {
     make_room(&disk.path());
     let store = Store::open(&place).unwrap();
     store.commit(large()).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
 }
 
@@ -213,9 +213,9 @@ fn only_the_index_is_overwritten_in_place() {
     let at = |name: &str| disk.path().join(name);
     let store = Store::create(at("store")).unwrap();
     let created = create(&store, "p");
-    store.checkpoint(|_| ()).unwrap();
-    store.backup(at("backup"), |_| ()).unwrap();
-    Store::restore(at("backup"), at("restored"), |_| ()).unwrap();
+    store.checkpoint().unwrap();
+    store.backup(at("backup")).unwrap();
+    Store::restore(at("backup"), at("restored")).unwrap();
     for name in ["store", "backup", "restored"] {
         let place = at(name);
         drop(Store::open(&place).unwrap().resolve("p").unwrap());

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use promptbook::{Error, GcOptions, Store, StoreOptions, VersionId};
+use promptbook::maintenance::GcOptions;
+use promptbook::{Error, Store, StoreOptions, VersionId};
 use serde_json::{Map, json};
 
 use crate::support::{Place, commit, create, is_sound};
@@ -48,7 +49,7 @@ fn a_deletion_by_a_clock_that_was_behind_keeps_its_body() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         set("1971-01-01T00:00:00Z");
         store.delete_version(version).unwrap();
         set("2026-01-02T00:00:00Z");
@@ -74,7 +75,7 @@ fn an_operation_ahead_of_the_clock_is_ignored_by_retention() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         set("2036-01-01T00:00:00Z");
         create(store, "ahead");
         set("2026-01-10T00:00:00Z");
@@ -94,10 +95,10 @@ fn garbage_collection_with_a_clock_far_ahead_is_refused() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         store.delete_version(version).unwrap();
         set("2096-01-01T00:00:00Z");
-        let refused = store.collect_garbage(Store::RETENTION).unwrap_err();
+        let refused = store.collect_garbage().unwrap_err();
         match refused {
             Error::ClockInDoubt { now, removable, .. } => {
                 assert_eq!(now, at("2096-01-01T00:00:00Z"));
@@ -105,18 +106,20 @@ fn garbage_collection_with_a_clock_far_ahead_is_refused() {
             }
             other => panic!("{other:?}"),
         }
-        let garbage = store.garbage(Store::RETENTION).unwrap();
+        let garbage = store
+            .collect_garbage_with(GcOptions::new().dry_run(true))
+            .unwrap();
         assert_eq!(garbage.bodies, 1, "the dry run does not report the body");
         store.undo_newest().unwrap();
         store.resolve(version).unwrap();
         // An operation was made with this clock, so it is no longer in doubt.
         store.undo_newest().unwrap();
-        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        assert_eq!(store.collect_garbage().unwrap().bodies, 0);
         set("2196-01-01T00:00:00Z");
         let trusted = GcOptions::new().trust_clock(true);
         assert_eq!(store.collect_garbage_with(trusted).unwrap().bodies, 1);
         // If there is nothing to remove, the clock does not matter.
-        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        assert_eq!(store.collect_garbage().unwrap().bodies, 0);
         is_sound(store);
     });
 }
@@ -128,10 +131,16 @@ fn without_a_retention_no_clock_matters() {
         create(store, "p");
         set("2036-01-01T00:00:00Z");
         let version = commit(store, "p", "deleted").id;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         store.delete_version(version).unwrap();
         set("1971-01-01T00:00:00Z");
-        assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+        assert_eq!(
+            store
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .unwrap()
+                .bodies,
+            1
+        );
         is_sound(store);
     });
 }
@@ -177,8 +186,8 @@ fn a_store_is_sound_whatever_its_clock_said() {
         let deleted = commit(&store, "p", "two").id;
         record(&store, version);
         store.delete_version(deleted).unwrap();
-        store.checkpoint(|_| ()).unwrap();
-        store.collect_garbage(Store::RETENTION).unwrap();
+        store.checkpoint().unwrap();
+        store.collect_garbage().unwrap();
         store.repack().unwrap();
         is_sound(&store);
         drop(store);
@@ -191,7 +200,7 @@ fn a_store_is_sound_whatever_its_clock_said() {
         let copy = other.create();
         copy.import_bundle(std::io::Cursor::new(bundle)).unwrap();
         is_sound(&copy);
-        assert_eq!(copy.prompt_count().unwrap(), 1, "moment {number}");
+        assert_eq!(copy.prompts().count().unwrap(), 1, "moment {number}");
     }
 }
 
@@ -250,16 +259,16 @@ fn recorded_inputs_are_collected_with_their_version() {
                 .record_inputs(lost, request.to_string(), inputs, None)
                 .unwrap();
         }
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         store.delete_version(lost).unwrap();
-        let collected = store.collect_garbage(Store::RETENTION).unwrap();
+        let collected = store.collect_garbage().unwrap();
         assert_eq!(collected.inputs, 0, "the deletion can still be undone");
         store.undo_newest().unwrap();
         assert!(store.inputs(lost, "2499").is_ok());
         store.delete_version(lost).unwrap();
         set("2026-02-01T00:00:00Z");
         create(store, "later");
-        let collected = store.collect_garbage(Store::RETENTION).unwrap();
+        let collected = store.collect_garbage().unwrap();
         assert_eq!((collected.bodies, collected.inputs), (1, 2500));
         assert!(store.inputs(kept, "r").is_ok());
         is_sound(store);
@@ -273,7 +282,7 @@ fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
         let place = Place::new();
         let store = place.create();
         create(&store, "first");
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         drop(store);
         place.checkpoint_wal();
         let older = std::fs::read(place.index()).unwrap();
@@ -288,7 +297,7 @@ fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
         });
         made.unwrap();
         (0..20).for_each(|number| drop(create(&store, &format!("single {number}"))));
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         if repacked {
             let later = StoreOptions::new().clock(|| Utc::now() + TimeDelta::days(2));
             later.open(place.path()).unwrap().repack().unwrap();
@@ -306,7 +315,7 @@ fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
         };
         for _ in 0..2 {
             let store = days(20);
-            let collected = store.collect_garbage(Store::RETENTION).unwrap();
+            let collected = store.collect_garbage().unwrap();
             assert_eq!((collected.leftovers, collected.dropped), (0, 0));
             let repack = GcOptions::new().repack(true);
             assert_eq!(store.collect_garbage_with(repack).unwrap().dropped, 0);
@@ -319,10 +328,7 @@ fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
         std::fs::write(place.index(), &newer).unwrap();
         let store = place.open();
         is_sound(&store);
-        for prompt in store
-            .prompts(&promptbook::PromptFilter::default(), None, 999)
-            .unwrap()
-        {
+        for prompt in store.prompts().page(None, 999).unwrap() {
             store
                 .resolve((prompt.id, promptbook::Selector::Latest))
                 .unwrap();
@@ -355,7 +361,7 @@ fn packing_does_not_make_a_body_younger() {
     };
     let store = place.create();
     create(&store, "p");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     place.checkpoint_wal();
     let older = std::fs::read(place.index()).unwrap();
@@ -363,7 +369,7 @@ fn packing_does_not_make_a_body_younger() {
     let versions: Vec<_> = (0..10)
         .map(|number| commit(&store, "p", number.to_string()))
         .collect();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let twenty_days_ago = std::time::SystemTime::now() - 20 * DAY;
     for version in &versions {
         let file = std::fs::File::options()
@@ -377,7 +383,7 @@ fn packing_does_not_make_a_body_younger() {
     days(2).repack().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let backup = elsewhere.path().join("backup");
-    place.open().backup(&backup, |_| ()).unwrap();
+    place.open().backup(&backup).unwrap();
     std::fs::remove_dir_all(place.path().join("blobs")).unwrap();
     std::fs::rename(backup.join("blobs"), place.path().join("blobs")).unwrap();
     place.checkpoint_wal();

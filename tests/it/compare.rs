@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use promptbook::{Body, Error, Expected, NewPrompt, NewVersion, PromptId, Store, Verdict, Version};
+use promptbook::diff::Verdict;
+use promptbook::maintenance::GcOptions;
+use promptbook::{Body, Error, Expected, NewPrompt, NewVersion, PromptId, Store, Version};
 use serde_json::{Value, json};
 
 use crate::support::Place;
@@ -41,8 +43,11 @@ fn a_diff_has_both_sides_and_a_verdict() {
         Some(&store.version(first.id).unwrap())
     );
     assert_eq!(
-        &minor.body.apply(minor.from.body.as_ref()).unwrap(),
-        minor.to.body.as_ref()
+        &minor
+            .body
+            .apply(minor.from.body.as_ref().unwrap().as_ref())
+            .unwrap(),
+        minor.to.body.as_ref().unwrap().as_ref()
     );
     assert!(minor.variables.is_empty() && minor.breakages.is_empty());
 
@@ -220,7 +225,9 @@ fn blame_stops_at_collected_bodies() {
     let second = commit(&store, prompt, body(&["one", "two"]));
     let third = commit(&store, prompt, body(&["one", "two", "three"]));
     store.delete_version(second.id).unwrap();
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     // The earlier handle may still have the body in memory.
     assert_eq!(
         origins(&place.open(), &third),

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use promptbook::{
-    Bump, EnvironmentUpdate, Error, Expected, NewVersion, PromptFilter, Store, VersionFilter,
-    VersionNumber,
-};
+use promptbook::list::PromptFilter;
+use promptbook::maintenance::GcOptions;
+use promptbook::{Bump, EnvironmentUpdate, Error, Expected, NewVersion, Store, VersionNumber};
 
 use crate::support::{Done, Place, body, commit, create, is_sound};
 
@@ -48,7 +47,8 @@ fn every_number_is_assigned_once() {
         .collect();
     assert_eq!(given, expected, "a number was lost or assigned twice");
     let kept = handles[0]
-        .versions("shared", &VersionFilter::default(), None, usize::MAX)
+        .versions("shared")
+        .page(None, usize::MAX)
         .unwrap();
     assert_eq!(kept.len(), expected.len() + 1, "a commit was lost");
     is_sound(&handles[0]);
@@ -156,10 +156,14 @@ fn readers_see_whole_operations_only() {
                         .collect();
                     assert_eq!(to.len(), 1, "half of a move was seen");
                     let filter = PromptFilter::default().name_contains("passing");
-                    let found = reader.prompts(&filter, None, 10).unwrap();
+                    let found = reader
+                        .prompts()
+                        .with_filter(&filter)
+                        .page(None, 10)
+                        .unwrap();
                     assert_eq!(found.len(), 1, "half of a batch was seen");
                     assert_eq!(
-                        reader.prompt_count().unwrap(),
+                        reader.prompts().count().unwrap(),
                         2,
                         "half of a batch was counted"
                     );
@@ -231,9 +235,9 @@ fn garbage_collection_never_removes_a_used_body() {
             scope.spawn(move || {
                 while !done.load(Ordering::Acquire) {
                     collector
-                        .collect_garbage(std::time::Duration::ZERO)
+                        .collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))
                         .unwrap();
-                    collector.checkpoint(|_| ()).unwrap();
+                    collector.checkpoint().unwrap();
                 }
             });
         }

@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use promptbook::{Error, ErrorKind, Store, StoreOptions, VerifyReport, Violation};
+use promptbook::maintenance::VerifyOptions;
+use promptbook::maintenance::{VerifyReport, Violation};
+use promptbook::{Error, ErrorKind, Store, StoreOptions};
 
 use crate::support::{Place, commit, create};
 
@@ -21,7 +23,7 @@ fn filled() -> Place {
     for number in 0..70 {
         commit(&store, "p7", number);
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     // The pages of bodies in the journal.
     for number in 0..20 {
         commit(&store, "p8", "long ".repeat(100 * number));
@@ -36,7 +38,7 @@ fn filled() -> Place {
 }
 
 fn verified(path: &Path) -> VerifyReport {
-    StoreOptions::new().verify(path, &[], |_| ()).unwrap()
+    StoreOptions::new().verify(path).unwrap()
 }
 
 /// Returns a copy of a store whose index is changed.
@@ -73,9 +75,9 @@ fn is_named(place: &Place, what: &str) {
         Ok(store) => {
             // The command calls this first, for its progress display.
             let _ = store.stats();
-            let quick = store.verify_quickly(|_| ());
+            let quick = store.verify_with(VerifyOptions::new().quick());
             assert!(quick.is_ok(), "{what}: {quick:?}");
-            store.verify(|_| ()).unwrap()
+            store.verify().unwrap()
         }
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
@@ -202,7 +204,7 @@ fn a_body_that_is_a_directory_is_named() {
         fs::remove_file(place.body(blob)).unwrap();
         fs::create_dir(place.body(blob)).unwrap();
     }
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     let named = report.violations.iter().map(|one| match one {
         Violation::Body { blob, .. } => *blob,
         other => panic!("{other}"),
@@ -229,8 +231,6 @@ fn files_that_never_were_a_store_are_not_reported_as_corrupt() {
     let nothing = Place::new();
     let opened = nothing.open_read_only().unwrap_err();
     assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
-    let refused = StoreOptions::new()
-        .verify(nothing.path(), &[], |_| ())
-        .unwrap_err();
+    let refused = StoreOptions::new().verify(nothing.path()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
 }

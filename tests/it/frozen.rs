@@ -3,10 +3,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use promptbook::error::FileError;
 use promptbook::frozen::LockDrift;
+use promptbook::frozen::{Frozen, Lockfile};
 use promptbook::{
-    Bump, EnvironmentName, EnvironmentUpdate, Error, Expected, FileError, Frozen, Lockfile,
-    NewPrompt, NewVersion, PromptId, RenderMode, Store,
+    Bump, EnvironmentName, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, PromptId,
+    RenderMode, Store,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -221,7 +223,7 @@ fn a_lockfile_reports_what_changed() {
     store
         .set_environment("tone", "staging", "1.0", Expected::Any)
         .unwrap();
-    let then = store.operations(&Default::default(), None, 1).unwrap()[0].number;
+    let then = store.operations().page(None, 1).unwrap()[0].number;
     let file_then = frozen(&store);
     let before = Lockfile::of(&file_then);
     let told = |before: &Lockfile| {

@@ -1,6 +1,7 @@
 //! Groups of operations: what one command made is undone at once.
 
-use promptbook::{Error, GroupId, NewPrompt, NewVersion, OperationFilter, Store};
+use promptbook::history::GroupId;
+use promptbook::{Error, NewPrompt, NewVersion, Store};
 
 const BODY: &str = r#"{"messages": []}"#;
 
@@ -16,7 +17,7 @@ fn commit(store: &Store, prompt: &str, text: &str) {
 }
 
 fn groups(store: &Store) -> Vec<Option<GroupId>> {
-    let operations = store.operations(&OperationFilter::default(), None, 100);
+    let operations = store.operations().page(None, 100);
     let operations = operations.unwrap().into_iter().rev();
     operations
         .map(|operation| operation.content.group)
@@ -44,7 +45,7 @@ fn operations_have_the_group_of_the_handle_that_made_them() {
     assert_eq!(groups(&store), [first, None, second, first, None, second]);
     let same = store.with_group(first.unwrap());
     assert_eq!(same.undo(2).unwrap().content.group, first);
-    assert!(store.verify(|_| ()).unwrap().is_clean());
+    assert!(store.verify().unwrap().is_clean());
 }
 
 #[test]
@@ -60,7 +61,7 @@ fn a_group_is_undone_by_one_operation_and_redone_by_undoing_that() {
     let group = grouped.group().unwrap();
     let undone = store.undo_group(group).unwrap();
     assert_eq!(undone.content.undoes, [5, 4, 2]);
-    assert_eq!(store.prompt_count().unwrap(), 1);
+    assert_eq!(store.prompts().count().unwrap(), 1);
     assert_eq!(
         store.version("kept@latest").unwrap().number.to_string(),
         "1.1"
@@ -80,7 +81,7 @@ fn a_group_is_undone_by_one_operation_and_redone_by_undoing_that() {
     assert_eq!(store.version("b@latest").unwrap().number.to_string(), "1.1");
     // It is in effect again, so it can be undone again.
     assert_eq!(store.undo_group(group).unwrap().content.undoes, [5, 4, 2]);
-    assert!(store.verify(|_| ()).unwrap().is_clean());
+    assert!(store.verify().unwrap().is_clean());
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn members_that_were_undone_before_are_left_out() {
     store.undo(2).unwrap();
     let undone = store.undo_group(grouped.group().unwrap()).unwrap();
     assert_eq!(undone.content.undoes, [1]);
-    assert_eq!(store.prompt_count().unwrap(), 0);
+    assert_eq!(store.prompts().count().unwrap(), 0);
 }
 
 #[test]
@@ -111,14 +112,14 @@ fn others_that_depend_on_a_group_are_in_the_way() {
         error => panic!("{error}"),
     }
     assert_eq!(
-        store.prompt_count().unwrap(),
+        store.prompts().count().unwrap(),
         2,
         "a refusal changes nothing"
     );
     store.undo(4).unwrap();
     store.undo(3).unwrap();
     store.undo_group(group).unwrap();
-    assert_eq!(store.prompt_count().unwrap(), 0);
+    assert_eq!(store.prompts().count().unwrap(), 0);
 }
 
 #[test]
@@ -148,5 +149,5 @@ fn a_bundle_keeps_groups() {
     to.import_bundle(std::io::Cursor::new(bundle)).unwrap();
     assert_eq!(groups(&to), groups(&from));
     to.undo_group(grouped.group().unwrap()).unwrap();
-    assert_eq!(to.prompt_count().unwrap(), 0);
+    assert_eq!(to.prompts().count().unwrap(), 0);
 }

@@ -34,7 +34,7 @@ fn is_unavailable<T: std::fmt::Debug>(answer: Result<T, Error>) {
 fn names(path: &Path) -> Vec<String> {
     let store = Store::open(path).unwrap();
     is_sound(&store);
-    let prompts = store.prompts(&Default::default(), None, 99).unwrap();
+    let prompts = store.prompts().page(None, 99).unwrap();
     prompts
         .into_iter()
         .map(|prompt| prompt.name.to_string())
@@ -52,7 +52,7 @@ fn a_swapped_directory_gets_no_write_of_the_earlier_store() {
                 Store::open(directory.path().join("a")).unwrap()
             }
         };
-        assert_eq!(handle.prompt_count().unwrap(), 1);
+        assert_eq!(handle.prompts().count().unwrap(), 1);
         swap(directory.path());
         let new = NewPrompt::new("misplaced", body("x")).unwrap();
         is_unavailable(handle.create_prompt(new));
@@ -88,13 +88,13 @@ fn a_swap_during_a_transaction_leaves_its_outcome_unknown() {
 #[test]
 fn concurrent_readers_of_a_swapped_directory_see_one_store() {
     let (directory, store) = two();
-    assert_eq!(store.prompt_count().unwrap(), 1);
+    assert_eq!(store.prompts().count().unwrap(), 1);
     swap(directory.path());
     // More simultaneous readers than open connections.
     let found: Vec<_> = std::thread::scope(|scope| {
         let reads = (0..16).map(|_| {
             scope.spawn(|| {
-                let read = || store.prompts(&Default::default(), None, 9);
+                let read = || store.prompts().page(None, 9);
                 (0..20).map(|_| read()).collect::<Vec<_>>()
             })
         });
@@ -118,11 +118,11 @@ fn a_directory_that_is_removed_or_restored_refuses_the_earlier_handle() {
     let (path, backup) = (directory.path().join("a"), directory.path().join("backup"));
     let store = Store::create(&path).unwrap();
     create(&store, "greeting");
-    store.backup(&backup, |_| ()).unwrap();
+    store.backup(&backup).unwrap();
     fs::remove_dir_all(&path).unwrap();
     let new = || NewPrompt::new("lost", body("x")).unwrap();
     is_unavailable(store.create_prompt(new()));
-    Store::restore(&backup, &path, |_| ()).unwrap();
+    Store::restore(&backup, &path).unwrap();
     is_unavailable(store.create_prompt(new()));
     drop(store);
     assert_eq!(names(&path), ["greeting"]);
@@ -188,7 +188,7 @@ fn in_another_directory() {
     std::env::set_current_dir(std::env::var_os("PROMPTBOOK_THERE").unwrap()).unwrap();
     create(&store, "placed");
     assert_eq!(store.prompt("placed").unwrap().versions, 1);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
 }
 
@@ -230,7 +230,7 @@ fn a_backup_that_is_open_is_not_replaced() {
     let backup = directory.path().join("backup");
     let store = Store::create(directory.path().join("store")).unwrap();
     create(&store, "first");
-    store.backup(&backup, |_| ()).unwrap();
+    store.backup(&backup).unwrap();
     let before = fs::read(backup.join("index.db")).unwrap();
     let writer = Store::open(&backup).unwrap();
     // This write creates a log.
@@ -238,12 +238,12 @@ fn a_backup_that_is_open_is_not_replaced() {
         .set_environment("first", "staging", "1.0", Expected::Any)
         .unwrap();
     create(&store, "second");
-    let refused = store.backup(&backup, |_| ()).unwrap_err();
+    let refused = store.backup(&backup).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy, "{refused:?}");
     assert!(refused.is_retryable());
     drop(writer);
     // The backup's history has diverged by now.
-    let refused = store.backup(&backup, |_| ()).unwrap_err();
+    let refused = store.backup(&backup).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused:?}");
     assert_eq!(names(&backup), ["first"]);
     assert_eq!(
@@ -252,15 +252,15 @@ fn a_backup_that_is_open_is_not_replaced() {
     );
 
     let backup = directory.path().join("another");
-    store.backup(&backup, |_| ()).unwrap();
+    store.backup(&backup).unwrap();
     let reader = StoreOptions::new().read_only(true).open(&backup).unwrap();
-    assert_eq!(reader.prompt_count().unwrap(), 2);
+    assert_eq!(reader.prompts().count().unwrap(), 2);
     create(&store, "third");
-    let refused = store.backup(&backup, |_| ()).unwrap_err();
+    let refused = store.backup(&backup).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy, "{refused:?}");
-    assert_eq!(reader.prompt_count().unwrap(), 2);
+    assert_eq!(reader.prompts().count().unwrap(), 2);
     drop(reader);
-    assert!(store.backup(&backup, |_| ()).unwrap().report.is_clean());
+    assert!(store.backup(&backup).unwrap().report.is_clean());
     assert_eq!(names(&backup), ["third", "second", "first"]);
 }
 
@@ -287,10 +287,10 @@ fn a_backup_is_of_one_directory_while_two_change_places() {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     let (directory, store) = two();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let [a, b] = ["a", "b"].map(|name| directory.path().join(name));
-    Store::open(&b).unwrap().checkpoint(|_| ()).unwrap();
+    Store::open(&b).unwrap().checkpoint().unwrap();
     let done = AtomicBool::new(false);
     let made = std::thread::scope(|scope| {
         let _done = crate::support::Done(&done);
@@ -308,7 +308,7 @@ fn a_backup_is_of_one_directory_while_two_change_places() {
             };
             let backup = directory.path().join(format!("backup {number}"));
             // The backup fails if one of its checks saw the other directory.
-            if let Ok(backup) = store.backup(&backup, |_| ()) {
+            if let Ok(backup) = store.backup(&backup) {
                 assert_eq!(backup.report.violations, [], "backup {number}");
                 made += 1;
             }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use promptbook::{Error, ErrorKind, GcOptions, Store, StoreOptions};
+use promptbook::maintenance::{BackupOptions, GcOptions};
+use promptbook::{Error, ErrorKind, StoreOptions};
 
 use crate::support::{Place, body, commit, create, is_sound};
 
@@ -74,8 +75,13 @@ fn each_change(place: &Place) -> [(&'static str, Result<(), Error>); 4] {
     let store = later.open(place.path()).unwrap();
     let all = GcOptions::new().retention(Duration::ZERO).repack(true);
     [
-        ("checkpoint", store.checkpoint(|_| ()).map(drop)),
-        ("collect", store.collect_garbage(Duration::ZERO).map(drop)),
+        ("checkpoint", store.checkpoint().map(drop)),
+        (
+            "collect",
+            store
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .map(drop),
+        ),
         ("repack", store.repack().map(drop)),
         ("all", store.collect_garbage_with(all).map(drop)),
     ]
@@ -87,7 +93,7 @@ fn nothing_is_removed_through_a_linked_tmp() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let deleted = commit(&store, "p", "deleted");
     store.delete_version(deleted.id).unwrap();
     drop(store);
@@ -96,10 +102,13 @@ fn nothing_is_removed_through_a_linked_tmp() {
     fs::remove_dir_all(&tmp).unwrap();
     symlink(documents.path(), &tmp).unwrap();
     let store = place.open();
-    is_refused(store.collect_garbage(Duration::ZERO), &tmp);
+    is_refused(
+        store.collect_garbage_with(GcOptions::new().retention(Duration::ZERO)),
+        &tmp,
+    );
     documents.are_untouched("collect");
     let waiting = commit(&store, "p", "waits");
-    is_refused(store.checkpoint(|_| ()), &tmp);
+    is_refused(store.checkpoint(), &tmp);
     drop(store);
     documents.are_untouched("checkpoint");
     let store = place.open();
@@ -112,7 +121,7 @@ fn nothing_is_removed_through_a_linked_tmp() {
     fs::remove_file(&tmp).unwrap();
     fs::create_dir(&tmp).unwrap();
     let store = place.open();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
 }
 
@@ -130,7 +139,7 @@ fn bodies_are_read_through_links_and_not_changed() {
         });
         imported.unwrap();
         let version = create(&store, "single").version;
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         for number in 0..90 {
             store.delete_prompt(format!("p{number}").as_str()).unwrap();
         }
@@ -201,7 +210,7 @@ fn files_that_no_store_created_stay() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let names = [
         "tmp/notes.txt",
         "blobs/notes.txt",
@@ -230,11 +239,11 @@ fn leftovers_of_a_killed_backup_are_removed() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let left = place.path().join("tmp/.tmpLeft");
     fs::create_dir(&left).unwrap();
     fs::write(left.join("index.db"), "half").unwrap();
-    store.collect_garbage(Store::RETENTION).unwrap();
+    store.collect_garbage().unwrap();
     assert!(!left.exists());
 }
 
@@ -252,16 +261,26 @@ fn garbage_collection_leaves_a_backup_in_progress() {
     });
     imported.unwrap();
     let backup = tempfile::tempdir().unwrap();
-    store.backup(backup.path(), |_| ()).unwrap();
+    store.backup(backup.path()).unwrap();
     create(&store, "another");
     let mut collected = 0;
-    let made = store.backup(backup.path(), |_| {
+    store.checkpoint().unwrap();
+    let stats = store.stats().unwrap().bodies;
+    let files = stats.loose_bodies + stats.packs;
+    let copying = BackupOptions::new().progress(|progress| {
+        // Later calls report the verification, which needs no lock.
+        if progress.done > files || collected == progress.done {
+            return;
+        }
         let options = StoreOptions::new().busy_timeout(Duration::ZERO);
         let theirs = options.open(backup.path()).unwrap();
-        let refused = theirs.collect_garbage(Duration::ZERO).unwrap_err();
+        let refused = theirs
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Busy, "{refused}");
-        collected += 1;
+        collected = progress.done;
     });
+    let made = store.backup_with(backup.path(), copying);
     assert!(made.unwrap().report.is_clean());
     assert!(collected > 0, "there was no pack to copy");
     assert_eq!(fs::read_dir(backup.path().join("tmp")).unwrap().count(), 0);
@@ -290,7 +309,9 @@ fn one_leftover_that_cannot_be_removed_does_not_stop_the_rest() {
     }
     // It cannot be determined whether this file is still being written.
     let _socket = std::os::unix::net::UnixListener::bind(tmp.join(".tmpB")).unwrap();
-    let error = store.collect_garbage(Duration::ZERO).unwrap_err();
+    let error = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap_err();
     assert!(error.to_string().contains(".tmpB"), "{}", told(&error));
     assert_eq!(
         fs::read_dir(&tmp).unwrap().count(),
@@ -303,6 +324,8 @@ fn one_leftover_that_cannot_be_removed_does_not_stop_the_rest() {
         "unreferenced bodies are still in the pack"
     );
     fs::remove_file(tmp.join(".tmpB")).unwrap();
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     is_sound(&store);
 }

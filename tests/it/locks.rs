@@ -1,6 +1,7 @@
 //! The lock between checkpoints and garbage collection: each waits while another process holds the
 //! other mode.
 
+use promptbook::maintenance::GcOptions;
 use std::fs::File;
 use std::path::Path;
 use std::thread::sleep;
@@ -41,7 +42,7 @@ fn a_checkpoint_waits_for_garbage_collection() {
     let version = create(&store, "greeting").version;
     let file = place.body(version.blob);
     std::thread::scope(|scope| {
-        let settling = scope.spawn(|| store.checkpoint(|_| ()).unwrap());
+        let settling = scope.spawn(|| store.checkpoint().unwrap());
         sleep(A_WHILE);
         let early = (file.exists(), store.stats().unwrap().waiting_bodies);
         collecting.unlock().unwrap();
@@ -81,7 +82,7 @@ fn garbage_collection_waits_for_a_checkpoint() {
     let store = place.create();
     let version = create(&store, "greeting").version;
     commit(&store, "greeting", "kept");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     store.delete_version(version.id).unwrap();
     let file = place.body(version.blob);
     let stray = place.body(promptbook::BlobId::of(b"stray"));
@@ -90,7 +91,11 @@ fn garbage_collection_waits_for_a_checkpoint() {
     let settling = lock_file(&place);
     settling.lock_shared().unwrap();
     std::thread::scope(|scope| {
-        let collecting = scope.spawn(|| store.collect_garbage(Duration::ZERO).unwrap());
+        let collecting = scope.spawn(|| {
+            store
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .unwrap()
+        });
         sleep(A_WHILE);
         let early = (file.exists(), stray.exists());
         // Commits need neither mode of the lock.

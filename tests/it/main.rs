@@ -19,6 +19,7 @@ mod batches;
 mod bodies;
 #[cfg(target_os = "linux")]
 mod btrfs;
+mod cancelling;
 #[cfg(unix)]
 mod child;
 mod clocks;
@@ -34,6 +35,7 @@ mod history;
 mod identity;
 #[cfg(unix)]
 mod links;
+mod lists;
 mod locks;
 mod model;
 #[cfg(unix)]
@@ -48,6 +50,7 @@ mod owners;
 mod packs;
 #[cfg(unix)]
 mod readers;
+mod records;
 mod search;
 mod support;
 mod tampering;

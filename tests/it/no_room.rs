@@ -36,10 +36,7 @@ fn acknowledged_commits_survive_a_full_disk() {
         found == acknowledged || found == acknowledged + 1,
         "{acknowledged} were acknowledged, {found} are there"
     );
-    for version in store
-        .versions("greeting", &Default::default(), None, usize::MAX)
-        .unwrap()
-    {
+    for version in store.versions("greeting").page(None, usize::MAX).unwrap() {
         assert!(
             store.resolve(version.id).is_ok(),
             "an acknowledged body is lost"
@@ -186,5 +183,5 @@ fn checkpoint_many_bodies() {
         Ok(())
     });
     done.unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
 }

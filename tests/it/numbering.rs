@@ -51,13 +51,7 @@ fn ids_of_a_deleted_prompt_are_not_reused() {
             .id(made.prompt.id);
         let refused = store.create_prompt(again);
         assert!(matches!(refused, Err(Error::PromptIdTaken { id }) if id == made.prompt.id));
-        assert_eq!(
-            store
-                .operations(&Default::default(), None, 9)
-                .unwrap()
-                .len(),
-            2
-        );
+        assert_eq!(store.operations().page(None, 9).unwrap().len(), 2);
         let other = create(&store, "greeting");
         assert_ne!(other.prompt.id, made.prompt.id);
         assert_ne!(other.version.id, made.version.id);
@@ -90,8 +84,12 @@ fn the_highest_minor_is_listed() {
     ];
     for store in stores {
         create(&store, "greeting");
-        let filter = promptbook::VersionFilter::default().major(1);
-        let found = store.versions("greeting", &filter, None, 9).unwrap();
+        let filter = promptbook::list::VersionFilter::default().major(1);
+        let found = store
+            .versions("greeting")
+            .with_filter(&filter)
+            .page(None, 9)
+            .unwrap();
         assert_eq!(found.len(), 1, "1.{} was left out", u32::MAX);
     }
 }

@@ -2,10 +2,9 @@
 //! frozen files, diffs and blame. The bump rules compare them exactly.
 
 use promptbook::diff::EditKind;
-use promptbook::{
-    Body, Bump, Contract, EnvironmentName, Frozen, NewPrompt, NewVersion, RenderMode, Store,
-    Verdict,
-};
+use promptbook::diff::Verdict;
+use promptbook::frozen::Frozen;
+use promptbook::{Body, Bump, Contract, EnvironmentName, NewPrompt, NewVersion, RenderMode, Store};
 use serde_json::{Map, Value, json};
 
 const FIRST: &str = include_str!("../cases/numbers-1.json");
@@ -183,9 +182,9 @@ fn bodies_that_differ_in_digits_are_different() {
     );
     let applied = difference
         .body
-        .apply(difference.from.body.as_ref())
+        .apply(difference.from.body.as_ref().unwrap().as_ref())
         .unwrap();
-    assert_eq!(&applied, difference.to.body.as_ref());
+    assert_eq!(&applied, difference.to.body.as_ref().unwrap().as_ref());
 
     let respelled = SECOND.replace("1.50", "1.5");
     let third = store

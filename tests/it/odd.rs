@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::DateTime;
-use promptbook::{
-    Error, ErrorKind, NewPrompt, NewVersion, Operation, PromptFilter, Store, StoreOptions, storage,
-};
+use promptbook::history::Operation;
+use promptbook::maintenance::GcOptions;
+use promptbook::{Error, ErrorKind, NewPrompt, NewVersion, Store, StoreOptions, storage};
 
 use crate::child;
 use crate::support::{Place, body, commit, create, is_sound};
@@ -31,9 +31,9 @@ fn a_fork_is_refused() {
     let look = move || {
         let new = NewVersion::new("p", body("in a fork")).map_err(|_| std::io::ErrorKind::Other)?;
         let all = refused(in_fork.commit(new).map(drop))
-            && refused(in_fork.prompts(&PromptFilter::default(), None, 9).map(drop))
-            && refused(in_fork.checkpoint(|_| ()).map(drop))
-            && refused(in_fork.verify(|_| ()).map(drop));
+            && refused(in_fork.prompts().page(None, 9).map(drop))
+            && refused(in_fork.checkpoint().map(drop))
+            && refused(in_fork.verify().map(drop));
         Err(std::io::Error::from_raw_os_error(if all { 77 } else { 78 }))
     };
     // SAFETY: no other thread of this process holds a lock of the store during the fork: the store
@@ -62,7 +62,7 @@ fn a_fork_may_drop_the_store() {
 fn drop_a_store_in_a_fork() {
     let store = child::store();
     commit(&store, "p", "so that there is a thread");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     // This is the only handle, so the fork drops the store itself.
     let mut inherited = Some(store);
     let place = child::directory();
@@ -134,12 +134,12 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
     let (here, there) = (place.path().join("here"), place.path().join("there"));
     let store = Store::create(&here).unwrap();
     create(&store, "p");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let waiting = commit(&store, "p", "in the journal");
     std::fs::rename(&here, &there).unwrap();
     let other = Store::create(&here).unwrap();
     create(&other, "other");
-    other.checkpoint(|_| ()).unwrap();
+    other.checkpoint().unwrap();
 
     let many = store.batch(|batch| {
         for turn in 0..100 {
@@ -151,9 +151,11 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
     for refused in [
         many,
         store.create_prompt(new).map(drop),
-        store.checkpoint(|_| ()).map(drop),
+        store.checkpoint().map(drop),
         store.repack().map(drop),
-        store.collect_garbage(std::time::Duration::ZERO).map(drop),
+        store
+            .collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))
+            .map(drop),
     ] {
         let refused = refused.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
@@ -161,10 +163,10 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
     }
     drop(store);
     is_sound(&other);
-    assert_eq!(other.prompt_count().unwrap(), 1);
+    assert_eq!(other.prompts().count().unwrap(), 1);
     let store = Store::open(&there).unwrap();
     assert_eq!(store.resolve("p@latest").unwrap().version.id, waiting.id);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
 }
 
@@ -198,7 +200,7 @@ fn names_in_any_script_are_accepted() {
         made.push((name, created.prompt.id));
     }
     assert!(made.len() >= 10, "{made:?}");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let store = place.open();
     for (name, id) in made {
@@ -226,12 +228,14 @@ fn a_clock_that_goes_backwards_does_not_change_the_order() {
         let version = commit(&store, "p", turn);
         assert_eq!(store.version("p@latest").unwrap().id, version.id);
         if turn % 50 == 0 {
-            store.checkpoint(|_| ()).unwrap();
-            store.collect_garbage(Duration::from_secs(3600)).unwrap();
+            store.checkpoint().unwrap();
+            store
+                .collect_garbage_with(GcOptions::new().retention(Duration::from_secs(3600)))
+                .unwrap();
         }
     }
     store.repack().unwrap();
-    let operations = store.operations(&Default::default(), None, 999).unwrap();
+    let operations = store.operations().page(None, 999).unwrap();
     let falls = |pair: &[Operation]| {
         pair[0].number == pair[1].number + 1 && pair[0].content.at < pair[1].content.at
     };

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use promptbook::maintenance::GcOptions;
 use promptbook::{BumpPolicy, Error, ErrorKind, NewVersion, Result, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create};
@@ -44,12 +45,12 @@ fn a_store_is_created_only_if_none_exists() {
     create(&store, "kept");
     let opened = Store::open_or_create(&deep).unwrap();
     assert_eq!(
-        opened.prompt_count().unwrap(),
+        opened.prompts().count().unwrap(),
         1,
         "open_or_create replaced an existing store"
     );
     let made = Store::open_or_create(place.path().join("new")).unwrap();
-    assert_eq!(made.prompt_count().unwrap(), 0);
+    assert_eq!(made.prompts().count().unwrap(), 0);
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn an_interrupted_creation_can_be_repeated() {
     let store = Store::create(place.path()).unwrap();
     create(&store, "greeting");
     drop(store);
-    assert_eq!(place.open().prompt_count().unwrap(), 1);
+    assert_eq!(place.open().prompts().count().unwrap(), 1);
 }
 
 /// A power cut may leave a page of zeros instead, without a journal beside it.
@@ -131,7 +132,7 @@ fn a_creation_cut_off_by_a_power_cut_can_be_repeated() {
     let store = Store::open_or_create(place.path()).unwrap();
     create(&store, "greeting");
     drop(store);
-    assert_eq!(place.open().prompt_count().unwrap(), 1);
+    assert_eq!(place.open().prompts().count().unwrap(), 1);
     // If a log exists beside it, the file is the rest of a store.
     fs::write(place.index(), zeros).unwrap();
     let log = place.path().join("index.db-wal");
@@ -211,8 +212,10 @@ fn a_read_only_handle_reads_and_refuses_changes() {
             .record_inputs(version.id, "r", Default::default(), None)
             .map(drop),
         reader.batch(|_| Ok(())),
-        reader.checkpoint(|_| ()).map(drop),
-        reader.collect_garbage(std::time::Duration::ZERO).map(drop),
+        reader.checkpoint().map(drop),
+        reader
+            .collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))
+            .map(drop),
     ];
     for (number, change) in changes.into_iter().enumerate() {
         assert!(
@@ -220,14 +223,8 @@ fn a_read_only_handle_reads_and_refuses_changes() {
             "change {number}: {change:?}"
         );
     }
-    assert_eq!(
-        writer
-            .operations(&Default::default(), None, 9)
-            .unwrap()
-            .len(),
-        2
-    );
-    assert!(reader.verify(|_| ()).unwrap().is_clean());
+    assert_eq!(writer.operations().page(None, 9).unwrap().len(), 2);
+    assert!(reader.verify().unwrap().is_clean());
 }
 
 /// The second caller finds a complete store, never one that is half created.
@@ -248,7 +245,7 @@ fn many_threads_can_create_the_same_store() {
                 });
             }
         });
-        assert_eq!(place.open().prompt_count().unwrap(), THREADS as u64);
+        assert_eq!(place.open().prompts().count().unwrap(), THREADS as u64);
     }
 }
 
@@ -276,7 +273,7 @@ fn no_store_is_created_over_the_remains_of_another() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let index = place.path().join("index.db");
     let kept = std::fs::read(&index).unwrap();

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use promptbook::maintenance::GcOptions;
 use promptbook::{Expected, Store, StoreOptions};
 
 use crate::child::{command, directory, passes, store};
@@ -89,7 +90,7 @@ fn each(path: &Path, look: &mut dyn FnMut(&Path)) {
 /// checkpoint, a repack.
 fn work_on_all(store: &Store, name: &str) {
     create(store, name);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let many = store.batch(|batch| {
         for number in 0..200 {
             let text = crate::support::body(format!("{name} {number} {}", "long ".repeat(50)));
@@ -104,7 +105,9 @@ fn work_on_all(store: &Store, name: &str) {
     store
         .delete_version((store.prompt(name).unwrap().id, first))
         .unwrap();
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     store.repack().unwrap();
     is_sound(store);
 }
@@ -121,9 +124,7 @@ fn work_on_the_store_and_back_it_up() {
     let store = store();
     let name = format!("of the user {}", std::process::id());
     work_on_all(&store, &name);
-    store
-        .backup(directory().with_extension("backup"), |_| ())
-        .unwrap();
+    store.backup(directory().with_extension("backup")).unwrap();
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn the_owner_can_continue_after_root() {
         }
         let store = Store::open(home.path("store")).unwrap();
         work_on_all(&store, "of root");
-        store.backup(home.path("store.backup"), |_| ()).unwrap();
+        store.backup(home.path("store.backup")).unwrap();
         drop(store);
         home.is_users("store");
         if user_began {
@@ -167,7 +168,7 @@ fn a_store_in_a_users_directory_belongs_to_the_user() {
     }
     let store = Store::create(home.path("made")).unwrap();
     work_on_all(&store, "of root");
-    let copied = Store::restore(home.path("made"), home.path("restored"), |_| ());
+    let copied = Store::restore(home.path("made"), home.path("restored"));
     assert!(copied.unwrap().report.is_clean());
     drop(store);
     for name in ["made", "restored"] {
@@ -183,7 +184,7 @@ fn a_store_in_a_users_directory_belongs_to_the_user() {
 fn no_lock_can_be_opened() {
     let store = StoreOptions::new().read_only(true).open(directory());
     let store = store.unwrap();
-    assert!(store.prompt_count().unwrap() > 0);
+    assert!(store.prompts().count().unwrap() > 0);
     store.export_bundle(std::io::sink()).unwrap();
     let mut locks = 0;
     for file in fs::read_dir(directory()).unwrap() {
@@ -214,7 +215,7 @@ fn a_user_who_may_only_read_can_open_no_lock() {
     home.run(USER, "owners::create_the_store", "store");
     let store = Store::open(home.path("store")).unwrap();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
     // Permissions that someone widened are restricted again by the next writer.
@@ -224,7 +225,7 @@ fn a_user_who_may_only_read_can_open_no_lock() {
     }
     let store = Store::open(home.path("store")).unwrap();
     commit(&store, "greeting", "again");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
 }
@@ -277,7 +278,7 @@ fn commit_and_checkpoint() {
     let store = store();
     let name = format!("of process {}", std::process::id());
     create(&store, &name);
-    let checkpointed = store.checkpoint(|_| ()).unwrap();
+    let checkpointed = store.checkpoint().unwrap();
     assert_eq!(checkpointed.bodies, 1);
 }
 
@@ -291,7 +292,7 @@ fn locks_have_the_write_permissions_of_the_index() {
         fs::set_permissions(path("index.db"), PermissionsExt::from_mode(of_index)).unwrap();
         let store = Store::open(directory.path()).unwrap();
         create(&store, "greeting");
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         for name in ["write.lock", "blobs.gate", "blobs.lock"] {
             let mode = fs::metadata(path(name)).unwrap().mode() & 0o777;
             assert_eq!(mode, of_locks, "{name} beside an index of {of_index:o}");

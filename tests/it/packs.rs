@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use promptbook::{Batch, BlobUsage, Error, GcOptions, NewPrompt, NewVersion, Store, StoreOptions};
+use promptbook::maintenance::{BlobUsage, GcOptions, VerifyOptions};
+use promptbook::{Batch, Error, NewPrompt, NewVersion, Store, StoreOptions};
 
 use crate::support::{Done, Place, body, commit, create, is_sound, violations};
 
@@ -146,7 +147,7 @@ fn many_commits_are_checkpointed_into_a_pack() {
         };
         store.batch(few).unwrap();
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let usage = usage(&store);
     assert_eq!(usage.packed_bodies + usage.loose_bodies, 1200);
     assert_eq!(store.stats().unwrap().waiting_bodies, 0);
@@ -163,12 +164,15 @@ fn old_bodies_are_packed_and_current_ones_stay_files() {
     let versions: Vec<_> = (1..8)
         .map(|number| commit(&store, "greeting", number))
         .collect();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     assert_eq!(store.repack().unwrap().bodies, 0, "a young body was packed");
     drop(store);
     let store = later(&place, 2);
     assert_eq!(
-        store.collect_garbage(Duration::ZERO).unwrap().packed,
+        store
+            .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+            .unwrap()
+            .packed,
         0,
         "too few old bodies for gc to pack"
     );
@@ -208,12 +212,14 @@ fn many_old_bodies_are_packed_by_gc() {
     create(&store, "greeting");
     for first in (0..600).step_by(60) {
         store.batch(few(first)).unwrap();
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
     }
     assert_eq!(usage(&store).loose_bodies, 601);
     drop(store);
     let store = later(&place, 2);
-    let collected = store.collect_garbage(Duration::from_secs(0)).unwrap();
+    let collected = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::from_secs(0)))
+        .unwrap();
     assert_eq!(collected.packed, 599);
     assert_eq!(usage(&store).loose_bodies, 2);
     is_sound(&store);
@@ -225,9 +231,11 @@ fn unreferenced_bodies_are_removed_from_packs() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 4, 100)).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     store.delete_prompt("prompt 1").unwrap();
-    let collected = store.collect_garbage(Duration::ZERO).unwrap();
+    let collected = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert_eq!(
         (collected.bodies, collected.dropped),
         (100, 0),
@@ -243,7 +251,9 @@ fn unreferenced_bodies_are_removed_from_packs() {
     assert_eq!((collected.bodies, collected.dropped), (0, 100));
     store.delete_prompt("prompt 2").unwrap();
     store.delete_prompt("prompt 3").unwrap();
-    let collected = store.collect_garbage(Duration::ZERO).unwrap();
+    let collected = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert_eq!((collected.bodies, collected.dropped), (200, 200));
     assert_eq!(
         usage(&store).packed_bodies + usage(&store).loose_bodies,
@@ -286,7 +296,9 @@ fn readers_continue_while_packs_are_rewritten() {
             };
             store.batch(own).unwrap();
             store.delete_prompt(name.as_str()).unwrap();
-            other.collect_garbage(Duration::ZERO).unwrap();
+            other
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .unwrap();
         }
     });
     is_sound(&store);
@@ -303,7 +315,9 @@ fn an_import_beside_garbage_collection_is_complete() {
         scope.spawn(|| {
             let other = later(&place, 2);
             while !done.load(Ordering::Acquire) {
-                other.collect_garbage(Duration::ZERO).unwrap();
+                other
+                    .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                    .unwrap();
                 other.repack().unwrap();
             }
         });
@@ -328,7 +342,7 @@ fn a_damaged_or_missing_pack_is_named() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 2, 100)).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let pack = files_in(&place, "blobs/packs").remove(0);
     let sound = fs::read(&pack).unwrap();
@@ -344,7 +358,10 @@ fn a_damaged_or_missing_pack_is_named() {
         told.len() > 1,
         "the bodies that depend on the damaged record are not named: {told:?}"
     );
-    let quickly = place.open().verify_quickly(|_| ()).unwrap();
+    let quickly = place
+        .open()
+        .verify_with(VerifyOptions::new().quick())
+        .unwrap();
     assert!(
         quickly.is_clean(),
         "a quick verification read a body: {:?}",
@@ -352,9 +369,18 @@ fn a_damaged_or_missing_pack_is_named() {
     );
 
     fs::write(&pack, &sound[..sound.len() - 1]).unwrap();
-    assert!(!place.open().verify_quickly(|_| ()).unwrap().is_clean());
+    assert!(
+        !place
+            .open()
+            .verify_with(VerifyOptions::new().quick())
+            .unwrap()
+            .is_clean()
+    );
     fs::remove_file(&pack).unwrap();
-    let quickly = place.open().verify_quickly(|_| ()).unwrap();
+    let quickly = place
+        .open()
+        .verify_with(VerifyOptions::new().quick())
+        .unwrap();
     assert_eq!(quickly.violations.len(), 200);
     let read = place.open().resolve("prompt 1@1.50");
     assert!(matches!(read, Err(Error::CorruptBody { .. })), "{read:?}");
@@ -375,7 +401,9 @@ fn a_body_is_read_by_its_address() {
     assert!(matches!(read, Err(Error::BodyNotFound { blob }) if blob == missing));
     store.delete_version(version.id).unwrap();
     assert_eq!(store.body(version.blob).unwrap().text(), body("0 80"));
-    store.collect_garbage(Duration::ZERO).unwrap();
+    store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert!(matches!(
         place.open().body(version.blob),
         Err(Error::BodyNotFound { .. })
@@ -402,7 +430,7 @@ fn bodies_that_grow_old_are_packed_in_the_background() {
     // hour later.
     days.store(2, Ordering::Relaxed);
     commit(&store, "greeting", "now");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     for _ in 0..200 {
         if usage(&store).packed_bodies > 500 {
             break;

@@ -117,7 +117,7 @@ fn answer_reads() {
     for _ in std::io::stdin().lock().lines() {
         let resolved = store.resolve("greeting@production");
         if resolved.is_ok() {
-            assert!(store.verify(|_| ()).is_ok_and(|report| report.is_clean()));
+            assert!(store.verify().is_ok_and(|report| report.is_clean()));
         }
         match resolved {
             Ok(resolved) => println!("answer: {}", resolved.version.number),
@@ -138,7 +138,7 @@ fn reachable() -> TempDir {
 fn without_log(path: &Path) {
     let store = Store::create(path).unwrap();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     Place::checkpoint_wal_of(path);
 }
@@ -221,7 +221,7 @@ fn a_commit_that_was_checkpointed_into_the_index_is_seen() {
     assert_eq!(reader.ask(), "1.0");
     let writer = Store::open(place.path()).unwrap();
     let number = release(&writer, "folded in");
-    writer.checkpoint(|_| ()).unwrap();
+    writer.checkpoint().unwrap();
     drop(writer);
     Place::checkpoint_wal_of(place.path());
     let answer = reader.ask();
@@ -300,5 +300,5 @@ fn a_relative_path_that_looks_like_a_uri_is_a_path() {
 fn makes_a_store_of_that_name() {
     create(&Store::create("file:store").unwrap(), "greeting");
     let store = Store::open("file:store").unwrap();
-    assert_eq!(store.prompt_count().unwrap(), 1);
+    assert_eq!(store.prompts().count().unwrap(), 1);
 }

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use promptbook::{
-    Error, Expected, MatchedIn, NewPrompt, NewVersion, PromptFilter, SearchHit, Selector, Store,
-    Version, VersionFilter,
-};
+use promptbook::search::{MatchedIn, SearchHit};
+use promptbook::{Error, Expected, NewPrompt, NewVersion, Selector, Store, Version};
 
 use crate::support::{Place, body, commit, create, is_sound};
 
@@ -25,7 +23,7 @@ fn index_all(store: &Store) {
             .rename(format!("turn {turn}").as_str(), "other")
             .unwrap();
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
 }
 
 fn in_both(test: impl Fn(&Store)) {
@@ -291,12 +289,9 @@ fn has(text: &str, word: &str) -> bool {
 
 fn expected(store: &Store, word: &str) -> Answers {
     let mut answers = Answers::default();
-    for prompt in store
-        .prompts(&PromptFilter::default(), None, usize::MAX)
-        .unwrap()
-    {
+    for prompt in store.prompts().page(None, usize::MAX).unwrap() {
         let mut found = has(prompt.name.as_str(), word);
-        let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX);
+        let versions = store.versions(prompt.id).page(None, usize::MAX);
         for version in versions.unwrap() {
             if has(&version.message, word) {
                 answers.1.insert(version.id.to_string());
@@ -339,9 +334,7 @@ fn answered(store: &Store, word: &str) -> Answers {
 /// Makes one random change, which may be refused.
 fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
     let word = |rng: &mut fastrand::Rng| WORDS[rng.usize(..WORDS.len())];
-    let prompts = store
-        .prompts(&PromptFilter::default(), None, usize::MAX)
-        .unwrap();
+    let prompts = store.prompts().page(None, usize::MAX).unwrap();
     let text = format!("{} {}", word(rng), word(rng));
     let environment = ["production", "staging"][rng.usize(..2)];
     if prompts.is_empty() || rng.u8(..) < 30 {
@@ -350,9 +343,7 @@ fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
         return;
     }
     let prompt = prompts[rng.usize(..prompts.len())].id;
-    let versions = store
-        .versions(prompt, &VersionFilter::default(), None, usize::MAX)
-        .unwrap();
+    let versions = store.versions(prompt).page(None, usize::MAX).unwrap();
     let version = |rng: &mut fastrand::Rng| -> Option<&Version> {
         (!versions.is_empty()).then(|| &versions[rng.usize(..versions.len())])
     };
@@ -388,7 +379,7 @@ fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
             }
         }
         _ if rng.bool() => drop(store.delete_prompt(prompt).unwrap()),
-        _ => drop(store.checkpoint(|_| ()).unwrap()),
+        _ => drop(store.checkpoint().unwrap()),
     }
 }
 
@@ -433,7 +424,7 @@ fn verify_of_two_handles_stays_clean_while_both_write() {
     let other = place.open();
     for turn in 0..40 {
         create(&store, &format!("prompt{turn}"));
-        [&store, &other][turn % 2].checkpoint(|_| ()).unwrap();
+        [&store, &other][turn % 2].checkpoint().unwrap();
         is_sound(&store);
         is_sound(&other);
     }

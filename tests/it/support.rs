@@ -91,13 +91,13 @@ pub fn commit(store: &Store, prompt: &str, text: impl std::fmt::Display) -> Vers
 
 /// Asserts that the store's invariants hold.
 pub fn is_sound(store: &Store) {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
 /// Returns the violations that `verify` finds, one line each.
 pub fn violations(store: &Store) -> Vec<String> {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     report.violations.iter().map(ToString::to_string).collect()
 }
 

@@ -29,7 +29,7 @@ fn filled() -> Place {
     let user = format!("{{{{hcp:{}:0:staging}}}}", first.prompt.id);
     let user = NewVersion::new("other", body(user)).unwrap();
     store.commit(user.bump(Bump::Major)).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     commit(&store, first.prompt.id.as_str(), "waiting");
     is_sound(&store);
     drop(store);
@@ -142,6 +142,10 @@ fn altered_prompts_are_named() {
             &["created at 1970"],
         ),
         (
+            "UPDATE prompt SET updated_at = 1 WHERE name = 'greeting'",
+            &["changed last at 1970"],
+        ),
+        (
             "UPDATE prompt SET deleted_at = 1 WHERE name = 'other'",
             &["operations say"],
         ),
@@ -158,7 +162,7 @@ fn altered_prompts_are_named() {
             &["tags", "operations say"],
         ),
         (
-            "INSERT INTO prompt (id, name, folded, created_at) VALUES ('zzzzzz', 'z', 'z', 1)",
+            "INSERT INTO prompt (id, name, folded, created_at, updated_at) VALUES ('zzzzzz', 'z', 'z', 1, 1)",
             &["zzzzzz", "no operation"],
         ),
     ]);
@@ -255,8 +259,11 @@ fn altered_operations_are_named() {
 #[test]
 fn altered_bodies_are_named() {
     named(&[
-        ("UPDATE blob_journal SET body = x'7b7d'", &["another hash"]),
-        ("UPDATE blob_journal SET blob = 1", &["another hash"]),
+        (
+            "UPDATE blob_journal SET body = x'7b7d'",
+            &["different hash"],
+        ),
+        ("UPDATE blob_journal SET blob = 1", &["different hash"]),
         ("UPDATE blob SET stored = 0 WHERE key = 1", &["not stored"]),
         (
             "UPDATE blob SET hash = zeroblob(32) WHERE key = 1",
@@ -322,7 +329,7 @@ fn with_archived_operations() -> Place {
     for turn in 0..200 {
         commit(&store, "other", turn);
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
     drop(store);
     place
@@ -338,7 +345,7 @@ fn altered_segments_are_named() {
         let mut next = None;
         // Reads the operations one at a time, so that every readable one is returned.
         loop {
-            match store.operations(&Default::default(), next, 1).as_deref() {
+            match store.operations().page(next, 1).as_deref() {
                 Ok([one]) => {
                     next = Some(one.number);
                     operations.push(one.clone());
@@ -445,7 +452,7 @@ fn a_damaged_search_index_does_not_prevent_commits() {
     for turn in 0..100 {
         commit(&store, "greeting", turn);
     }
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     assert!(
         store.search("greeting", 9).is_err(),
         "a damaged index was searched"

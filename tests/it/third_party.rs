@@ -6,6 +6,9 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use promptbook::history::{Operation, RecordedInputs};
+use promptbook::list::{OperationFilter, PromptFilter, VersionFilter};
+use promptbook::maintenance::{BlobUsage, GcOptions};
 use promptbook::storage::{
     AppendedBody, BlobVisitor, Blobs, BodyReads, ChangeMark, CompactionSummary, Effort, Extent,
     Index, Indexable, IndexedItemVisitor, JournaledBodies, LiveBodies, LockGuard, LogReads,
@@ -14,9 +17,8 @@ use promptbook::storage::{
     StorageResult, StoredBlob, Transaction, Unreferenced, VerifiedBytes, VersionReads, VersionRow,
 };
 use promptbook::{
-    BlobId, BlobUsage, Durability, Environment, EnvironmentName, NewPrompt, NewVersion, Operation,
-    OperationFilter, OperationId, Prompt, PromptFilter, PromptId, PromptName, RecordedInputs,
-    Settings, Store, StoreOptions, Version, VersionFilter, VersionId, VersionNumber,
+    BlobId, Durability, Environment, EnvironmentName, NewPrompt, NewVersion, OperationId, Prompt,
+    PromptId, PromptName, Settings, Store, StoreOptions, Version, VersionId, VersionNumber,
 };
 use semver::VersionReq;
 
@@ -307,7 +309,7 @@ fn a_store_works_on_a_slow_index() {
     assert_eq!(resolved.version.id, second.id);
     assert_eq!(resolved.body.text(), body("second"));
     let names = |store: &Store| {
-        let prompts = store.prompts(&PromptFilter::default(), None, 9).unwrap();
+        let prompts = store.prompts().page(None, 9).unwrap();
         prompts
             .into_iter()
             .map(|prompt| prompt.name.to_string())
@@ -320,14 +322,16 @@ fn a_store_works_on_a_slow_index() {
     store
         .batch(|batch| batch.commit(version(prompt, "third")).map(drop))
         .unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     assert_eq!(store.stats().unwrap().waiting_bodies, 0);
-    let collected = store.collect_garbage(Duration::ZERO).unwrap();
+    let collected = store
+        .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+        .unwrap();
     assert_eq!(
         collected.bodies, 1,
         "the body of the prompt that was undone"
     );
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert!(report.is_clean(), "{:?}", report.violations);
     assert_eq!(
         store.resolve("greeting").unwrap().body.text(),
@@ -372,7 +376,7 @@ fn an_operation_needs_few_calls_of_the_index() {
             .unwrap();
     };
     let resolve = || drop(store.resolve("greeting@staging").unwrap());
-    let list = || drop(store.prompts(&PromptFilter::default(), None, 9).unwrap());
+    let list = || drop(store.prompts().page(None, 9).unwrap());
     let found = [
         ("first commit", calls(&|| commit("second"))),
         ("commit", calls(&|| commit("third"))),

@@ -61,7 +61,7 @@ fn filled() -> Place {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     commit(&store, "greeting", "second");
     drop(store);
     place
@@ -151,7 +151,7 @@ fn an_unwritable_store_is_read_and_not_changed() {
         body("second"),
         "a stale read"
     );
-    assert!(store.verify(|_| ()).unwrap().is_clean());
+    assert!(store.verify().unwrap().is_clean());
     let mut bundle = Vec::new();
     store.export_bundle(&mut bundle).unwrap();
     let bundle = std::io::Cursor::new(bundle);

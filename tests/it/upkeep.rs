@@ -68,7 +68,7 @@ fn checkpoints_resume_after_a_failure() {
     create(&store, "greeting");
     std::thread::sleep(Duration::from_millis(200));
     fs::rename(&away, &tmp).unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     let file = place.body(commit(&store, "greeting", "later").blob);
     let begun = Instant::now();
     while !file.exists() {
@@ -95,7 +95,7 @@ fn the_index_is_small() {
         Ok(())
     });
     imported.unwrap();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
     drop(store);
     place.checkpoint_wal();

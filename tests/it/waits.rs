@@ -13,6 +13,7 @@ use std::sync::mpsc::channel;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
+use promptbook::maintenance::GcOptions;
 use promptbook::{Error, ErrorKind, NewVersion, Store, StoreOptions};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -315,7 +316,7 @@ fn work_on_bodies_times_out() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     for name in ["blobs.gate", "blobs.lock"] {
         let held = fs::File::open(place.path().join(name)).unwrap();
@@ -324,11 +325,13 @@ fn work_on_bodies_times_out() {
         let store = store.open(place.path()).unwrap();
         commit(&store, "greeting", format!("beside {name}"));
         for refused in [
-            store.checkpoint(|_| ()).map(drop),
-            store.collect_garbage(Duration::ZERO).map(drop),
+            store.checkpoint().map(drop),
+            store
+                .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
+                .map(drop),
             store.repack().map(drop),
             store
-                .backup(place.path().with_extension("backup"), |_| ())
+                .backup(place.path().with_extension("backup"))
                 .map(drop),
             store.export_bundle(std::io::sink()).map(drop),
         ] {
@@ -344,7 +347,7 @@ fn work_on_bodies_times_out() {
     }
     let _ = fs::remove_dir_all(place.path().with_extension("backup"));
     let store = place.open();
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     is_sound(&store);
 }
 
@@ -354,7 +357,7 @@ fn closing_does_not_wait_for_locks() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     for name in ["blobs.gate", "write.lock"] {
         let store = place.open();
         commit(&store, "greeting", format!("beside {name}"));

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use promptbook::{Error, Expected, LogPosition, NewPrompt, Store};
+use promptbook::history::LogPosition;
+use promptbook::{Error, Expected, NewPrompt, Store};
 use serde_json::json;
 
 use crate::child::{command, directory, passes};

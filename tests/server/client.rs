@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use promptbook::server::{Server, ServerHandle, ServerOptions, StatusMode};
-use promptbook::{BumpPolicy, OperationFilter, PromptFilter, Store, StoreOptions, VersionFilter};
+use promptbook::{BumpPolicy, Store, StoreOptions};
 use serde_json::{Map, Value};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
@@ -237,16 +237,16 @@ pub fn keys(object: &Map<String, Value>) -> Vec<&str> {
 /// Returns everything that can be seen of a store: its contents and its history.
 pub fn everything(store: &Store) -> String {
     let all = usize::MAX;
-    let prompts = store.prompts(&PromptFilter::default(), None, all).unwrap();
+    let prompts = store.prompts().page(None, all).unwrap();
     let of_prompts: Vec<_> = prompts
         .iter()
         .map(|prompt| {
-            let versions = store.versions(prompt.id, &VersionFilter::default(), None, all);
+            let versions = store.versions(prompt.id).page(None, all);
             let environments = store.environments(prompt.id);
             (prompt, versions.unwrap(), environments.unwrap())
         })
         .collect();
-    let operations = store.operations(&OperationFilter::default(), None, all);
+    let operations = store.operations().page(None, all);
     format!("{of_prompts:#?}\n{:#?}", operations.unwrap())
 }
 

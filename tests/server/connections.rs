@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use promptbook::server::{Limits, ServerOptions, StatusMode};
-use promptbook::{BumpPolicy, Store, StoreOptions, VersionFilter};
+use promptbook::{BumpPolicy, Store, StoreOptions};
 use serde_json::json;
 
 use super::client::{Answer, Served, skip};
@@ -34,7 +34,7 @@ fn eight_clients_update_one_prompt(store: Store) {
         }
     });
     let store = &scene.served.store;
-    let versions = store.versions(scene.prompt, &VersionFilter::default(), None, usize::MAX);
+    let versions = store.versions(scene.prompt).page(None, usize::MAX);
     let numbers: Vec<u32> = versions
         .unwrap()
         .iter()
@@ -46,7 +46,7 @@ fn eight_clients_update_one_prompt(store: Store) {
         numbers, expected,
         "the numbers are not in the order of the commits"
     );
-    assert!(store.verify(|_| ()).unwrap().is_clean());
+    assert!(store.verify().unwrap().is_clean());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn clients_that_create_prompts_concurrently_get_different_ids() {
             .collect()
     });
     assert_eq!(ids.len(), 8);
-    assert_eq!(served.store.prompt_count().unwrap(), 8);
+    assert_eq!(served.store.prompts().count().unwrap(), 8);
 }
 
 #[test]

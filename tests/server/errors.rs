@@ -233,7 +233,7 @@ fn internal_errors_are_reported_without_their_cause_in_both_modes() {
 fn what_fails_here_is_told_without_its_cause(options: &ServerOptions) {
     let place = tempfile::tempdir().unwrap();
     let scene = Scene::of(Store::create(place.path()).unwrap(), options);
-    scene.served.store.checkpoint(|_| ()).unwrap();
+    scene.served.store.checkpoint().unwrap();
     // Another handle, which has not read the body yet.
     let reopened = Served::of(Store::open(place.path()).unwrap(), options);
     let blob = reopened

@@ -209,7 +209,7 @@ fn no_body_is_read_for_a_304() {
         .iter()
         .map(|request| tag(&ask(&scene.served, request, &[])))
         .collect();
-    scene.served.store.checkpoint(|_| ()).unwrap();
+    scene.served.store.checkpoint().unwrap();
     drop(scene.served);
     for blob in files(&place.path().join("blobs")) {
         std::fs::remove_file(blob).unwrap();

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use promptbook::VersionFilter;
 use promptbook::server::{ServerOptions, StatusMode};
 
 use super::client::Answer;
@@ -25,11 +24,11 @@ fn update(scene: &Scene) -> Vec<u8> {
 }
 
 fn versions(scene: &Scene) -> usize {
-    let all =
-        scene
-            .served
-            .store
-            .versions(scene.prompt, &VersionFilter::default(), None, usize::MAX);
+    let all = scene
+        .served
+        .store
+        .versions(scene.prompt)
+        .page(None, usize::MAX);
     all.unwrap().len()
 }
 
@@ -87,7 +86,7 @@ fn a_request_whose_client_disconnects_is_executed_entirely_or_not_at_all() {
         staging.id, head.id,
         "the environment did not move with its version"
     );
-    assert!(store.verify(|_| ()).unwrap().is_clean());
+    assert!(store.verify().unwrap().is_clean());
     assert_eq!(
         scene.served.raw(&request).status,
         200,

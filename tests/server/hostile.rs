@@ -98,7 +98,7 @@ fn every_route_takes_any_name_tag_and_message() {
     for request in deletions.iter().rev() {
         served.send(request.method, &request.path, None).data();
     }
-    let report = served.store.verify(|_| ()).unwrap();
+    let report = served.store.verify().unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 

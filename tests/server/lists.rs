@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use promptbook::server::StatusMode;
-use promptbook::{Bump, EnvironmentName, Expected, NewPrompt, NewVersion, VersionFilter};
+use promptbook::{Bump, EnvironmentName, Expected, NewPrompt, NewVersion};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Served};
@@ -79,7 +79,8 @@ fn lists_of_every_length_are_complete() {
     let served = &scene.served;
     let all: Vec<String> = served
         .store
-        .versions(scene.prompt, &VersionFilter::default(), None, usize::MAX)
+        .versions(scene.prompt)
+        .page(None, usize::MAX)
         .unwrap()
         .iter()
         .map(|version| version.id.to_string())

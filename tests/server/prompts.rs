@@ -44,7 +44,7 @@ fn a_trailing_slash_makes_no_difference() {
     let served = Served::new();
     let answer = served.post("/v1/prompt-2025/", new("greeting", &[]));
     assert_eq!(answer.status, 201);
-    assert_eq!(served.store.prompt_count().unwrap(), 1);
+    assert_eq!(served.store.prompts().count().unwrap(), 1);
 }
 
 #[test]
@@ -178,6 +178,6 @@ fn a_prompt_can_have_an_id_that_is_also_a_part_of_a_path() {
             .data();
         assert!(served.store.version(first).is_err(), "{id}");
         served.delete(&format!("/v1/prompt-2025/{id}")).data();
-        assert_eq!(served.store.prompt_count().unwrap(), 0, "{id}");
+        assert_eq!(served.store.prompts().count().unwrap(), 0, "{id}");
     }
 }

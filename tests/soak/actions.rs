@@ -4,8 +4,8 @@ use std::io::Cursor;
 
 use fastrand::Rng;
 use promptbook::{
-    Bump, EnvironmentName, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion,
-    OperationFilter, PromptId, PromptRef, Result, Selector, StoreOptions, VersionId,
+    Bump, EnvironmentName, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, PromptId,
+    PromptRef, Result, Selector, StoreOptions, VersionId,
 };
 
 use crate::hand::{Hand, Handle};
@@ -166,9 +166,7 @@ impl Hand<'_> {
 
     /// Undoes one of the latest operations, which any handle may have made.
     fn undo(&mut self, handle: &Handle) -> Result<()> {
-        let recent = handle
-            .store
-            .operations(&OperationFilter::default(), None, 8)?;
+        let recent = handle.store.operations().page(None, 8)?;
         let Some(operation) = self.rng.choice(&recent).map(|one| one.number) else {
             return Ok(());
         };
@@ -196,9 +194,7 @@ impl Hand<'_> {
         self.book
             .line(&format!("open {token} {site} {from} {until}"));
         let alone = Handle::new(own, token.clone());
-        let last = alone
-            .store
-            .operations(&OperationFilter::default(), None, 1)?;
+        let last = alone.store.operations().page(None, 1)?;
         let last = last.first().map_or(0, |operation| operation.number);
         let is_newest = last <= PROMPTS as u64 || self.rng.bool();
         self.attempt(&alone, &token, 1, |store| {

@@ -6,6 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::time::Duration;
 
+use promptbook::maintenance::GcOptions;
 use promptbook::{OperationId, Result, Store};
 
 use crate::history::{self, Replay, created, made, token};
@@ -119,7 +120,7 @@ impl All {
     ) -> Result<usize> {
         let name = world.name.clone();
         let store = Store::open(&world.place)?;
-        let report = store.verify(|_| ())?;
+        let report = store.verify()?;
         for violation in &report.violations {
             self.report(format!("{name}: verify: {violation}"));
         }
@@ -167,9 +168,9 @@ impl All {
             }
         }
         world.before = now;
-        store.checkpoint(|_| ())?;
-        store.collect_garbage(Duration::ZERO)?;
-        let again = store.collect_garbage(Duration::ZERO)?;
+        store.checkpoint()?;
+        store.collect_garbage_with(GcOptions::new().retention(Duration::ZERO))?;
+        let again = store.collect_garbage_with(GcOptions::new().retention(Duration::ZERO))?;
         if (again.bodies, again.leftovers) != (0, 0) {
             self.report(format!(
                 "{name}: a second garbage collection removed something: {again:?}"
@@ -185,7 +186,7 @@ impl All {
         if !left.is_empty() {
             self.report(format!("{name}: files are left in tmp: {left:?}"));
         }
-        let report = store.verify(|_| ())?;
+        let report = store.verify()?;
         for violation in &report.violations {
             self.report(format!(
                 "{name}: verify after garbage collection: {violation}"
@@ -324,8 +325,8 @@ fn backup_is_the_same(soak: &Soak, place: &Path) -> Result<(), String> {
     let [backup, again] = ["backup of a check", "restored by a check"]
         .map(|name| soak.root.join("scratch").join(name));
     let store = Store::open(place).map_err(told)?;
-    store.backup(&backup, |_| ()).map_err(told)?;
-    let restored = Store::restore(&backup, &again, |_| ()).map_err(told)?;
+    store.backup(&backup).map_err(told)?;
+    let restored = Store::restore(&backup, &again).map_err(told)?;
     if !restored.report.is_clean() {
         return Err(format!("{:?}", restored.report.violations));
     }

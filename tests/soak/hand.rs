@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use promptbook::{OperationFilter, Result, Selector, Store, Version, VersionFilter, VersionId};
+use promptbook::{Result, Selector, Store, Version, VersionId};
 
 use crate::actions::{any_environment, any_prompt};
 use crate::ledger::{Book, Seen};
@@ -87,20 +87,18 @@ impl Hand<'_> {
         let (store, prompt) = (&handle.store, any_prompt(&mut self.rng));
         match self.rng.u32(..12) {
             0 => {
-                let versions = store.versions(prompt, &VersionFilter::default(), None, 10)?;
+                let versions = store.versions(prompt).page(None, 10)?;
                 versions
                     .iter()
                     .for_each(|one| self.saw(handle, Seen::Version(one.id)));
             }
             1 => {
-                let operations = store.operations(&OperationFilter::default(), None, 10)?;
+                let operations = store.operations().page(None, 10)?;
                 operations
                     .iter()
                     .for_each(|one| self.saw(handle, Seen::Operation(one.id)));
                 if let Some(oldest) = operations.last() {
-                    store
-                        .at(oldest.number)?
-                        .prompts(&Default::default(), None, 20)?;
+                    store.at(oldest.number)?.prompts().page(None, 20)?;
                 }
             }
             2 => drop(store.search("soaked", 5)?),

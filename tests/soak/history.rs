@@ -3,16 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use promptbook::{
-    Change, EnvironmentName, Operation, OperationFilter, OperationKind, PromptFilter, PromptId,
-    PromptState, Result, Store, Version, VersionFilter, VersionId,
-};
+use promptbook::history::{Change, Operation, OperationKind, PromptState};
+use promptbook::{EnvironmentName, PromptId, Result, Store, Version, VersionId};
 
 use crate::ledger::Made;
 
 /// Returns all operations of a store, oldest first.
 pub fn operations(store: &Store) -> Result<Vec<Operation>> {
-    let mut operations = store.operations(&OperationFilter::default(), None, usize::MAX)?;
+    let mut operations = store.operations().page(None, usize::MAX)?;
     operations.reverse();
     Ok(operations)
 }
@@ -203,7 +201,7 @@ impl Replay {
                 .or_default()
                 .push(replayed.version);
         }
-        let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
+        let prompts = store.prompts().page(None, usize::MAX)?;
         if prompts.len() != self.prompts.len() {
             wrong.push(format!(
                 "{} prompts instead of {}",
@@ -219,7 +217,7 @@ impl Replay {
             }
             let mut expected = live.remove(&id).unwrap_or_default();
             expected.sort_by_key(|version| version.number);
-            let versions = store.versions(id, &VersionFilter::default(), None, usize::MAX)?;
+            let versions = store.versions(id).page(None, usize::MAX)?;
             let mut found: Vec<Made> = versions.iter().map(Made::from).collect();
             found.sort_by_key(|version| version.number);
             if found != expected {

@@ -6,7 +6,10 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use promptbook::{Error, LogPosition as Place, Result, Store};
+use promptbook::history::LogPosition as Place;
+use promptbook::maintenance::GcOptions;
+use promptbook::maintenance::VerifyOptions;
+use promptbook::{Error, Result, Store};
 
 use crate::hand::{Hand, Handle};
 use crate::ledger::{Seen, chain, now};
@@ -83,12 +86,14 @@ fn upkeep(
     let store = &handle.store;
     let broken = |what: String| hand.book.line(&format!("broken {} {what}", handle.author));
     match kind {
-        Kind::Settle => drop(store.checkpoint(|_| ())?),
-        Kind::Collect => drop(store.collect_garbage(Duration::ZERO)?),
-        Kind::CollectOld => drop(store.collect_garbage(Store::RETENTION)?),
+        Kind::Settle => drop(store.checkpoint()?),
+        Kind::Collect => {
+            store.collect_garbage_with(GcOptions::new().retention(Duration::ZERO))?;
+        }
+        Kind::CollectOld => drop(store.collect_garbage()?),
         Kind::Repack => drop(store.repack()?),
         Kind::Verify => {
-            let report = store.verify(|_| ())?;
+            let report = store.verify()?;
             if !report.is_clean() {
                 broken(format!("verify found {:?}", report.violations));
             }
@@ -97,9 +102,11 @@ fn upkeep(
                 .into_iter()
                 .for_each(|id| hand.saw(handle, Seen::Operation(id)));
         }
-        Kind::Garbage => drop(store.garbage(Duration::ZERO)?),
+        Kind::Garbage => drop(
+            store.collect_garbage_with(GcOptions::new().retention(Duration::ZERO).dry_run(true))?,
+        ),
         Kind::Backup => {
-            let made = store.backup(&worker.orders.backup, |_| ())?;
+            let made = store.backup(&worker.orders.backup)?;
             if !made.report.is_clean() {
                 broken(format!(
                     "the backup has violations: {:?}",
@@ -112,7 +119,7 @@ fn upkeep(
                 .orders
                 .scratch
                 .join(format!("restored {} {number}", worker.orders.name));
-            let restored = Store::restore(&worker.orders.backup, &place, |_| ());
+            let restored = Store::restore(&worker.orders.backup, &place);
             let removed = fs::remove_dir_all(&place);
             if let Ok(restored) = &restored {
                 removed.unwrap();
@@ -129,7 +136,7 @@ fn upkeep(
             }
         }
         Kind::VerifyQuickly => {
-            let operations = store.verify_quickly(|_| ())?;
+            let operations = store.verify_with(VerifyOptions::new().quick())?;
             if !operations.is_clean() {
                 broken(format!("verify --quick found {:?}", operations.violations));
             }
@@ -172,7 +179,7 @@ pub fn watch(worker: &Worker<'_>) {
 fn follow(worker: &Worker<'_>, hand: &mut Hand<'_>, handle: &Arc<Handle>) -> Result<()> {
     let watch = format!("{}~{}", handle.author, hand.rng.u32(..));
     let store = &handle.store;
-    let recent = store.operations(&Default::default(), None, 50)?;
+    let recent = store.operations().page(None, 50)?;
     let mut place = recent.last().map_or(Place::START, Place::from);
     for _ in 0..hand.rng.u32(1..200) {
         if worker.is_over() {

@@ -79,7 +79,7 @@ fn restore(round: &Round<'_>, number: u64) {
         root.join(format!("scratch/copy {number}")),
     );
     let store = StoreOptions::new().read_only(true).open(&main);
-    let copied = store.and_then(|store| store.backup(&copy, |_| ()));
+    let copied = store.and_then(|store| store.backup(&copy));
     match copied {
         Ok(copied) if copied.report.is_clean() => {}
         Ok(copied) => {
@@ -93,7 +93,7 @@ fn restore(round: &Round<'_>, number: u64) {
     let retired = root.join(format!("retired/{number}"));
     let from = now();
     fs::rename(&main, &retired).unwrap();
-    let restored = Store::restore(&copy, &main, |_| ());
+    let restored = Store::restore(&copy, &main);
     let until = now();
     let mut sites = round.soak.sites.lock().unwrap();
     let before = sites.now_at("main").unwrap();

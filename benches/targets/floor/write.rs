@@ -163,7 +163,8 @@ impl Floor {
             minor: -1,
         };
         self.run(
-            "INSERT INTO prompt (key, id, name, folded, created_at) VALUES (?1, ?2, ?3, ?3, ?4)",
+            "INSERT INTO prompt (key, id, name, folded, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?3, ?4, ?4)",
             params![line.prompt, random_text(), name, NOW],
         );
         self.insert_operation(|texts| &texts.create, line.prompt);
@@ -191,6 +192,10 @@ impl Floor {
         self.run(
             "UPDATE environment SET version = ?2, moved_at = ?3 WHERE prompt = ?1 AND name = 'production'",
             params![line.prompt, to, NOW],
+        );
+        self.run(
+            "UPDATE prompt SET updated_at = ?2 WHERE key = ?1",
+            params![line.prompt, NOW],
         );
         self.list_by_environment(line.prompt);
     }
@@ -246,8 +251,8 @@ impl Floor {
         );
         line.latest = self.version;
         self.run(
-            "UPDATE prompt SET versions = versions + 1, latest = ?2 WHERE key = ?1",
-            [line.prompt, line.latest],
+            "UPDATE prompt SET versions = versions + 1, latest = ?2, updated_at = ?3 WHERE key = ?1",
+            params![line.prompt, line.latest, NOW],
         );
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::Args;
 
+use crate::error::InvalidArgument;
+use crate::history::{GroupId, LogPosition, Moment, OperationRef};
 use crate::model::clock;
-use crate::{GroupId, InvalidArgument, LogPosition, Moment, OperationRef};
 
 /// The moment as of which a command reads.
 #[derive(Args, Debug)]

@@ -81,7 +81,7 @@ pub(crate) enum ExpectationArgs {
 }
 
 impl std::str::FromStr for ExpectationArgs {
-    type Err = crate::InvalidArgument;
+    type Err = crate::error::InvalidArgument;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {

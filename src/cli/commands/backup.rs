@@ -5,18 +5,22 @@ use std::path::Path;
 use serde_json::json;
 
 use super::maintenance::{refuse_damaged, report_json, report_text};
+use crate::Store;
 use crate::cli::args::{BackupArgs, RestoreArgs};
 use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::output::{NAME, paint};
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::{BackupSummary, Store};
+use crate::maintenance::{BackupOptions, BackupSummary};
 
 pub(super) fn backup(args: &BackupArgs, session: &Session) -> CommandResult {
     let store = session.reader()?;
-    let progress = Progress::open_ended(session, "files copied:");
-    let made = store.backup(&args.dir, |files| progress.at(files))?;
+    let progress = ProgressDisplay::open_ended(session, "files copied and bodies checked:");
+    let made = store.backup_with(
+        &args.dir,
+        BackupOptions::new().progress(|steps| progress.at(steps)),
+    )?;
     drop(progress);
     let done = CompletedChange::Other("the backup was written");
     answer(done, "Backed up to", &args.dir, &made, session)
@@ -27,8 +31,12 @@ pub(super) fn restore(args: &RestoreArgs, session: &Session) -> CommandResult {
         Some(named) => named,
         None => here()?.join(STORE),
     };
-    let progress = Progress::open_ended(session, "files copied:");
-    let made = Store::restore(&args.backup, &to, |files| progress.at(files))?;
+    let progress = ProgressDisplay::open_ended(session, "files copied and bodies checked:");
+    let made = Store::restore_with(
+        &args.backup,
+        &to,
+        BackupOptions::new().progress(|steps| progress.at(steps)),
+    )?;
     drop(progress);
     let done = CompletedChange::Other("the store was created");
     answer(done, "Created a store in", &to, &made, session)

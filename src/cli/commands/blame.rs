@@ -3,14 +3,15 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::Json;
 use crate::cli::args::diff::BlameArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::output::{DIM, NAME, NUMBER, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
+use crate::diff::BlameEntry;
 use crate::diff::{Pointer, tool_name};
-use crate::{BlameEntry, Json};
 
 pub(super) fn blame(args: &BlameArgs, session: &Session) -> CommandResult {
     let blame = session.view(&args.as_of)?.blame(args.spec.clone())?;

@@ -7,12 +7,14 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::bundle::{BundleSummary, ImportSummary};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::{input, text};
+use crate::error::FileError;
 use crate::fs::new_file::NewFile;
-use crate::{BundleSummary, Error, FileError, ImportSummary, Store};
+use crate::{Error, Store};
 
 pub(super) fn export(path: &Path, force: bool, session: &Session) -> CommandResult {
     let store = session.reader()?;

@@ -21,9 +21,9 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::{STORE, Session};
 use crate::cli::{json, text};
+use crate::diff::Difference;
 use crate::{
-    CreatedPrompt, Difference, EnvironmentName, NewPrompt, NewVersion, RenderMode, Rendered,
-    Resolved, Store,
+    CreatedPrompt, EnvironmentName, NewPrompt, NewVersion, RenderMode, Rendered, Resolved, Store,
 };
 
 const PROMPT: &str = "support-reply";

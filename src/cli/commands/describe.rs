@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::cli::text;
-use crate::{Change, OperationFilter, PromptId, PromptState, Version, VersionId, View};
+use crate::history::{Change, PromptState};
+use crate::{PromptId, Version, VersionId, View};
 
 /// Describes changes, with names and numbers instead of ids if they can still be found.
 pub(crate) struct PlainWords<'a> {
@@ -59,10 +60,11 @@ impl<'a> PlainWords<'a> {
     ///
     /// Only the history contains the numbers of deleted versions.
     fn learn_all(&mut self, prompt: PromptId) {
-        let filter = OperationFilter::default().prompt(prompt);
         let history = self
             .store
-            .operations(&filter, None, usize::MAX)
+            .operations()
+            .prompt(prompt)
+            .page(None, usize::MAX)
             .unwrap_or_default();
         for change in history
             .iter()

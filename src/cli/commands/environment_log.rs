@@ -9,7 +9,8 @@ use crate::cli::output::{DIM, NUMBER, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::text;
-use crate::{EnvironmentLogEntry, EnvironmentName, OperationKind, PromptRef};
+use crate::history::{EnvironmentLogEntry, OperationKind};
+use crate::{EnvironmentName, PromptRef};
 
 pub(crate) fn log(
     prompt: &PromptRef,

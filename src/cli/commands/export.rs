@@ -12,12 +12,12 @@ use crate::cli::args::ExportArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{NAME, NUMBER, PLAIN};
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::text;
 use crate::fs::folder::Folder;
-use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
+use crate::{BlobId, Error, Prompt, Selector, Store, Version};
 
 pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
     let folder = match (&args.bundle.file, &args.folder) {
@@ -60,7 +60,7 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
             .details(links)
             .hint("nothing is written through links; remove them, or export to another folder"));
     }
-    let progress = Progress::of(session, "exporting", planned.len());
+    let progress = ProgressDisplay::of(session, "exporting", planned.len());
     for one in &planned {
         write(&store, one, folder)?;
         progress.step();
@@ -112,7 +112,7 @@ enum FileState {
 
 /// Lists the files to export and compares them with the existing ones, before anything is written.
 fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<PlannedFile>> {
-    let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
+    let prompts = store.prompts().page(None, usize::MAX)?;
     // Some file systems ignore letter case.
     let fold = |prompt: &Prompt| prompt.name.as_str().to_lowercase();
     let mut namesakes: HashMap<String, usize> = HashMap::new();

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::Error;
 use crate::cli::args::freeze::FreezeArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::text;
+use crate::error::FileError;
+use crate::frozen::{Frozen, Lockfile};
 use crate::fs::new_file::{NewFile, folder_of};
-use crate::{Error, FileError, Frozen, Lockfile};
 
 pub(super) fn freeze(args: &FreezeArgs, session: &Session) -> CommandResult {
     let files = Files::of(args)?;

@@ -9,21 +9,21 @@ use crate::cli::output::{DIM, NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::text;
-use crate::{Change, Error, Operation, OperationFilter, PromptId, PromptRef, View};
+use crate::history::{Change, Operation};
+use crate::{Error, PromptId, PromptRef, View};
 
 pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
-    let filter = OperationFilter {
-        prompt: args
-            .prompt
-            .as_ref()
-            .map(|prompt| id_of(&store, prompt))
-            .transpose()?,
-        environment: args.env.clone(),
-    };
+    let mut list = store.operations();
+    if let Some(prompt) = &args.prompt {
+        list = list.prompt(id_of(&store, prompt)?);
+    }
+    if let Some(environment) = &args.env {
+        list = list.environment(environment.clone());
+    }
     let limit = args.amount.limit();
     // One more than requested, to see whether there are more.
-    let mut operations = store.operations(&filter, None, limit.saturating_add(1))?;
+    let mut operations = list.page(None, limit.saturating_add(1))?;
     let more = operations.len() > limit;
     operations.truncate(limit);
     session.write_output(
@@ -58,8 +58,7 @@ pub(super) fn id_of(store: &View, prompt: &PromptRef) -> CommandResult<PromptId>
             Err(error @ Error::PromptNotFound { .. }),
             PromptRef::Id(id) | PromptRef::IdOrName(id),
         ) => {
-            let filter = OperationFilter::default().prompt(*id);
-            if store.operations(&filter, None, 1)?.is_empty() {
+            if store.operations().prompt(*id).page(None, 1)?.is_empty() {
                 Err(error.into())
             } else {
                 Ok(*id)

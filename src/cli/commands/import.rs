@@ -12,7 +12,7 @@ use crate::cli::args::ImportArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{NAME, NUMBER, PLAIN};
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, text};
@@ -39,7 +39,7 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     let store = session.store()?.grouped();
     let files = json_files(folder).map_err(read_failure)?;
     let entries = read(folder, &files, session)?;
-    let progress = Progress::of(session, "importing", entries.len());
+    let progress = ProgressDisplay::of(session, "importing", entries.len());
     let (mut imported, mut invalid) = (Vec::new(), Vec::new());
     let done = store.batch(|batch| {
         let mut first = None;
@@ -114,7 +114,7 @@ fn read_failure((path, error): (PathBuf, io::Error)) -> Failure {
 
 /// Reads all files. Fails with a list of all invalid files.
 fn read(folder: &Path, files: &[PathBuf], session: &Session) -> CommandResult<Vec<ImportEntry>> {
-    let progress = Progress::of(session, "reading", files.len());
+    let progress = ProgressDisplay::of(session, "reading", files.len());
     let mut entries: Vec<ImportEntry> = Vec::with_capacity(files.len());
     let mut seen = HashMap::new();
     let mut invalid = Vec::new();
@@ -149,7 +149,7 @@ fn read_one(folder: &Path, file: &Path) -> Result<ImportEntry, String> {
         file: file.display().to_string(),
         name: name
             .parse()
-            .map_err(|error: crate::InvalidArgument| error.to_string())?,
+            .map_err(|error: crate::error::InvalidArgument| error.to_string())?,
         id,
         body: Body::try_from(bytes).map_err(|error| error.to_string())?,
     })

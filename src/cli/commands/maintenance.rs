@@ -9,10 +9,13 @@ use crate::cli::args::{GcArgs, InitArgs, VerifyArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, ERROR, NAME, paint};
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::{BumpPolicy, GcOptions, GcSummary, Store, StoreStats, VerifyReport};
+use crate::maintenance::{
+    CheckpointOptions, GcOptions, GcSummary, RepairOptions, StoreStats, VerifyOptions, VerifyReport,
+};
+use crate::{BumpPolicy, Store};
 
 pub(crate) fn init(args: &InitArgs, session: &Session) -> CommandResult {
     let path = match session.named() {
@@ -50,16 +53,13 @@ pub(crate) fn verify(args: &VerifyArgs, session: &Session) -> CommandResult {
     }
     let report = match session.reader_or_damage()? {
         Ok(store) => {
-            let progress = checked(&store, session);
-            match args.quick {
-                true => store.verify_quickly(|bodies| progress.at(bodies))?,
-                false => store.verify_pinned(&args.pin, |bodies| progress.at(bodies))?,
-            }
+            let progress = ProgressDisplay::of(session, CHECKED, 0);
+            store.verify_with(verification(args).progress(|steps| progress.at(steps)))?
         }
         Err(path) => {
-            let progress = Progress::open_ended(session, CHECKED);
-            let options = session.options();
-            options.verify(path, &args.pin, |bodies| progress.at(bodies))?
+            let progress = ProgressDisplay::open_ended(session, CHECKED);
+            let options = verification(args).progress(|steps| progress.at(steps));
+            session.options().verify_with(path, options)?
         }
     };
     let written =
@@ -69,14 +69,13 @@ pub(crate) fn verify(args: &VerifyArgs, session: &Session) -> CommandResult {
 
 const CHECKED: &str = "bodies checked:";
 
-/// Shows a progress bar for the check of all bodies, or a spinner if their number cannot be read.
-fn checked(store: &Store, session: &Session) -> Progress {
-    let Ok(stats) = store.stats() else {
-        return Progress::open_ended(session, CHECKED);
-    };
-    let bodies = stats.waiting_bodies + stats.bodies.loose_bodies + stats.bodies.packed_bodies;
-    let steps = usize::try_from(bodies).unwrap_or(usize::MAX);
-    Progress::of(session, CHECKED, steps)
+/// Returns the options of the verification that the arguments ask for.
+fn verification(args: &VerifyArgs) -> VerifyOptions<'static> {
+    if args.quick {
+        return VerifyOptions::new().quick();
+    }
+    let pins = args.pin.iter();
+    pins.fold(VerifyOptions::new(), |options, pin| options.pin(*pin))
 }
 
 fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
@@ -86,8 +85,11 @@ fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
         options.open(path)
     });
     let sources = sources.collect::<crate::Result<Vec<Store>>>()?;
-    let progress = Progress::open_ended(session, CHECKED);
-    let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
+    let progress = ProgressDisplay::open_ended(session, CHECKED);
+    let repaired = store.repair_with(
+        &sources,
+        RepairOptions::new().progress(|steps| progress.at(steps)),
+    )?;
     drop(progress);
     let written = session.report(
         CompletedChange::Other("the store was repaired"),
@@ -164,8 +166,9 @@ pub(crate) fn report_text(report: &VerifyReport, quick: bool) -> String {
 
 pub(crate) fn checkpoint(session: &Session) -> CommandResult {
     let store = session.store()?;
-    let progress = Progress::open_ended(session, "bodies moved:");
-    let checkpointed = store.checkpoint(|checkpointed| progress.at(checkpointed.bodies))?;
+    let progress = ProgressDisplay::open_ended(session, "bodies moved:");
+    let checkpointed =
+        store.checkpoint_with(CheckpointOptions::new().progress(|steps| progress.at(steps)))?;
     drop(progress);
     session.report(
         CompletedChange::Other("the bodies were moved to files"),
@@ -187,8 +190,9 @@ pub(crate) fn collect(args: &GcArgs, session: &Session) -> CommandResult {
         return garbage(options, session);
     }
     let store = session.store()?;
-    let progress = Progress::open_ended(session, "collecting");
+    let progress = ProgressDisplay::open_ended(session, "collecting");
     let options = options.repack(args.aggressive).trust_clock(args.yes);
+    let options = options.progress(|steps| progress.at(steps));
     let collected = store.collect_garbage_with(options)?;
     drop(progress);
     session.report(
@@ -224,7 +228,7 @@ pub(crate) fn collect(args: &GcArgs, session: &Session) -> CommandResult {
 }
 
 /// Reports what a collection would remove.
-fn garbage(options: GcOptions, session: &Session) -> CommandResult {
+fn garbage(options: GcOptions<'_>, session: &Session) -> CommandResult {
     let garbage = session
         .reader()?
         .collect_garbage_with(options.dry_run(true))?;
@@ -251,6 +255,7 @@ fn removed(collected: &GcSummary) -> String {
 pub(crate) fn stats(session: &Session) -> CommandResult {
     let store = session.reader()?;
     let stats = store.stats()?;
+    let diagnostics = store.diagnostics()?;
     let path = store
         .path()
         .unwrap_or_else(|| ".".as_ref())
@@ -267,6 +272,7 @@ pub(crate) fn stats(session: &Session) -> CommandResult {
                 "bodies": stats.bodies,
                 "ratio": ratio(&stats),
                 "settings": stats.settings,
+                "diagnostics": diagnostics,
             })
         },
         || stats_text(&path, &stats),

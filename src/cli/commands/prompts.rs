@@ -10,10 +10,8 @@ use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint, write_std
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, json, text};
-use crate::{
-    CreatedPrompt, Environment, NewPrompt, Prompt, PromptFilter, PromptRef, VersionId, VersionSpec,
-    View,
-};
+use crate::list::Prompts;
+use crate::{CreatedPrompt, NewPrompt, Prompt, PromptRef, VersionId, VersionSpec};
 
 pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
@@ -67,43 +65,28 @@ pub(super) fn title(prompt: &Prompt) -> String {
 
 pub(super) fn list(args: &ListArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
-    let mut filter = PromptFilter::default().name_contains(&args.name);
-    filter.tags.clone_from(&args.tags);
-    let limit = args.limit.unwrap_or(usize::MAX);
-    let found = with_environments(&store, store.prompts(&filter, None, limit)?)?;
+    let prompts = store.prompts().name_contains(&args.name);
+    let prompts = args.tags.iter().fold(prompts, Prompts::tag);
+    let found = prompts.page(None, args.limit.unwrap_or(usize::MAX))?;
     if found.is_empty() {
         session.note("no prompts");
     }
     let json = || {
-        let prompts = found.iter().map(|(prompt, environments)| {
-            let mut prompt = json::prompt(prompt);
-            prompt["environments"] = environments.iter().map(json::environment).collect();
-            prompt
+        let prompts = found.iter().map(|prompt| {
+            let mut shape = json::prompt(prompt);
+            shape["environments"] = prompt.environments.iter().map(json::environment).collect();
+            shape
         });
         json!({"prompts": prompts.collect::<Vec<_>>()})
     };
     session.write_output(json, || table(&found))
 }
 
-type ListedPrompt = Vec<(Prompt, Vec<Environment>)>;
-
-fn with_environments(store: &View, prompts: Vec<Prompt>) -> CommandResult<ListedPrompt> {
-    let mut found = Vec::with_capacity(prompts.len());
-    for prompt in prompts {
-        match store.environments(prompt.id) {
-            Ok(environments) => found.push((prompt, environments)),
-            // The prompt was deleted after it was listed.
-            Err(crate::Error::PromptNotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(found)
-}
-
-fn table(found: &ListedPrompt) -> String {
+fn table(found: &[Prompt]) -> String {
     let mut table = TextTable::new(&["ID", "NAME", "LATEST", "VERSIONS", "ENVIRONMENTS", "TAGS"]);
-    for (prompt, environments) in found {
-        let environments = environments
+    for prompt in found {
+        let environments = prompt
+            .environments
             .iter()
             .map(|one| format!("{}={}", text::line(one.name.as_str()), one.number));
         let tags = prompt.tags.iter().map(|tag| text::name(tag));

@@ -3,13 +3,14 @@
 use anstyle::Style;
 use serde_json::{Value, json};
 
+use crate::Version;
 use crate::cli::args::search::SearchArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::output::{DIM, FOUND, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::{MatchedIn, SearchHit, Snippet, Version};
+use crate::search::{MatchedIn, SearchHit, Snippet};
 
 pub(super) fn search(args: &SearchArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::describe::PlainWords;
+use crate::Store;
 use crate::cli::args::history::UndoArgs;
 use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::session::Session;
-use crate::{Operation, Store};
+use crate::history::Operation;
 
 pub(super) fn undo(args: &UndoArgs, session: &Session) -> CommandResult {
     let store = session.store()?;

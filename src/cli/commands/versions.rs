@@ -15,10 +15,9 @@ use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::{
-    Change, Contract, Error, Json, OperationFilter, Prompt, PromptId, PromptName, Resolved, Store,
-    Version, VersionFilter, View,
-};
+use crate::history::Change;
+use crate::list::VersionFilter;
+use crate::{Contract, Error, Json, Prompt, PromptId, PromptName, Resolved, Store, Version, View};
 
 pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
     if let (Some(prompt), Some(environment)) = (&args.prompt, &args.env) {
@@ -35,7 +34,10 @@ pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
                 major: args.major,
                 requirement: args.select.clone(),
             };
-            let versions = store.versions(prompt.id, &filter, None, enough)?;
+            let versions = store
+                .versions(prompt.id)
+                .with_filter(&filter)
+                .page(None, enough)?;
             let entry = |version| LogEntry {
                 version,
                 name: prompt.name.clone(),
@@ -78,7 +80,7 @@ fn newest(store: &View, limit: usize) -> CommandResult<Vec<LogEntry>> {
     let mut entries = Vec::new();
     let mut before = None;
     loop {
-        let page = store.operations(&OperationFilter::default(), before, limit.min(MAX_PAGE))?;
+        let page = store.operations().page(before, limit.min(MAX_PAGE))?;
         let Some(last) = page.last() else {
             return Ok(entries);
         };
@@ -276,7 +278,7 @@ pub(super) fn cat_body(args: &CatBodyArgs, session: &Session) -> CommandResult {
 
 /// Returns the log of one prompt.
 pub(super) fn entries_of(store: &Store, prompt: &Prompt) -> CommandResult<Vec<LogEntry>> {
-    let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
+    let versions = store.versions(prompt.id).page(None, usize::MAX)?;
     let entry = |version| LogEntry {
         version,
         name: prompt.name.clone(),

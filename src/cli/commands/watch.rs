@@ -12,7 +12,7 @@ use crate::cli::output;
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::{Change, Event};
+use crate::history::{Change, Event};
 
 /// The maximum number of operations that are read at a time.
 const MAX_PAGE: usize = 100;

@@ -11,6 +11,7 @@ use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId, Seal, VersionId};
+use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent, OperationKind};
 
 /// A bundle that was read completely and verified.
@@ -55,11 +56,13 @@ pub(crate) struct Manifest {
 
 impl<R: Read + Seek> Bundle<R> {
     /// Reads the whole bundle and verifies the seal, the chain of ids, and the hash of each body.
-    pub(crate) fn open(mut from: R) -> Result<Self> {
+    ///
+    /// A step is an operation or a body. The import takes as many steps again.
+    pub(crate) fn open(mut from: R, progress: &mut Reporter<'_>) -> Result<Self> {
         let start = from.stream_position().map_err(failed)?;
         let unsealer = ChecksumReader::new(&mut from, KIND).map_err(failed)?;
         let mut reader = BundleReader::new(BufReader::with_capacity(BUFFER_BYTES, unsealer));
-        let checked = Manifest::read(&mut reader);
+        let checked = Manifest::read(&mut reader, progress);
         let (contents, bodies_at) = match checked {
             // An error in the content may be due to an alteration of the file. The seal at the end
             // shows whether it is, and that error is the more useful one.
@@ -139,14 +142,24 @@ impl Manifest {
     /// Reads the contents, and returns them with the offset of the first body.
     ///
     /// The reader must be positioned after the first line.
-    fn read(reader: &mut BundleReader<impl BufRead>) -> Result<(Self, u64)> {
+    fn read(
+        reader: &mut BundleReader<impl BufRead>,
+        progress: &mut Reporter<'_>,
+    ) -> Result<(Self, u64)> {
         let mut contents = Self {
             head: reader.head()?,
             ..Self::default()
         };
+        let steps = contents
+            .head
+            .operations
+            .saturating_add(contents.head.bodies);
+        progress.expect(steps.saturating_mul(2));
+        progress.report()?;
         let mut recorded = Vec::new();
         let mut last = OperationId::ROOT;
         for number in 1..=contents.head.operations {
+            progress.advance(1)?;
             let text = reader.operation(number)?;
             last = last.followed_by(text.as_bytes());
             contents.ids.push(last);
@@ -163,6 +176,7 @@ impl Manifest {
         let bodies_at = reader.offset();
         let mut stored = Vec::new();
         for _ in 0..contents.head.bodies {
+            progress.advance(1)?;
             stored.push(read_body(reader, stored.last())?);
         }
         let bytes = stored

@@ -15,6 +15,7 @@ use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, VersionId};
 use crate::model::operation_text;
+use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent};
 use crate::storage::{StorageErrorKind, StoredBlob, write_operation};
 
@@ -35,7 +36,9 @@ impl WriteTransaction<'_> {
     pub(crate) fn import_bundle<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
+        progress: &mut Reporter<'_>,
     ) -> Result<ImportSummary> {
+        progress.report()?;
         let (shared, local) = SharedHistory::of(bundle, self.transaction.snapshot(), self.last)?;
         let has_more = self.last.number > shared.common();
         let operations = bundle.contents.head.operations;
@@ -51,8 +54,8 @@ impl WriteTransaction<'_> {
         };
         if missing > 0 {
             let needed = self.needed(&bundle.contents, &shared)?;
-            imported.bodies = self.store_bodies(bundle, &needed)?;
-            self.append_operations(bundle, shared, local, &needed)?;
+            imported.bodies = self.store_bodies(bundle, &needed, progress)?;
+            self.append_operations(bundle, shared, local, &needed, progress)?;
         }
         imported.head = (self.last.number > 0).then_some(self.last.id);
         Ok(imported)
@@ -114,6 +117,7 @@ impl WriteTransaction<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
         needed: &NeededBodies,
+        progress: &mut Reporter<'_>,
     ) -> Result<u64> {
         for (blob, size) in &needed.collected {
             self.change(|transaction| transaction.put_absent_body(*blob, *size))
@@ -130,6 +134,7 @@ impl WriteTransaction<'_> {
         let mut reader = bundle.file.bodies()?;
         let (mut stored, mut found) = (0, 0);
         for _ in 0..count {
+            progress.advance(1)?;
             let (id, size) = reader.body_line()?;
             if !needed.in_bundle.contains(&id) {
                 reader.skip_body(size)?;
@@ -155,12 +160,14 @@ impl WriteTransaction<'_> {
         mut shared: SharedHistory,
         mut local: LocalChanges,
         needed: &NeededBodies,
+        progress: &mut Reporter<'_>,
     ) -> Result<()> {
         let now = self.context.now();
         let mut check = BundleCheck::default();
         let mut without_body: Vec<VersionId> = Vec::new();
         let created = std::mem::take(&mut bundle.contents.prompts);
         bundle.each_operation_after(shared.common(), |number, id, text| {
+            progress.advance(1)?;
             if shared.number(number) != 0 {
                 return Ok(());
             }

@@ -35,7 +35,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const MAX_OPERATION_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A summary of a bundle's contents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BundleSummary {
     /// The number of operations, which are the whole history.
@@ -51,7 +51,7 @@ pub struct BundleSummary {
 }
 
 /// The result of importing a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ImportSummary {
     /// The number of operations in the bundle.

@@ -10,6 +10,7 @@ use crate::fs::checksummed_file::ChecksumWriter;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, VersionId};
 use crate::model::operation_text;
+use crate::model::progress::Reporter;
 use crate::storage;
 use crate::storage::{Snapshot, StorageErrorKind, StoredBlob};
 
@@ -20,14 +21,17 @@ pub(crate) fn export_bundle(
     snapshot: &dyn Snapshot,
     bodies: &BodyReader,
     to: impl Write,
+    progress: &mut Reporter<'_>,
 ) -> Result<BundleSummary> {
+    progress.report()?;
     // The second line contains totals, so everything is visited twice instead of kept in memory.
     let mut head = BundleHead::default();
     let blobs = {
-        let mut versions = history(snapshot, &mut head)?;
+        let mut versions = history(snapshot, &mut head, progress)?;
         versions.sort_unstable();
-        stored(snapshot, &versions, &mut head)?
+        stored(snapshot, &versions, &mut head, progress)?
     };
+    progress.expect(head.operations + head.bodies);
     let failed = |error| Error::from(KIND.unwritten(error));
     let sealer = ChecksumWriter::new(to, KIND).map_err(failed)?;
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, sealer);
@@ -38,6 +42,7 @@ pub(crate) fn export_bundle(
     writeln!(out, "{line}").map_err(failed)?;
     visit::operations(snapshot, 0, |_, _, text| {
         writeln!(out, "{text}").map_err(failed)?;
+        progress.advance(1)?;
         Ok(ControlFlow::Continue(()))
     })?;
     for (id, size) in blobs {
@@ -52,6 +57,7 @@ pub(crate) fn export_bundle(
             .and_then(|()| out.write_all(&bytes))
             .and_then(|()| out.write_all(b"\n"))
             .map_err(failed)?;
+        progress.advance(1)?;
     }
     let sealer = out
         .into_inner()
@@ -67,10 +73,15 @@ pub(crate) fn export_bundle(
 }
 
 /// Checks the chain of operations, and returns the versions that they created, with their bodies.
-fn history(snapshot: &dyn Snapshot, head: &mut BundleHead) -> Result<Vec<(BlobId, VersionId)>> {
+fn history(
+    snapshot: &dyn Snapshot,
+    head: &mut BundleHead,
+    progress: &mut Reporter<'_>,
+) -> Result<Vec<(BlobId, VersionId)>> {
     let mut versions = Vec::new();
     let mut last = OperationId::ROOT;
     visit::operations(snapshot, 0, |number, id, text| {
+        progress.pulse()?;
         let damaged = |reason: &str| {
             storage::StorageError::new(
                 StorageErrorKind::Corrupt,
@@ -101,12 +112,14 @@ fn stored(
     snapshot: &dyn Snapshot,
     versions: &[(BlobId, VersionId)],
     head: &mut BundleHead,
+    progress: &mut Reporter<'_>,
 ) -> Result<Vec<(BlobId, u64)>> {
     let mut blobs = Vec::new();
     for of_one in versions.chunk_by(|(one, _), (other, _)| one == other) {
         let Some((id, _)) = of_one.first().copied() else {
             continue;
         };
+        progress.pulse()?;
         let size = match snapshot.blob(id)? {
             Some(StoredBlob::Journaled(bytes)) => bytes.len() as u64,
             Some(StoredBlob::Settled(size)) => size,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::members::{are_same, union};
@@ -14,7 +14,8 @@ use crate::model::memory_size::of_text;
 use crate::template::{LocationPath, LocationStep, TextLocation};
 
 /// A tool that a body offers to its model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ToolMembers")]
 #[non_exhaustive]
 pub struct Tool {
     /// The kind of the tool.
@@ -27,7 +28,7 @@ pub struct Tool {
 }
 
 /// The kind of an entry of `tools`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ToolKind {
@@ -40,6 +41,38 @@ pub enum ToolKind {
     Other,
     /// The value of a `tools` that is not a list. Its whole JSON identifies it.
     Section,
+}
+
+/// The members of a [`Tool`] in JSON. A flattened kind would lose the exact text of the definition.
+#[derive(Deserialize)]
+struct ToolMembers {
+    kind: KindName,
+    name: Option<String>,
+    definition: Json,
+    place: TextLocation,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KindName {
+    Function,
+    Other,
+    Section,
+}
+
+impl From<ToolMembers> for Tool {
+    fn from(members: ToolMembers) -> Self {
+        let name = members.name.unwrap_or_default();
+        Self {
+            kind: match members.kind {
+                KindName::Function => ToolKind::Function { name },
+                KindName::Other => ToolKind::Other,
+                KindName::Section => ToolKind::Section,
+            },
+            definition: members.definition,
+            place: members.place,
+        }
+    }
 }
 
 impl Tool {

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::breakage::Breakage;
 use crate::model::memory_size::of_text;
 use crate::template::{VariableSite, VariableType, VariableUse};
 
 /// A variable of a body, or of one of its partials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Variable {
     /// The variable's name.
@@ -56,6 +57,18 @@ impl AcceptedValues {
     const TEXT: u8 = Self::NUMERIC_TEXT | Self::BOOLEAN_TEXT | Self::OTHER_TEXT;
     const ANY: u8 = Self::NUMBER | Self::BOOLEAN | Self::TEXT | Self::OTHER;
 
+    /// The descriptions of all sets of values that uses can have in common.
+    const WORDS: [(u8, &'static str); 7] = [
+        (Self::ANY, "any value"),
+        (Self::NUMBER | Self::BOOLEAN | Self::TEXT, "string"),
+        (Self::NUMBER | Self::NUMERIC_TEXT, "number"),
+        (Self::BOOLEAN | Self::BOOLEAN_TEXT, "boolean"),
+        (Self::TEXT, "text"),
+        (Self::NUMERIC_TEXT, "number as text"),
+        (Self::BOOLEAN_TEXT, "boolean as text"),
+    ];
+    const NONE_WORD: &'static str = "no value";
+
     /// Returns the values that one use accepts.
     fn by(one: &VariableUse) -> Self {
         let of_type = match one.kind {
@@ -84,17 +97,8 @@ impl AcceptedValues {
 
 impl fmt::Display for AcceptedValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = [
-            (Self::ANY, "any value"),
-            (Self::NUMBER | Self::BOOLEAN | Self::TEXT, "string"),
-            (Self::NUMBER | Self::NUMERIC_TEXT, "number"),
-            (Self::BOOLEAN | Self::BOOLEAN_TEXT, "boolean"),
-            (Self::TEXT, "text"),
-            (Self::NUMERIC_TEXT, "number as text"),
-            (Self::BOOLEAN_TEXT, "boolean as text"),
-        ];
-        let word = words.iter().find(|(kinds, _)| *kinds == self.0);
-        f.pad(word.map_or("no value", |(_, word)| word))
+        let word = Self::WORDS.iter().find(|(kinds, _)| *kinds == self.0);
+        f.pad(word.map_or(Self::NONE_WORD, |(_, word)| word))
     }
 }
 
@@ -107,6 +111,18 @@ impl fmt::Debug for AcceptedValues {
 impl Serialize for AcceptedValues {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AcceptedValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == Self::NONE_WORD {
+            return Ok(Self(0));
+        }
+        let word = Self::WORDS.iter().find(|(_, word)| *word == text);
+        let unknown = || D::Error::custom(format!("{text:?} describes no set of values"));
+        word.map(|(kinds, _)| Self(*kinds)).ok_or_else(unknown)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The environment log: the versions that an environment pointed to, when, and why.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::error::Result;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -13,7 +13,7 @@ use crate::storage::Snapshot;
 ///
 /// It starts with the operation that pointed the environment to the version, and ends with the next
 /// one that changed the environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EnvironmentLogEntry {
     /// The version, which may have been deleted since.

@@ -241,6 +241,10 @@ impl PromptReads for HistoricalSnapshot<'_> {
         self.with_prompt(id, |tables| tables.prompt(id))
     }
 
+    fn prompt_exists(&self, id: PromptId) -> StorageResult<bool> {
+        self.with_prompt(id, |tables| tables.prompt_exists(id))
+    }
+
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
         self.with_prompt(id, |tables| tables.rows(id).is_some())
     }
@@ -271,6 +275,10 @@ impl PromptReads for HistoricalSnapshot<'_> {
 
     fn prompt_count(&self) -> StorageResult<u64> {
         self.with_all(PromptTables::prompt_count)
+    }
+
+    fn prompt_count_of(&self, filter: &PromptFilter) -> StorageResult<u64> {
+        self.with_all(|tables| tables.prompt_count_of(filter))
     }
 
     fn tags(&self) -> StorageResult<Vec<String>> {

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::lock_bodies;
 use super::repack::delta_groups_of_journal;
@@ -19,7 +19,7 @@ use crate::model::record::Durability;
 use crate::storage::{Blobs, DeltaGroup, Effort, Index, JournaledBodies, StoredBlob};
 
 /// The result of a checkpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckpointSummary {
     /// Bodies that were moved from the journal to the blob store.

@@ -8,6 +8,7 @@ use super::retention::Retention;
 use crate::model::error::{Error, Result};
 use crate::model::gc_summary::GcSummary;
 use crate::model::id::BlobId;
+use crate::model::progress::Reporter;
 use crate::model::record::Durability;
 use crate::storage;
 use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind};
@@ -21,17 +22,20 @@ const MAX_PER_LOCK: usize = 1000;
 /// what interrupted work left behind. Packs with more unreferenced than live bodies are rewritten.
 ///
 /// If the clock may be ahead, `trust_clock` is not set, and there is something to remove, it fails
-/// with [`Error::ClockInDoubt`] and removes nothing. A later failure keeps what was done before it.
+/// with [`Error::ClockInDoubt`] and removes nothing. A later failure, or a cancellation between two
+/// chunks, keeps what was done before it.
 /// A body whose row is gone but whose file is not is left over for the next garbage collection.
 pub(crate) fn collect(
     index: &dyn Index,
     blobs: &dyn Blobs,
     retention: Retention,
     trust_clock: bool,
+    progress: &mut Reporter<'_>,
 ) -> Result<GcSummary> {
+    progress.report()?;
     let mut cutoff = retention.cutoff();
     if !trust_clock && is_in_doubt(index, blobs, retention)? {
-        let removable = unreferenced(index, blobs, retention)?;
+        let removable = unreferenced(index, blobs, retention, progress)?;
         if (removable.bodies, removable.leftovers) != (0, 0) {
             return Err(Error::ClockInDoubt {
                 now: retention.now,
@@ -42,13 +46,22 @@ pub(crate) fn collect(
         // The check above does not look for unreferenced bodies in packs, so all of them are kept.
         cutoff = DateTime::<Utc>::MIN_UTC;
     }
-    let mut collected = collect_bodies(index, blobs, retention)?;
-    collected.inputs = drop_inputs(index)?;
-    collected.leftovers = collect_leftovers(index, blobs, retention.cutoff())?;
+    let mut collected = collect_bodies(index, blobs, retention, progress)?;
+    collected.inputs = drop_inputs(index, progress)?;
+    collected.leftovers = collect_leftovers(index, blobs, retention.cutoff(), progress)?;
     // A failure to remove temporary files does not stop the rest.
     let swept = sweep(index, blobs);
-    collected.packed = pack_loose(index, blobs, young_since(retention.now), MAX_LOOSE, || true)?;
-    collected.dropped = compact(index, blobs, cutoff)?.bodies;
+    collected.packed = pack_loose(
+        index,
+        blobs,
+        young_since(retention.now),
+        MAX_LOOSE,
+        |packed| {
+            progress.advance(packed)?;
+            progress.report().map(|()| true)
+        },
+    )?;
+    collected.dropped = compact(index, blobs, cutoff, progress)?.bodies;
     swept?;
     Ok(collected)
 }
@@ -57,7 +70,12 @@ fn is_in_doubt(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Re
     retention.is_in_doubt(&*index.snapshot()?, blobs)
 }
 
-fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<GcSummary> {
+fn collect_bodies(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    retention: Retention,
+    progress: &mut Reporter<'_>,
+) -> Result<GcSummary> {
     let mut collected = GcSummary::default();
     let mut before: Vec<BlobId> = Vec::new();
     let unused = retention.unused(&*index.snapshot()?)?;
@@ -87,12 +105,14 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
             collected.bodies += 1;
             collected.bytes += body.size;
         }
+        progress.advance(ids.len() as u64)?;
+        progress.report()?;
         before = ids;
     }
 }
 
 /// Drops the recorded inputs of versions that cannot be restored.
-fn drop_inputs(index: &dyn Index) -> Result<u64> {
+fn drop_inputs(index: &dyn Index, progress: &mut Reporter<'_>) -> Result<u64> {
     let versions = index.snapshot()?.lost_versions_with_inputs()?;
     let mut dropped = 0;
     for version in versions {
@@ -101,6 +121,7 @@ fn drop_inputs(index: &dyn Index) -> Result<u64> {
             let some = transaction.drop_inputs(version, MAX_PER_LOCK)?;
             transaction.commit()?;
             dropped += some;
+            progress.pulse()?;
             if some < MAX_PER_LOCK as u64 {
                 break;
             }
@@ -114,18 +135,17 @@ pub(crate) fn unreferenced(
     index: &dyn Index,
     blobs: &dyn Blobs,
     retention: Retention,
+    progress: &mut Reporter<'_>,
 ) -> Result<GcSummary> {
+    progress.report()?;
     let snapshot = index.snapshot()?;
     let mut collected = GcSummary::default();
     for body in snapshot.unreferenced(retention.unused(&*snapshot)?, usize::MAX)? {
         collected.bodies += 1;
         collected.bytes += body.size;
     }
-    blobs.list(&mut |id| {
-        let is_leftover = is_leftover(&*snapshot, blobs, id, retention.cutoff())?;
-        collected.leftovers += u64::from(is_leftover);
-        Ok(())
-    })?;
+    let leftovers = leftovers(&*snapshot, blobs, retention.cutoff(), progress)?;
+    collected.leftovers = leftovers.len() as u64;
     Ok(collected)
 }
 
@@ -142,16 +162,40 @@ fn is_leftover(
     Ok(snapshot.blob(id)?.is_none() && blobs.written(id)?.is_some_and(|written| written <= cutoff))
 }
 
-fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>) -> Result<u64> {
-    let mut suspects = Vec::new();
-    let snapshot = index.snapshot()?;
-    blobs.list(&mut |id| {
-        if is_leftover(&*snapshot, blobs, id, cutoff)? {
-            suspects.push(id);
+/// Returns the files that are leftovers.
+fn leftovers(
+    snapshot: &dyn Snapshot,
+    blobs: &dyn Blobs,
+    cutoff: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
+) -> Result<Vec<BlobId>> {
+    let mut leftovers = Vec::new();
+    let mut reported = Ok(());
+    let visited = blobs.list(&mut |id| {
+        if is_leftover(snapshot, blobs, id, cutoff)? {
+            leftovers.push(id);
         }
-        Ok(())
-    })?;
-    drop(snapshot);
+        reported = progress.pulse();
+        match reported {
+            Ok(()) => Ok(()),
+            Err(_) => Err(storage::StorageError::new(
+                StorageErrorKind::Other,
+                "cancelled",
+            )),
+        }
+    });
+    reported?;
+    visited?;
+    Ok(leftovers)
+}
+
+fn collect_leftovers(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    cutoff: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
+) -> Result<u64> {
+    let suspects = leftovers(&*index.snapshot()?, blobs, cutoff, progress)?;
     let mut leftovers = 0;
     let _hold = lock_bodies(index, blobs)?;
     for chunk in suspects.chunks(MAX_PER_LOCK) {
@@ -163,6 +207,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
                 blobs.delete(*id)?;
                 leftovers += 1;
             }
+            progress.pulse()?;
         }
     }
     Ok(leftovers)

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Duration, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::lock_bodies;
 use super::retention::Retention;
@@ -16,11 +16,12 @@ use crate::engine::write::bulk_bodies::{delta_group_of, own_delta_group};
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
+use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationFilter, Version};
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
     Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot,
-    StorageError, StorageResult, StoredBlob,
+    StorageError, StorageErrorKind, StorageResult, StoredBlob,
 };
 
 /// If there are more loose bodies than this, they are packed.
@@ -29,7 +30,7 @@ pub(crate) const MAX_LOOSE: u64 = 512;
 const BODIES_PER_PACK: usize = 8192;
 
 /// The result of a repack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RepackSummary {
     /// Bodies that were moved from files of their own into packs.
@@ -48,13 +49,14 @@ pub(crate) fn young_since(now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Packs the bodies that may be packed, if there are more than `many`.
 ///
-/// Stops between two packs when `go_on` returns false. Returns the number of bodies packed.
+/// Between two packs, `go_on` gets the number of bodies that the last pack added, and stops the
+/// work by returning false. Returns the number of bodies packed.
 pub(crate) fn pack_loose(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
     many: u64,
-    go_on: impl Fn() -> bool,
+    mut go_on: impl FnMut(u64) -> Result<bool>,
 ) -> Result<u64> {
     let mut loose = HashSet::new();
     blobs.list(&mut |id| {
@@ -85,12 +87,13 @@ pub(crate) fn pack_loose(
     if old.len() as u64 <= many {
         return Ok(0);
     }
-    let mut packed = 0;
+    let (mut packed, mut added) = (0, 0);
     for chunk in old.chunks(BODIES_PER_PACK) {
-        if !go_on() {
+        if !go_on(added)? {
             break;
         }
-        packed += pack_chunk(index, blobs, chunk)?;
+        added = pack_chunk(index, blobs, chunk)?;
+        packed += added;
     }
     Ok(packed)
 }
@@ -153,14 +156,22 @@ pub(crate) fn compact(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
 ) -> Result<CompactionSummary> {
     let lock = lock_bodies(index, blobs)?;
+    let mut cancelled = Ok(());
     let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
         let snapshot = index.snapshot()?;
+        cancelled = progress.pulse();
+        if cancelled.is_err() {
+            return Err(StorageError::new(StorageErrorKind::Other, "cancelled"));
+        }
         each_body(&*snapshot, visit)
-    })?;
+    });
+    cancelled?;
+    let compacted = compacted?;
     drop(lock);
     join(index, blobs)?;
     Ok(compacted)
@@ -180,15 +191,19 @@ pub(crate) fn repack(
     blobs: &dyn Blobs,
     retention: Retention,
     trust_clock: bool,
+    progress: &mut Reporter<'_>,
 ) -> Result<RepackSummary> {
-    let bodies = pack_loose(index, blobs, young_since(retention.now), 0, || true)?;
+    let bodies = pack_loose(index, blobs, young_since(retention.now), 0, |packed| {
+        progress.advance(packed)?;
+        progress.report().map(|()| true)
+    })?;
     let is_in_doubt = !trust_clock && retention.is_in_doubt(&*index.snapshot()?, blobs)?;
     let young_since = if is_in_doubt {
         DateTime::<Utc>::MIN_UTC
     } else {
         retention.cutoff()
     };
-    let compacted = repack_all(index, blobs, young_since)?;
+    let compacted = repack_all(index, blobs, young_since, progress)?;
     Ok(RepackSummary {
         bodies,
         dropped: compacted.bodies,
@@ -196,18 +211,28 @@ pub(crate) fn repack(
     })
 }
 
-/// Rewrites all packs.
+/// Rewrites all packs. If it is cancelled, the old packs stay.
 pub(crate) fn repack_all(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
+    progress: &mut Reporter<'_>,
 ) -> Result<CompactionSummary> {
+    progress.report()?;
     let _lock = lock_bodies(index, blobs)?;
+    let mut cancelled = Ok(());
     let compacted = blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
-        each_live_body(&*snapshot, visit)
-    })?;
-    Ok(compacted)
+        each_live_body(&*snapshot, &mut |id, kin| {
+            cancelled = progress.advance(1);
+            if cancelled.is_err() {
+                return Err(StorageError::new(StorageErrorKind::Other, "cancelled"));
+            }
+            visit(id, kin)
+        })
+    });
+    cancelled?;
+    Ok(compacted?)
 }
 
 /// Visits every stored body: first those of each prompt in version order, then all bodies.

@@ -10,6 +10,7 @@ use crate::engine::verify::{VerifyReport, Violation};
 use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
+use crate::model::progress::Reporter;
 use crate::model::record::Durability;
 use crate::storage::{Blobs, Index};
 
@@ -25,6 +26,7 @@ pub(crate) fn repair(
     blobs: &dyn Blobs,
     report: &VerifyReport,
     find: &mut dyn FnMut(BlobId) -> Option<Body>,
+    progress: &mut Reporter<'_>,
 ) -> Result<Vec<BlobId>> {
     let bodies = report
         .violations
@@ -55,12 +57,13 @@ pub(crate) fn repair(
         transaction.drop_journal(&ids)?;
         transaction.commit()?;
         taken.extend(ids);
+        progress.report()?;
     }
     let is_of_pack = |violation: &Violation| matches!(violation, Violation::Pack { .. });
     if report.violations.iter().any(is_of_pack) {
         // Unreferenced bodies in the packs are kept; removing them is the task of garbage
         // collection.
-        repack_all(index, blobs, DateTime::<Utc>::MIN_UTC)?;
+        repack_all(index, blobs, DateTime::<Utc>::MIN_UTC, progress)?;
     }
     Ok(taken)
 }

@@ -22,7 +22,7 @@ pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The store that the tasks work on.
 pub(super) struct Tasks {
-    index: Arc<dyn Index>,
+    pub(super) index: Arc<dyn Index>,
     bodies: Arc<BodyReader>,
     clock: Clock,
 }
@@ -86,7 +86,7 @@ impl Tasks {
             return Ok(());
         };
         let (index, blobs) = (&*self.index, self.bodies.blobs());
-        pack_loose(index, blobs, young_since(now), MAX_LOOSE, go_on).map(drop)
+        pack_loose(index, blobs, young_since(now), MAX_LOOSE, |_| Ok(go_on())).map(drop)
     }
 
     /// Shortens all lock waits, because the handle is closed.

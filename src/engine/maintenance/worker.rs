@@ -6,13 +6,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use super::checkpoint::CheckpointSummary;
 use super::schedule::{Schedule, Task};
 use super::tasks::Tasks;
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::write::pending_work::PendingWork;
-use crate::model::clock::Clock;
-use crate::model::error::Result;
+use crate::model::clock::{self, Clock};
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::progress::Reporter;
 use crate::storage::Index;
 
 /// The interval between checks for index files that were moved or replaced.
@@ -37,6 +40,8 @@ pub(crate) struct MaintenanceWorker {
 struct WorkerShared {
     tasks: Tasks,
     schedule: Mutex<Schedule>,
+    /// The last failure, and its time by the system's clock.
+    last_failure: Mutex<Option<(DateTime<Utc>, ErrorKind, String)>>,
     wake: Condvar,
 }
 
@@ -46,6 +51,7 @@ impl MaintenanceWorker {
             shared: Arc::new(WorkerShared {
                 tasks: Tasks::new(index, bodies, clock),
                 schedule: Mutex::default(),
+                last_failure: Mutex::default(),
                 wake: Condvar::new(),
             }),
             thread: Mutex::default(),
@@ -55,17 +61,25 @@ impl MaintenanceWorker {
 
     /// Checkpoints everything now on the caller's thread, then maintains the index.
     ///
-    /// `progress` gets the total after each batch.
-    pub(crate) fn checkpoint(
-        &self,
-        mut progress: impl FnMut(CheckpointSummary),
-    ) -> Result<CheckpointSummary> {
+    /// A step is a body. The call can be cancelled after each batch.
+    pub(crate) fn checkpoint(&self, progress: &mut Reporter<'_>) -> Result<CheckpointSummary> {
+        if progress.is_watched() {
+            progress.expect(self.shared.tasks.index.snapshot()?.waiting()?.bodies);
+            progress.report()?;
+        }
+        let mut reported = Ok(());
         let checkpointed = self.shared.checkpoint(|sum| {
-            progress(sum);
-            true
+            reported = progress.at(sum.bodies);
+            reported.is_ok()
         })?;
+        reported?;
         self.shared.maintain(true)?;
         Ok(checkpointed)
+    }
+
+    /// Returns the time, kind and message of the thread's last failure.
+    pub(crate) fn last_failure(&self) -> Option<(DateTime<Utc>, ErrorKind, String)> {
+        self.shared.failure().clone()
     }
 
     /// Runs all index maintenance now, on the caller's thread.
@@ -150,7 +164,19 @@ impl Drop for MaintenanceWorker {
     }
 }
 
+/// Returns the message of an error, followed by those of its causes.
+fn in_full(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 impl WorkerShared {
+    fn failure(&self) -> MutexGuard<'_, Option<(DateTime<Utc>, ErrorKind, String)>> {
+        self.last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,6 +233,10 @@ impl WorkerShared {
             // A failure costs only time: readers find the bodies in the journal, and an explicit
             // checkpoint reports the error.
             self.schedule().finish_task(result.is_err(), Instant::now());
+            if let Err(error) = result {
+                let failure = (clock::system(), error.kind(), in_full(&error));
+                *self.failure() = Some(failure);
+            }
         }
     }
 

@@ -30,7 +30,7 @@ fn some(bodies: u64) -> PendingWork {
 fn bodies_that_others_checkpointed_are_not_waited_for() {
     let worker = worker();
     worker.shared.schedule().put_back(some(3));
-    worker.checkpoint(|_| ()).unwrap();
+    worker.checkpoint(&mut Reporter::default()).unwrap();
     let schedule = worker.shared.schedule();
     assert_eq!(schedule.next(Instant::now()), Task::Wait(None));
 }

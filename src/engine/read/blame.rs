@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bodies::BodyReader;
-use crate::diff::{Part, Pointer, parts, unchanged};
+use crate::diff::parts::{Part, parts, unchanged};
+use crate::diff::pointer::Pointer;
 use crate::json::{Json, JsonTree};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
@@ -18,7 +19,7 @@ use crate::storage::Snapshot;
 /// The origin of each message, tool and parameter of a version's body.
 ///
 /// As JSON: `{version: Version, entries: [BlameEntry]}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Blame {
     /// The blamed version.
@@ -30,7 +31,7 @@ pub struct Blame {
 /// A part of a body, and the version that introduced it.
 ///
 /// As JSON: `{pointer, value, origin: {id, number, author, created_at, message}, boundary}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlameEntry {
     /// The location of the part in the body, such as `/messages/0` or `/temperature`.
@@ -49,7 +50,7 @@ pub struct BlameEntry {
 }
 
 /// A version that introduced a part of a body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlameOrigin {
     /// The version's id.

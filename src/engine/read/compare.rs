@@ -1,11 +1,12 @@
 //! Comparison of two bodies: their differences, and the effect of those on callers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bodies::BodyReader;
 use super::lookup::find_version;
 use super::partials::gather_partials;
-use crate::diff::{BodyDiff, diff};
+use crate::diff::body_diff::{BodyDiff, diff};
+use crate::diff::edit::Edit;
 use crate::engine::contract::{AcceptedValues, Breakage, Contract, Variable, breakages};
 use crate::model::body::Body;
 use crate::model::error::Result;
@@ -19,7 +20,8 @@ use crate::template::Uses;
 ///
 /// As JSON: `{from: Version or null, to: Version or null, edits: [Edit], variables:
 /// [VariableChange], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "DifferenceMembers")]
 #[non_exhaustive]
 pub struct Difference {
     /// The first body.
@@ -39,22 +41,48 @@ pub struct Difference {
     pub verdict: Verdict,
 }
 
+/// The members of a [`Difference`] in JSON. A flattened body would lose the exact text of numbers.
+#[derive(Deserialize)]
+struct DifferenceMembers {
+    from: DiffSide,
+    to: DiffSide,
+    edits: Vec<Edit>,
+    variables: Vec<VariableChange>,
+    breakages: Vec<Breakage>,
+    verdict: Verdict,
+}
+
+impl From<DifferenceMembers> for Difference {
+    fn from(members: DifferenceMembers) -> Self {
+        Self {
+            from: members.from,
+            to: members.to,
+            body: BodyDiff {
+                edits: members.edits,
+            },
+            variables: members.variables,
+            breakages: members.breakages,
+            verdict: members.verdict,
+        }
+    }
+}
+
 /// One of two bodies that are compared.
 ///
 /// As JSON it is its version, or null.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 #[non_exhaustive]
 pub struct DiffSide {
     /// The version that has the body; none for a body that belongs to no version.
     pub version: Option<Version>,
-    /// The body.
+    /// The body; none if the difference was read from JSON.
     #[serde(skip)]
-    pub body: Body,
+    pub body: Option<Body>,
 }
 
 /// The classification of a change by the bump rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The bodies are equal, with numbers spelled alike.
@@ -83,7 +111,7 @@ impl Verdict {
 ///
 /// As JSON: `{name, before, after}`. `before` and `after` describe the accepted values in words, or
 /// are null.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct VariableChange {
     /// The variable's name.
@@ -98,7 +126,7 @@ pub struct VariableChange {
 ///
 /// As JSON: `{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or
 /// null}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EnvironmentDifference {
     /// The prompt.
@@ -111,15 +139,14 @@ pub struct EnvironmentDifference {
     pub difference: Option<Difference>,
 }
 
+/// A body to compare, and the version that has it.
+type ComparedBody = (Option<Version>, Body);
+
 /// Returns a version as one side of a comparison.
-pub(crate) fn side(
-    snapshot: &dyn Snapshot,
-    bodies: &BodyReader,
-    version: Version,
-) -> Result<DiffSide> {
+fn side(snapshot: &dyn Snapshot, bodies: &BodyReader, version: Version) -> Result<ComparedBody> {
     let body = bodies.read(snapshot, version.blob)?;
     let version = Some(version);
-    Ok(DiffSide { version, body })
+    Ok((version, body))
 }
 
 /// Compares two versions.
@@ -142,11 +169,7 @@ pub(crate) fn compare_body(
     to: &Body,
 ) -> Result<Difference> {
     let from = side(snapshot, bodies, find_version(snapshot, from)?)?;
-    let to = DiffSide {
-        version: None,
-        body: to.clone(),
-    };
-    compare(snapshot, bodies, from, to)
+    compare(snapshot, bodies, from, (None, to.clone()))
 }
 
 /// Compares two environments and returns the prompts that differ, newest first.
@@ -191,8 +214,8 @@ pub(crate) fn compare_environments(
 fn compare(
     snapshot: &dyn Snapshot,
     bodies: &BodyReader,
-    from: DiffSide,
-    to: DiffSide,
+    from: ComparedBody,
+    to: ComparedBody,
 ) -> Result<Difference> {
     let contract = |body: &Body| -> Result<Contract> {
         let partials = gather_partials(
@@ -202,17 +225,22 @@ fn compare(
         )?;
         Ok(Contract::of(body.as_ref(), &partials))
     };
-    let body = diff(from.body.as_ref(), to.body.as_ref());
-    let (before, after) = (contract(&from.body)?, contract(&to.body)?);
+    let ((from, old), (to, new)) = (from, to);
+    let body = diff(old.as_ref(), new.as_ref());
+    let (before, after) = (contract(&old)?, contract(&new)?);
     let breakages = breakages(&before, &after);
     let verdict = match (body.is_empty(), breakages.is_empty()) {
         (_, false) => Verdict::Major,
         (true, true) => Verdict::Unchanged,
         (false, true) => Verdict::Minor,
     };
+    let side = |version, body| DiffSide {
+        version,
+        body: Some(body),
+    };
     Ok(Difference {
-        from,
-        to,
+        from: side(from, old),
+        to: side(to, new),
         body,
         variables: variable_changes(&before.variables, &after.variables),
         breakages,

@@ -15,7 +15,7 @@ pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result
     };
     if let PromptRef::Id(id) | PromptRef::IdOrName(id) = prompt
         && !ids.contains(id)
-        && snapshot.prompt(*id)?.is_some()
+        && snapshot.prompt_exists(*id)?
     {
         ids.push(*id);
     }

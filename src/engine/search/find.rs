@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::current::{current_versions, text_in};
 use super::merge::to_run_query;
@@ -19,7 +19,7 @@ use crate::model::record::{Prompt, Version};
 use crate::storage::{SearchQuery, Snapshot};
 
 /// One result of a search.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SearchHit {
     /// The prompt.
@@ -35,7 +35,7 @@ pub struct SearchHit {
 }
 
 /// The part of a prompt in which the words of a search were found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MatchedIn {

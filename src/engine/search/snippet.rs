@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::words::{ceil, each_word, floor};
 use crate::storage::SearchQuery;
 
 /// A part of a text on one line, with the matches marked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snippet {
     /// The part of the text, with `…` at an end that was cut.

@@ -12,6 +12,7 @@ use crate::engine::search::ExpectedIndex;
 use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
+use crate::model::progress::Reporter;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
 use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind, StoredBlob};
@@ -59,7 +60,7 @@ impl BodyCheck<'_> {
         snapshot: &dyn Snapshot,
         search: &mut Option<ExpectedIndex>,
         report: &mut VerifyReport,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut Reporter<'_>,
     ) -> Result<()> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (give, given) = sync_channel::<Vec<BodyJob>>(2 * threads);
@@ -115,7 +116,7 @@ impl BodyCheck<'_> {
                     let done = hand_on(full);
                     for outcomes in recorded_size.try_iter().chain([done]) {
                         self.take(outcomes, search, report, &mut wrong)?;
-                        progress(report.bodies);
+                        progress.at(report.bodies)?;
                     }
                 }
                 Ok(())
@@ -125,7 +126,7 @@ impl BodyCheck<'_> {
             drop(give);
             for outcomes in recorded_size.into_iter().chain([done]) {
                 self.take(outcomes, search, report, &mut wrong)?;
-                progress(report.bodies);
+                progress.at(report.bodies)?;
             }
             Ok(damage)
         })?;
@@ -284,7 +285,7 @@ fn reason_of(error: &storage::StorageError) -> String {
 pub(super) fn check_loose(
     blobs: &dyn Blobs,
     report: &mut VerifyReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     let bodies = report
         .violations
@@ -295,7 +296,8 @@ pub(super) fn check_loose(
         });
     let known: HashSet<BlobId> = bodies.collect();
     (report.bodies, report.bytes) = (0, 0);
-    blobs.list(&mut |id| {
+    let mut reported = Ok(());
+    let visited = blobs.list(&mut |id| {
         report.bodies += 1;
         let detail = match blobs.get(id) {
             Ok(Some(bytes)) => {
@@ -310,8 +312,15 @@ pub(super) fn check_loose(
         if let Some(detail) = detail.filter(|_| !known.contains(&id)) {
             report.violations.push(Violation::Body { blob: id, detail });
         }
-        progress(report.bodies);
-        Ok(())
-    })?;
-    Ok(())
+        reported = progress.at(report.bodies);
+        match reported {
+            Ok(()) => Ok(()),
+            Err(_) => Err(storage::StorageError::new(
+                StorageErrorKind::Other,
+                "cancelled",
+            )),
+        }
+    });
+    reported?;
+    Ok(visited?)
 }

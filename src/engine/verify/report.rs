@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId};
 use crate::storage::StorageErrorKind;
 
 /// The result of a verification.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
     /// Operations whose hash in the chain was checked.
@@ -43,7 +43,7 @@ impl VerifyReport {
 }
 
 /// A violation of one of the store's invariants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "violation")]
 #[non_exhaustive]
 pub enum Violation {
@@ -99,11 +99,12 @@ impl fmt::Display for Violation {
 }
 
 /// The extent of a verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// Checks that all bodies exist and that packs have intact indexes; reads no body.
     Quick,
     /// Checks everything.
+    #[default]
     Full,
 }
 

@@ -12,19 +12,20 @@ use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, OperationId};
 use crate::model::operation_text;
+use crate::model::progress::Reporter;
 use crate::model::record::PromptState;
 use crate::storage::{Blobs, Index, PromptTable, Snapshot};
 
 /// Verifies a store in one snapshot, to the given depth.
 ///
-/// `progress` gets the number of bodies that were checked so far. Damage is a violation in the
-/// report; an error means that the verification itself failed.
+/// A step is a body that was checked. Damage is a violation in the report; an error means that the
+/// verification itself failed or was cancelled.
 pub(crate) fn verify(
     index: &dyn Index,
     blobs: &dyn Blobs,
     depth: Depth,
     pins: &[OperationId],
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<VerifyReport> {
     loop {
         let snapshot = index.snapshot()?;
@@ -43,7 +44,7 @@ pub(crate) fn verify_damaged(
     blobs: &dyn Blobs,
     pins: &[OperationId],
     report: &mut VerifyReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     let found = verify(index, blobs, Depth::Full, pins, progress)?;
     let known = std::mem::replace(report, found).violations;
@@ -55,7 +56,7 @@ pub(crate) fn verify_damaged(
 pub(crate) fn verify_bodies(
     blobs: &dyn Blobs,
     report: &mut VerifyReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     check_packs(blobs, Depth::Full, report)?;
     bodies::check_loose(blobs, report, progress)
@@ -67,8 +68,9 @@ fn verify_snapshot(
     blobs: &dyn Blobs,
     depth: Depth,
     pins: &[OperationId],
-    progress: &mut dyn FnMut(u64),
+    progress: &mut Reporter<'_>,
 ) -> Result<VerifyReport> {
+    progress.report()?;
     let mut report = VerifyReport::default();
     if depth == Depth::Quick {
         check_packs(blobs, depth, &mut report)?;
@@ -92,11 +94,11 @@ fn verify_snapshot(
         Err(error) => report.index_is_damaged(damage(error.into())?),
     }
     let mut replay = Replay::default();
-    check_chain(snapshot, pins, &mut replay, &mut report)?;
+    check_chain(snapshot, pins, &mut replay, &mut report, progress)?;
     // Without the operations, the expected search index is unknown. Damage to them is in the report
     // already.
     let mut search = ExpectedIndex::new(snapshot).ok();
-    let live = match check_prompts(snapshot, replay, &mut search, &mut report) {
+    let live = match check_prompts(snapshot, replay, &mut search, &mut report, progress) {
         Ok(live) => Some(live),
         Err(error) => {
             report.index_is_damaged(damage(error)?);
@@ -105,6 +107,7 @@ fn verify_snapshot(
             None
         }
     };
+    progress.report()?;
     check_packs(blobs, depth, &mut report)?;
     let bodies = BodyCheck {
         index,
@@ -140,10 +143,12 @@ fn check_chain(
     pins: &[OperationId],
     replay: &mut Replay,
     report: &mut VerifyReport,
+    progress: &mut Reporter<'_>,
 ) -> Result<()> {
     let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
     let visited = visit::operations(snapshot, 0, |found_number, found_id, content| {
+        progress.pulse()?;
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
@@ -190,10 +195,12 @@ fn check_prompts(
     mut replay: Replay,
     search: &mut Option<ExpectedIndex>,
     report: &mut VerifyReport,
+    progress: &mut Reporter<'_>,
 ) -> Result<HashMap<BlobId, u64>> {
     let mut live: HashMap<BlobId, u64> = HashMap::new();
     replay.prepare(snapshot)?;
     visit::prompts(snapshot, |found| {
+        progress.pulse()?;
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
         if let Some(search) = search {
@@ -245,6 +252,12 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
         details.push(format!(
             "it was created at {}, but its operations say {}",
             found.created_at, replayed.created_at
+        ));
+    }
+    if replayed.updated_at != found.updated_at {
+        details.push(format!(
+            "it was changed last at {}, but its operations say {}",
+            found.updated_at, replayed.updated_at
         ));
     }
     // A deleted prompt has no name and tags to compare.

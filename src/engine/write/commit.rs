@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use memchr::memmem;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bulk_bodies::delta_group_of;
 use super::heads::PromptHead;
@@ -98,7 +98,7 @@ impl NewPrompt {
 }
 
 /// A prompt that was created, and its first version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CreatedPrompt {
     /// The prompt.

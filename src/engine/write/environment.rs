@@ -98,7 +98,7 @@ impl EnvironmentUpdate {
 }
 
 /// The effect of a [`EnvironmentUpdate`].
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct EnvironmentChange {
     /// The prompt that has the environment.

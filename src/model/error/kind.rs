@@ -1,5 +1,7 @@
 //! The kinds of errors: what a caller can do about an error, without a list of all variants.
 
+use serde::{Deserialize, Serialize};
+
 use super::types::Error;
 use crate::fs::checksummed_file::FileError;
 use crate::model::breakage::Breakage;
@@ -18,7 +20,8 @@ use crate::storage;
 /// assert!(!error.is_retryable());
 /// # Ok::<(), promptbook::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The named prompt, version, environment, operation or body does not exist.
@@ -97,6 +100,7 @@ impl Error {
             }
             Self::NotWritable { .. } | Self::ReadOnly => ErrorKind::ReadOnly,
             Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
+            Self::Cancelled => ErrorKind::Cancelled,
             Self::Poisoned => ErrorKind::Unavailable,
             Self::NewerFormat { .. }
             | Self::UnreleasedFormat { .. }

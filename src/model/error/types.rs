@@ -340,7 +340,7 @@ pub enum Error {
     ///
     /// By the clock, nothing was created in the store within the retention. Either the store was
     /// idle, or the clock is ahead. Nothing was removed.
-    /// [`GcOptions::trust_clock`](crate::GcOptions::trust_clock) trusts the clock.
+    /// [`GcOptions::trust_clock`](crate::maintenance::GcOptions::trust_clock) trusts the clock.
     #[error(
         "the clock says {now}, and nothing was created in the store since {cutoff}: if the clock is ahead, {} and {} \
          would be removed too early",
@@ -391,6 +391,13 @@ pub enum Error {
         "a batch of this store is open on this thread, and the call would wait for its end; make it after the batch, or use the batch itself"
     )]
     WithinBatch,
+
+    /// The caller's progress closure cancelled the call.
+    ///
+    /// The documentation of each call that can be cancelled says what it leaves. Each of them can
+    /// be repeated.
+    #[error("the call was cancelled")]
+    Cancelled,
 
     /// An earlier flush through this handle failed, and the handle retries nothing.
     ///

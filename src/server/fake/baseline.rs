@@ -76,7 +76,7 @@ impl Baseline {
         let store = match &baseline.home {
             BaselineHome::Existing(path) => {
                 let store = baseline.options.open(path)?;
-                if store.prompt_count()? == 0 {
+                if store.prompts().count()? == 0 {
                     baseline.fixtures.load(&store)?;
                 }
                 store
@@ -157,7 +157,7 @@ mod tests {
         let store = Store::create(place.path()).unwrap();
         let new = NewPrompt::new("a", r#"{"messages": []}"#).unwrap();
         store.create_prompt(new).unwrap();
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
         drop(store);
         fs::write(place.path().join("notes.txt"), "mine").unwrap();
         Store::remove(place.path()).unwrap();

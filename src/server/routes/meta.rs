@@ -30,7 +30,7 @@ pub(crate) struct Health {
     responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
 )]
 pub(crate) async fn health(State(app): OpenApp) -> ResponseOutcome {
-    app.read(|store| store.prompt_count()).await??;
+    app.read(|store| store.prompts().count()).await??;
     ApiResponse::json(axum::http::StatusCode::OK, &Health { status: "ok" })
 }
 

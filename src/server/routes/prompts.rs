@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use super::extract::{ServedApp, member_text, prompt_id};
+use crate::list::PromptFilter;
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
 use crate::server::dto::{
@@ -13,7 +14,7 @@ use crate::server::pages::{Elements, Pages};
 use crate::server::request::{JsonBody, PathIds};
 use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::template::javascript;
-use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
+use crate::{NewPrompt, Prompt, PromptId, Store};
 
 /// Creates a prompt and its first version, which is in production.
 #[utoipa::path(
@@ -153,7 +154,7 @@ pub(super) async fn environments(ServedApp(app): ServedApp) -> ResponseOutcome {
     responses((status = 200, body = Envelope<u64>)),
 )]
 pub(super) async fn count(ServedApp(app): ServedApp) -> ResponseOutcome {
-    ApiResponse::data(app.read(|store| store.prompt_count()).await??)
+    ApiResponse::data(app.read(|store| store.prompts().count()).await??)
 }
 
 /// Returns prompts, newest first, by page.
@@ -196,14 +197,20 @@ impl PromptPages {
         while self.skipped > 0 {
             let step = self.skipped.min(1000);
             #[allow(clippy::cast_possible_truncation)] // At most 1000.
-            let walked = store.prompts(&self.filter, self.before, step as usize)?;
+            let walked = store
+                .prompts()
+                .with_filter(&self.filter)
+                .page(self.before, step as usize)?;
             let Some(last) = walked.last() else {
                 return Ok(Vec::new());
             };
             self.before = Some(last.id);
             self.skipped -= step;
         }
-        store.prompts(&self.filter, self.before, most.min(self.left))
+        store
+            .prompts()
+            .with_filter(&self.filter)
+            .page(self.before, most.min(self.left))
     }
 }
 

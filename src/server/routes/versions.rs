@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::extract::RawQuery;
 
 use super::extract::{ServedApp, member_text, prompt_id, version_id};
+use crate::list::{VersionCounts, VersionFilter};
 use crate::model::memory_size::ENTRY;
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
@@ -16,10 +17,7 @@ use crate::server::dto::{
 use crate::server::pages::{self, Elements, Pages};
 use crate::server::request::{JsonBody, PathIds, decoded};
 use crate::server::response::{ApiResponse, ResponseOutcome};
-use crate::{
-    Bump, EnvironmentName, Error, NewVersion, PromptId, Store, Version, VersionCounts,
-    VersionFilter, VersionId,
-};
+use crate::{Bump, EnvironmentName, Error, NewVersion, PromptId, Store, Version, VersionId};
 
 /// Creates a version that is based on another version of the prompt.
 #[utoipa::path(
@@ -152,7 +150,10 @@ impl VersionPages {
         let (prompt, filter) = (self.prompt, &self.filter);
         let Some(environments) = &self.environments else {
             if self.left <= most {
-                return store.versions(prompt, filter, self.before, self.left);
+                return store
+                    .versions(prompt)
+                    .with_filter(filter)
+                    .page(self.before, self.left);
             }
             let (found, environments) = store.first_versions(prompt, filter, self.before, most)?;
             let mut of_version: HashMap<_, Vec<_>> = HashMap::new();
@@ -164,7 +165,10 @@ impl VersionPages {
             return Ok(found);
         };
         let most = most.min(self.left);
-        let mut found = store.versions(prompt, filter, self.before, most)?;
+        let mut found = store
+            .versions(prompt)
+            .with_filter(filter)
+            .page(self.before, most)?;
         for version in &mut found {
             let names = environments.get(&version.id);
             version.environments = names.cloned().unwrap_or_default();

@@ -4,7 +4,8 @@
 
 use super::blob_directory::BlobDirectory;
 use super::packs::OpenPack;
-use crate::storage::StorageResult;
+use crate::model::error::Result;
+use crate::model::progress::Reporter;
 
 /// The result of a copy.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +26,8 @@ impl BlobDirectory {
         &self,
         to: &Self,
         copied: &mut CopiedBodies,
-    ) -> StorageResult<Vec<OpenPack>> {
+        progress: &mut Reporter<'_>,
+    ) -> Result<Vec<OpenPack>> {
         let mut ids = Vec::new();
         self.loose.list(&mut |id| {
             ids.push(id);
@@ -36,6 +38,7 @@ impl BlobDirectory {
         self.anchor.holds()?;
         let mut existing = Vec::with_capacity(ids.len());
         for id in &ids {
+            progress.advance(1)?;
             // A power cut during an earlier backup may have left a half-written file.
             if to.loose.get_intact(*id)?.is_some() {
                 copied.kept += 1;
@@ -51,16 +54,16 @@ impl BlobDirectory {
             }
         }
         to.loose.flush(&existing)?;
-        self.packs.open_all()
+        Ok(self.packs.open_all()?)
     }
 
-    /// Copies packs and flushes them. Calls `progress` after each pack.
+    /// Copies packs and flushes them. Reports after each pack.
     pub(crate) fn copy_packs(
         &self,
         packs: &mut [OpenPack],
         copied: &mut CopiedBodies,
-        progress: &mut dyn FnMut(&CopiedBodies),
-    ) -> StorageResult<()> {
+        progress: &mut Reporter<'_>,
+    ) -> Result<()> {
         for pack in &mut *packs {
             match self.packs.copy_from(pack)? {
                 0 => copied.kept += 1,
@@ -69,12 +72,13 @@ impl BlobDirectory {
                     copied.bytes += bytes;
                 }
             }
-            progress(copied);
+            progress.advance(1)?;
+            progress.report()?;
         }
         if packs.is_empty() {
             Ok(())
         } else {
-            self.packs.flush_names()
+            Ok(self.packs.flush_names()?)
         }
     }
 }

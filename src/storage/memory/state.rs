@@ -50,6 +50,10 @@ impl PromptReads for MemoryState {
         Ok(self.tables.prompt(id))
     }
 
+    fn prompt_exists(&self, id: PromptId) -> StorageResult<bool> {
+        Ok(self.tables.prompt_exists(id))
+    }
+
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
         Ok(self.tables.rows(id).is_some())
     }
@@ -69,6 +73,10 @@ impl PromptReads for MemoryState {
 
     fn prompt_count(&self) -> StorageResult<u64> {
         Ok(self.tables.prompt_count())
+    }
+
+    fn prompt_count_of(&self, filter: &PromptFilter) -> StorageResult<u64> {
+        Ok(self.tables.prompt_count_of(filter))
     }
 
     fn tags(&self) -> StorageResult<Vec<String>> {

@@ -18,17 +18,25 @@ pub trait PromptReads {
     /// Returns the prompt with this id.
     fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>>;
 
+    /// Returns whether a prompt has this id.
+    ///
+    /// The provided method reads the prompt with its environments. An index should override it.
+    fn prompt_exists(&self, id: PromptId) -> StorageResult<bool> {
+        Ok(self.prompt(id)?.is_some())
+    }
+
     /// Returns whether a prompt has this id, deleted prompts included.
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool>;
 
     /// Returns the prompts with exactly this name, newest first.
     fn prompts_named(&self, name: &PromptName) -> StorageResult<Vec<PromptId>>;
 
-    /// Returns at most `limit` prompts that pass the filter, newest first.
+    /// Returns at most `limit` prompts that pass the filter, in the filter's order.
     ///
-    /// The order is that in which prompts were created, whatever their ids and times are. With
-    /// `before`, only prompts that were created before that one are returned. It may be deleted; if
-    /// it never existed, the list is empty.
+    /// [`Newest`](crate::list::PromptOrder::Newest) is the order in which prompts were created,
+    /// whatever their ids and times are. With `before`, only the prompts that follow that one in
+    /// the order are returned. It may be deleted, and then keeps its last name; if it never
+    /// existed, the list is empty.
     fn prompts(
         &self,
         filter: &PromptFilter,
@@ -38,6 +46,13 @@ pub trait PromptReads {
 
     /// Returns the number of prompts.
     fn prompt_count(&self) -> StorageResult<u64>;
+
+    /// Returns the number of prompts that pass the filter.
+    ///
+    /// The provided method lists them. An index should override it if it can count them.
+    fn prompt_count_of(&self, filter: &PromptFilter) -> StorageResult<u64> {
+        Ok(self.prompts(filter, None, usize::MAX)?.len() as u64)
+    }
 
     /// Returns every tag in use, sorted.
     fn tags(&self) -> StorageResult<Vec<String>>;

@@ -11,11 +11,10 @@ use super::columns::{collect, micros, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::objects;
 use super::prompts;
-use super::prompts::folded;
 use crate::model::id::PromptId;
 use crate::model::operation_text;
 use crate::model::record::Change;
-use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage::{StorageError, StorageErrorKind, folded};
 
 type IndexCheck = fn(&Connection) -> SqliteResult<Vec<String>>;
 

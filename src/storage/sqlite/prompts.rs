@@ -1,13 +1,13 @@
 //! Reads of prompts, tags and environments.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use unicase::UniCase;
 
-use super::columns::{collect, json_list, limit, moment, parsed};
+use super::columns::{bytes, collect, json_list, limit, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
-use crate::model::record::{Environment, Prompt, PromptFilter};
+use crate::model::record::{Environment, Prompt, PromptFilter, PromptOrder};
 use crate::model::version_number::VersionNumber;
+use crate::storage::folded;
 
 /// Selects the columns that [`prompt`] maps, by a condition.
 ///
@@ -18,17 +18,19 @@ macro_rules! select_prompts {
         concat!(
             "SELECT p.id, p.name, p.created_at, p.versions, v.major, v.minor,
                 iif(EXISTS (SELECT 1 FROM tag t WHERE t.prompt = p.key),
-                    (SELECT json_group_array(t.tag ORDER BY t.position) FROM tag t WHERE t.prompt = p.key), '[]')
+                    (SELECT json_group_array(t.tag ORDER BY t.position) FROM tag t WHERE t.prompt = p.key), '[]'),
+                p.updated_at, p.key
              FROM prompt p LEFT JOIN version v ON v.key = p.latest ",
             $condition
         )
     };
 }
 
-fn prompt(row: &Row<'_>) -> rusqlite::Result<Prompt> {
+/// Maps a row to a prompt without its environments, and its key.
+fn prompt(row: &Row<'_>) -> rusqlite::Result<(Prompt, i64)> {
     let number = |major: u32| Ok::<_, rusqlite::Error>(VersionNumber::new(major, row.get(5)?));
     let tags = row.get_ref(6)?.as_str()?;
-    Ok(Prompt {
+    let prompt = Prompt {
         id: parsed(row, 0)?,
         name: parsed(row, 1)?,
         created_at: moment(row, 2)?,
@@ -44,6 +46,64 @@ fn prompt(row: &Row<'_>) -> rusqlite::Result<Prompt> {
                 )
             })?,
         },
+        updated_at: moment(row, 7)?,
+        environments: Vec::new(),
+    };
+    Ok((prompt, row.get(8)?))
+}
+
+/// Reads the environments of these prompts by one statement, and adds them.
+fn with_environments(
+    connection: &Connection,
+    mut found: Vec<(Prompt, i64)>,
+) -> rusqlite::Result<Vec<Prompt>> {
+    const ALL: &str = "SELECT e.prompt, e.name, v.id, v.major, v.minor, e.moved_at
+         FROM environment e JOIN version v ON v.key = e.version";
+    let mut by_key: Vec<usize> = (0..found.len()).collect();
+    by_key.sort_unstable_by_key(|at| found[*at].1);
+    let (Some(first), Some(last)) = (by_key.first(), by_key.last()) else {
+        return Ok(Vec::new());
+    };
+    let (first, last) = (found[*first].1, found[*last].1);
+    // The newest prompts are neighbours, and one scan is faster than a search for each.
+    let is_dense = last - first < 2 * limit(found.len());
+    let sql = match is_dense {
+        true => format!("{ALL} WHERE e.prompt BETWEEN ?1 AND ?2 ORDER BY e.prompt, e.name"),
+        false => format!(
+            "{ALL} WHERE e.prompt IN (SELECT value FROM json_each(?1)) ORDER BY e.prompt, e.name"
+        ),
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = match is_dense {
+        true => statement.query((first, last))?,
+        false => {
+            let keys: Vec<String> = found.iter().map(|(_, key)| key.to_string()).collect();
+            statement.query([format!("[{}]", keys.join(","))])?
+        }
+    };
+    let mut next = by_key.into_iter().peekable();
+    while let Some(row) = rows.next()? {
+        let key: i64 = row.get(0)?;
+        while next.next_if(|at| found[*at].1 < key).is_some() {}
+        let Some((prompt, of)) = next.peek().map(|at| &mut found[*at]) else {
+            break;
+        };
+        if *of == key {
+            let environment = environment(row, prompt.id)?;
+            prompt.environments.push(environment);
+        }
+    }
+    Ok(found.into_iter().map(|(prompt, _)| prompt).collect())
+}
+
+/// Maps a row to an environment. The first column is ignored.
+fn environment(row: &Row<'_>, prompt: PromptId) -> rusqlite::Result<Environment> {
+    Ok(Environment {
+        name: parsed(row, 1)?,
+        prompt_id: prompt,
+        version_id: VersionId::from_bytes(bytes(row, 2)?),
+        number: VersionNumber::new(row.get(3)?, row.get(4)?),
+        moved_at: moment(row, 5)?,
     })
 }
 
@@ -51,7 +111,16 @@ pub(super) fn get(connection: &Connection, id: PromptId) -> SqliteResult<Option<
     connection
         .prepare_cached(select_prompts!("WHERE p.id = ?1 AND p.deleted_at IS NULL"))
         .and_then(|mut statement| statement.query_row([id.as_str()], prompt).optional())
+        .and_then(|found| with_environments(connection, found.into_iter().collect()))
+        .map(|found| found.into_iter().next())
         .context("reading a prompt")
+}
+
+pub(super) fn exists(connection: &Connection, id: PromptId) -> SqliteResult<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM prompt WHERE id = ?1 AND deleted_at IS NULL)")
+        .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)))
+        .context("looking up a prompt")
 }
 
 pub(super) fn id_taken(connection: &Connection, id: PromptId) -> SqliteResult<bool> {
@@ -70,28 +139,50 @@ pub(super) fn named(connection: &Connection, name: &PromptName) -> SqliteResult<
         .context("looking up a prompt's name")
 }
 
+/// Returns the conditions of a filter, which use the parameters `:text` and `:tags`.
+fn conditions(filter: &PromptFilter) -> String {
+    let mut conditions = String::from("p.deleted_at IS NULL");
+    conditions += match filter.name_contains.is_empty() {
+        true => " AND :text IS NOT NULL",
+        false => " AND instr(p.folded, :text) > 0",
+    };
+    conditions += match filter.tags.is_empty() {
+        true => " AND :tags IS NOT NULL",
+        false => {
+            " AND p.key IN (SELECT t.prompt FROM tag t JOIN json_each(:tags) w ON t.tag = w.value)"
+        }
+    };
+    conditions
+}
+
 pub(super) fn list(
     connection: &Connection,
     filter: &PromptFilter,
     before: Option<PromptId>,
     rows: usize,
 ) -> SqliteResult<Vec<Prompt>> {
+    let (after, order) = match filter.order {
+        PromptOrder::Newest => (
+            "p.key < (SELECT key FROM prompt WHERE id = :before)",
+            "p.key DESC",
+        ),
+        PromptOrder::Name => (
+            "EXISTS (SELECT 1 FROM prompt b WHERE b.id = :before
+                 AND (p.folded, -p.key) > (b.folded, -b.key))",
+            "p.folded, p.key DESC",
+        ),
+        PromptOrder::LastChange => (
+            "(p.updated_at, p.key) < (SELECT updated_at, key FROM prompt WHERE id = :before)",
+            "p.updated_at DESC, p.key DESC",
+        ),
+    };
     let sql = format!(
-        "{} {} {} {} ORDER BY p.key DESC LIMIT :limit",
-        select_prompts!("WHERE p.deleted_at IS NULL"),
+        "{} {} AND {} ORDER BY {order} LIMIT :limit",
+        select_prompts!("WHERE"),
+        conditions(filter),
         match before {
-            Some(_) => "AND p.key < (SELECT key FROM prompt WHERE id = :before)",
-            None => "AND :before IS NULL",
-        },
-        if filter.name_contains.is_empty() {
-            "AND :text IS NOT NULL"
-        } else {
-            "AND instr(p.folded, :text) > 0"
-        },
-        if filter.tags.is_empty() {
-            "AND :tags IS NOT NULL"
-        } else {
-            "AND p.key IN (SELECT t.prompt FROM tag t JOIN json_each(:tags) w ON t.tag = w.value)"
+            Some(_) => after,
+            None => ":before IS NULL",
         },
     );
     let tags = json_list(&filter.tags)?;
@@ -104,9 +195,27 @@ pub(super) fn list(
                 ":tags": tags,
                 ":limit": limit(rows),
             })?;
-            collect(rows, prompt)
+            with_environments(connection, collect(rows, prompt)?)
         })
         .context("listing prompts")
+}
+
+/// Returns the number of live prompts that pass the filter.
+pub(super) fn count_of(connection: &Connection, filter: &PromptFilter) -> SqliteResult<u64> {
+    if filter.admits_all() {
+        return count(connection);
+    }
+    let sql = format!("SELECT count(*) FROM prompt p WHERE {}", conditions(filter));
+    let tags = json_list(&filter.tags)?;
+    connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| {
+            let parameters =
+                named_params! { ":text": folded(&filter.name_contains), ":tags": tags };
+            statement.query_row(parameters, |row| row.get::<_, u32>(0))
+        })
+        .context("counting prompts")
+        .map(u64::from)
 }
 
 pub(super) fn count(connection: &Connection) -> SqliteResult<u64> {
@@ -153,26 +262,14 @@ pub(super) fn environments(
     connection: &Connection,
     id: PromptId,
 ) -> SqliteResult<Vec<Environment>> {
-    let environment = |row: &Row<'_>| {
-        Ok(Environment {
-            name: parsed(row, 0)?,
-            prompt_id: id,
-            version_id: VersionId::from_bytes(super::columns::bytes(row, 1)?),
-            number: VersionNumber::new(row.get(2)?, row.get(3)?),
-            moved_at: moment(row, 4)?,
-        })
-    };
     connection
         .prepare_cached(
-            "SELECT e.name, v.id, v.major, v.minor, e.moved_at
+            "SELECT e.prompt, e.name, v.id, v.major, v.minor, e.moved_at
              FROM prompt p JOIN environment e ON e.prompt = p.key JOIN version v ON v.key = e.version
              WHERE p.id = ?1 ORDER BY e.name",
         )
-        .and_then(|mut statement| collect(statement.query([id.as_str()])?, environment))
+                .and_then(|mut statement| {
+            collect(statement.query([id.as_str()])?, |row| environment(row, id))
+        })
         .context("listing environments")
-}
-
-/// Returns a text in the letter case in which names are searched.
-pub(super) fn folded(text: &str) -> String {
-    UniCase::new(text).to_folded_case()
 }

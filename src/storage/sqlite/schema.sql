@@ -30,7 +30,8 @@ CREATE TABLE prompt (
     created_at INTEGER NOT NULL,
     deleted_at INTEGER,                     -- NULL if it is live
     versions   INTEGER NOT NULL DEFAULT 0,  -- number of live versions
-    latest     INTEGER REFERENCES version   -- the live version with the highest number, or NULL
+    latest     INTEGER REFERENCES version,  -- the live version with the highest number, or NULL
+    updated_at INTEGER NOT NULL             -- when the last operation that changed it was made
 ) STRICT;
 CREATE INDEX prompt_by_name ON prompt (name) WHERE deleted_at IS NULL;
 

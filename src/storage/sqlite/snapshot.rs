@@ -70,6 +70,10 @@ impl PromptReads for SqliteSnapshot<'_> {
         prompts::get(&self.tables().connection, id)
     }
 
+    fn prompt_exists(&self, id: PromptId) -> SqliteResult<bool> {
+        prompts::exists(&self.tables().connection, id)
+    }
+
     fn prompt_id_taken(&self, id: PromptId) -> SqliteResult<bool> {
         prompts::id_taken(&self.tables().connection, id)
     }
@@ -91,6 +95,10 @@ impl PromptReads for SqliteSnapshot<'_> {
         prompts::count(&self.tables().connection)
     }
 
+    fn prompt_count_of(&self, filter: &PromptFilter) -> SqliteResult<u64> {
+        prompts::count_of(&self.tables().connection, filter)
+    }
+
     fn tags(&self) -> SqliteResult<Vec<String>> {
         prompts::tags(&self.tables().connection)
     }
@@ -110,7 +118,8 @@ impl PromptReads for SqliteSnapshot<'_> {
             .connection
             .prepare_cached(
                 "SELECT key, id, name, created_at, deleted_at,
-                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key)
+                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key),
+                    updated_at
                  FROM prompt ORDER BY key",
             )
             .context(doing)?;
@@ -323,6 +332,7 @@ impl ReadConnection {
         Ok(PromptTable {
             id: parsed(row, 1)?,
             created_at: moment(row, 3)?,
+            updated_at: moment(row, 6)?,
             state: optional_moment(row, 4)?.is_none().then_some(state),
             versions: self.version_rows(key)?,
             environments: self.pointers(key)?,

@@ -1,6 +1,7 @@
 //! Tests that two histories are merged entirely or not at all.
 
 use super::*;
+use crate::maintenance::GcOptions;
 use crate::model::record::Expected;
 
 /// Creates a store from another store's bundle.
@@ -54,7 +55,9 @@ fn a_longer_history_is_imported() {
 fn a_collected_body_is_restored_with_its_version() {
     let source = filled();
     let target = copy(&export(&source));
-    target.collect_garbage(std::time::Duration::ZERO).unwrap();
+    target
+        .collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))
+        .unwrap();
     let id = BlobId::of(&body(5));
     assert_eq!(
         target.inner.index.snapshot().unwrap().blob(id).unwrap(),
@@ -71,7 +74,9 @@ fn a_collected_body_is_restored_with_its_version() {
     scribe.forget(&[id]);
     let late = export(&source);
     let target = copy(&export(&filled()));
-    target.collect_garbage(std::time::Duration::ZERO).unwrap();
+    target
+        .collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))
+        .unwrap();
     assert_eq!(import(&target, &late).unwrap().bodies, 0);
     assert_eq!(export(&target), late);
     is_sound(&target);
@@ -103,7 +108,7 @@ fn two_histories_are_merged() {
     }
     // An undo names operations by their number in this store: 22 became 24, and 5 is common to
     // both.
-    let operations = other.operations(&Default::default(), None, 1).unwrap();
+    let operations = other.operations().page(None, 1).unwrap();
     assert_eq!(operations[0].content.undoes, [24, 5]);
     // Both stores can continue from there.
     scribe(&one).commit(11, 33, "2.0");
@@ -358,7 +363,7 @@ fn retention_starts_when_a_deletion_is_imported() {
     import(&directory, &early).unwrap();
     for store in [copy(&early), directory] {
         import(&store, &late).unwrap();
-        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        assert_eq!(store.collect_garbage().unwrap().bodies, 0);
         is_sound(&store);
         store.undo(3).unwrap();
         assert!(store.resolve(version_id(1)).is_ok());

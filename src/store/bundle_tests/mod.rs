@@ -9,6 +9,7 @@ use std::io::Cursor;
 use chrono::{DateTime, Utc};
 
 use super::*;
+use crate::maintenance::GcOptions;
 use crate::model::error::Error;
 use crate::model::id::{BlobId, OperationId};
 use crate::model::operation_text;
@@ -49,7 +50,7 @@ fn tables(store: &Store) -> Vec<String> {
 }
 
 fn is_sound(store: &Store) {
-    let report = store.verify(|_| ()).unwrap();
+    let report = store.verify().unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
@@ -104,7 +105,7 @@ fn fill(store: &Store) {
     undo(store, moment(15), vec![14], vec![back]);
     scribe.delete_version(1, 6);
     scribe.forget(&[BlobId::of(&body(4)), BlobId::of(&body(6))]);
-    store.checkpoint(|_| ()).unwrap();
+    store.checkpoint().unwrap();
     scribe.commit(1, 7, "3.0"); // 17
     let back = environment_change(prompt_id(1), "production", Some(version_id(2)), None);
     undo(store, moment(100), vec![5], vec![back]); // 18
@@ -146,7 +147,7 @@ fn export_and_import_preserve_a_store() {
             assert_eq!(tables(target), tables(&source), "{at}");
             assert_eq!(export(target), bundle, "{at}");
             is_sound(target);
-            target.checkpoint(|_| ()).unwrap();
+            target.checkpoint().unwrap();
             assert_eq!(export(target), bundle, "settled, {at}");
             is_sound(target);
         }
@@ -239,7 +240,9 @@ fn bodies_stay_while_they_are_exported() {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             if let Some(store) = self.collector.take() {
                 self.scope.spawn(move || {
-                    store.collect_garbage(std::time::Duration::ZERO).unwrap();
+                    store
+                        .collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))
+                        .unwrap();
                 });
                 std::thread::sleep(std::time::Duration::from_millis(200));
             }

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use super::damage::forged;
 use super::*;
-use crate::model::record::{Expected, PromptFilter, VersionFilter};
+use crate::maintenance::GcOptions;
+use crate::model::record::Expected;
 use crate::model::version_number::{Bump, Selector};
 use crate::{Body, EnvironmentName, NewPrompt, NewVersion, PromptId, VersionId};
 
@@ -31,14 +32,14 @@ fn body_of(which: u8) -> Body {
 
 /// Makes the change of a step as a caller would. A refused change is skipped.
 fn step(store: &Store, (what, which, how): Step) -> Result<()> {
-    let all = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
+    let all = store.prompts().page(None, usize::MAX)?;
     let mut ids: Vec<PromptId> = all.iter().map(|prompt| prompt.id).collect();
     ids.sort();
     let Some(prompt) = of(&ids, which).filter(|_| what > 0) else {
         store.create_prompt(NewPrompt::new(format!("p{how}"), body_of(how))?)?;
         return Ok(());
     };
-    let versions = store.versions(prompt, &VersionFilter::default(), None, usize::MAX)?;
+    let versions = store.versions(prompt).page(None, usize::MAX)?;
     let mut ids: Vec<VersionId> = versions.iter().map(|version| version.id).collect();
     ids.sort();
     let environment = ["production", "staging"][usize::from(how % 2)];
@@ -55,7 +56,9 @@ fn step(store: &Store, (what, which, how): Step) -> Result<()> {
         (9, _) => drop(store.rename(prompt, format!("p{how}"))?),
         (10, Some(version)) => drop(store.delete_version(version)?),
         (11, _) if how < 64 => drop(store.delete_prompt(prompt)?),
-        (11, _) => drop(store.collect_garbage(std::time::Duration::ZERO)?),
+        (11, _) => drop(
+            store.collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO))?,
+        ),
         (12, _) => drop(store.undo_newest()?),
         (13, _) => {
             let made = store.stats()?.operations;
@@ -88,6 +91,8 @@ fn shelf(store: &Store) -> BTreeMap<PromptId, String> {
                 .map(|(name, to)| (name.clone(), to.0))
                 .collect();
             table.environments.clear();
+            // The operation that was appended last differs.
+            table.updated_at = table.created_at;
             shelf.insert(table.id, format!("{table:?} {pointers:?}"));
             std::ops::ControlFlow::Continue(())
         });

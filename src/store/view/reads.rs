@@ -8,8 +8,8 @@ use crate::engine::history::{
 };
 use crate::engine::{find_prompt, find_prompt_or_deleted};
 use crate::model::error::{Error, Result};
-use crate::model::id::{EnvironmentName, PromptId};
-use crate::model::record::{Environment, Operation, OperationFilter, Prompt, PromptFilter};
+use crate::model::id::EnvironmentName;
+use crate::model::record::{Environment, Prompt};
 use crate::model::version_number::PromptRef;
 use crate::storage::Snapshot;
 use crate::store::handle::StoreShared;
@@ -157,38 +157,6 @@ impl View {
         })
     }
 
-    /// Returns prompts, newest first: at most `limit` of those created before the prompt `before`.
-    ///
-    /// To get the next page, pass the id of the last prompt as `before`, even if that prompt is
-    /// deleted in the meantime.
-    ///
-    /// # Errors
-    ///
-    /// [`PromptNotFound`](Error::PromptNotFound) if `before` was never a prompt;
-    /// [`Storage`](Error::Storage) if the index failed.
-    pub fn prompts(
-        &self,
-        filter: &PromptFilter,
-        before: Option<PromptId>,
-        limit: usize,
-    ) -> Result<Vec<Prompt>> {
-        self.look(|snapshot| match before {
-            Some(id) if !snapshot.prompt_id_taken(id)? => Err(Error::PromptNotFound {
-                prompt: id.to_string(),
-            }),
-            before => Ok(snapshot.prompts(filter, before, limit)?),
-        })
-    }
-
-    /// Returns the number of live prompts.
-    ///
-    /// # Errors
-    ///
-    /// [`Storage`](Error::Storage) if the index failed.
-    pub fn prompt_count(&self) -> Result<u64> {
-        self.look(|snapshot| Ok(snapshot.prompt_count()?))
-    }
-
     /// Returns every tag in use, sorted.
     ///
     /// # Errors
@@ -247,21 +215,5 @@ impl View {
             let id = find_prompt_or_deleted(snapshot, &prompt)?;
             environment_log(snapshot, id, &environment, limit)
         })
-    }
-
-    /// Returns operations, newest first: at most `limit` of those with a number below `before`.
-    ///
-    /// To get the next page, pass the number of the last operation as `before`.
-    ///
-    /// # Errors
-    ///
-    /// [`Storage`](Error::Storage) if the index failed.
-    pub fn operations(
-        &self,
-        filter: &OperationFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Operation>> {
-        self.look(|snapshot| Ok(snapshot.operations(filter, before, limit)?))
     }
 }

@@ -2,31 +2,25 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::reads::View;
 use crate::engine::contract::{Breakage, Contract, breakages};
-use crate::engine::{
-    PortablePrompt, Resolved, export, find_prompt, find_version, freeze, gather_partials,
-};
+use crate::engine::{PortablePrompt, Resolved, export, find_version, freeze, gather_partials};
 use crate::frozen::Frozen;
 use crate::json::Json;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
-#[cfg(feature = "server")]
-use crate::model::id::PromptId;
-use crate::model::id::{BlobId, EnvironmentName, VersionId};
-#[cfg(feature = "server")]
-use crate::model::record::Environment;
-use crate::model::record::{Version, VersionCounts, VersionFilter};
+use crate::model::id::{BlobId, EnvironmentName};
+use crate::model::record::{Version, VersionCounts};
 use crate::model::version_number::{PromptRef, VersionSpec};
 use crate::storage::Snapshot;
 use crate::template::mode::{RenderMode, RenderedBody};
 use crate::template::{Partials, Uses, ValidationError};
 
 /// A body with its variables and partials filled in.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rendered {
     /// The version that was rendered.
@@ -114,57 +108,6 @@ impl View {
     pub(crate) fn remembered_version(&self, spec: &VersionSpec) -> Option<Arc<Version>> {
         let mark = self.inner.index.change_mark();
         self.inner.resolved.version(mark, spec)
-    }
-
-    /// Returns a prompt's versions in commit order, newest first: at most `limit`.
-    ///
-    /// Only versions that were committed before the version `before` are returned.
-    ///
-    /// With a `limit` of `usize::MAX`, all are returned. To get the next page, pass the id of the
-    /// last version as `before`, even if that version is deleted in the meantime.
-    ///
-    /// # Errors
-    ///
-    /// [`VersionNotFound`](Error::VersionNotFound) if `before` was never a version; as
-    /// [`prompt`](Self::prompt).
-    pub fn versions<P>(
-        &self,
-        prompt: P,
-        filter: &VersionFilter,
-        before: Option<VersionId>,
-        limit: usize,
-    ) -> Result<Vec<Version>>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        let prompt = prompt.try_into()?;
-        self.look(|snapshot| list(snapshot, &prompt, filter, before, limit))
-    }
-
-    /// Returns versions, as [`versions`](Self::versions) does, and the prompt's environments.
-    ///
-    /// The environments are of the same moment. They are only read if there are as many versions as
-    /// the limit, so that more may follow.
-    #[cfg(feature = "server")]
-    pub(crate) fn first_versions(
-        &self,
-        prompt: PromptId,
-        filter: &VersionFilter,
-        before: Option<VersionId>,
-        limit: usize,
-    ) -> Result<(Vec<Version>, Vec<Environment>)> {
-        let prompt = prompt.into();
-        self.look(|snapshot| {
-            let versions = list(snapshot, &prompt, filter, before, limit)?;
-            let environments = match versions.first() {
-                Some(version) if versions.len() == limit => {
-                    snapshot.environments(version.prompt_id)?
-                }
-                _ => Vec::new(),
-            };
-            Ok((versions, environments))
-        })
     }
 
     /// Returns the number of live versions of a prompt, and its highest major number.
@@ -373,23 +316,6 @@ impl View {
     }
 }
 
-fn list(
-    snapshot: &dyn Snapshot,
-    prompt: &PromptRef,
-    filter: &VersionFilter,
-    before: Option<VersionId>,
-    limit: usize,
-) -> Result<Vec<Version>> {
-    let prompt = find_prompt(snapshot, prompt)?;
-    match before {
-        Some(id) if snapshot.version_even_deleted(id)?.is_none() => Err(Error::VersionNotFound {
-            prompt: Some(prompt),
-            selector: id.into(),
-        }),
-        before => Ok(snapshot.versions(prompt, filter, before, limit)?),
-    }
-}
-
 #[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
@@ -403,7 +329,7 @@ mod tests {
         let new = NewPrompt::new("greeting", r#"{"messages": []}"#).unwrap();
         let created = store.create_prompt(new).unwrap();
         // A checkpoint commits too, and could do so at any time.
-        store.checkpoint(|_| ()).unwrap();
+        store.checkpoint().unwrap();
 
         let production = VersionSpec::new(created.prompt.id, EnvironmentName::production());
         assert_eq!(

@@ -1,6 +1,6 @@
 //! The result of a merge, and the errors that prevent it.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::template::budget::{LIMIT, TooLarge};
@@ -8,7 +8,7 @@ use crate::template::place::{LocationPath, TextLocation};
 use crate::template::variable::VariableType;
 
 /// The result of [`merge`](super::merge()). As JSON: `{"body": …, "errors": […]}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Merged {
     /// The request. Texts and sections with an error still have their tags.
@@ -20,7 +20,7 @@ pub struct Merged {
 /// An input that does not have the type that a tag requires, or that is missing but required.
 ///
 /// As JSON: `{"variable": …, "expected": …, "value": …}`, without `value` if there is none.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ValidationError {
     /// The variable's name.
@@ -28,8 +28,19 @@ pub struct ValidationError {
     /// The type that its tag names; for a member's name, `string`.
     pub expected: VariableType,
     /// The input.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub value: Option<Value>,
+}
+
+/// Reads a member that is there, whose value may be null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    reader: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
 }
 
 /// A reason why a body and parameters cannot be merged at all.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use promptbook::{Bump, BumpPolicy, Error, OperationKind, PromptId, VersionId, VersionNumber};
+use promptbook::history::OperationKind;
+use promptbook::{Bump, BumpPolicy, Error, PromptId, VersionId, VersionNumber};
 
 use super::op::{Base, Commit, ENVIRONMENTS, EnvironmentMove, Expectation, Target, breaks};
 

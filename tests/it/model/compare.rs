@@ -1,8 +1,9 @@
 //! Comparison of every read of a store with the model.
 
+use promptbook::history::{Change, PromptState};
+use promptbook::list::{OperationFilter, PromptFilter, VersionFilter};
 use promptbook::{
-    Change, Error, OperationFilter, Prompt, PromptFilter, PromptId, PromptState, Selector, Store,
-    Version, VersionFilter, VersionId, VersionNumber, VersionSpec,
+    Error, Prompt, PromptId, Selector, Store, Version, VersionId, VersionNumber, VersionSpec,
 };
 
 use super::book::{Book, ModelPrompt, ModelVersion, Refusal};
@@ -54,7 +55,13 @@ fn is_prompt(found: &Prompt, line: &ModelPrompt) {
 }
 
 fn prompts(store: &Store, book: &Book) {
-    let list = |filter: &PromptFilter| store.prompts(filter, None, usize::MAX).unwrap();
+    let list = |filter: &PromptFilter| {
+        store
+            .prompts()
+            .with_filter(filter)
+            .page(None, usize::MAX)
+            .unwrap()
+    };
     let ids = |found: Vec<Prompt>| found.iter().map(|prompt| prompt.id).collect::<Vec<_>>();
     let expected = |wanted: &dyn Fn(&ModelPrompt) -> bool| {
         let lines = book.live().rev().filter(|line| wanted(line));
@@ -77,7 +84,7 @@ fn prompts(store: &Store, book: &Book) {
     paged(
         &everything,
         |prompt| prompt.id,
-        |before| store.prompts(&PromptFilter::default(), before, 2).unwrap(),
+        |before| store.prompts().page(before, 2).unwrap(),
     );
     let behind_nul = PromptFilter::default().name_contains("\0GREET");
     let has_behind_nul = |line: &ModelPrompt| line.name.contains("\0Greet");
@@ -102,7 +109,7 @@ fn prompts(store: &Store, book: &Book) {
         expected(&both),
         "prompts by name and tags"
     );
-    assert_eq!(store.prompt_count().unwrap(), book.live().count() as u64);
+    assert_eq!(store.prompts().count().unwrap(), book.live().count() as u64);
     assert_eq!(store.stats().unwrap().prompts, book.live().count() as u64);
     let in_use = |tag: &&str| {
         book.live()
@@ -163,7 +170,13 @@ fn numbers(versions: &[Version]) -> Vec<VersionNumber> {
 }
 
 fn versions(store: &Store, line: &ModelPrompt) {
-    let list = |filter: &VersionFilter| store.versions(line.id, filter, None, usize::MAX).unwrap();
+    let list = |filter: &VersionFilter| {
+        store
+            .versions(line.id)
+            .with_filter(filter)
+            .page(None, usize::MAX)
+            .unwrap()
+    };
     let expected = |wanted: &dyn Fn(VersionNumber) -> bool| {
         let takes = line.live_versions().rev().map(|take| take.number);
         takes.filter(|number| wanted(*number)).collect::<Vec<_>>()
@@ -177,11 +190,7 @@ fn versions(store: &Store, line: &ModelPrompt) {
     paged(
         &everything,
         |version| version.id,
-        |before| {
-            store
-                .versions(line.id, &VersionFilter::default(), before, 2)
-                .unwrap()
-        },
+        |before| store.versions(line.id).page(before, 2).unwrap(),
     );
     let one = VersionFilter::default().major(1);
     assert_eq!(
@@ -192,7 +201,13 @@ fn versions(store: &Store, line: &ModelPrompt) {
     paged(
         &list(&one),
         |version| version.id,
-        |before| store.versions(line.id, &one, before, 1).unwrap(),
+        |before| {
+            store
+                .versions(line.id)
+                .with_filter(&one)
+                .page(before, 1)
+                .unwrap()
+        },
     );
     let counts = store.version_counts(line.id).unwrap();
     assert_eq!(counts.total, line.live_versions().count() as u64);
@@ -291,7 +306,11 @@ fn version(store: &Store, book: &Book, line: &ModelPrompt, take: &ModelVersion) 
 
 fn operations(store: &Store, book: &Book) {
     let none = OperationFilter::default();
-    let everything = store.operations(&none, None, usize::MAX).unwrap();
+    let everything = store
+        .operations()
+        .with_filter(&none)
+        .page(None, usize::MAX)
+        .unwrap();
     assert_eq!(everything.len(), book.operations.len(), "operations");
     for ((number, entry), found) in (1..).zip(&book.operations).zip(everything.iter().rev()) {
         assert_eq!(found.number, number);
@@ -308,10 +327,20 @@ fn operations(store: &Store, book: &Book) {
     paged(
         &everything,
         |operation| operation.number,
-        |before| store.operations(&none, before, 7).unwrap(),
+        |before| {
+            store
+                .operations()
+                .with_filter(&none)
+                .page(before, 7)
+                .unwrap()
+        },
     );
     let of = |filter: &OperationFilter, wanted: &dyn Fn(&Change) -> bool| {
-        let found = store.operations(filter, None, usize::MAX).unwrap();
+        let found = store
+            .operations()
+            .with_filter(filter)
+            .page(None, usize::MAX)
+            .unwrap();
         let mut expected = everything.clone();
         expected.retain(|operation| operation.content.changes.iter().any(wanted));
         assert_eq!(found, expected, "{filter:?}");

@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
+use promptbook::history::OperationKind;
 use promptbook::{
     Batch, CreatedPrompt, EnvironmentChange, EnvironmentName, EnvironmentUpdate, Expected,
-    NewPrompt, NewVersion, OperationKind, PromptId, PromptRef, Result, Selector, Store, Version,
-    VersionId, VersionSpec,
+    NewPrompt, NewVersion, PromptId, PromptRef, Result, Selector, Store, Version, VersionId,
+    VersionSpec,
 };
 
 use super::book::{Book, ModelOperation, ModelPrompt, ModelVersion, Refusal};

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use promptbook::{
-    BumpPolicy, Durability, Error, GcOptions, InvalidArgument, OperationId, OperationKind, Result,
-    Store, StoreOptions,
-};
+use promptbook::error::InvalidArgument;
+use promptbook::history::OperationKind;
+use promptbook::maintenance::GcOptions;
+use promptbook::{BumpPolicy, Durability, Error, OperationId, Result, Store, StoreOptions};
 use serde_json::{Map, json};
 use tempfile::TempDir;
 
@@ -101,7 +101,7 @@ impl Stage {
             } => self.record(*prompt, *version, *request, now),
             Op::Batch { steps, fails } => self.batch(steps, *fails, now),
             Op::Settle => {
-                self.store().checkpoint(|_| ())?;
+                self.store().checkpoint()?;
                 let waiting = self.store().stats()?.waiting_bodies;
                 assert_eq!(
                     waiting, 0,
@@ -243,7 +243,7 @@ impl Stage {
 
     /// Verifies the store. Returns its head hash.
     pub fn verify(&self) -> Option<OperationId> {
-        let report = self.store().verify(|_| ()).unwrap();
+        let report = self.store().verify().unwrap();
         assert!(report.is_clean(), "{:#?}", report.violations);
         assert_eq!(report.operations, self.book.operations.len() as u64);
         assert_eq!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use promptbook::{
     EnvironmentName, Expected, NewPrompt, NewVersion, PromptId, PromptName, VersionSpec, Store,
-    VersionFilter, VersionId,
+    VersionId,
 };
 
 use crate::peer::{History, Peer, message};
@@ -86,13 +86,13 @@ impl Peer for Promptbook {
     fn newest(&self, prompt: &Prompt, limit: usize) -> Result<Vec<(VersionId, String)>> {
         let versions = self
             .0
-            .versions(prompt.id, &VersionFilter::default(), None, limit)?;
+            .versions(prompt.id).page(None, limit)?;
         let named = versions.into_iter().map(|v| (v.id, v.message));
         Ok(named.collect())
     }
 
     fn checkpoint(&self) -> Result<()> {
-        self.0.checkpoint(|_| ())?;
+        self.0.checkpoint()?;
         Ok(())
     }
 }

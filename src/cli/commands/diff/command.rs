@@ -11,9 +11,8 @@ use crate::cli::json::DifferenceShape;
 use crate::cli::output::{ADDED, DIM, NAME, NUMBER, REMOVED, paint};
 use crate::cli::session::Session;
 use crate::cli::{input, json, text};
-use crate::{
-    Difference, EnvironmentDifference, EnvironmentName, Error, Prompt, PromptRef, VersionSpec, View,
-};
+use crate::diff::{Difference, EnvironmentDifference};
+use crate::{EnvironmentName, Error, Prompt, PromptRef, VersionSpec, View};
 
 pub(crate) fn diff(args: &DiffArgs, session: &Session) -> CommandResult {
     if let Some([from, to]) = args.env.as_deref() {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::model::version_number::Bump;
-use crate::model::record::{OperationFilter, VersionFilter};
+use crate::model::record::{OperationFilter};
 use crate::{NewPrompt, NewVersion, Store, StoreOptions};
 
 fn body(number: u32) -> Body {
@@ -61,7 +61,7 @@ fn on_both(test: impl Fn(&Store)) {
     for store in [options.in_memory(), options.create(place.path())] {
         let store = store.unwrap();
         test(&store);
-        let report = store.verify(|_| ()).unwrap();
+        let report = store.verify().unwrap();
         assert!(report.is_clean(), "{:?}", report.violations);
     }
 }
@@ -90,7 +90,7 @@ fn an_import_preserves_ids_numbers_times_and_environments() {
         assert_eq!((found.created_at, &found.tags), (kept(at), &given.tags));
         assert_eq!(found.latest, Some("3.8".parse().unwrap()));
         let mut versions = store
-            .versions(id, &VersionFilter::default(), None, usize::MAX)
+            .versions(id).page(None, usize::MAX)
             .unwrap();
         versions.reverse();
         let numbers: Vec<String> = versions.iter().map(|v| v.number.to_string()).collect();
@@ -124,7 +124,7 @@ fn an_import_is_one_operation() {
         given.versions[1].environments = names(&["production"]);
         let id = import(store, &given).unwrap();
         let operations = store
-            .operations(&OperationFilter::default(), None, 9)
+            .operations().page(None, 9)
             .unwrap();
         let [operation] = &operations[..] else {
             panic!("{operations:?}")
@@ -306,7 +306,7 @@ fn ids_that_are_or_were_taken_are_refused() {
             );
             let _ = store.delete_prompt(id); // Now they were.
         }
-        assert_eq!(store.prompt_count().unwrap(), 0);
+        assert_eq!(store.prompts().count().unwrap(), 0);
     });
 }
 
@@ -331,7 +331,7 @@ fn a_reserved_id_is_not_drawn() {
                 .try_for_each(|prompt| batch.import(prompt).map(drop))
         })
         .unwrap();
-    assert_eq!(store.prompt_count().unwrap(), 2);
+    assert_eq!(store.prompts().count().unwrap(), 2);
 }
 
 #[test]

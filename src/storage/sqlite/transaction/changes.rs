@@ -3,10 +3,9 @@
 use super::write::SqliteTransaction;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState, Version};
-use crate::storage::StorageResult;
 use crate::storage::sqlite::columns::{json_list, micros};
 use crate::storage::sqlite::ids::version_is;
-use crate::storage::sqlite::prompts::folded;
+use crate::storage::{StorageResult, folded};
 
 /// The operation that releases bodies, and the moment at which it is appended.
 #[derive(Clone, Copy)]
@@ -21,12 +20,12 @@ impl SqliteTransaction<'_> {
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
                 (None, Some(state)) => self.create_prompt(at, *id, state),
-                (Some(_), Some(state)) => self.change_prompt(*id, state),
+                (Some(_), Some(state)) => self.change_prompt(at, *id, state),
                 (_, None) => self.delete_prompt(at, release, *id),
             },
-            Change::VersionCreated(version) => self.create_version(version),
+            Change::VersionCreated(version) => self.create_version(at, version),
             Change::VersionDeleted { prompt, id } => self.delete_version(at, release, *prompt, *id),
-            Change::VersionRestored { prompt, id } => self.restore_version(*prompt, *id),
+            Change::VersionRestored { prompt, id } => self.restore_version(at, *prompt, *id),
             Change::Environment {
                 prompt,
                 name,
@@ -41,8 +40,9 @@ impl SqliteTransaction<'_> {
     fn create_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> StorageResult<()> {
         self.change_one(
             "creating a prompt",
-            "INSERT INTO prompt (id, name, folded, created_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (id) DO UPDATE SET name = ?2, folded = ?3, deleted_at = NULL
+            "INSERT INTO prompt (id, name, folded, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
+             ON CONFLICT (id) DO UPDATE
+             SET name = ?2, folded = ?3, deleted_at = NULL, updated_at = ?4
              WHERE deleted_at IS NOT NULL",
             (
                 id.as_str(),
@@ -55,14 +55,16 @@ impl SqliteTransaction<'_> {
         self.set_tags(id, &state.tags)
     }
 
-    fn change_prompt(&self, id: PromptId, state: &PromptState) -> StorageResult<()> {
+    fn change_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> StorageResult<()> {
         self.change_one(
             "renaming a prompt",
-            "UPDATE prompt SET name = ?2, folded = ?3 WHERE id = ?1 AND deleted_at IS NULL",
+            "UPDATE prompt SET name = ?2, folded = ?3, updated_at = ?4
+             WHERE id = ?1 AND deleted_at IS NULL",
             (
                 id.as_str(),
                 state.name.as_str(),
                 folded(state.name.as_str()),
+                at,
             ),
         )?;
         self.drop_tags(id)?;
@@ -88,7 +90,7 @@ impl SqliteTransaction<'_> {
         self.drop_tags(id)?;
         self.change_one(
             "deleting a prompt",
-            "UPDATE prompt SET deleted_at = ?2, versions = 0, latest = NULL
+            "UPDATE prompt SET deleted_at = ?2, updated_at = ?2, versions = 0, latest = NULL
              WHERE id = ?1 AND deleted_at IS NULL
                  AND NOT EXISTS (SELECT 1 FROM environment e WHERE e.prompt = prompt.key)",
             (id.as_str(), at),
@@ -123,7 +125,7 @@ impl SqliteTransaction<'_> {
         )
     }
 
-    fn create_version(&self, version: &Version) -> StorageResult<()> {
+    fn create_version(&self, at: i64, version: &Version) -> StorageResult<()> {
         let prompt = self.prompt_key(version.prompt_id)?;
         let blob = self.blob_key(version.blob)?;
         let base = version
@@ -159,7 +161,8 @@ impl SqliteTransaction<'_> {
             "counting a version with a new id, of a live prompt",
             concat!(
                 "UPDATE prompt SET versions = versions + 1, latest = iif(
-                     (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
+                     (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2),
+                     updated_at = ?6
                  WHERE key = ?1 AND deleted_at IS NULL
                      AND NOT EXISTS (SELECT 1 FROM version WHERE key <> ?2 AND ",
                 version_is!("version", "?5"),
@@ -171,6 +174,7 @@ impl SqliteTransaction<'_> {
                 version.number.major,
                 version.number.minor,
                 version.id.as_bytes(),
+                at,
             ),
         )?;
         self.count_version_of(version.blob, blob)
@@ -200,8 +204,8 @@ impl SqliteTransaction<'_> {
         )?;
         self.change_one(
             "counting a prompt's versions",
-            "UPDATE prompt SET versions = versions - 1 WHERE id = ?1",
-            [prompt.as_str()],
+            "UPDATE prompt SET versions = versions - 1, updated_at = ?2 WHERE id = ?1",
+            (prompt.as_str(), at),
         )?;
         // It may have been the latest one. Several versions may be deleted together, so the latest
         // one is looked up after the last of them.
@@ -211,7 +215,7 @@ impl SqliteTransaction<'_> {
         Ok(())
     }
 
-    fn restore_version(&self, prompt: PromptId, id: VersionId) -> StorageResult<()> {
+    fn restore_version(&self, at: i64, prompt: PromptId, id: VersionId) -> StorageResult<()> {
         let key = self.version_key(id)?;
         self.change_one(
             "restoring a version of a live prompt",
@@ -229,9 +233,10 @@ impl SqliteTransaction<'_> {
             "counting a prompt's versions",
             "UPDATE prompt SET versions = versions + 1, latest = iif(
                  (SELECT (l.major, l.minor) > (v.major, v.minor) FROM version l, version v
-                  WHERE l.key = prompt.latest AND v.key = ?2), latest, ?2)
+                  WHERE l.key = prompt.latest AND v.key = ?2), latest, ?2),
+                 updated_at = ?3
              WHERE id = ?1",
-            (prompt.as_str(), key),
+            (prompt.as_str(), key, at),
         )
     }
 
@@ -269,6 +274,11 @@ impl SqliteTransaction<'_> {
         after: Option<VersionId>,
     ) -> StorageResult<()> {
         let (prompt, name) = (prompt.as_str(), name.as_str());
+        self.change_one(
+            "dating the change of a prompt",
+            "UPDATE prompt SET updated_at = ?2 WHERE id = ?1",
+            (prompt, at),
+        )?;
         let key = |version: Option<VersionId>| version.map(|id| self.version_key(id)).transpose();
         match (key(before)?, key(after)?) {
             (None, Some(to)) => self.change_one(

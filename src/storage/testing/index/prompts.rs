@@ -2,7 +2,7 @@
 
 use super::Test;
 use crate::model::id::PromptId;
-use crate::model::record::PromptFilter;
+use crate::model::record::{PromptFilter, PromptOrder};
 use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::history_writer::prompt_ids;
 use crate::storage::testing::values::{prompt_id, version_id};
@@ -18,6 +18,8 @@ pub const TESTS: &[Test] = &[
     any_text_is_a_name_and_a_tag,
     tags_are_searched_any_of,
     filters_combine_with_each_other_and_with_pages,
+    prompts_are_listed_in_each_order,
+    a_row_has_its_environments_and_its_last_change,
     tags_in_use_are_sorted,
     a_deleted_prompt_is_not_found_and_keeps_its_id,
 ];
@@ -343,6 +345,106 @@ pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
         "both filters together"
     );
     assert_eq!(ids(&*snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
+}
+
+/// Pages continue in the filter's order, even after a prompt that was deleted.
+pub fn prompts_are_listed_in_each_order(index: &dyn Index) {
+    let mut scribe = HistoryWriter::new(index);
+    for (number, name) in [(1, "b"), (2, "C"), (3, "a"), (4, "B"), (5, "É")] {
+        scribe.create(number, name, &["tag"]);
+    }
+    scribe.change(2, "c", &[]);
+    let by = |order| PromptFilter::default().order_by(order);
+    let orders = [
+        (PromptOrder::Newest, [5, 4, 3, 2, 1]),
+        (PromptOrder::Name, [3, 4, 1, 2, 5]),
+        (PromptOrder::LastChange, [2, 5, 4, 3, 1]),
+    ];
+    for (order, expected) in orders {
+        assert_eq!(all(index, &by(order)), prompt_ids(&expected), "{order:?}");
+        let snapshot = index.snapshot().unwrap();
+        for (at, before) in expected.iter().enumerate() {
+            let page = ids(&*snapshot, &by(order), Some(*before), 2);
+            let rest = &expected[at + 1..];
+            assert_eq!(page, prompt_ids(&rest[..rest.len().min(2)]), "{order:?}");
+        }
+        assert_eq!(
+            ids(&*snapshot, &by(order), Some(99), 9),
+            [],
+            "never a prompt"
+        );
+        let tagged = by(order).tag("tag");
+        assert_eq!(snapshot.prompt_count_of(&tagged).unwrap(), 4);
+        assert_eq!(snapshot.prompt_count_of(&by(order)).unwrap(), 5);
+    }
+    scribe.delete_prompt(4);
+    let snapshot = index.snapshot().unwrap();
+    let after = |order| ids(&*snapshot, &by(order), Some(4), 9);
+    assert_eq!(after(PromptOrder::Newest), prompt_ids(&[3, 2, 1]));
+    assert_eq!(
+        after(PromptOrder::Name),
+        prompt_ids(&[1, 2, 5]),
+        "its last name"
+    );
+    let changed = prompt_ids(&[2, 5, 3, 1]);
+    assert_eq!(
+        after(PromptOrder::LastChange),
+        changed,
+        "the deletion is its last change"
+    );
+}
+
+/// A row of a list equals the prompt that is read alone.
+pub fn a_row_has_its_environments_and_its_last_change(index: &dyn Index) {
+    let mut scribe = HistoryWriter::new(index);
+    for prompt in 1..=9 {
+        scribe.create(prompt, "p", &[]);
+        scribe.commit(prompt, prompt, "1.0");
+        if prompt % 3 == 0 {
+            scribe.point(prompt, "staging", Some(prompt));
+            scribe.point(prompt, "production", Some(prompt));
+        }
+    }
+    let updated = |prompt| {
+        let snapshot = index.snapshot().unwrap();
+        let found = snapshot.prompt(prompt_id(prompt)).unwrap();
+        found.unwrap().updated_at
+    };
+    let is_last =
+        |scribe: &HistoryWriter<'_>, what: &str| assert_eq!(updated(1), scribe.now(), "{what}");
+    scribe.change(1, "one", &["tag"]);
+    is_last(&scribe, "a change of the name");
+    scribe.commit(1, 11, "1.1");
+    is_last(&scribe, "a version");
+    scribe.point(1, "production", Some(11));
+    is_last(&scribe, "an environment");
+    scribe.point(1, "production", Some(1));
+    is_last(&scribe, "a moved environment");
+    scribe.point(1, "production", None);
+    is_last(&scribe, "a removed environment");
+    scribe.delete_version(1, 11);
+    is_last(&scribe, "a deleted version");
+    let before = updated(1);
+    scribe.change(2, "two", &[]);
+    assert_eq!(updated(1), before, "another prompt");
+
+    let snapshot = index.snapshot().unwrap();
+    // Some keys are next to each other, and some are not.
+    let filters = [
+        PromptFilter::default(),
+        PromptFilter::default().name_contains("o"),
+        PromptFilter::default().order_by(PromptOrder::LastChange),
+    ];
+    for filter in filters {
+        for (limit, before) in [(9, None), (2, Some(7)), (3, None)] {
+            let page = snapshot.prompts(&filter, before.map(prompt_id), limit);
+            for row in page.unwrap() {
+                let environments = snapshot.environments(row.id).unwrap();
+                assert_eq!(row.environments, environments);
+                assert_eq!(Some(&row), snapshot.prompt(row.id).unwrap().as_ref());
+            }
+        }
+    }
 }
 
 /// The tags in use are the current tags of live prompts, each once.

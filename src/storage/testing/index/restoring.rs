@@ -45,7 +45,11 @@ fn reads(index: &dyn Index) -> String {
         ControlFlow::Continue(())
     });
     visited.unwrap();
-    let (prompts, versions) = (prompts.unwrap(), versions.unwrap());
+    let (mut prompts, versions) = (prompts.unwrap(), versions.unwrap());
+    for prompt in &mut prompts {
+        // That something was restored is a change too.
+        prompt.updated_at = prompt.created_at;
+    }
     let unused = snapshot
         .unreferenced(ReleasedBefore::since(moment(1000)), usize::MAX)
         .unwrap();

@@ -5,7 +5,7 @@ use super::section::sections;
 use crate::cli::commands::commit::reasons;
 use crate::cli::output::{ADDED, ENVIRONMENT, ERROR, NAME, NUMBER, REMOVED, paint};
 use crate::cli::text;
-use crate::{DiffSide, Difference, VariableChange, Verdict};
+use crate::diff::{DiffSide, Difference, VariableChange, Verdict};
 
 /// Renders a whole difference: the edits, the variables and the verdict.
 pub(crate) fn render(difference: &Difference, marks: ChangeMarks) -> String {

@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::marks::ChangeMarks;
 use super::{layout, words};
+use crate::Json;
 use crate::cli::output::{ADDED, DIM, NAME, PLAIN, REMOVED, paint};
 use crate::cli::text;
+use crate::diff::Difference;
 use crate::diff::{Edit, EditKind, Pointer, Section, tool_name};
 use crate::json::JsonTree;
-use crate::{Difference, Json};
 
 /// A section of a body, with its edits.
 pub(super) struct SectionEdits<'a> {
@@ -46,7 +47,8 @@ fn value<'a>(difference: &'a Difference, section: &Section) -> Option<&'a Value>
             None => Some(member),
         }
     };
-    let (old, new) = (difference.from.body.json(), difference.to.body.json());
+    let old = difference.from.body.as_ref()?.json();
+    let new = difference.to.body.as_ref()?.json();
     match (section.old_index, section.new_index) {
         (Some(index), None) => of(old, Some(index)),
         (_, index) => of(new, index).or_else(|| of(old, index)),
@@ -165,7 +167,7 @@ impl SectionEdits<'_> {
             Some(_) => &self.difference.to,
             None => &self.difference.from,
         };
-        let mut at = Some(side.body.json());
+        let mut at = side.body.as_ref().map(|body| body.json());
         let pointer = self.pointer(edit);
         let last = pointer.tokens().count().saturating_sub(1);
         let mut label = String::new();

@@ -1,0 +1,60 @@
+//! Statistics of a store.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::handle::Store;
+use crate::engine::oldest_journaled;
+use crate::model::error::{Error, Result};
+use crate::model::record::Settings;
+use crate::storage::BlobUsage;
+
+/// Statistics of a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// The number of live prompts.
+    pub prompts: u64,
+    /// The number of operations in the history.
+    pub operations: u64,
+    /// The number of bodies in the journal, which wait for a checkpoint.
+    pub waiting_bodies: u64,
+    /// The size of these bodies in bytes.
+    pub waiting_bytes: u64,
+    /// The time of the operation whose body has waited longest, or none if no body waits.
+    pub oldest_waiting: Option<DateTime<Utc>>,
+    /// The bodies in the blob store.
+    pub bodies: BlobUsage,
+    /// The settings that the store was created with.
+    pub settings: Settings,
+}
+
+impl Store {
+    /// Refuses work on a store that is read only, and work inside a batch of this thread.
+    pub(crate) fn writable(&self) -> Result<()> {
+        match self.inner.read_only {
+            true => Err(Error::ReadOnly),
+            false => self.inner.queue.check_not_reentrant(),
+        }
+    }
+
+    /// Returns statistics of the store.
+    ///
+    /// # Errors
+    ///
+    /// [`Storage`](Error::Storage) if the index or the blob store failed.
+    pub fn stats(&self) -> Result<StoreStats> {
+        self.look(|snapshot| {
+            let waiting = snapshot.waiting()?;
+            Ok(StoreStats {
+                oldest_waiting: oldest_journaled(snapshot, waiting.bodies)?,
+                bodies: self.inner.bodies.blobs().usage()?,
+                prompts: snapshot.prompt_count()?,
+                operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
+                waiting_bodies: waiting.bodies,
+                waiting_bytes: waiting.bytes,
+                settings: self.settings(),
+            })
+        })
+    }
+}
