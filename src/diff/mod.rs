@@ -63,18 +63,20 @@ mod apply;
 mod body_diff;
 mod edit;
 mod likeness;
+mod list;
 mod parts;
 mod pointer;
 mod script;
+mod segment;
 mod text;
 mod walk;
 mod words;
 
-#[cfg(feature = "cli")]
-pub(crate) use self::align::tool_name;
 pub use self::apply::Mismatch;
 pub use self::body_diff::{BodyDiff, diff};
 pub use self::edit::{Edit, EditKind, Section};
+#[cfg(feature = "cli")]
+pub(crate) use self::list::tool_name;
 pub(crate) use self::parts::{Part, parts, unchanged};
 pub use self::pointer::Pointer;
-pub use self::text::{Segment, SegmentKind};
+pub use self::segment::{Segment, SegmentKind};
