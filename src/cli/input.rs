@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::error::{CommandResult, Failure};
 use super::exit::Exit;
 use crate::Body;
-use crate::json::unheld_number;
+use crate::json::inexact_number;
 
 /// Reads a body from a file, or from standard input if the file is `-` or absent.
 pub(crate) fn body(file: Option<&Path>) -> CommandResult<Body> {
@@ -30,7 +30,7 @@ pub(crate) fn inputs(file: &Path) -> CommandResult<Map<String, Value>> {
         let hint = "write the inputs as one JSON object, such as {\"name\": \"Ann\"}";
         named(file, failure.hint(hint))
     })?;
-    match std::str::from_utf8(&bytes).ok().and_then(unheld_number) {
+    match std::str::from_utf8(&bytes).ok().and_then(inexact_number) {
         None => Ok(inputs),
         Some(number) => {
             let failure = refuse(&format!("the inputs can't hold the number {number}"));

@@ -5,63 +5,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::likeness::{ALIKE, Likeness, WordCounts, WordDictionary, best_in_order};
+use super::likeness::{IDENTICAL, Likeness, WordCounts, WordDictionary, best_in_order};
+use super::list::ListKind;
 use super::script::{Stretch, stretches};
 use crate::json::{ByValue, JsonTree};
-
-/// The kind of a list, which decides how its items are identified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ListKind {
-    /// Messages of a chat.
-    Messages,
-    /// Tools, or functions, as they were called before.
-    Tools,
-    /// Parts of a message's content.
-    Parts,
-    /// Any other list.
-    Plain,
-}
-
-impl ListKind {
-    /// Returns the name of the member that contains an item's sort.
-    pub(super) fn sort_member(self) -> Option<&'static str> {
-        match self {
-            Self::Messages => Some("role"),
-            Self::Parts | Self::Tools => Some("type"),
-            Self::Plain => None,
-        }
-    }
-
-    /// Checks whether two items are of the same sort.
-    fn same_sort(self, old: &JsonTree<'_>, new: &JsonTree<'_>) -> bool {
-        match self.sort_member() {
-            Some(member) => are_objects(old, new) && old.get(member) == new.get(member),
-            None => are_objects(old, new) || (old.as_array().is_some() && new.as_array().is_some()),
-        }
-    }
-
-    /// Returns the name that identifies an item, if it has one.
-    fn name<'t>(self, item: &'t JsonTree<'_>) -> Option<&'t str> {
-        match self {
-            Self::Tools => {
-                let function = item.get("function").unwrap_or(item);
-                function.get("name")?.as_str()
-            }
-            Self::Messages | Self::Parts | Self::Plain => None,
-        }
-    }
-}
-
-fn are_objects(old: &JsonTree<'_>, new: &JsonTree<'_>) -> bool {
-    old.as_object().is_some() && new.as_object().is_some()
-}
-
-/// Returns the name of a tool: that of its function, or its own.
-#[cfg(feature = "cli")]
-pub(crate) fn tool_name(tool: &serde_json::Value) -> Option<&str> {
-    let function = tool.get("function").unwrap_or(tool);
-    function.get("name")?.as_str()
-}
 
 /// Two items that count as the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,25 +20,25 @@ pub(super) struct Match {
 }
 
 /// Maximum number of items in both lists together that are aligned by the shortest script.
-const MOST_ITEMS: usize = 50_000;
+const MAX_ITEMS: usize = 50_000;
 
 /// Maximum number of steps of the search for similar items. Comparing two items takes as many steps
 /// as they have words. Beyond the limit, items that are not equal are matched by their position
 /// only.
-const MOST_STEPS: usize = 10_000_000;
+const MAX_STEPS: usize = 10_000_000;
 
 /// Maximum number of compared pairs of items: once in all gaps together, and once over the whole
 /// lists.
-const MOST_PAIRS: usize = 100_000;
+const MAX_PAIRS: usize = 100_000;
 
 /// Minimum likeness of items of the same sort between the same neighbours.
-const SIMILAR: Likeness = ALIKE * 2 / 5;
+const MIN_LIKENESS: Likeness = IDENTICAL * 2 / 5;
 
 /// Minimum likeness if either the position or the sort differs.
-const VERY_SIMILAR: Likeness = ALIKE * 3 / 5;
+const MIN_LIKENESS_ONE_DIFFERS: Likeness = IDENTICAL * 3 / 5;
 
 /// Minimum likeness if both the position and the sort differ.
-const NEARLY_EQUAL: Likeness = ALIKE * 3 / 4;
+const MIN_LIKENESS_BOTH_DIFFER: Likeness = IDENTICAL * 3 / 4;
 
 /// Returns the matched items, in the order of the new list.
 pub(super) fn align(list: ListKind, old: &[JsonTree<'_>], new: &[JsonTree<'_>]) -> Vec<Match> {
@@ -168,7 +115,7 @@ impl<'a> Pairs<'a> {
 
     /// Pairs the longest run of equal items in the same order.
     fn equal_in_order(&mut self) {
-        for stretch in stretches(self.old, self.new, MOST_ITEMS) {
+        for stretch in stretches(self.old, self.new, MAX_ITEMS) {
             if let Stretch::Equal(old, new) = stretch {
                 for (old, new) in old.zip(new) {
                     self.pair(old, new);
@@ -212,12 +159,16 @@ impl<'a> Pairs<'a> {
         for (old, new) in self.gaps() {
             pairs = pairs.saturating_add(old.len().saturating_mul(new.len()));
             steps = steps.saturating_add(words.steps(&old, &new));
-            if pairs > MOST_PAIRS || steps > MOST_STEPS {
+            if pairs > MAX_PAIRS || steps > MAX_STEPS {
                 return;
             }
             let best = best_in_order(old.len(), new.len(), |a, b| {
                 let same_sort = self.list.same_sort(&self.old[old[a]], &self.new[new[b]]);
-                let least = if same_sort { SIMILAR } else { VERY_SIMILAR };
+                let least = if same_sort {
+                    MIN_LIKENESS
+                } else {
+                    MIN_LIKENESS_ONE_DIFFERS
+                };
                 let likeness = words.likeness(old[a], new[b]);
                 // If two items are equally similar, the one of the same sort is preferred.
                 (likeness >= least).then_some(likeness + u64::from(same_sort))
@@ -231,8 +182,7 @@ impl<'a> Pairs<'a> {
     /// Pairs very similar items at any positions: they were moved and changed.
     fn similar_anywhere(&mut self, words: &AllWords) {
         let (old, new) = (unpaired(&self.of_old), unpaired(&self.of_new));
-        if old.len().saturating_mul(new.len()) > MOST_PAIRS || words.steps(&old, &new) > MOST_STEPS
-        {
+        if old.len().saturating_mul(new.len()) > MAX_PAIRS || words.steps(&old, &new) > MAX_STEPS {
             return;
         }
         let mut found = Vec::new();
@@ -240,13 +190,12 @@ impl<'a> Pairs<'a> {
             for &b in &new {
                 let likeness = words.likeness(a, b);
                 let same_sort = self.list.same_sort(&self.old[a], &self.new[b]);
-                if likeness
-                    >= if same_sort {
-                        VERY_SIMILAR
-                    } else {
-                        NEARLY_EQUAL
-                    }
-                {
+                let least = if same_sort {
+                    MIN_LIKENESS_ONE_DIFFERS
+                } else {
+                    MIN_LIKENESS_BOTH_DIFFER
+                };
+                if likeness >= least {
                     found.push((std::cmp::Reverse(likeness), a, b));
                 }
             }
@@ -305,8 +254,10 @@ impl<'a> Pairs<'a> {
     ///
     /// All items count as moved except the longest run that has the same order in both lists.
     fn matches(&self) -> Vec<Match> {
-        let pairs = self.of_new.iter().enumerate();
-        let pairs: Vec<(usize, usize)> = pairs
+        let pairs: Vec<(usize, usize)> = self
+            .of_new
+            .iter()
+            .enumerate()
             .filter_map(|(new, old)| old.map(|old| (old, new)))
             .collect();
         let olds: Vec<usize> = pairs.iter().map(|(old, _)| *old).collect();

@@ -147,8 +147,9 @@ fn object<'a>(
                 let removed = |node: &PatchNode| node.is(EditKind::Removed);
                 !members.contains(name) || old.below.get(name).is_some_and(removed)
             };
-            let fresh = edit.new.as_ref().filter(|_| is_fresh());
-            let fresh = fresh.ok_or_else(|| mismatch(Some(edit)))?;
+            let Some(fresh) = edit.new.as_ref().filter(|_| is_fresh()) else {
+                return Err(mismatch(Some(edit)));
+            };
             built.push((JsonString::New(name.clone()), fresh.tree()));
         }
     }
@@ -180,8 +181,8 @@ fn array<'a>(
         }
         stays[*position] = !node.is(EditKind::Removed) && node.moved.is_none();
     }
-    let added = new.below.values();
-    let added = added.filter(|node| node.edit.is_some()).count();
+    let nodes = new.below.values();
+    let added = nodes.filter(|node| node.edit.is_some()).count();
     let length = items.len() - removed + added;
     let after = numbered(new, length)?;
     let item = |from: usize, to: usize| {

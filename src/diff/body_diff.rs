@@ -1,11 +1,10 @@
 //! [`BodyDiff`], the difference of two bodies.
 
-use super::Edit;
-use super::Mismatch;
-use crate::diff::apply;
-use crate::diff::walk;
 use serde::{Deserialize, Serialize};
 
+use super::apply::{self, Mismatch};
+use super::edit::Edit;
+use super::walk;
 use crate::json::Json;
 
 /// The difference of two bodies.

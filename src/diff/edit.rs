@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::pointer::Pointer;
-use super::text::Segment;
+use super::segment::Segment;
 use crate::json::{Json, JsonTree};
 
 /// One difference between two bodies.
@@ -142,9 +142,10 @@ impl Edit {
             }
             _ => None,
         };
-        let kind = match old.is_same(new) {
-            true => EditKind::Respelled,
-            false => EditKind::Changed,
+        let kind = if old.is_same(new) {
+            EditKind::Respelled
+        } else {
+            EditKind::Changed
         };
         Self {
             old_pointer: Some(from),

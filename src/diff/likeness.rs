@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::align::ListKind;
-use super::words::saying;
+use super::list::ListKind;
+use super::words::content_words;
 use crate::json::JsonTree;
 
-/// The likeness of two items: 0 if they have no word in common, [`ALIKE`] if they have the same
+/// The likeness of two items: 0 if they have no word in common, [`IDENTICAL`] if they have the same
 /// words.
 pub(super) type Likeness = u64;
 
 /// The likeness of items that consist of the same words.
-pub(super) const ALIKE: Likeness = 1000;
+pub(super) const IDENTICAL: Likeness = 1000;
 
 /// Maximum number of bytes of each text of an item that are compared; the beginning is enough.
-const MOST_BYTES: usize = 100_000;
+const MAX_TEXT_BYTES: usize = 100_000;
 
 /// The words of an item, as sorted numbers.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl WordCounts {
             };
         }
         // Both counts fit into memory, so neither the conversions nor the product can overflow.
-        (2 * both as u64 * ALIKE) / all as u64
+        (2 * both as u64 * IDENTICAL) / all as u64
     }
 }
 
@@ -120,9 +120,9 @@ impl<'a> WordDictionary<'a> {
     }
 
     fn text(&mut self, text: &'a str, words: &mut Vec<usize>) {
-        let mut positions = (0..=text.len().min(MOST_BYTES)).rev();
+        let mut positions = (0..=text.len().min(MAX_TEXT_BYTES)).rev();
         let most = positions.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        words.extend(saying(&text[..most]).map(|word| self.number(word)));
+        words.extend(content_words(&text[..most]).map(|word| self.number(word)));
     }
 
     fn number(&mut self, word: &'a str) -> usize {

@@ -63,20 +63,22 @@ mod apply;
 pub(crate) mod body_diff;
 pub(crate) mod edit;
 mod likeness;
+mod list;
 pub(crate) mod parts;
 pub(crate) mod pointer;
 mod script;
+mod segment;
 mod text;
 mod walk;
 mod words;
 
-#[cfg(feature = "cli")]
-pub(crate) use self::align::tool_name;
 pub use self::apply::Mismatch;
 pub use self::body_diff::{BodyDiff, diff};
 pub use self::edit::{Edit, EditKind, Section};
+#[cfg(feature = "cli")]
+pub(crate) use self::list::tool_name;
 pub use self::pointer::Pointer;
-pub use self::text::{Segment, SegmentKind};
+pub use self::segment::{Segment, SegmentKind};
 pub use crate::engine::{
     Blame, BlameEntry, BlameOrigin, DiffSide, Difference, EnvironmentDifference, VariableChange,
     Verdict,

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::align::{ListKind, equal};
+use super::align::equal;
+use super::list::ListKind;
 use super::pointer::Pointer;
 use crate::json::{JsonTree, TreeMembers};
 

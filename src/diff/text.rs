@@ -1,56 +1,28 @@
 //! Comparison of two texts by line, and by word in lines that differ.
 
-use serde::{Deserialize, Serialize};
-
-use super::likeness::{ALIKE, Likeness, WordCounts, WordDictionary, best_in_order};
+use super::likeness::{IDENTICAL, Likeness, WordCounts, WordDictionary, best_in_order};
 use super::script::{Stretch, stretches};
+use super::segment::Segment;
 use super::words::{Pieces, by_word};
-
-/// A piece of a changed text.
-///
-/// The equal and removed pieces together are the old text; the equal and added pieces together are
-/// the new text.
-///
-/// As JSON: `{kind, text}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Segment {
-    /// The text or texts that contain the piece.
-    pub kind: SegmentKind,
-    /// The piece. It is not empty, and may span several lines.
-    pub text: String,
-}
-
-/// The text or texts that contain a piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SegmentKind {
-    /// The piece is in both texts.
-    Equal,
-    /// The piece is in the old text only.
-    Removed,
-    /// The piece is in the new text only.
-    Added,
-}
 
 /// Maximum number of lines of both texts together that are aligned. Beyond it, everything between
 /// the common beginning and end is one change.
-const MOST_LINES: usize = 50_000;
+const MAX_LINES: usize = 50_000;
 
 /// Maximum numbers of compared pairs of lines, and of words, in the search for similar lines of a
 /// changed passage.
-const MOST_PAIRS: usize = 10_000;
-const MOST_STEPS: usize = 1_000_000;
+const MAX_PAIRS: usize = 10_000;
+const MAX_STEPS: usize = 1_000_000;
 
 /// Minimum likeness of lines that count as the same.
-const SIMILAR: Likeness = ALIKE / 2;
+const MIN_LIKENESS: Likeness = IDENTICAL / 2;
 
 /// Returns the segments of two texts. A removed segment precedes the added one that replaces it.
 pub(super) fn compare(old: &str, new: &str) -> Vec<Segment> {
     let old: Vec<&str> = old.split_inclusive('\n').collect();
     let new: Vec<&str> = new.split_inclusive('\n').collect();
     let mut found = Pieces::default();
-    for stretch in stretches(&old, &new, MOST_LINES) {
+    for stretch in stretches(&old, &new, MAX_LINES) {
         match stretch {
             Stretch::Equal(lines, _) => found.equal(&old[lines].concat()),
             Stretch::Replaced(removed, added) => found.append(passage(&old[removed], &new[added])),
@@ -93,7 +65,7 @@ fn passage(old: &[&str], new: &[&str]) -> Pieces {
 /// Returns the similar lines, in order. Returns none if there is only one pair, or too many.
 fn similar_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     let pairs = old.len().saturating_mul(new.len());
-    if pairs <= 1 || pairs > MOST_PAIRS {
+    if pairs <= 1 || pairs > MAX_PAIRS {
         return Vec::new();
     }
     let mut dictionary = WordDictionary::default();
@@ -101,25 +73,26 @@ fn similar_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     let new: Vec<_> = new.iter().map(|line| dictionary.of_text(line)).collect();
     let length = |lines: &[WordCounts]| lines.iter().map(WordCounts::len).sum::<usize>();
     let steps = length(&old).saturating_mul(new.len());
-    if steps.saturating_add(length(&new).saturating_mul(old.len())) > MOST_STEPS {
+    if steps.saturating_add(length(&new).saturating_mul(old.len())) > MAX_STEPS {
         return Vec::new();
     }
     best_in_order(old.len(), new.len(), |a, b| {
         let likeness = old[a].likeness(&new[b]);
-        (likeness >= SIMILAR).then_some(likeness)
+        (likeness >= MIN_LIKENESS).then_some(likeness)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::SegmentKind;
 
     fn told(old: &str, new: &str) -> String {
         let segments = compare(old, new);
         let side = |kind| {
             let of = |one: &&Segment| one.kind == SegmentKind::Equal || one.kind == kind;
-            let side = segments.iter().filter(of);
-            side.map(|one| one.text.as_str()).collect::<String>()
+            let texts = segments.iter().filter(of).map(|one| one.text.as_str());
+            texts.collect::<String>()
         };
         assert_eq!(side(SegmentKind::Removed), old);
         assert_eq!(side(SegmentKind::Added), new);

@@ -1,19 +1,20 @@
 //! The parallel walk over two bodies that records their differences.
 
-use super::align::{ListKind, align};
+use super::align::align;
 use super::edit::{Edit, EditKind, Section};
+use super::list::ListKind;
 use super::pointer::Pointer;
 use crate::json::{JsonTree, TreeMembers};
 
 /// Maximum depth; deeper values are compared as a whole.
-const DEEPEST: usize = 128;
+const MAX_DEPTH: usize = 128;
 
 /// Maximum length of a pointer in bytes. A value with a longer one is compared as a whole, because
 /// every pointer below it would repeat it.
-const LONGEST_POINTER: usize = 1024;
+const MAX_POINTER_BYTES: usize = 1024;
 
 /// Maximum number of edits of a value. A value with more edits is changed as a whole.
-const MOST_EDITS: usize = 50_000;
+const MAX_EDITS: usize = 50_000;
 
 /// Returns the edits that turn the old body into the new one.
 pub(super) fn edits(old: &JsonTree<'_>, new: &JsonTree<'_>) -> Vec<Edit> {
@@ -22,7 +23,7 @@ pub(super) fn edits(old: &JsonTree<'_>, new: &JsonTree<'_>) -> Vec<Edit> {
         old: Pointer::default(),
         new: Pointer::default(),
         section: None,
-        spot: Role::Body,
+        role: Role::Body,
         depth: 0,
     };
     walk.values(at, old, new);
@@ -72,7 +73,7 @@ struct WalkPosition {
     old: Pointer,
     new: Pointer,
     section: Option<Section>,
-    spot: Role,
+    role: Role,
     depth: usize,
 }
 
@@ -82,7 +83,7 @@ impl WalkPosition {
             old: self.old.member(name),
             new: self.new.member(name),
             section: self.section_of(name),
-            spot: self.spot.of_member(name),
+            role: self.role.of_member(name),
             depth: self.depth + 1,
         }
     }
@@ -92,7 +93,7 @@ impl WalkPosition {
             old: self.old.item(old),
             new: self.new.item(new),
             section: self.section_at(Some(old), Some(new)),
-            spot: self.spot.of_item(),
+            role: self.role.of_item(),
             depth: self.depth + 1,
         }
     }
@@ -106,23 +107,23 @@ impl WalkPosition {
         };
         self.section
             .clone()
-            .or_else(|| (self.spot == Role::Body).then(whole))
+            .or_else(|| (self.role == Role::Body).then(whole))
     }
 
     /// Returns the section that an item is, or is part of.
     fn section_at(&self, old: Option<usize>, new: Option<usize>) -> Option<Section> {
         let mut section = self.section.clone();
         if let Some(section) = &mut section
-            && matches!(self.spot, Role::Messages | Role::Tools)
+            && matches!(self.role, Role::Messages | Role::Tools)
         {
             (section.old_index, section.new_index) = (old, new);
         }
         section
     }
 
-    fn goes_on(&self) -> bool {
+    fn may_descend(&self) -> bool {
         let longest = self.old.as_str().len().max(self.new.as_str().len());
-        self.depth < DEEPEST && longest <= LONGEST_POINTER
+        self.depth < MAX_DEPTH && longest <= MAX_POINTER_BYTES
     }
 }
 
@@ -137,15 +138,15 @@ impl DiffWalk {
         }
         let before = self.edits.len();
         match (old, new) {
-            (JsonTree::Object(old), JsonTree::Object(new)) if at.goes_on() => {
+            (JsonTree::Object(old), JsonTree::Object(new)) if at.may_descend() => {
                 self.members(&at, old, new);
             }
-            (JsonTree::Array(old), JsonTree::Array(new)) if at.goes_on() => {
+            (JsonTree::Array(old), JsonTree::Array(new)) if at.may_descend() => {
                 self.items(&at, old, new)
             }
             _ => return self.changed(at, old, new),
         }
-        if self.edits.len() - before > MOST_EDITS {
+        if self.edits.len() - before > MAX_EDITS {
             self.edits.truncate(before);
             self.changed(at, old, new);
         }
@@ -176,7 +177,7 @@ impl DiffWalk {
     /// Compares items in the order of the new list. A removed item comes after its former
     /// predecessor, and before the item that replaced it.
     fn items(&mut self, at: &WalkPosition, old: &[JsonTree<'_>], new: &[JsonTree<'_>]) {
-        let matches = align(at.spot.list(), old, new);
+        let matches = align(at.role.list(), old, new);
         let mut of_new = vec![None; new.len()];
         let mut is_gone = vec![true; old.len()];
         for one in &matches {

@@ -3,16 +3,16 @@
 use similar::DiffableStr;
 
 use super::script::{Stretch, stretches};
-use super::text::{Segment, SegmentKind};
+use super::segment::{Segment, SegmentKind};
 use crate::template;
 
 /// Maximum number of words of both passages together that are aligned, because the search may be
 /// quadratic.
-const MOST_WORDS: usize = 40_000;
+const MAX_PASSAGE_WORDS: usize = 40_000;
 
 /// Maximum number of bytes of both passages together that are cut into words, which is the slowest
 /// step.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_PASSAGE_BYTES: usize = 1024 * 1024;
 
 /// Two texts as alternating pieces: equal in both, or replaced.
 #[derive(Debug, Default)]
@@ -60,8 +60,8 @@ impl Pieces {
             let (head, old) = old.split_at(head.map(|(c, _)| c.len_utf8()).sum());
             let new = &new[head.len()..];
             let tail = old.chars().rev().zip(new.chars().rev()).take_while(spaces);
-            let tail: usize = tail.map(|(c, _)| c.len_utf8()).sum();
-            let (old, tail) = old.split_at(old.len() - tail);
+            let tail_bytes: usize = tail.map(|(c, _)| c.len_utf8()).sum();
+            let (old, tail) = old.split_at(old.len() - tail_bytes);
             let new = &new[..new.len() - tail.len()];
             trimmed.equal(head);
             trimmed.replaced(old, new);
@@ -92,23 +92,23 @@ impl Pieces {
     ///
     /// An example is "of" between two clauses that have nothing else in common. Lines are not
     /// merged.
-    fn joined(self) -> Self {
-        let mut joined = Self::default();
+    fn merge_splinters(self) -> Self {
+        let mut merged = Self::default();
         let mut rest = self.0.into_iter().peekable();
         while let Some(piece) = rest.next() {
-            match (joined.0.last(), piece, rest.peek()) {
+            match (merged.0.last(), piece, rest.peek()) {
                 (
                     Some(Piece::Replaced(old, new)),
                     Piece::Equal(between),
                     Some(Piece::Replaced(next_old, next_new)),
-                ) if tears(&between, (old, new), (next_old, next_new)) => {
-                    joined.replaced(&between, &between);
+                ) if is_splinter(&between, (old, new), (next_old, next_new)) => {
+                    merged.replaced(&between, &between);
                 }
-                (_, Piece::Equal(text), _) => joined.equal(&text),
-                (_, Piece::Replaced(old, new), _) => joined.replaced(&old, &new),
+                (_, Piece::Equal(text), _) => merged.equal(&text),
+                (_, Piece::Replaced(old, new), _) => merged.replaced(&old, &new),
             }
         }
-        joined
+        merged
     }
 
     pub(super) fn segments(self) -> Vec<Segment> {
@@ -138,13 +138,13 @@ pub(super) fn by_word(old: &str, new: &str) -> Pieces {
         pieces.replaced(old, new);
         return pieces;
     }
-    if old.len() + new.len() <= MOST_BYTES {
+    if old.len() + new.len() <= MAX_PASSAGE_BYTES {
         return words_of_all(old, new);
     }
-    let (head, old, new, tail) = without_ends(old, new);
+    let (head, old, new, tail) = split_common_ends(old, new);
     let mut pieces = Pieces::default();
     pieces.equal(head);
-    if old.len() + new.len() <= MOST_BYTES {
+    if old.len() + new.len() <= MAX_PASSAGE_BYTES {
         pieces.append(words_of_all(old, new));
     } else {
         pieces.replaced(old, new);
@@ -156,19 +156,25 @@ pub(super) fn by_word(old: &str, new: &str) -> Pieces {
 /// Splits two texts into their common beginning, the rest of each, and their common end.
 ///
 /// Words are not cut if there is any white space between them.
-fn without_ends<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str, &'a str, &'a str) {
-    let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b);
-    let head = &old.as_bytes()[..same.count()];
+fn split_common_ends<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str, &'a str, &'a str) {
+    let forwards = old.bytes().zip(new.bytes());
+    let same_head = forwards.take_while(|(a, b)| a == b).count();
+    let last_space = old.as_bytes()[..same_head]
+        .iter()
+        .rposition(u8::is_ascii_whitespace);
     // The position after a space is a character boundary, and so is the start.
-    let head = head.iter().rposition(u8::is_ascii_whitespace);
-    let (head, old) = old.split_at(head.map_or(0, |last| last + 1));
-    let new = &new[head.len()..];
-    let backwards = old.bytes().rev().zip(new.bytes().rev());
-    let same = backwards.take_while(|(a, b)| a == b).count();
-    let tail = &old.as_bytes()[old.len() - same..];
-    let tail = tail.iter().position(u8::is_ascii_whitespace);
-    let (old, tail) = old.split_at(tail.map_or(old.len(), |first| old.len() - same + first));
-    (head, old, &new[..new.len() - tail.len()], tail)
+    let (head, old_rest) = old.split_at(last_space.map_or(0, |last| last + 1));
+    let new_rest = &new[head.len()..];
+    let backwards = old_rest.bytes().rev().zip(new_rest.bytes().rev());
+    let same_tail = backwards.take_while(|(a, b)| a == b).count();
+    let tail_start = old_rest.len() - same_tail;
+    let first_space = old_rest.as_bytes()[tail_start..]
+        .iter()
+        .position(u8::is_ascii_whitespace);
+    let (old_middle, tail) =
+        old_rest.split_at(first_space.map_or(old_rest.len(), |first| tail_start + first));
+    let new_middle = &new_rest[..new_rest.len() - tail.len()];
+    (head, old_middle, new_middle, tail)
 }
 
 fn words_of_all(old: &str, new: &str) -> Pieces {
@@ -176,12 +182,12 @@ fn words_of_all(old: &str, new: &str) -> Pieces {
     let (old_words, new_words) = (Spaced::cut(old), Spaced::cut(new));
     let (old_names, new_names) = (names(&old_words), names(&new_words));
     let mut kept = 0;
-    for stretch in stretches(&old_names, &new_names, MOST_WORDS) {
+    for stretch in stretches(&old_names, &new_names, MAX_PASSAGE_WORDS) {
         match stretch {
             Stretch::Equal(before, after) => {
                 for (before, after) in old_words[before].iter().zip(&new_words[after]) {
                     pieces.equal(before.word);
-                    kept += usize::from(says(before.word));
+                    kept += usize::from(has_letters(before.word));
                     match (before.space, after.space) {
                         (before, after) if before == after => pieces.equal(before),
                         (before, after) => pieces.replaced(before, after),
@@ -202,12 +208,12 @@ fn words_of_all(old: &str, new: &str) -> Pieces {
     }
     // So few common words are a coincidence. The shorter text is the measure, so that a text that
     // only grew does not count as replaced.
-    let said = |names: &[&str]| names.iter().filter(|name| says(name)).count();
-    if kept * 3 < said(&old_names).min(said(&new_names)) {
+    let contentful = |names: &[&str]| names.iter().filter(|name| has_letters(name)).count();
+    if kept * 3 < contentful(&old_names).min(contentful(&new_names)) {
         pieces = Pieces::default();
         pieces.replaced(old, new);
     }
-    pieces.trimmed().joined()
+    pieces.trimmed().merge_splinters()
 }
 
 /// A word and the white space after it.
@@ -264,27 +270,27 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the tokens of a text that contain a letter or digit, including tags.
-pub(super) fn saying(text: &str) -> impl Iterator<Item = &str> {
-    tokens(text).filter(|token| says(token))
+pub(super) fn content_words(text: &str) -> impl Iterator<Item = &str> {
+    tokens(text).filter(|token| has_letters(token))
 }
 
-fn says(text: &str) -> bool {
+fn has_letters(text: &str) -> bool {
     text.contains(char::is_alphanumeric)
 }
 
 fn count(text: &str) -> usize {
-    saying(text).count()
+    content_words(text).count()
 }
 
 /// Checks whether the text between two changes is short compared with both of them.
-fn tears(between: &str, before: (&str, &str), after: (&str, &str)) -> bool {
+fn is_splinter(between: &str, before: (&str, &str), after: (&str, &str)) -> bool {
     if between.contains('\n') {
         return false;
     }
     let length = between.len();
     let change = |(old, new): (&str, &str)| old.len().max(new.len());
     let least = change(before).min(change(after));
-    if says(between) {
+    if has_letters(between) {
         length * 3 <= least
     } else {
         // Punctuation alone does not connect two changes that have words on both sides.

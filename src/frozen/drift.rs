@@ -62,36 +62,43 @@ pub enum LockDrift {
     },
 }
 
-/// Returns all differences of `after` from `before`.
-pub(super) fn between(before: &Lockfile, after: &Lockfile) -> Vec<LockDrift> {
-    let mut found = Vec::new();
-    if before.environment() != after.environment() {
-        found.push(LockDrift::Environment {
-            before: before.environment().clone(),
-            after: after.environment().clone(),
-        });
-    }
-    let mut rest: HashMap<PromptId, &LockedPrompt> = after
-        .prompts()
-        .iter()
-        .map(|prompt| (prompt.id, prompt))
-        .collect();
-    for prompt in before.prompts() {
-        match rest.remove(&prompt.id) {
-            Some(now) => compare(prompt, now, &mut found),
-            None => found.push(LockDrift::Removed(prompt.clone())),
+impl Lockfile {
+    /// Returns how another lockfile differs from this one; empty if it does not.
+    ///
+    /// The order is that of this lockfile's prompts, followed by those that only the other one has.
+    #[must_use]
+    pub fn drift(&self, other: &Self) -> Vec<LockDrift> {
+        let mut found = Vec::new();
+        if self.environment() != other.environment() {
+            found.push(LockDrift::Environment {
+                before: self.environment().clone(),
+                after: other.environment().clone(),
+            });
         }
+        let mut rest: HashMap<PromptId, &LockedPrompt> = other
+            .prompts()
+            .iter()
+            .map(|prompt| (prompt.id, prompt))
+            .collect();
+        for prompt in self.prompts() {
+            match rest.remove(&prompt.id) {
+                Some(now) => compare(prompt, now, &mut found),
+                None => found.push(LockDrift::Removed(prompt.clone())),
+            }
+        }
+        let added = other
+            .prompts()
+            .iter()
+            .filter(|prompt| rest.contains_key(&prompt.id));
+        found.extend(added.cloned().map(LockDrift::Added));
+        if found.is_empty() && self.frozen() != other.frozen() {
+            found.push(LockDrift::Seal {
+                before: self.frozen(),
+                after: other.frozen(),
+            });
+        }
+        found
     }
-    let added = after.prompts().iter();
-    let added = added.filter(|prompt| rest.contains_key(&prompt.id));
-    found.extend(added.cloned().map(LockDrift::Added));
-    if found.is_empty() && before.frozen() != after.frozen() {
-        found.push(LockDrift::Seal {
-            before: before.frozen(),
-            after: after.frozen(),
-        });
-    }
-    found
 }
 
 fn compare(before: &LockedPrompt, after: &LockedPrompt, found: &mut Vec<LockDrift>) {

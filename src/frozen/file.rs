@@ -131,7 +131,7 @@ impl Frozen {
         Error: From<P::Error>,
     {
         let prompt = prompt.try_into()?;
-        let found: Vec<&FrozenEntry> = self.0.contents.answering(&prompt);
+        let found: Vec<&FrozenEntry> = self.0.contents.matching(&prompt);
         match found[..] {
             [kept] => Ok(FrozenPrompt::new(&self.0.text, kept)),
             [] => Err(Error::PromptNotFound {

@@ -88,11 +88,11 @@ pub(super) fn read(
     bytes: Cow<'static, [u8]>,
 ) -> Result<(Cow<'static, str>, Seal, ParsedFile), FileError> {
     let (content, seal) = checksummed_file::open(&bytes, KIND)?;
-    let text = match bytes {
+    let decoded = match bytes {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     };
-    let text = text.ok_or_else(|| KIND.malformed("it is not UTF-8"))?;
+    let text = decoded.ok_or_else(|| KIND.malformed("it is not UTF-8"))?;
     let contents = read_contents(&text, content)?;
     Ok((text, seal, contents))
 }
@@ -145,9 +145,11 @@ fn read_body(
     row: &FrozenRow,
 ) -> Result<Range<usize>, String> {
     let span = start..start.saturating_add(row.bytes);
-    let whole = span.end < limit && text.as_bytes()[span.end] == b'\n';
-    let body = text.get(span.clone()).filter(|_| whole);
-    let body = body.ok_or("does not have the length in the table")?;
+    let is_whole = span.end < limit && text.as_bytes()[span.end] == b'\n';
+    let body = text
+        .get(span.clone())
+        .filter(|_| is_whole)
+        .ok_or("does not have the length in the table")?;
     if BlobId::of(body.as_bytes()) != row.hash {
         return Err("does not have the hash in the table".into());
     }
@@ -160,7 +162,7 @@ fn read_body(
 
 impl ParsedFile {
     /// Returns the prompts that match a reference, by id.
-    pub(super) fn answering(&self, prompt: &PromptRef) -> Vec<&FrozenEntry> {
+    pub(super) fn matching(&self, prompt: &PromptRef) -> Vec<&FrozenEntry> {
         let mut found = match prompt {
             PromptRef::Id(_) => Vec::new(),
             PromptRef::Name(name) => self.named(name.as_str()),

@@ -6,8 +6,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::drift;
-use super::drift::LockDrift;
 use super::file::Frozen;
 use crate::fs::checksummed_file::{FileError, FileKind};
 use crate::model::error::{Error, Result};
@@ -195,13 +193,5 @@ impl Lockfile {
     #[must_use]
     pub fn prompts(&self) -> &[LockedPrompt] {
         &self.prompts
-    }
-
-    /// Returns how another lockfile differs from this one; empty if it does not.
-    ///
-    /// The order is that of this lockfile's prompts, followed by those that only the other one has.
-    #[must_use]
-    pub fn drift(&self, other: &Self) -> Vec<LockDrift> {
-        drift::between(self, other)
     }
 }

@@ -130,9 +130,10 @@ fn a_malformed_file_with_a_correct_seal_is_refused() {
         let told = malformed(forged(|content| {
             let hash = |body: &str| BlobId::of(body.as_bytes()).to_string();
             // In the table this is also the address of the stored body.
-            let content = content.replace(&hash("{}"), &hash(body));
-            let content = content.replace("\"bytes\":2}", &format!("\"bytes\":{}}}", body.len()));
-            content.replace("\n{}\n", &format!("\n{body}\n"))
+            content
+                .replace(&hash("{}"), &hash(body))
+                .replace("\"bytes\":2}", &format!("\"bytes\":{}}}", body.len()))
+                .replace("\n{}\n", &format!("\n{body}\n"))
         }));
         assert!(
             told.starts_with(&format!("the body of prompt zzzzzz {expected}")),

@@ -7,17 +7,12 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
+use super::text::{RawString, decode};
+
 #[derive(Clone, Debug)]
 pub(super) struct JsonCursor<'a> {
     text: &'a str,
     at: usize,
-}
-
-/// The text of a string between its quotes, and whether it contains escapes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RawString<'a> {
-    pub(super) text: &'a str,
-    pub(super) has_escapes: bool,
 }
 
 impl<'a> JsonCursor<'a> {
@@ -116,9 +111,7 @@ pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     while let Some(key) = cursor.string() {
         cursor.pass(b':');
         let value = cursor.value()?;
-        if key.text == name
-            || (key.has_escapes && super::text::decode(key.text).as_deref() == Some(name))
-        {
+        if key.text == name || (key.has_escapes && decode(key.text).as_deref() == Some(name)) {
             found = object.get(value);
         }
         cursor.pass(b',');

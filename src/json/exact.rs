@@ -119,13 +119,13 @@ fn value_of(tree: &JsonTree<'_>) -> Value {
 
 /// Returns the first number of JSON text that a `Value` cannot represent exactly.
 #[cfg(feature = "cli")]
-pub(crate) fn unheld_number(text: &str) -> Option<&str> {
+pub(crate) fn inexact_number(text: &str) -> Option<&str> {
     fn first<'a>(tree: &JsonTree<'a>) -> Option<&'a str> {
         match tree {
             JsonTree::Number(number) => {
-                let held: serde_json::Number = serde_json::from_str(number.text()).ok()?;
-                let is_held = JsonTree::of(&held.to_string()).is_same(tree);
-                (!is_held).then(|| number.text())
+                let nearest: serde_json::Number = serde_json::from_str(number.text()).ok()?;
+                let is_exact = JsonTree::of(&nearest.to_string()).is_same(tree);
+                (!is_exact).then(|| number.text())
             }
             JsonTree::Array(items) => items.iter().find_map(first),
             JsonTree::Object(members) => members.iter().find_map(|(_, value)| first(value)),
@@ -246,7 +246,7 @@ mod tests {
     #[cfg(feature = "cli")]
     #[test]
     fn a_value_holds_integers_of_64_bits_and_doubles() {
-        for held in [
+        for exact in [
             "18446744073709551615",
             "-9223372036854775808",
             "0.1",
@@ -257,20 +257,20 @@ mod tests {
             "\"1e400\"",
         ] {
             assert_eq!(
-                unheld_number(&format!("{{\"a\":[{held}]}}")),
+                inexact_number(&format!("{{\"a\":[{exact}]}}")),
                 None,
-                "{held}"
+                "{exact}"
             );
         }
-        for unheld in [
+        for inexact in [
             "18446744073709551616",
             "123456789012345678901",
             "1e-400",
             "0.1000000000000000055",
         ] {
             assert_eq!(
-                unheld_number(&format!("{{\"a\":[0,{unheld}]}}")),
-                Some(unheld)
+                inexact_number(&format!("{{\"a\":[0,{inexact}]}}")),
+                Some(inexact)
             );
         }
     }

@@ -16,9 +16,9 @@ mod value;
 
 pub(crate) use self::cursor::{items, member};
 pub use self::exact::Json;
-pub(crate) use self::exact::parse;
 #[cfg(feature = "cli")]
-pub(crate) use self::exact::unheld_number;
+pub(crate) use self::exact::inexact_number;
+pub(crate) use self::exact::parse;
 #[cfg(feature = "cli")]
 pub(crate) use self::layout::pretty;
 pub(crate) use self::text::{JsonString, Locator, escape};

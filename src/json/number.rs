@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 pub(crate) struct ExactNumber<'a>(&'a str);
 
 /// The maximum number of digits of an exponent. An `i128` holds it plus the length of any text.
-const MOST_EXPONENT_DIGITS: usize = 30;
+const MAX_EXPONENT_DIGITS: usize = 30;
 
 impl<'a> ExactNumber<'a> {
     /// Returns the number with this text, which is a number of valid JSON.
@@ -100,7 +100,7 @@ fn read_exponent(text: &str) -> Option<i128> {
     if digits.is_empty() {
         return Some(0);
     }
-    if digits.len() > MOST_EXPONENT_DIGITS {
+    if digits.len() > MAX_EXPONENT_DIGITS {
         return None;
     }
     let exponent: i128 = digits.parse().ok()?;
@@ -281,8 +281,8 @@ mod tests {
                     text.insert(text.len() - places, '.');
                 }
                 let power = 12 + exponent - i32::try_from(places).unwrap();
-                let units = digits * 10_i128.pow(u32::try_from(power).unwrap());
-                let units = if negative { -units } else { units };
+                let factor = if negative { -1 } else { 1 };
+                let units = factor * digits * 10_i128.pow(u32::try_from(power).unwrap());
                 (format!("{sign}{text}e{exponent}"), units)
             },
         )

@@ -6,7 +6,12 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::cursor::RawString;
+/// The text of a string between its quotes, and whether it contains escapes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawString<'a> {
+    pub(super) text: &'a str,
+    pub(super) has_escapes: bool,
+}
 
 /// A string of JSON, or a member's name. Equality compares the text that it represents.
 #[derive(Clone, Debug)]
@@ -14,7 +19,7 @@ pub(crate) enum JsonString<'a> {
     /// A written string without escapes.
     Plain(&'a str),
     /// A written string with escapes, and the text that it represents.
-    Escaped { raw: &'a str, said: Box<str> },
+    Escaped { raw: &'a str, decoded: Box<str> },
     /// A text that is not part of any JSON text yet.
     New(Cow<'a, str>),
 }
@@ -22,19 +27,17 @@ pub(crate) enum JsonString<'a> {
 impl<'a> JsonString<'a> {
     pub(super) fn read(string: RawString<'a>) -> Option<Self> {
         let raw = string.text;
-        Some(match string.has_escapes {
-            false => Self::Plain(raw),
-            true => Self::Escaped {
-                raw,
-                said: decode(raw)?.into(),
-            },
-        })
+        if !string.has_escapes {
+            return Some(Self::Plain(raw));
+        }
+        let decoded = decode(raw)?.into();
+        Some(Self::Escaped { raw, decoded })
     }
 
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Plain(text) => text,
-            Self::Escaped { said, .. } => said,
+            Self::Escaped { decoded, .. } => decoded,
             Self::New(text) => text,
         }
     }
@@ -58,11 +61,11 @@ impl<'a> JsonString<'a> {
     }
 
     /// Returns a search for the places where parts of the text are written.
-    pub(crate) fn places(&self) -> Locator<'a> {
+    pub(crate) fn locator(&self) -> Locator<'a> {
         Locator {
             raw: self.raw().unwrap_or_default(),
             has_escapes: matches!(self, Self::Escaped { .. }),
-            said: 0,
+            decoded: 0,
             at: 0,
         }
     }
@@ -88,7 +91,7 @@ pub(crate) struct Locator<'a> {
     raw: &'a str,
     has_escapes: bool,
     /// The number of bytes that were passed in the represented text, and in the notation.
-    said: usize,
+    decoded: usize,
     at: usize,
 }
 
@@ -96,7 +99,7 @@ impl Locator<'_> {
     /// Returns the range between the quotes in which a part of the represented text is written.
     ///
     /// Parts must be requested in order.
-    pub(crate) fn of(&mut self, piece: Range<usize>) -> Range<usize> {
+    pub(crate) fn locate(&mut self, piece: Range<usize>) -> Range<usize> {
         self.advance(piece.start)..self.advance(piece.end)
     }
 
@@ -104,20 +107,20 @@ impl Locator<'_> {
         if !self.has_escapes {
             return to;
         }
-        while self.said < to {
-            let left = to - self.said;
-            let ahead = &self.raw.as_bytes()[self.at..];
-            let ahead = &ahead[..left.min(ahead.len())];
+        while self.decoded < to {
+            let left = to - self.decoded;
+            let end = self.raw.len().min(self.at + left);
+            let ahead = &self.raw.as_bytes()[self.at..end];
             match memchr(b'\\', ahead).unwrap_or(ahead.len()) {
                 0 => match read_escape(&self.raw[self.at..]) {
                     Some((c, length)) => {
-                        self.said += c.len_utf8();
+                        self.decoded += c.len_utf8();
                         self.at += length;
                     }
                     None => break,
                 },
                 plain => {
-                    self.said += plain;
+                    self.decoded += plain;
                     self.at += plain;
                 }
             }
@@ -128,16 +131,16 @@ impl Locator<'_> {
 
 /// Decodes the notation between a string's quotes; `None` if an escape is malformed.
 pub(super) fn decode(raw: &str) -> Option<String> {
-    let mut said = String::with_capacity(raw.len());
+    let mut decoded = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = memchr(b'\\', rest.as_bytes()) {
-        said.push_str(&rest[..at]);
+        decoded.push_str(&rest[..at]);
         let (c, length) = read_escape(&rest[at..])?;
-        said.push(c);
+        decoded.push(c);
         rest = &rest[at + length..];
     }
-    said.push_str(rest);
-    Some(said)
+    decoded.push_str(rest);
+    Some(decoded)
 }
 
 /// Decodes the escape at the start of a text, and returns its character and its length.
@@ -201,11 +204,11 @@ mod tests {
     #[test]
     fn escapes_represent_characters() {
         let raw = r#"a\n\t\r\b\f\"\\\/\u0041\u00e9\ud83d\uDE00é"#;
-        let said = "a\n\t\r\u{8}\u{c}\"\\/Aé😀é";
-        assert_eq!(read(raw).as_str(), said);
+        let decoded = "a\n\t\r\u{8}\u{c}\"\\/Aé😀é";
+        assert_eq!(read(raw).as_str(), decoded);
         assert_eq!(
             serde_json::from_str::<String>(&format!("\"{raw}\"")).unwrap(),
-            said
+            decoded
         );
         for malformed in [r"\", r"\x", r"\u12", r"\ud83d", r"\ud83dA", r"\udE00"] {
             assert_eq!(decode(malformed), None, "{malformed}");
@@ -216,10 +219,10 @@ mod tests {
     fn pieces_are_found_where_they_are_written() {
         let raw = r"é\n{{\u0068c:a:b}}\ud83d\ude00{{x}}";
         let text = read(raw);
-        let mut places = text.places();
+        let mut locator = text.locator();
         for piece in ["{{hc:a:b}}", "{{x}}"] {
             let at = text.as_str().find(piece).unwrap();
-            let place = places.of(at..at + piece.len());
+            let place = locator.locate(at..at + piece.len());
             assert_eq!(decode(&raw[place]).as_deref(), Some(piece));
         }
     }
@@ -251,9 +254,9 @@ mod tests {
             }
             let read = read(&raw);
             prop_assert_eq!(read.as_str(), &text);
-            let mut found = read.places();
+            let mut locator = read.locator();
             for ((at, c), place) in text.char_indices().zip(places) {
-                prop_assert_eq!(found.of(at..at + c.len_utf8()), place);
+                prop_assert_eq!(locator.locate(at..at + c.len_utf8()), place);
             }
         }
     }

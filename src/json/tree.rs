@@ -26,12 +26,12 @@ pub(crate) enum JsonTree<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TreeMembers<'a> {
     list: Vec<(JsonString<'a>, JsonTree<'a>)>,
-    /// The places in `list`, sorted by name, if there are more than [`FEW`].
+    /// The places in `list`, sorted by name, if there are more than [`MAX_LINEAR_MEMBERS`].
     by_name: Vec<usize>,
 }
 
 /// The maximum number of members of an object that is searched linearly.
-const FEW: usize = 8;
+const MAX_LINEAR_MEMBERS: usize = 8;
 
 /// An array or an object whose end was not read yet.
 enum OpenContainer<'a> {
@@ -52,23 +52,19 @@ impl<'a> JsonTree<'a> {
             let mut value = match cursor.peek()? {
                 b'{' => {
                     cursor.pass(b'{');
-                    match cursor.pass(b'}') {
-                        true => Self::Object(TreeMembers::default()),
-                        false => {
-                            open.push(OpenContainer::Object(Vec::new(), read_name(&mut cursor)?));
-                            continue;
-                        }
+                    if !cursor.pass(b'}') {
+                        open.push(OpenContainer::Object(Vec::new(), read_name(&mut cursor)?));
+                        continue;
                     }
+                    Self::Object(TreeMembers::default())
                 }
                 b'[' => {
                     cursor.pass(b'[');
-                    match cursor.pass(b']') {
-                        true => Self::Array(Vec::new()),
-                        false => {
-                            open.push(OpenContainer::Array(Vec::new()));
-                            continue;
-                        }
+                    if !cursor.pass(b']') {
+                        open.push(OpenContainer::Array(Vec::new()));
+                        continue;
                     }
+                    Self::Array(Vec::new())
                 }
                 b'"' => Self::String(JsonString::read(cursor.string()?)?),
                 _ => match cursor.word()? {
@@ -189,7 +185,7 @@ fn read_name<'a>(cursor: &mut JsonCursor<'a>) -> Option<JsonString<'a>> {
 
 impl<'a> TreeMembers<'a> {
     pub(crate) fn new(mut list: Vec<(JsonString<'a>, JsonTree<'a>)>) -> Self {
-        if list.len() <= FEW {
+        if list.len() <= MAX_LINEAR_MEMBERS {
             let mut position = 1;
             while position < list.len() {
                 let (before, rest) = list.split_at_mut(position);
@@ -228,7 +224,7 @@ impl<'a> TreeMembers<'a> {
 
     pub(crate) fn get(&self, name: &str) -> Option<&JsonTree<'a>> {
         let name_at = |at: usize| self.list[at].0.as_str();
-        let at = if self.list.len() > FEW {
+        let at = if self.list.len() > MAX_LINEAR_MEMBERS {
             let found = self.by_name.binary_search_by(|at| name_at(*at).cmp(name));
             self.by_name[found.ok()?]
         } else {
@@ -251,9 +247,10 @@ impl<'a> TreeMembers<'a> {
 
     /// Returns the places of the members, sorted by name.
     fn in_order(&self) -> Vec<usize> {
-        match self.by_name.is_empty() {
-            true => sorted(&self.list),
-            false => self.by_name.clone(),
+        if self.by_name.is_empty() {
+            sorted(&self.list)
+        } else {
+            self.by_name.clone()
         }
     }
 }

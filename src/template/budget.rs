@@ -5,19 +5,19 @@
 use serde_json::Value;
 
 /// Maximum number of bytes that filling may add to a body.
-pub(super) const LIMIT: usize = 64 << 20;
+pub(super) const MAX_ADDED_BYTES: usize = 64 << 20;
 
-/// The part of [`LIMIT`] that is not yet spent.
+/// The part of [`MAX_ADDED_BYTES`] that is not yet spent.
 #[derive(Debug)]
 pub(super) struct FillBudget(usize);
 
-/// The error that filling would add more than [`LIMIT`] bytes.
+/// The error that filling would add more than [`MAX_ADDED_BYTES`] bytes.
 #[derive(Debug)]
 pub(super) struct TooLarge;
 
 impl FillBudget {
     pub(super) fn new() -> Self {
-        Self(LIMIT)
+        Self(MAX_ADDED_BYTES)
     }
 
     /// Deducts the cost of a text of this many bytes.
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_budget_is_spent_to_the_last_byte() {
         let mut budget = FillBudget::new();
-        assert!(budget.spend(LIMIT - 1).is_ok());
+        assert!(budget.spend(MAX_ADDED_BYTES - 1).is_ok());
         assert!(budget.spend(1).is_ok());
         assert!(budget.spend(1).is_err());
     }
@@ -60,7 +60,7 @@ mod tests {
         let cost = |value: &Value| {
             let mut budget = FillBudget::new();
             budget.spend_value(value).unwrap();
-            LIMIT - budget.0
+            MAX_ADDED_BYTES - budget.0
         };
         assert_eq!(cost(&json!(1)), size_of::<Value>());
         assert_eq!(cost(&json!([{ "abc": "de" }])), 3 * size_of::<Value>() + 5);

@@ -15,7 +15,7 @@ use super::variable::VariableUse;
 use crate::model::id::{EnvironmentName, PromptId};
 
 /// Maximum nesting depth of partials.
-pub(super) const DEEPEST: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// The variables and partials that a body and its partials use, and the problems of the partials.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,15 +93,15 @@ impl ExpandWalk<'_> {
                 message: partial.message,
                 place: partial.place.clone(),
             }),
-            Some(VisitState::Closed { levels }) if depth + levels <= DEEPEST + 1 => Ok(*levels),
-            None if depth <= DEEPEST => self.uses_of(partial).map(|uses| {
+            Some(VisitState::Closed { levels }) if depth + levels <= MAX_DEPTH + 1 => Ok(*levels),
+            None if depth <= MAX_DEPTH => self.uses_of(partial).map(|uses| {
                 self.seen.insert(source.clone(), VisitState::Open);
                 let levels = self.enter(uses, depth) + 1;
                 self.seen.insert(source, VisitState::Closed { levels });
                 levels
             }),
             Some(VisitState::Closed { .. }) | None => Err(Problem::PartialTooDeep {
-                limit: DEEPEST,
+                limit: MAX_DEPTH,
                 place: partial.place.clone(),
             }),
         };
@@ -272,22 +272,26 @@ mod tests {
 
     #[test]
     fn partials_are_followed_to_a_depth() {
-        assert_eq!(problems("{{hcp:000000:0}}", &chain(DEEPEST, 1)), [""; 0]);
+        assert_eq!(problems("{{hcp:000000:0}}", &chain(MAX_DEPTH, 1)), [""; 0]);
         assert_eq!(
-            problems("{{hcp:000000:0}}", &chain(DEEPEST + 1, 1)).len(),
+            problems("{{hcp:000000:0}}", &chain(MAX_DEPTH + 1, 1)).len(),
             1
         );
         assert_eq!(problems("{{hcp:000000:0}}", &chain(10_000, 1)).len(), 1);
         // The chain is visited from a middle link first, but is still too deep from its start.
         assert_eq!(
-            problems("{{hcp:000001:0}} {{hcp:000000:0}}", &chain(DEEPEST + 1, 1)).len(),
+            problems(
+                "{{hcp:000001:0}} {{hcp:000000:0}}",
+                &chain(MAX_DEPTH + 1, 1)
+            )
+            .len(),
             1
         );
     }
 
     #[test]
     fn exponential_nesting_takes_linear_work() {
-        let expanded = expand(&body("{{hcp:000000:0}}"), &chain(DEEPEST, 1000));
+        let expanded = expand(&body("{{hcp:000000:0}}"), &chain(MAX_DEPTH, 1000));
         assert_eq!(expanded.problems, []);
         assert_eq!(expanded.variables.len(), 1);
     }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::budget::{FillBudget, LIMIT, TooLarge};
+use super::budget::{FillBudget, MAX_ADDED_BYTES, TooLarge};
 use super::expand::{PartialSource, expand};
 use super::partials::{Partials, message, nonempty_texts};
 use super::problem::Problem;
@@ -70,14 +70,17 @@ pub(crate) fn fill_text(
         problems: Vec::new(),
     };
     let tree = JsonTree::of(text);
-    let mut splices = Replacements::new(text);
+    let mut replacements = Replacements::new(text);
     let mut texts = message_texts(&tree);
-    if let Err(TooLarge) = texts.try_for_each(|one| filler.written(&one, &mut splices)) {
-        filler.problems.push(Problem::TooLarge { limit: LIMIT });
+    if let Err(TooLarge) = texts.try_for_each(|one| filler.fill_in_place(&one, &mut replacements)) {
+        filler.problems.push(Problem::TooLarge {
+            limit: MAX_ADDED_BYTES,
+        });
     }
-    match filler.problems.is_empty() {
-        true => Ok(splices.apply()),
-        false => Err(filler.problems),
+    if filler.problems.is_empty() {
+        Ok(replacements.apply())
+    } else {
+        Err(filler.problems)
     }
 }
 
@@ -108,20 +111,20 @@ impl FilledText {
 
 impl PartialFiller<'_> {
     /// Fills a text and records the replacements in the body.
-    fn written<'a>(
+    fn fill_in_place<'a>(
         &mut self,
         one: &MessageText<'_, 'a>,
-        splices: &mut Replacements<'a>,
+        replacements: &mut Replacements<'a>,
     ) -> Result<(), TooLarge> {
         let mut filled = FilledText::default();
-        let mut places = one.text.places();
+        let mut locator = one.text.locator();
         let mut at = 0;
         for piece in pieces(one.text.as_str()) {
             let (range, start) = (at..at + piece.raw().len(), filled.text.len());
             at = range.end;
             self.push(piece, &mut filled)?;
             if matches!(piece, TagPiece::Partial(tag) if tag.environment_name().is_some()) {
-                splices.piece(one.text, &mut places, range, &filled.text[start..]);
+                replacements.replace_piece(one.text, &mut locator, range, &filled.text[start..]);
             }
         }
         self.look_for_formed_tags(&filled, one);
@@ -345,13 +348,8 @@ mod tests {
             "{{hcp:cccccc:0}}",
             "{{hcp:cccccc:1}}",
         ];
-        let partials = partials[2 * first_partial..].iter();
-        let pieces: Vec<_> = halves
-            .iter()
-            .chain(&tags)
-            .chain(partials)
-            .copied()
-            .collect();
+        let allowed = partials[2 * first_partial..].iter();
+        let pieces: Vec<_> = halves.iter().chain(&tags).chain(allowed).copied().collect();
         prop::collection::vec(prop::sample::select(pieces), 0..7).prop_map(|pieces| pieces.concat())
     }
 

@@ -68,8 +68,8 @@ fn is_decimal(text: &str) -> bool {
         Some(rest) => rest.split_at(count_digits(rest)),
         None => ("", rest),
     };
-    let exponent = rest.strip_prefix(['e', 'E']);
-    let exponent = exponent.map(|signed| signed.strip_prefix(['+', '-']).unwrap_or(signed));
+    let signed_exponent = rest.strip_prefix(['e', 'E']);
+    let exponent = signed_exponent.map(|signed| signed.strip_prefix(['+', '-']).unwrap_or(signed));
     let ends = match exponent {
         Some(digits) => !digits.is_empty() && count_digits(digits) == digits.len(),
         None => rest.is_empty(),

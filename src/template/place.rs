@@ -26,8 +26,9 @@ impl TextLocation {
         }
         let is_boundary = |at: &usize| text.is_char_boundary(*at);
         let head = (0..=Self::END).rev().find(is_boundary).unwrap_or(0);
-        let tail = (text.len() - Self::END..).find(is_boundary);
-        let tail = tail.unwrap_or(text.len());
+        let tail = (text.len() - Self::END..)
+            .find(is_boundary)
+            .unwrap_or(text.len());
         Self(format!("{}…{}", &text[..head], &text[tail..]))
     }
 

@@ -22,7 +22,7 @@ pub enum Problem {
     },
 
     /// An input does not have the type that a tag requires.
-    #[error("{place}: input {name} is {found}, expected {expected}{}", besides(expected, *site))]
+    #[error("{place}: input {name} is {found}, expected {expected}{}", site_requirement(expected, *site))]
     WrongType {
         /// The variable's name.
         name: String,
@@ -119,7 +119,7 @@ pub enum Problem {
 }
 
 /// Returns the requirement of a site in addition to the type.
-fn besides(expected: &VariableType, site: VariableSite) -> &'static str {
+fn site_requirement(expected: &VariableType, site: VariableSite) -> &'static str {
     match (site, expected) {
         (VariableSite::Key, VariableType::String) => ", because it names a member",
         (VariableSite::Key, _) => " in a string, because it names a member",
@@ -129,9 +129,9 @@ fn besides(expected: &VariableType, site: VariableSite) -> &'static str {
 
 /// Returns a value as JSON, truncated to its first 80 characters.
 pub(super) fn excerpt(value: &Value) -> String {
-    const LONGEST: usize = 80;
+    const MAX_CHARS: usize = 80;
     let json = value.to_string();
-    match json.char_indices().nth(LONGEST) {
+    match json.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &json[..end]),
         None => json,
     }

@@ -20,16 +20,16 @@ impl<'a> Replacements<'a> {
         Self { text, list }
     }
 
-    /// Replaces a piece of a string. `places` must be those of the string, and the pieces must come
-    /// in order.
-    pub(super) fn piece(
+    /// Replaces a piece of a string. `locator` must be that of the string, and the pieces must
+    /// come in order.
+    pub(super) fn replace_piece(
         &mut self,
         string: &JsonString<'a>,
-        places: &mut Locator<'a>,
+        locator: &mut Locator<'a>,
         piece: Range<usize>,
         with: &str,
     ) {
-        let place = places.of(piece);
+        let place = locator.locate(piece);
         let start = self.start_of(string);
         let mut escaped = String::with_capacity(with.len());
         escape(with, &mut escaped);
@@ -38,7 +38,7 @@ impl<'a> Replacements<'a> {
     }
 
     /// Replaces a whole string, quotes included, with JSON.
-    pub(super) fn whole(&mut self, string: &JsonString<'a>, with: String) {
+    pub(super) fn replace_string(&mut self, string: &JsonString<'a>, with: String) {
         let start = self.start_of(string);
         let length = string.raw().map_or(0, str::len);
         self.list
@@ -92,20 +92,20 @@ pub(super) fn message_texts<'t, 'a>(
     body: &'t JsonTree<'a>,
 ) -> impl Iterator<Item = MessageText<'t, 'a>> {
     let messages = body.get("messages").and_then(JsonTree::as_array);
-    let messages = messages.into_iter().flatten().enumerate();
-    messages.flat_map(|(message, json)| {
+    let numbered = messages.into_iter().flatten().enumerate();
+    numbered.flat_map(|(message, json)| {
         let content = json.get("content");
         let whole = content.and_then(string).map(|text| (None, text));
         let parts = content.and_then(JsonTree::as_array);
-        let parts = parts.into_iter().flatten().enumerate();
-        let parts = parts.filter_map(|(index, part)| {
+        let numbered = parts.into_iter().flatten().enumerate();
+        let text_parts = numbered.filter_map(|(index, part)| {
             let is_text = part.get("type").and_then(JsonTree::as_str) == Some("text");
             Some((
                 Some(index),
                 part.get("text").and_then(string).filter(|_| is_text)?,
             ))
         });
-        let texts = whole.into_iter().chain(parts);
+        let texts = whole.into_iter().chain(text_parts);
         texts.map(move |(part, text)| MessageText {
             text,
             message,

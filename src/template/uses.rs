@@ -75,12 +75,12 @@ impl Uses {
     pub fn of(body: &Value) -> Self {
         let mut uses = Self::default();
         let messages = body.get("messages").and_then(Value::as_array);
-        let messages = messages.into_iter().flatten().enumerate();
-        // Most messages contain no tags; they are skipped before a path is built for them.
         let has_braces = |text: &str| memchr(b'{', text.as_bytes()).is_some();
-        let messages =
-            messages.filter(|(_, message)| texts(message).any(|(_, text)| has_braces(text)));
-        for (index, message) in messages {
+        for (index, message) in messages.into_iter().flatten().enumerate() {
+            // Most messages contain no tags; they are skipped before a path is built for them.
+            if !texts(message).any(|(_, text)| has_braces(text)) {
+                continue;
+            }
             let mut path = LocationPath::new("messages");
             path.within(LocationStep::Index(index), |path| {
                 uses.add_message(message, path)
@@ -196,16 +196,16 @@ pub(crate) fn has_more_tags(body: &Value, most: usize) -> bool {
     let mut left = most;
     let fit = in_messages
         .map(|(_, text)| text)
-        .all(|text| takes(text, &mut left))
+        .all(|text| deduct_tags(text, &mut left))
         && SECTIONS
             .iter()
             .filter_map(|section| body.get(section))
-            .all(|json| takes_all(json, &mut left));
+            .all(|json| deduct_tags_of_json(json, &mut left));
     !fit
 }
 
-/// Subtracts the tags of a text from those that are left; returns false if there are more.
-fn takes(text: &str, left: &mut usize) -> bool {
+/// Deducts the tags of a text from those that are left; returns false if there are more.
+fn deduct_tags(text: &str, left: &mut usize) -> bool {
     let tags = cut_at_tags(text).filter(|(_, is_tag)| *is_tag);
     match left.checked_sub(tags.take(*left + 1).count()) {
         Some(rest) => {
@@ -216,14 +216,14 @@ fn takes(text: &str, left: &mut usize) -> bool {
     }
 }
 
-/// Like [`takes`], for all strings and member names in JSON.
-fn takes_all(json: &Value, left: &mut usize) -> bool {
+/// Deducts tags as [`deduct_tags`] does, for all strings and member names in JSON.
+fn deduct_tags_of_json(json: &Value, left: &mut usize) -> bool {
     match json {
-        Value::String(text) => takes(text, left),
-        Value::Array(items) => items.iter().all(|item| takes_all(item, left)),
+        Value::String(text) => deduct_tags(text, left),
+        Value::Array(items) => items.iter().all(|item| deduct_tags_of_json(item, left)),
         Value::Object(members) => members
             .iter()
-            .all(|(name, value)| takes(name, left) && takes_all(value, left)),
+            .all(|(name, value)| deduct_tags(name, left) && deduct_tags_of_json(value, left)),
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
@@ -233,9 +233,9 @@ pub(super) fn texts(message: &Value) -> impl Iterator<Item = (Option<usize>, &st
     let content = message.get("content");
     let whole = content.and_then(Value::as_str).map(|text| (None, text));
     let parts = content.and_then(Value::as_array);
-    let parts = parts.into_iter().flatten().enumerate();
-    let parts = parts.filter_map(|(index, part)| Some((Some(index), part_text(part)?)));
-    whole.into_iter().chain(parts)
+    let numbered = parts.into_iter().flatten().enumerate();
+    let text_parts = numbered.filter_map(|(index, part)| Some((Some(index), part_text(part)?)));
+    whole.into_iter().chain(text_parts)
 }
 
 /// Returns the text of a content part if the part is of type `text`.

@@ -11,7 +11,7 @@ use crate::cli::output::{NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, json, output, text};
-use crate::json::unheld_number;
+use crate::json::inexact_number;
 use crate::template::{TextLocation, ValidationError};
 use crate::{Contract, Json};
 
@@ -138,7 +138,7 @@ fn one_typed(argument: &str) -> CommandResult<(&str, Value)> {
         return Ok((name, value.into()));
     };
     match serde_json::from_str(value) {
-        Ok(_) if let Some(number) = unheld_number(value) => {
+        Ok(_) if let Some(number) = inexact_number(value) => {
             let message = format!("input {name:?} can't hold the number {number}");
             let hint = format!("{}; give it as text: {name}={number}", input::NUMBERS_HINT);
             Err(Failure::usage(message).hint(hint))

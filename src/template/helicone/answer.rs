@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::template::budget::{LIMIT, TooLarge};
+use crate::template::budget::{MAX_ADDED_BYTES, TooLarge};
 use crate::template::place::{LocationPath, TextLocation};
 use crate::template::variable::VariableType;
 
@@ -92,6 +92,8 @@ impl MergeError {
 
 impl From<TooLarge> for MergeError {
     fn from(_: TooLarge) -> Self {
-        Self::TooLarge { limit: LIMIT }
+        Self::TooLarge {
+            limit: MAX_ADDED_BYTES,
+        }
     }
 }

@@ -72,10 +72,10 @@ pub fn merge(
     };
     let mut tools = tools_of(saved, "tools")?;
     tools.extend(tools_of(params, "parameters: tools")?);
-    let format = params
+    let unfilled_format = params
         .get("response_format")
-        .filter(|format| !format.is_null());
-    let format = format.or(saved.get("response_format"));
+        .filter(|format| !format.is_null())
+        .or(saved.get("response_format"));
 
     let mut filler = HeliconeFiller::new(inputs, partial_texts);
     for (index, message) in messages.iter_mut().enumerate() {
@@ -84,7 +84,7 @@ pub fn merge(
             fill_message(message, &mut filler, path)
         })?;
     }
-    let format = match format {
+    let format = match unfilled_format {
         Some(format) if is_truthy(format) => Some(filler.section(format)?),
         other => other.cloned(),
     };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use crate::json::{JsonString, JsonTree};
-use crate::template::budget::{FillBudget, LIMIT, TooLarge};
+use crate::template::budget::{FillBudget, MAX_ADDED_BYTES, TooLarge};
 use crate::template::expand::PartialSource;
 use crate::template::javascript;
 use crate::template::partials::{Partials, message, nonempty_texts};
@@ -31,13 +31,15 @@ pub(super) fn fill(
         filled: HashMap::new(),
         budget: FillBudget::new(),
         problems: Vec::new(),
-        splices: Replacements::new(body),
+        replacements: Replacements::new(body),
     };
     match filler.body(&JsonTree::of(body)) {
-        Ok(()) if filler.problems.is_empty() => Ok(filler.splices.apply()),
+        Ok(()) if filler.problems.is_empty() => Ok(filler.replacements.apply()),
         Ok(()) => Err(filler.problems),
         Err(TooLarge) => {
-            filler.problems.push(Problem::TooLarge { limit: LIMIT });
+            filler.problems.push(Problem::TooLarge {
+                limit: MAX_ADDED_BYTES,
+            });
             Err(filler.problems)
         }
     }
@@ -50,7 +52,7 @@ struct StrictFiller<'a> {
     filled: HashMap<PartialSource, Rc<str>>,
     budget: FillBudget,
     problems: Vec<Problem>,
-    splices: Replacements<'a>,
+    replacements: Replacements<'a>,
 }
 
 /// The kinds of tags that count in a text.
@@ -64,7 +66,7 @@ enum Tags {
 impl<'a> StrictFiller<'a> {
     fn body(&mut self, body: &JsonTree<'a>) -> Result<(), TooLarge> {
         for one in message_texts(body) {
-            self.written(one.text, Tags::All)?;
+            self.fill_in_place(one.text, Tags::All)?;
         }
         for section in SECTIONS {
             if let Some(json) = body.get(section) {
@@ -76,11 +78,15 @@ impl<'a> StrictFiller<'a> {
 
     /// Fills a text and records the replacements in the body. Returns the filled text if it has
     /// tags.
-    fn written(&mut self, text: &JsonString<'a>, tags: Tags) -> Result<Option<String>, TooLarge> {
-        let said = text.as_str();
-        let mut places = text.places();
+    fn fill_in_place(
+        &mut self,
+        text: &JsonString<'a>,
+        tags: Tags,
+    ) -> Result<Option<String>, TooLarge> {
+        let decoded = text.as_str();
+        let mut locator = text.locator();
         let (mut out, mut from, mut at) = (None, 0, 0);
-        for piece in pieces(said) {
+        for piece in pieces(decoded) {
             let range = at..at + piece.raw().len();
             at = range.end;
             let with = match piece {
@@ -90,14 +96,15 @@ impl<'a> StrictFiller<'a> {
             };
             if let Some(with) = with {
                 let out: &mut String = out.get_or_insert_default();
-                out.push_str(&said[from..range.start]);
+                out.push_str(&decoded[from..range.start]);
                 out.push_str(&with);
                 from = range.end;
-                self.splices.piece(text, &mut places, range, &with);
+                self.replacements
+                    .replace_piece(text, &mut locator, range, &with);
             }
         }
         if let Some(out) = &mut out {
-            out.push_str(&said[from..]);
+            out.push_str(&decoded[from..]);
         }
         Ok(out)
     }
@@ -136,8 +143,8 @@ impl<'a> StrictFiller<'a> {
         let body = partials.get(&source.prompt, &source.environment);
         let message = body.and_then(|body| message(body, source.message));
         let texts = message.map(nonempty_texts).unwrap_or_default();
-        let texts = texts.into_iter().map(|text| self.text(text));
-        let text: Rc<str> = texts.collect::<Result<Vec<_>, _>>()?.join(" ").into();
+        let filled = texts.into_iter().map(|text| self.text(text));
+        let text: Rc<str> = filled.collect::<Result<Vec<_>, _>>()?.join(" ").into();
         self.filled.insert(source, Rc::clone(&text));
         Ok(text)
     }
@@ -162,7 +169,7 @@ impl<'a> StrictFiller<'a> {
         match json {
             JsonTree::String(text) => match VariableTag::whole(text.as_str()) {
                 Some(tag) => self.value(tag, text),
-                None => self.written(text, Tags::Variables).map(drop),
+                None => self.fill_in_place(text, Tags::Variables).map(drop),
             },
             JsonTree::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
                 path.within(LocationStep::Index(index), |path| self.json(item, path))
@@ -174,7 +181,7 @@ impl<'a> StrictFiller<'a> {
                 for (name, value) in members.entries() {
                     path.within(LocationStep::Member(name.as_str()), |path| {
                         self.json(value, path)?;
-                        let filled = self.written(name, Tags::Variables)?;
+                        let filled = self.fill_in_place(name, Tags::Variables)?;
                         let name = filled.map_or(Cow::Borrowed(name.as_str()), Cow::Owned);
                         if may_clash && !taken.insert(name.clone()) {
                             let place = path.place();
@@ -194,7 +201,7 @@ impl<'a> StrictFiller<'a> {
     fn value(&mut self, tag: VariableTag<'_>, text: &JsonString<'a>) -> Result<(), TooLarge> {
         let value = self.inputs.get(tag.name).unwrap_or(&Value::Null);
         self.budget.spend_value(value)?;
-        self.splices.whole(text, value.to_string());
+        self.replacements.replace_string(text, value.to_string());
         Ok(())
     }
 }

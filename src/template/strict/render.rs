@@ -60,10 +60,10 @@ pub(crate) fn render_text(
     if !problems.is_empty() {
         return Err(problems);
     }
-    match expanded.variables.is_empty() && expanded.partials.is_empty() {
-        true => Ok(text.to_owned()),
-        false => fill::fill(text, inputs, partials),
+    if expanded.variables.is_empty() && expanded.partials.is_empty() {
+        return Ok(text.to_owned());
     }
+    fill::fill(text, inputs, partials)
 }
 
 #[cfg(test)]
