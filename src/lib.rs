@@ -83,6 +83,9 @@
 //! | `server` | no | `server`: Helicone's HTTP API on a store, and a fake of it for tests |
 //! | `testing` | no | `storage::testing`, the suite that every backend must pass |
 
+// On docs.rs an item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diff;

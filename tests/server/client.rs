@@ -249,13 +249,3 @@ pub fn everything(store: &Store) -> String {
     let operations = store.operations().page(None, all);
     format!("{of_prompts:#?}\n{:#?}", operations.unwrap())
 }
-
-/// Reports why a test is skipped, and fails in CI.
-#[allow(
-    clippy::print_stderr,
-    reason = "the developer who runs the test should know"
-)]
-pub fn skip(why: &str) {
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
-    eprintln!("skipped: {why}");
-}

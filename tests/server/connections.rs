@@ -10,7 +10,8 @@ use promptbook::server::{Limits, ServerOptions, StatusMode};
 use promptbook::{BumpPolicy, Store, StoreOptions};
 use serde_json::json;
 
-use super::client::{Answer, Served, skip};
+use super::client::{Answer, Served};
+use super::clients::skip;
 use super::scene::Scene;
 
 fn eight_clients_update_one_prompt(store: Store) {

@@ -14,6 +14,9 @@ mod anything;
 mod bodies;
 mod body_urls;
 mod client;
+#[path = "../shared/clients.rs"]
+#[allow(dead_code, reason = "only other tests run npm")]
+mod clients;
 mod connections;
 mod cross_origin;
 mod differences;

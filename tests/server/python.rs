@@ -1,72 +1,16 @@
 //! Helicone's own client for Python, from PyPI, on a served store.
-//!
-//! It is installed once, below `target`. Without Python or PyPI the tests are skipped, but fail in
-//! CI.
 
-use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use promptbook::server::{ServerOptions, StatusMode};
 use promptbook::{BumpPolicy, NewPrompt, NewVersion, StoreOptions};
 use serde_json::{Value, json};
 
-use super::client::{Served, skip};
+use super::client::Served;
+use super::clients::python;
 use super::scene::Scene;
-
-const CLIENT: &str = "helicone-helpers==1.2.1";
-
-/// Returns the Python interpreter for which the client is installed.
-fn python() -> Option<PathBuf> {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(CLIENT.replace("==", "-"));
-    match install(&place) {
-        Ok(python) => Some(python),
-        Err(why) => {
-            skip(&format!("{CLIENT} can't be installed: {why}"));
-            None
-        }
-    }
-}
-
-/// Installs the client unless it is installed. The lock is needed because tests run in parallel.
-fn install(place: &Path) -> Result<PathBuf, String> {
-    let lock = File::create(place.with_file_name("python-client.lock"));
-    let lock = lock.and_then(|file| file.lock().map(|()| file));
-    let _lock = lock.map_err(|error| error.to_string())?;
-    let (windows, unix) = (place.join("Scripts/python.exe"), place.join("bin/python"));
-    let python = if cfg!(windows) { windows } else { unix };
-    let done = place.join("installed");
-    if !done.exists() {
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(place))?;
-        let pip = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            CLIENT,
-        ];
-        run(Command::new(&python).args(pip))?;
-        File::create(done).map_err(|error| error.to_string())?;
-    }
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!(
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )),
-    }
-}
 
 /// Makes these calls of the client. Its synchronous and its asynchronous half must give the same
 /// answers.
