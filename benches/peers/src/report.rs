@@ -1,164 +1,119 @@
-//! What was measured, as text.
-
-use std::time::Duration;
-
+//! The JSON files of one run -> one Markdown page and one JSON file.
 use anyhow::Result;
+use serde_json::{json, Value};
+use std::fmt::Write;
+use std::path::Path;
 
-use crate::measure::{BLOCK, ENOUGH, Timing};
-use crate::run::{Import, Measured, Stored};
-use crate::table::Table;
-use crate::workload::{LISTED, PART, Sizes};
+/// Row order; peers not named here (the project) come first.
+const ORDER: &[&str] = &["floor-sqlite", "floor-fs", "floor-hybrid", "redb", "redb-multi", "git2", "gix", "git-cli", "cacache", "promptvault", "prompt-store", "json-naive", "mlflow", "mlflow-ttl0", "ell"];
 
-/// A peer, and what was measured of it or why nothing was.
-pub struct Outcome {
-    pub name: &'static str,
-    pub layout: &'static str,
-    pub durability: &'static str,
-    pub measured: Result<Measured>,
-}
+pub fn write(dir: &Path, size: &str, out: &str) -> Result<()> {
+    let mut all: Vec<Value> = std::fs::read_dir(dir)?
+        .filter_map(|e| Some(e.ok()?.path()).filter(|p| p.extension().is_some_and(|x| x == "json")))
+        .map(|p| Ok(serde_json::from_slice(&std::fs::read(p)?)?))
+        .collect::<Result<_>>()?;
+    all.retain(|v| v["size"] == size);
+    all.sort_by_key(|v| ORDER.iter().position(|n| v["peer"] == *n).map_or(0, |i| i + 1));
+    let (limits, peers): (Vec<Value>, Vec<Value>) = all.into_iter().partition(|v| v["peer"] == "limits");
+    let limits = limits.into_iter().next().unwrap_or(Value::Null);
+    std::fs::write(format!("{out}.json"), serde_json::to_string_pretty(&json!({"size": size, "limits": limits, "peers": peers}))?)?;
 
-pub fn print(outcomes: &[Outcome], sizes: &Sizes) {
-    let tables = [times(outcomes), disk(outcomes)];
-    println!("Median / 99th percentile of each operation; versions imported a second.\n");
-    println!("{}", tables[0].plain());
-    println!("Bytes on disk, allocated / apparent, of the closed store.\n");
-    println!("{}", tables[1].plain());
-    for outcome in outcomes {
-        println!("{}", outcome.name);
-        println!("  is        {}", outcome.layout);
-        println!("  survives  {}", outcome.durability);
-        if let Err(error) = &outcome.measured {
-            println!("  NOT RUN   {error:#}");
+    let mut m = String::new();
+    let name = Path::new(out).file_name().unwrap().to_string_lossy();
+    writeln!(m, "# Peer benchmark {name}\n")?;
+    writeln!(m, "Workload: {} prompts, {} versions, {:.1} MB of bodies (see benches/peers/workload.md). Machine: {}, {} cores.", limits["prompts"], limits["versions"].as_f64().unwrap_or(0.0), limits["raw_bytes"].as_f64().unwrap_or(0.0) / 1e6, limits["cpu"].as_str().unwrap_or("?"), limits["cores"])?;
+    writeln!(m, "Times are microseconds, `median / p99`; `[p10]` is the best tenth, closest to what a quiet machine would show.")?;
+    writeln!(m, "Load average while it ran (1 5 15 min), first to last peer: {} -> {}.\n", text(&limits["load_before"]), peers.last().map_or("?", |p| text(&p["load_after"])))?;
+
+    writeln!(m, "## Writes\n\nO10: {} processes, same store, same 4 prompts. `none` = the store has no such mode; † = its only mode, not durable. Sync calls are counted by strace.\n", peers.iter().find_map(|p| p["ops"]["o10"]["writers"].as_u64()).unwrap_or(4))?;
+    writeln!(m, "| peer | O1 commit, durable | O1 commit, relaxed | O2 move pointer | syncs per commit; move | O7 import, versions/s | O10 commits/s | O10 one commit, median / p99 / max | O10 lost / acknowledged | O10 failed tries |\n|---|---|---|---|---|---|---|---|---|---|")?;
+    for p in &peers {
+        let (o, durable) = (&p["ops"], !p["durable"].is_null());
+        let (d, r) = if durable { (us10(&o["o1"]), us10(&o["o1_relaxed"])) } else { ("none".into(), us10(&o["o1"])) };
+        let lost1 = o["o1"]["lost"].as_i64().filter(|n| *n != 0).map_or(String::new(), |n| format!(" **lost {n} of {}**", (o["o1"]["n"].as_u64().unwrap_or(0) + 5) / 8));
+        let lost = o["o10"]["lost"].as_u64().unwrap_or(0);
+        let bold = if lost > 0 { "**" } else { "" };
+        writeln!(m, "| {} | {d} | {r}{lost1} | {}{} | {}; {} | {}{} | {} | {} / {} | {bold}{lost} / {}{bold}{} | {} |", label(p), us(&o["o2"]), if durable || o["o2"].is_null() { "" } else { " †" },
+            syncs(&o["syncs"]["commit"]), syncs(&o["syncs"]["move"]), num(&o["o7"]["versions_per_s"]), if o["o7"]["syncfs_added"] == true { " (+syncfs)" } else { "" },
+            num(&o["o10"]["commits_per_s"]), us(&o["o10"]), num(&o["o10"]["max_us"]), o["o10"]["acked"], o["o10"]["unreadable"].as_u64().filter(|n| *n > 0).map_or(String::new(), |n| format!("; **{n} prompts or versions unreadable after**")), o["o10"]["errors"])?;
+    }
+    writeln!(m, "\n## Reads\n\nO4 stale: how often the resolve after another process's acknowledged move still gave the old body. O9: open / first resolve after it, in a new process.\n")?;
+    writeln!(m, "| peer | O3 warm resolve | O4 after another process's move | O4 stale | O5 new process | O6 list 50 | O9 open / first resolve |\n|---|---|---|---|---|---|---|")?;
+    for p in &peers {
+        let o = &p["ops"];
+        let reopened = if o["o4"]["reopened"] == true { " (reopened)" } else { "" };
+        let stale = o["o4"]["stale"].as_u64().map_or("-".into(), |s| if s > 0 { format!("**{s} of {}**", o["o4"]["n"]) } else { format!("0 of {}", o["o4"]["n"]) });
+        let rows = o["o6"]["rows"].as_u64().filter(|r| *r != 50).map_or(String::new(), |r| format!(" ({r} rows)"));
+        writeln!(m, "| {} | {} | {}{reopened} | {stale} | {} | {}{rows} | {} / {} |", label(p), us(&o["o3"]), us(&o["o4"]), us(&o["o5"]), us(&o["o6"]), num(&o["o9"]["p50_us"]), num(&o["first_resolve"]["p50_us"]))?;
+        let c = &p["compacted"];
+        if !c["o3"].is_null() {
+            writeln!(m, "| {} after compaction | {} | | | {} | {} | {} / {} |", text(&p["peer"]), us(&c["o3"]), us(&c["o5"]), us(&c["o6"]), num(&c["o9"]["p50_us"]), num(&c["first_resolve"]["p50_us"]))?;
         }
     }
-    println!("\n{}", method(sizes));
-    println!("\nAs Markdown:\n");
-    for table in tables {
-        println!("{}", table.markdown());
+    writeln!(m, "\n## Disk (O8), right after the import\n\nAllocated blocks, whole store. Compaction (git gc, redb compact) runs at the end, on a store that also holds the write tests' versions.\n")?;
+    writeln!(m, "| peer | versions imported | bytes/version | per raw body byte | files | compaction: before -> after, seconds |\n|---|---|---|---|---|---|")?;
+    for p in &peers {
+        let (o, g) = (&p["ops"]["o8"], &p["compacted"]["gc"]);
+        let gc = if g.is_null() { String::new() } else { format!("{:.1} -> {:.1} MB, {:.1} s", g["allocated_before"].as_f64().unwrap() / 1e6, g["allocated_after"].as_f64().unwrap() / 1e6, g["secs"].as_f64().unwrap()) };
+        writeln!(m, "| {} | {}{} | {} | {:.2} | {} | {gc} |", text(&p["peer"]), p["versions"], if p["cut"] == true { " (cut)" } else { "" }, num(&o["per_version"]), o["per_raw_byte"].as_f64().unwrap_or(0.0), o["files"])?;
     }
-}
-
-fn times(outcomes: &[Outcome]) -> Table {
-    let mut table = Table::new(&[
-        "",
-        "a flush",
-        "commit",
-        "move",
-        "resolve, warm",
-        "resolve, changed",
-        "list newest",
-        "open, resolve",
-        "import",
-    ]);
-    for outcome in outcomes {
-        let name = outcome.name.to_owned();
-        table.row(match &outcome.measured {
-            Err(_) => vec![name, "not run".into()],
-            Ok(m) => {
-                let timings = [m.commit, m.release, m.warm, m.changed, m.list, m.open];
-                let cells = timings.iter().map(timing);
-                let import = format!("{}/s", grouped(rate(&m.import)));
-                let flush = m.flush.map(|timing| duration(timing.median)).join(" … ");
-                [name, flush]
-                    .into_iter()
-                    .chain(cells)
-                    .chain([import])
-                    .collect()
-            }
-        });
-    }
-    table
-}
-
-fn disk(outcomes: &[Outcome]) -> Table {
-    let mut table = Table::new(&["", "a version", "a byte of body", "in all"]);
-    for outcome in outcomes {
-        let stored = outcome
-            .measured
-            .iter()
-            .flat_map(|measured| &measured.stored);
-        for stored in stored {
-            let name = match stored.after {
-                None => outcome.name.to_owned(),
-                Some(after) => format!("{}, after {after}", outcome.name),
-            };
-            let Stored {
-                disk,
-                versions,
-                body_bytes,
-                ..
-            } = stored;
-            let sizes = [disk.allocated, disk.apparent].map(|bytes| bytes as f64);
-            let cell = |text: &dyn Fn(f64) -> String| sizes.map(text).join(" / ");
-            table.row(vec![
-                name,
-                cell(&|bytes| grouped(bytes / *versions as f64)),
-                cell(&|bytes| format!("{:.2}", bytes / *body_bytes as f64)),
-                cell(&|bytes| format!("{:.1} MB", bytes / 1e6)),
-            ]);
+    writeln!(m, "\n## The machine's limits\n\n| least work | microseconds, median / p99 [p10] |\n|---|---|")?;
+    for (k, v) in limits["limits"].as_object().into_iter().flatten() {
+        if !v["p50_us"].is_null() {
+            writeln!(m, "| {k} | {} |", us10(v))?;
         }
     }
-    table
+    let (b, y) = (&limits["limits"]["bulk"], &limits["limits"]["bytes"]);
+    writeln!(m, "\nBulk: all bodies to one file, one fsync: {} versions/s ({} MB/s).", num(&b["versions_per_s"]), num(&b["mb_per_s"]))?;
+    writeln!(m, "Bytes: {} raw per version (min {}, median {}, p90 {}, max {}). Per raw byte: {:.2} in whole 4 KB blocks (one file a body), {:.2} zstd -3 each, {:.3} zstd -3 with the previous version as dictionary.",
+        num(&y["raw_per_version"]), y["min"], y["p50"], y["p90"], y["max"], f(&y["in_4k_blocks"]), f(&y["zstd3_each"]), f(&y["zstd3_delta_to_previous"]))?;
+    writeln!(m, "\n## How each peer was used\n\n| peer | design | durable mode | relaxed mode | O10 errors | load |\n|---|---|---|---|---|---|")?;
+    for p in &peers {
+        let kinds: Vec<String> = p["ops"]["o10"]["error_kinds"].as_object().into_iter().flatten().map(|(k, n)| format!("{n}x {}", k.replace('|', "/").replace('\n', " "))).collect();
+        writeln!(m, "| {} | {} | {} | {} | {} | {} |", text(&p["peer"]), text(&p["design"]), text(&p["durable"]), text(&p["relaxed"]), kinds.join("; "), text(&p["load_before"]))?;
+    }
+    std::fs::write(format!("{out}.md"), m)?;
+    Ok(())
 }
 
-fn method(sizes: &Sizes) -> String {
-    format!(
-        "One client; up to so many samples of each, {ENOUGH} at least, {:?} at most (the 99th percentile of few is the \
-         worst):\n\
-         a flush           of a file that grew by 4 KB, before and after the commits and moves: where it differs, \
-         somebody else used the disk\n\
-         commit            {} versions to {} prompts, each durable before the next\n\
-         move              of production, {} times, each durable\n\
-         resolve, warm     production's body, unchanged, of {} prompts of {} versions in a random order, {} calls; \
-         calls of less than 10 µs are timed in blocks of {BLOCK}\n\
-         resolve, changed  right after a second handle committed and released, {} times; redb's by the same handle\n\
-         list newest       {LISTED} versions' names and messages, of {}\n\
-         open, resolve     a new handle and its first body; the files are in the system's cache\n\
-         import            the {} prompts at once, durable at its end; of them one in {PART}, where a \
-         peer has no batches\n\
-         Each body read is compared with what was written.",
-        sizes.budget,
-        sizes.commits,
-        sizes.committed_prompts,
-        sizes.moves,
-        sizes.prompts,
-        sizes.versions,
-        grouped(sizes.warm as f64),
-        sizes.changes,
-        sizes.long_history,
-        sizes.prompts,
-    )
+fn label(p: &Value) -> String {
+    match p["cut"] == true {
+        true => format!("{} (cut to {} versions)", text(&p["peer"]), p["versions"]),
+        false => text(&p["peer"]).to_string(),
+    }
 }
-
-fn rate(import: &Import) -> f64 {
-    import.versions as f64 / import.time.as_secs_f64()
+fn text(v: &Value) -> &str {
+    v.as_str().unwrap_or("none")
 }
-
-fn timing(timing: &Timing) -> String {
-    format!("{} / {}", duration(timing.median), duration(timing.p99))
+fn f(v: &Value) -> f64 {
+    v.as_f64().unwrap_or(f64::NAN)
 }
-
-/// To three digits.
-fn duration(duration: Duration) -> String {
-    let nanos = duration.as_nanos() as f64;
-    let (value, unit) = match nanos {
-        0.0..1e3 => (nanos, "ns"),
-        1e3..1e6 => (nanos / 1e3, "µs"),
-        1e6..1e9 => (nanos / 1e6, "ms"),
-        _ => (nanos / 1e9, "s"),
-    };
-    let digits = match value {
-        0.0..10.0 if unit != "ns" => 2,
-        10.0..100.0 if unit != "ns" => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$} {unit}")
+/// 1,234 or 12.3 or 1.23
+fn num(v: &Value) -> String {
+    let Some(x) = v.as_f64() else { return "-".into() };
+    if x < 10.0 {
+        return format!("{x:.2}");
+    }
+    if x < 100.0 {
+        return format!("{x:.1}");
+    }
+    let digits = format!("{x:.0}");
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
 }
-
-/// A whole number, its thousands apart.
-fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
-    groups.join(",")
+fn us(v: &Value) -> String {
+    if v.is_null() { "none".into() } else { format!("{} / {}", num(&v["p50_us"]), num(&v["p99_us"])) }
+}
+fn us10(v: &Value) -> String {
+    if v.is_null() { "none".into() } else { format!("{} [{}]", us(v), num(&v["p10_us"])) }
+}
+fn syncs(v: &Value) -> String {
+    let all: Vec<String> = v.as_object().into_iter().flatten().filter(|(_, n)| f(n) >= 0.05).map(|(k, n)| format!("{:.1} {k}", f(n))).collect();
+    if v.is_null() { "-".into() } else if all.is_empty() { "**0**".into() } else { all.join(" + ") }
 }
