@@ -11,7 +11,7 @@
 //! of its base, and moves environments in transactions.
 //!
 //! ```
-//! use promptbook::{RenderMode, NewPrompt, NewVersion, Store};
+//! use promptbook::{NewPrompt, NewVersion, Store};
 //! use serde_json::json;
 //!
 //! # fn main() -> promptbook::Result<()> {
@@ -20,15 +20,14 @@
 //! let store = Store::open_or_create(directory)?;
 //!
 //! let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Greet {{hc:name:string}}."}]});
-//! let created = store.create_prompt(NewPrompt::new("greeting", body)?)?; // 1.0, in production
+//! let created = store.create_prompt(NewPrompt::new("greeting", body))?; // 1.0, in production
 //!
 //! let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]});
-//! let new = NewVersion::new("greeting", body)?.message("Be warm");
+//! let new = NewVersion::new("greeting", body).message("Be warm");
 //! let version = store.commit(new)?; // 1.1: callers need not change
 //! assert_eq!(version.number.to_string(), "1.1");
 //!
-//! let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
-//! let rendered = store.render("greeting@production", &inputs, RenderMode::Strict)?; // still 1.0
+//! let rendered = store.render("greeting@production", [("name", "Ada")])?; // still 1.0
 //! assert_eq!(rendered.body["messages"][0]["content"], "Greet Ada.");
 //! # Ok(())
 //! # }
@@ -98,19 +97,21 @@ pub mod trust;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BlameOrigin, BundleSummary, CheckpointSummary, CreatedPrompt, DiffSide,
-    Difference, EnvironmentChange, EnvironmentDifference, EnvironmentLogEntry, EnvironmentUpdate,
-    Event, GcSummary, ImportSummary, LogPosition, MatchedIn, Moment, NewPrompt, NewVersion,
-    OperationRef, RepackSummary, Resolved, SearchHit, Snippet, VariableChange, Verdict,
-    VerifyReport, Violation,
+    Difference, EnsuredPrompt, EnsuredVersion, EnvironmentChange, EnvironmentDifference,
+    EnvironmentLogEntry, EnvironmentUpdate, Event, GcSummary, ImportSummary, LogPosition,
+    MatchedIn, Moment, NewPrompt, NewVersion, OperationRef, RenameOptions, RepackSummary, Resolved,
+    SearchHit, Snippet, VariableChange, Verdict, VerifyReport, Violation,
 };
 pub use frozen::{Frozen, Lockfile};
 pub use fs::checksummed_file::FileError;
 pub use fs::lock::holders::LockHolder;
 pub use fs::lock::policy::LockWait;
 pub use json::Json;
+pub use model::arguments;
 pub use model::body::Body;
 pub use model::error::{Error, ErrorKind, FreezeProblem, Result, VersionLabel};
 pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
+pub use model::inputs::Inputs;
 pub use model::invalid_argument::InvalidArgument;
 pub use model::record::{
     BumpPolicy, Change, Durability, Environment, Expected, Operation, OperationContent,
@@ -120,7 +121,8 @@ pub use model::record::{
 pub use model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
 pub use storage::BlobUsage;
 pub use store::{
-    BackupSummary, Batch, GcOptions, Rendered, RepairSummary, Store, StoreOptions, StoreStats, View,
+    BackupSummary, Batch, GcOptions, PromptSource, Rendered, RepairSummary, Store, StoreOptions,
+    StoreStats, View,
 };
 pub use template::{RenderMode, RenderedBody};
 

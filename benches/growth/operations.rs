@@ -1,6 +1,6 @@
 //! Operations: one environment of one prompt, moved back and forth.
 
-use promptbook::{EnvironmentName, EnvironmentUpdate, Expected, OperationFilter, OperationRef};
+use promptbook::{EnvironmentName, EnvironmentUpdate, OperationFilter, OperationRef};
 
 use crate::table::Case;
 use crate::versions::{case_middle, fill, whole};
@@ -15,7 +15,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
                 .batch(|batch| {
                     for turn in some {
                         let to = if turn.is_multiple_of(2) { "1.1" } else { "1.0" };
-                        batch.move_environments(&[EnvironmentUpdate::set(id, "staging", to)?])?;
+                        batch.update_environments([EnvironmentUpdate::set(id, "staging", to)])?;
                     }
                     Ok(())
                 })
@@ -26,9 +26,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
         return;
     }
     case.time("set_environment", || {
-        store
-            .set_environment(id, "production", "1.1", Expected::Any)
-            .unwrap()
+        store.set_environment(id, "production", "1.1").unwrap()
     });
     case.time("undo_newest", || store.undo_newest().unwrap());
     case.time("undo_newest, 100 in a row", || {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use promptbook::{
-    Expected, Prompt, PromptFilter, PromptId, Selector, Store, Version, VersionFilter, VersionSpec,
+    Prompt, PromptFilter, PromptId, Selector, Store, Version, VersionFilter, VersionSpec,
 };
 
 use crate::bench::{Bench, LONG};
@@ -144,7 +144,7 @@ impl Lists<'_> {
         let mut to = ["1.0", "1.1"].into_iter().cycle();
         let (first, floor_first) = after_each(
             self.bench.times(CHANGES),
-            || store.set_environment(long, "staging", to.next().unwrap(), Expected::Any),
+            || store.set_environment(long, "staging", to.next().unwrap()),
             ours,
             bare,
             |moved, ours, floor| {

@@ -2,11 +2,13 @@
 //!
 //! Every other layer uses these types; they use none of the other layers.
 
+pub mod arguments;
 pub(crate) mod body;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod heap;
 pub(crate) mod id;
+pub(crate) mod inputs;
 pub(crate) mod invalid_argument;
 pub(crate) mod memory_size;
 pub(crate) mod record;

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+use crate::model::inputs::Inputs;
 use crate::model::memory_size::of_text;
 use crate::model::shown::Quoted;
 use crate::model::version_number::VersionNumber;
@@ -98,6 +98,12 @@ pub enum Expected {
     Is(VersionId),
 }
 
+impl From<VersionId> for Expected {
+    fn from(id: VersionId) -> Self {
+        Self::Is(id)
+    }
+}
+
 /// The inputs that a request passed to a version.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -107,7 +113,7 @@ pub struct RecordedInputs {
     /// The version that was rendered.
     pub version_id: VersionId,
     /// The inputs by name.
-    pub inputs: Map<String, Value>,
+    pub inputs: Inputs,
     /// The environment through which the version was resolved, if any.
     pub environment: Option<EnvironmentName>,
     /// The time at which the inputs were recorded.

@@ -37,10 +37,10 @@ use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 /// # fn main() -> promptbook::Result<()> {
 /// let store = Store::in_memory()?;
 /// let body = r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi {{hc:name:string}}"}]}"#;
-/// let created = store.create_prompt(NewPrompt::new("greeting", body)?)?;
+/// let created = store.create_prompt(NewPrompt::new("greeting", body))?;
 ///
 /// let body = body.replace("Hi", "Hello");
-/// let version = store.commit(NewVersion::new(created.prompt.id, &body)?.message("Say hello"))?;
+/// let version = store.commit(NewVersion::new(created.prompt.id, &body).message("Say hello"))?;
 /// assert_eq!(version.number.to_string(), "1.1");
 ///
 /// assert_eq!(store.resolve("greeting@latest")?.body.text(), body);
@@ -87,13 +87,17 @@ use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 /// the attribute. A [`restore`](Self::restore) of the store's backup has the attribute. On ext4 and
 /// xfs a full disk never caused more than an error.
 #[derive(Clone, Debug)]
-pub struct Store(View);
+pub struct Store {
+    view: View,
+    /// The author of the changes that are made through this handle.
+    pub(super) author: Arc<str>,
+}
 
 impl Deref for Store {
     type Target = View;
 
     fn deref(&self) -> &View {
-        &self.0
+        &self.view
     }
 }
 
@@ -257,12 +261,44 @@ impl Store {
         self.inner.context.policy
     }
 
+    /// Returns a handle of the same store whose changes have another author.
+    ///
+    /// It shares everything with this handle: files, locks, caches and the write queue. An app with
+    /// many users opens its store once, and calls this for each request.
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let new = NewPrompt::new("greeting", r#"{"messages": []}"#);
+    /// let created = store.with_author("bob").create_prompt(new)?;
+    /// assert_eq!(created.version.author, "bob");
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_author(&self, author: impl Into<String>) -> Self {
+        Self {
+            view: self.view.clone(),
+            author: author.into().into(),
+        }
+    }
+
+    /// Returns the author of the changes that are made through this handle.
+    #[must_use]
+    pub fn author(&self) -> &str {
+        &self.author
+    }
+
     /// Makes a change in a transaction that it may share with other changes.
     pub(super) fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.inner.queue.write(&*self.inner, change)
+        let author = Arc::clone(&self.author);
+        self.inner.queue.write(&*self.inner, move |writer| {
+            writer.set_author(&author);
+            change(writer)
+        })
     }
 }
 
@@ -485,7 +521,8 @@ impl StoreOptions {
         let bodies = Arc::new(BodyReader::new(blobs));
         let context = self.context(settings);
         let clock = Arc::clone(&context.clock);
-        Store(View::of_the_present(Arc::new(StoreShared {
+        let author = Arc::clone(&context.author);
+        let view = View::of_the_present(Arc::new(StoreShared {
             settler: MaintenanceWorker::new(Arc::clone(&index), Arc::clone(&bodies), clock),
             queue: WriteQueue::new(self.locks.limit),
             locks: self.locks.clone(),
@@ -497,7 +534,8 @@ impl StoreOptions {
             place,
             #[cfg(feature = "cli")]
             made: super::batch::LastTransaction::default(),
-        })))
+        }));
+        Store { view, author }
     }
 }
 

@@ -3,6 +3,7 @@
 mod backup;
 mod batch;
 mod bundle;
+mod changes;
 mod compare;
 mod damaged;
 #[cfg(test)]
@@ -11,11 +12,10 @@ mod handle;
 mod location;
 mod maintenance;
 mod options;
-mod prompts;
 mod search;
 #[cfg(feature = "server")]
 pub(crate) mod secrets;
-mod undo;
+mod source;
 mod versions;
 mod view;
 mod watch;
@@ -27,4 +27,5 @@ pub(crate) use self::handle::Image;
 pub use self::handle::Store;
 pub use self::maintenance::{GcOptions, RepairSummary, StoreStats};
 pub use self::options::StoreOptions;
+pub use self::source::PromptSource;
 pub use self::view::{Rendered, View};

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use promptbook::{Frozen, Lockfile, RenderMode};
+use promptbook::{Frozen, Lockfile};
 use serde_json::{Value, json};
 
 use crate::support::{Desk, GREETING, REWORDED, members};
@@ -53,7 +53,7 @@ fn an_environment_is_written_once() {
 
     let frozen = Frozen::open(desk.path().join("p")).unwrap();
     let inputs = json!({"mood": "warm", "name": "Ada"});
-    let rendered = frozen.render("greeting", inputs.as_object().unwrap(), RenderMode::Strict);
+    let rendered = frozen.render("greeting", inputs);
     assert_eq!(
         rendered.unwrap().body["messages"][0]["content"],
         "Be warm. Hi Ada"

@@ -204,9 +204,9 @@ fn counters_hold(store: &Store) {
 
 /// It can be written to, and what is not used any more goes: afterwards there is a file for each body, and no other.
 fn goes_on(store: &Store, directory: &Path, before: &Observed) {
-    let new = NewPrompt::new("afterwards", body("afterwards")).unwrap();
+    let new = NewPrompt::new("afterwards", body("afterwards"));
     let created = store.create_prompt(new).expect("it can't be written to");
-    let new = NewVersion::new(created.prompt.id, body("again, afterwards")).unwrap();
+    let new = NewVersion::new(created.prompt.id, body("again, afterwards"));
     let version = store.commit(new.bump(Bump::Minor)).unwrap();
     assert_eq!(version.number.to_string(), "1.1");
     store.checkpoint(|_| ()).expect("it can't be settled");

@@ -31,7 +31,7 @@ fn it_makes_a_store_and_makes_it_anew() {
 fn it_never_empties_a_store_that_was_there() {
     let place = tempfile::tempdir().unwrap();
     let store = Store::create(place.path()).unwrap();
-    let new = NewPrompt::new("mine", r#"{"messages": []}"#).unwrap();
+    let new = NewPrompt::new("mine", r#"{"messages": []}"#);
     store.create_prompt(new).unwrap();
     drop(store);
     let options = Fake::options().fixtures(fixtures()).directory(place.path());

@@ -42,7 +42,7 @@ fn means_the_same<T: FromStr<Err = InvalidArgument> + Display + Debug + PartialE
 /// A store answers with a version, or says why not.
 fn is_answered(spec: &VersionSpec) {
     let store = Store::in_memory().unwrap();
-    let new = NewPrompt::new("greeting", json!({"model": "m"})).unwrap();
+    let new = NewPrompt::new("greeting", json!({"model": "m"}));
     store.create_prompt(new).unwrap();
     match store.version(spec) {
         Ok(version) => assert_eq!(version.number, VersionNumber::new(1, 0)),
@@ -53,7 +53,7 @@ fn is_answered(spec: &VersionSpec) {
 /// A prompt of any name is found by it, and by the selector of its environment.
 fn is_found(name: PromptName) {
     let store = Store::in_memory().unwrap();
-    let new = NewPrompt::new(name.clone(), json!({"model": "m"})).unwrap();
+    let new = NewPrompt::new(name.clone(), json!({"model": "m"}));
     let created = store.create_prompt(new).unwrap();
     let by_name = PromptRef::Name(name.clone());
     assert_eq!(store.prompt(by_name).unwrap().id, created.prompt.id);

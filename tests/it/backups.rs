@@ -6,8 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use promptbook::{
-    Error, ErrorKind, Expected, NewPrompt, NewVersion, OperationId, Selector, Store, VerifyReport,
-    Violation,
+    Error, ErrorKind, NewPrompt, NewVersion, OperationId, Selector, Store, VerifyReport, Violation,
 };
 
 use crate::support::{Done, Place, body, commit, copy, create, is_sound};
@@ -19,10 +18,10 @@ fn filled() -> (Place, Store) {
     let import = |batch: &mut promptbook::Batch<'_>| {
         for prompt in 0..4 {
             let name = format!("packed {prompt}");
-            let new = NewPrompt::new(name.as_str(), body(format!("{prompt}")))?;
+            let new = NewPrompt::new(name.as_str(), body(format!("{prompt}")));
             let id = batch.create_prompt(new)?.prompt.id;
             for version in 0..40 {
-                batch.commit(NewVersion::new(id, body(format!("{prompt} {version}")))?)?;
+                batch.commit(NewVersion::new(id, body(format!("{prompt} {version}"))))?;
             }
         }
         Ok(())
@@ -271,7 +270,7 @@ fn a_store_is_made_of_a_backup() {
     let store = Store::open(made.path().join("new")).unwrap();
     assert_eq!(all(&store), before);
     commit(&store, "file", "it goes on");
-    let moved = store.set_environment("file", "production", Selector::Latest, Expected::Any);
+    let moved = store.set_environment("file", "production", Selector::Latest);
     moved.unwrap();
     is_sound(&store);
     let nothing = Store::restore(made.path().join("nothing"), made.path().join("x"), |_| ());
@@ -374,7 +373,7 @@ fn a_pack_that_is_made_anew_under_its_name_is_read() {
     let store = place.create();
     let import = |batch: &mut promptbook::Batch<'_>| {
         for prompt in 0..400 {
-            let new = NewPrompt::new(format!("{prompt}"), body(prompt))?;
+            let new = NewPrompt::new(format!("{prompt}"), body(prompt));
             batch.create_prompt(new)?;
         }
         Ok(())

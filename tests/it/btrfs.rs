@@ -120,7 +120,7 @@ fn is_overwritten_in_place(path: &Path) -> bool {
 
 /// A body that needs room for itself.
 fn large() -> NewVersion {
-    NewVersion::new("p", body("x".repeat(1024 * 1024))).unwrap()
+    NewVersion::new("p", body("x".repeat(1024 * 1024)))
 }
 
 /// Runs a check on a store in a child: a signal ends that alone.

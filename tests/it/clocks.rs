@@ -180,7 +180,7 @@ fn a_store_is_sound_whatever_its_clock_said() {
         drop(store);
         let store = options.open(place.path()).unwrap();
         is_sound(&store);
-        assert_eq!(store.inputs(version, "r").unwrap().inputs.len(), 1);
+        assert_eq!(store.inputs(version, "r").unwrap().inputs.as_map().len(), 1);
         let mut bundle = Vec::new();
         store.export_bundle(&mut bundle).unwrap();
         let other = Place::new();
@@ -277,7 +277,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         let made = store.batch(|batch| {
             for number in 0..200 {
                 let body = crate::support::body(number);
-                batch.create_prompt(promptbook::NewPrompt::new(format!("{number}"), body)?)?;
+                batch.create_prompt(promptbook::NewPrompt::new(format!("{number}"), body))?;
             }
             Ok(())
         });

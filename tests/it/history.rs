@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use promptbook::{
-    BumpPolicy, Change, EnvironmentName, EnvironmentUpdate, Error, Expected, Moment, NewPrompt,
-    NewVersion, Operation, OperationFilter, OperationKind, PromptFilter, PromptId, PromptName,
-    RenderMode, Selector, Store, StoreOptions, VersionFilter, VersionId, View,
+    BumpPolicy, Change, EnvironmentName, EnvironmentUpdate, Error, Moment, NewPrompt, NewVersion,
+    Operation, OperationFilter, OperationKind, PromptFilter, PromptId, PromptName, Selector, Store,
+    StoreOptions, VersionFilter, VersionId, View,
 };
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::model::config;
 use crate::model::op::{Op, ops};
@@ -352,7 +352,7 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
         commit(store, "greeting", "one"); // 2
         commit(store, "greeting", "two"); // 3
         store.rename("greeting", "hello").unwrap(); // 4
-        let moved = store.set_environment("hello", "production", "1.1", Expected::Any);
+        let moved = store.set_environment("hello", "production", "1.1");
         moved.unwrap(); // 5
         let stood_on = |number: u64| match store.undo(number) {
             Err(Error::UndoBlocked { operation, later }) if operation == number => later,
@@ -389,7 +389,7 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
 fn an_undo_of_later_operations_stands_on_nothing() {
     both(|store| {
         create(store, "p"); // 1
-        let set = store.set_environment("p", "staging", "1.0", Expected::Any);
+        let set = store.set_environment("p", "staging", "1.0");
         set.unwrap(); // 2
         store.rename("p", "q").unwrap(); // 3
         store.delete_prompt("q").unwrap(); // 4
@@ -431,10 +431,10 @@ fn a_release_of_several_pointers_is_taken_back_as_one() {
             commit(store, name, "next");
         }
         let moves = ["a", "b"].map(|name| {
-            let wish = EnvironmentUpdate::set(name, "production", "1.1").unwrap();
-            wish.because("Release 7")
+            let wish = EnvironmentUpdate::set(name, "production", "1.1");
+            wish.message("Release 7")
         });
-        store.move_environments(&moves).unwrap();
+        store.update_environments(moves).unwrap();
         let release = last(store);
         assert_eq!(number_of(store, "b@production"), "1.1");
         store.undo(release).unwrap();
@@ -466,9 +466,9 @@ fn a_release_of_several_pointers_is_taken_back_as_one() {
 fn a_pointer_that_was_removed_leaves_a_gap() {
     both(|store| {
         create(store, "a");
-        let removed = store.remove_environment("a", "production", Expected::Any);
+        let removed = store.remove_environment("a", "production");
         removed.unwrap();
-        let set = store.set_environment("a", "production", Selector::Latest, Expected::Any);
+        let set = store.set_environment("a", "production", Selector::Latest);
         set.unwrap();
         let holders = store.environment_log("a", "production", 9).unwrap();
         assert_eq!(holders.len(), 2);
@@ -482,8 +482,8 @@ fn a_pointer_that_comes_back_in_one_operation_has_not_moved() {
     both(|store| {
         create(store, "p");
         commit(store, "p", "two");
-        let moves = ["1.1", "1.0"].map(|to| EnvironmentUpdate::set("p", "production", to).unwrap());
-        store.move_environments(&moves).unwrap();
+        let moves = ["1.1", "1.0"].map(|to| EnvironmentUpdate::set("p", "production", to));
+        store.update_environments(moves).unwrap();
         let holders = store.environment_log("p", "production", 9).unwrap();
         let told: Vec<_> = holders
             .iter()
@@ -548,30 +548,25 @@ fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
 }
 
 fn prompt(store: &Store, name: &str, body: Value) {
-    store
-        .create_prompt(NewPrompt::new(name, body).unwrap())
-        .unwrap();
+    store.create_prompt(NewPrompt::new(name, body)).unwrap();
 }
 
 #[test]
 fn a_view_of_the_past_fills_partials_as_they_were() {
     both(|store| {
         let tone = |text: &str| json!({"messages": [{"role": "system", "content": text}]});
-        let new = NewPrompt::new("tone", tone("Be brief, {{hc:name:string}}.")).unwrap();
-        store
-            .create_prompt(new.id("tone01".parse().unwrap()))
-            .unwrap();
+        let new = NewPrompt::new("tone", tone("Be brief, {{hc:name:string}}."));
+        store.create_prompt(new.id("tone01")).unwrap();
         let body = json!({"messages": [{"role": "system", "content": "{{hcp:tone01:0}}"}]});
         prompt(store, "greeting", body);
         let before = Moment::from(last(store));
-        let new = NewVersion::new("tone", tone("Be warm, {{hc:name:string}}.")).unwrap();
+        let new = NewVersion::new("tone", tone("Be warm, {{hc:name:string}}."));
         let new = new.environment(EnvironmentName::production());
         store.commit(new).unwrap();
         store.delete_prompt("tone").unwrap();
 
-        let inputs = Map::from_iter([("name".to_owned(), json!("Ada"))]);
         let rendered = |view: &View| {
-            let rendered = view.render("greeting@production", &inputs, RenderMode::Strict)?;
+            let rendered = view.render("greeting@production", [("name", "Ada")])?;
             Ok::<_, Error>(rendered.body["messages"][0]["content"].clone())
         };
         assert!(matches!(rendered(store), Err(Error::Render { .. })));

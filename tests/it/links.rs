@@ -122,7 +122,7 @@ fn bodies_are_read_through_links_and_not_changed() {
         let store = place.create();
         let imported = store.batch(|batch| {
             for number in 0..100 {
-                let new = promptbook::NewPrompt::new(format!("p{number}"), body(number))?;
+                let new = promptbook::NewPrompt::new(format!("p{number}"), body(number));
                 batch.create_prompt(new)?;
             }
             Ok(())
@@ -244,7 +244,7 @@ fn a_backup_that_is_being_made_is_not_swept() {
     let store = place.create();
     let imported = store.batch(|batch| {
         for number in 0..100 {
-            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number))?;
+            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number));
             batch.create_prompt(new)?;
         }
         Ok(())
@@ -274,7 +274,7 @@ fn one_that_cannot_be_swept_keeps_nothing_from_being_done() {
     create(&store, "p");
     let imported = store.batch(|batch| {
         for number in 0..100 {
-            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number))?;
+            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number));
             batch.create_prompt(new)?;
         }
         Ok(())

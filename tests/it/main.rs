@@ -50,3 +50,4 @@ mod upkeep;
 #[cfg(unix)]
 mod waits;
 mod watching;
+mod yardstick;

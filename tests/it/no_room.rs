@@ -44,7 +44,7 @@ fn what_was_acknowledged_stays() {
             "an acknowledged body is lost"
         );
     }
-    let new = NewVersion::new("greeting", body("room again")).unwrap();
+    let new = NewVersion::new("greeting", body("room again"));
     store.commit(new).unwrap();
     is_sound(&store);
 }
@@ -54,7 +54,7 @@ fn what_was_acknowledged_stays() {
 fn commit_until_there_is_no_room() {
     let store = store();
     let error = (0_u64..).find_map(|number| {
-        let new = NewVersion::new("greeting", body("x".repeat(10_000 + number as usize))).unwrap();
+        let new = NewVersion::new("greeting", body("x".repeat(10_000 + number as usize)));
         match store.commit(new.bump(Bump::Minor)) {
             Ok(_) => {
                 fs::write(directory().join("acknowledged"), (number + 1).to_string()).unwrap();
@@ -66,7 +66,7 @@ fn commit_until_there_is_no_room() {
     match error.expect("an end of the room") {
         // Nothing is retried on a handle whose flush failed.
         Error::OutcomeUnknown { .. } => {
-            let again = store.commit(NewVersion::new("greeting", body("again")).unwrap());
+            let again = store.commit(NewVersion::new("greeting", body("again")));
             assert!(matches!(again, Err(Error::Poisoned)), "{again:?}");
             let read = store.resolve("greeting");
             assert!(matches!(read, Err(Error::Poisoned)), "{read:?}");
@@ -107,7 +107,7 @@ fn what_was_acknowledged_to_each_of_many_stays() {
     let found = usize::try_from(store.version_counts("greeting").unwrap().total).unwrap() - 1;
     let unknown = found - acknowledged.len();
     assert!(unknown <= THREADS, "{unknown} that nobody was told of");
-    let new = NewVersion::new("greeting", body("room again")).unwrap();
+    let new = NewVersion::new("greeting", body("room again"));
     store.commit(new).unwrap();
     is_sound(&store);
 }
@@ -125,7 +125,7 @@ fn many_commit_until_there_is_no_room() {
             scope.spawn(move || {
                 for number in 0.. {
                     let text = format!("{thread} {number} {}", "x".repeat(10_000));
-                    let new = NewVersion::new("greeting", body(text)).unwrap();
+                    let new = NewVersion::new("greeting", body(text));
                     match store.commit(new.bump(Bump::Minor)) {
                         Ok(version) => {
                             let mut told = acknowledged.lock().unwrap();
@@ -168,7 +168,7 @@ fn settle_many_bodies() {
     let store = store();
     let done = store.batch(|batch| {
         for number in 0..300 {
-            let new = NewVersion::new("greeting", body(number))?;
+            let new = NewVersion::new("greeting", body(number));
             batch.commit(new.bump(Bump::Minor))?;
         }
         Ok(())

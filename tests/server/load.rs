@@ -47,7 +47,7 @@ fn reads_go_on_while_hundreds_of_writers_have_given_up() {
         scope.spawn(move || {
             let other = Store::open(path).unwrap();
             let kept = other.batch(|batch| {
-                batch.create_prompt(NewPrompt::new("held", "{}")?)?;
+                batch.create_prompt(NewPrompt::new("held", "{}"))?;
                 held.send(()).unwrap();
                 // Until it is told so, or the test has failed.
                 let _ = released.recv();

@@ -72,11 +72,15 @@ fn change(
 ) -> CommandResult {
     let store = session.store()?;
     let prompt = store.prompt(prompt.clone())?;
-    let mut wish = EnvironmentUpdate::remove(prompt.id, name.clone())?;
-    wish.to = to;
-    wish.expected = expected(&store, prompt.id, expect)?;
-    wish.reason.clone_from(reason);
-    let moved = store.move_environment(wish)?;
+    let mut update = match to {
+        Some(selector) => EnvironmentUpdate::set(prompt.id, name, selector),
+        None => EnvironmentUpdate::remove(prompt.id, name),
+    };
+    update = update.expect(expected(&store, prompt.id, expect)?);
+    if let Some(reason) = reason {
+        update = update.message(reason);
+    }
+    let moved = store.update_environment(update)?;
     session.report(
         CompletedChange::Operations(&store),
         || json(&store, &moved),

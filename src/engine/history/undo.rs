@@ -38,7 +38,7 @@ impl WriteTransaction<'_> {
         let changes = opposite.into_changes()?;
         self.append(OperationContent {
             at,
-            author: self.context.author.clone(),
+            author: self.author.to_string(),
             kind: OperationKind::Undo,
             undoes: newest_first
                 .iter()

@@ -7,6 +7,8 @@ pub(crate) mod heads;
 #[cfg(feature = "server")]
 pub(crate) mod import;
 pub(crate) mod judge;
+pub(crate) mod new_prompt;
+pub(crate) mod new_version;
 pub(crate) mod numbering;
 pub(crate) mod operation_text;
 pub(crate) mod prompt;

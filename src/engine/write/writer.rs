@@ -30,7 +30,8 @@ use crate::template::Partials;
 pub(crate) struct WriteContext {
     pub(crate) settings: Settings,
     pub(crate) policy: BumpPolicy,
-    pub(crate) author: String,
+    /// The author of changes for which no other is set.
+    pub(crate) author: Arc<str>,
     pub(crate) durability: Durability,
     pub(crate) clock: Clock,
     pub(crate) rng: Mutex<fastrand::Rng>,
@@ -74,6 +75,8 @@ pub(crate) struct WriteTransaction<'a> {
     pub(crate) transaction: Box<dyn Transaction + 'a>,
     bodies: &'a BodyReader,
     pub(crate) context: &'a WriteContext,
+    /// The author of the changes that follow.
+    pub(crate) author: Arc<str>,
     /// The heads of prompts that were committed to, as this transaction left them.
     pub(crate) lines: PromptHeads,
     pub(crate) reserved: ReservedIds,
@@ -168,6 +171,7 @@ impl<'a> WriteTransaction<'a> {
             transaction,
             bodies,
             context,
+            author: Arc::clone(&context.author),
             lines: context.lines.take(last),
             reserved: ReservedIds::default(),
             last,
@@ -175,6 +179,11 @@ impl<'a> WriteTransaction<'a> {
             bulk: None,
             failed: false,
         })
+    }
+
+    /// Sets the author of the changes that follow.
+    pub(crate) fn set_author(&mut self, author: &Arc<str>) {
+        self.author = Arc::clone(author);
     }
 
     /// Makes the transaction put its bodies into a pack if they are many.
@@ -264,7 +273,7 @@ impl<'a> WriteTransaction<'a> {
     ) -> Result<()> {
         let content = OperationContent {
             at,
-            author: self.context.author.clone(),
+            author: self.author.to_string(),
             kind,
             undoes: Vec::new(),
             changes,

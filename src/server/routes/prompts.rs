@@ -15,7 +15,7 @@ use crate::server::pages::{Elements, Pages};
 use crate::server::request::{JsonBody, PathIds};
 use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::template::javascript;
-use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
+use crate::{NewPrompt, Prompt, PromptFilter, PromptId, RenameOptions, Store};
 
 /// Creates a prompt and its first version, which is in production.
 #[utoipa::path(
@@ -29,9 +29,9 @@ pub(super) async fn create(
     JsonBody(new, share): JsonBody<CreatePrompt>,
 ) -> ResponseOutcome {
     let created = app.write(share, move |store| {
-        let mut prompt = NewPrompt::new(new.name, text(new.prompt_body))?;
-        prompt.tags = new.tags;
-        store.create_prompt(prompt)
+        // The service lets prompts have the same name.
+        let prompt = NewPrompt::new(new.name, text(new.prompt_body)).tags(new.tags);
+        store.create_prompt(prompt.allow_duplicate_name())
     });
     let created = created.await??;
     let answer = ApiResponse::data(CreatedData {
@@ -76,10 +76,10 @@ pub(super) async fn rename(
 ) -> ResponseOutcome {
     let name: crate::PromptName = new.name.parse()?;
     let id = prompt_id(&id, ApiError::PromptToChange)?;
-    let renamed = app
-        .write(share, move |store| store.rename(id, name))
-        .await?;
-    renamed.or_refuse(ApiError::PromptToChange)?;
+    // The service lets prompts have the same name.
+    let options = RenameOptions::new().allow_duplicate_name();
+    let renamed = app.write(share, move |store| store.rename_with(id, name, options));
+    renamed.await?.or_refuse(ApiError::PromptToChange)?;
     ApiResponse::nothing()
 }
 

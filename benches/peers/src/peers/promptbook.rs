@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use promptbook::{
-    EnvironmentName, Expected, NewPrompt, NewVersion, PromptId, PromptName, VersionSpec, Store,
+    EnvironmentName, NewPrompt, NewVersion, PromptId, PromptName, VersionSpec, Store,
     VersionFilter, VersionId,
 };
 
@@ -49,14 +49,20 @@ impl Peer for Promptbook {
                     let id: PromptId = name.parse()?;
                     let name: PromptName = name.parse()?;
                     for (at, body) in bodies.iter().enumerate() {
-                        let production = (at + 1 == bodies.len()).then(EnvironmentName::production);
+                        let is_last = at + 1 == bodies.len();
                         let message = message(at + 1);
                         if at == 0 {
-                            let new = NewPrompt::new(name.clone(), body)?.id(id);
-                            batch.create_prompt(new.message(message).environment(production))?;
+                            let mut new = NewPrompt::new(&name, body).id(id).message(message);
+                            if !is_last {
+                                new = new.without_environment();
+                            }
+                            batch.create_prompt(new)?;
                         } else {
-                            let new = NewVersion::new(id, body)?;
-                            batch.commit(new.message(message).environment(production))?;
+                            let mut new = NewVersion::new(id, body).message(message);
+                            if is_last {
+                                new = new.environment("production");
+                            }
+                            batch.commit(new)?;
                         }
                     }
                 }
@@ -67,14 +73,14 @@ impl Peer for Promptbook {
     }
 
     fn commit(&self, prompt: &Prompt, body: &str, message: &str) -> Result<VersionId> {
-        let new = NewVersion::new(prompt.id, body)?.message(message);
+        let new = NewVersion::new(prompt.id, body).message(message);
         Ok(self.0.commit(new)?.id)
     }
 
     fn release(&self, prompt: &Prompt, version: &VersionId) -> Result<()> {
         let production = EnvironmentName::production();
         self.0
-            .set_environment(prompt.id, production, *version, Expected::Any)?;
+            .set_environment(prompt.id, production, *version)?;
         Ok(())
     }
 
