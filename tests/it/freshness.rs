@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use promptbook::{
-    Bump, EnvironmentName, Error, NewVersion, PromptId, Store, VersionNumber, VersionSpec,
+    Bump, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, Store, VersionNumber,
+    VersionSpec,
 };
 
 use crate::support::{Done, Place, body, commit, create};
@@ -180,7 +181,10 @@ fn every_change_reaches_every_answer() {
     writer.rename(id, "renamed").unwrap();
     gone("shared@latest");
     assert_eq!(numbered("renamed@latest"), 1);
-    create(&writer, "renamed");
+    let duplicate = NewPrompt::new("renamed", body("another"));
+    writer
+        .create_prompt(duplicate.allow_duplicate_name())
+        .unwrap();
     let ambiguous = reader.version("renamed@latest");
     assert!(matches!(ambiguous, Err(Error::AmbiguousPrompt { .. })));
 

@@ -98,7 +98,7 @@ impl Transactions for Desk {
 }
 
 fn create(name: &str, writer: &mut WriteTransaction<'_>) -> Result<PromptId> {
-    let new = NewPrompt::new(name, r#"{"messages": []}"#);
+    let new = NewPrompt::new(name, r#"{"messages": []}"#).allow_duplicate_name();
     Ok(writer.create(&new.finish()?)?.prompt.id)
 }
 

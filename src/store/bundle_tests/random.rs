@@ -35,7 +35,8 @@ fn step(store: &Store, (what, which, how): Step) -> Result<()> {
     let mut ids: Vec<PromptId> = all.iter().map(|prompt| prompt.id).collect();
     ids.sort();
     let Some(prompt) = of(&ids, which).filter(|_| what > 0) else {
-        store.create_prompt(NewPrompt::new(format!("p{how}"), body_of(how)))?;
+        let new = NewPrompt::new(format!("p{how}"), body_of(how));
+        store.create_prompt(new.allow_duplicate_name())?;
         return Ok(());
     };
     let versions = store.versions(prompt, &VersionFilter::default(), None, usize::MAX)?;
