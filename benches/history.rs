@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use promptbook::list::PromptFilter;
-use promptbook::{Expected, NewPrompt, Store};
+use promptbook::{NewPrompt, Store};
 use support::{new_prompt, new_version};
 
 const PROMPTS: u64 = 1000;
@@ -34,9 +34,7 @@ fn filled(store: &Store) {
             .unwrap();
     }
     let body = r#"{"messages": [{"role": "user", "content": "The needle in the question."}]}"#;
-    store
-        .create_prompt(NewPrompt::new("rare", body).unwrap())
-        .unwrap();
+    store.create_prompt(NewPrompt::new("rare", body)).unwrap();
     store.checkpoint().unwrap();
 }
 
@@ -74,7 +72,7 @@ fn search(criterion: &mut Criterion, store: &Store) {
     for prompt in 0..60 {
         let name = format!("prompt {prompt}");
         store
-            .set_environment(name.as_str(), "staging", "1.7", Expected::Any)
+            .set_environment(name.as_str(), "staging", "1.7")
             .unwrap();
     }
     group.bench_function("common word, 60 operations later", |bencher| {
@@ -121,7 +119,7 @@ fn past(criterion: &mut Criterion, store: &Store) {
 
 /// An undo is a move too, so repeated undos move the environment back and forth.
 fn undo(criterion: &mut Criterion, store: &Store) {
-    let moved = store.set_environment("prompt 3", "staging", "1.7", Expected::Any);
+    let moved = store.set_environment("prompt 3", "staging", "1.7");
     moved.unwrap();
     let mut last = store.position().unwrap().number();
     criterion.bench_function("undo a move", |bencher| {
@@ -159,7 +157,7 @@ fn watch(criterion: &mut Criterion, store: &Store, other: &Store) {
                     // Wait until the other thread sleeps.
                     thread::sleep(Duration::from_millis(3));
                     let to = to.next().unwrap();
-                    let moved = store.set_environment("prompt 5", "staging", to, Expected::Any);
+                    let moved = store.set_environment("prompt 5", "staging", to);
                     moved.unwrap();
                     let acknowledged = Instant::now();
                     sum += notices

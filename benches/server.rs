@@ -52,7 +52,7 @@ fn run(turns: usize) -> Result<()> {
         ),
         ("memory", options.in_memory()?),
     ] {
-        let created = store.create_prompt(NewPrompt::new("greeting", body(0))?)?;
+        let created = store.create_prompt(NewPrompt::new("greeting", body(0)))?;
         let options = ServerOptions::new().key(KEY);
         let server = Server::bind(store.clone(), &options, "127.0.0.1:0")?.start()?;
         let query = format!(

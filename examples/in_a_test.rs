@@ -1,12 +1,10 @@
 //! A test with a store in memory: `cargo test --example in_a_test`.
 
-use promptbook::{RenderMode, Result, Store};
-use serde_json::{Map, Value};
+use promptbook::{Result, Store};
 
 /// The function of the app that is tested.
 pub fn welcome(store: &Store, name: &str) -> Result<String> {
-    let inputs = Map::from_iter([("name".to_owned(), Value::from(name))]);
-    let rendered = store.render("welcome@production", &inputs, RenderMode::Strict)?;
+    let rendered = store.render("welcome@production", [("name", name)])?;
     let text = rendered.body["messages"][0]["content"].as_str();
     Ok(text.unwrap_or_default().to_owned())
 }
@@ -31,7 +29,7 @@ mod tests {
         let options = StoreOptions::new().seed(7).clock(|| DateTime::UNIX_EPOCH);
         let store = options.in_memory()?;
         let body = json!({"messages": [{"role": "user", "content": text}]});
-        store.create_prompt(NewPrompt::new("welcome", body)?)?;
+        store.create_prompt(NewPrompt::new("welcome", body))?;
         Ok(store)
     }
 

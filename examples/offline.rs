@@ -1,6 +1,6 @@
 //! An app that manages its prompts offline: `cargo run --example offline`.
 
-use promptbook::{Bump, Error, Expected, NewPrompt, NewVersion, RenderMode, Result, Store};
+use promptbook::{Bump, EnvironmentUpdate, Error, NewPrompt, NewVersion, Result, Store};
 use serde_json::json;
 
 #[allow(clippy::print_stdout)] // This program prints for its user.
@@ -20,7 +20,7 @@ fn main() -> Result<()> {
                 ],
             });
             store
-                .create_prompt(NewPrompt::new("greeting", body)?)?
+                .create_prompt(NewPrompt::new("greeting", body))?
                 .prompt
         }
         Err(error) => return Err(error),
@@ -29,25 +29,18 @@ fn main() -> Result<()> {
     // A new wording that requires nothing new of its callers is a minor version.
     let mut body = store.resolve("greeting@latest")?.body.json().clone();
     body["messages"][0]["content"] = json!("You greet people warmly.");
-    let new = NewVersion::new(greeting.id, body)?
+    let new = NewVersion::new(greeting.id, body)
         .bump(Bump::Minor)
         .message("Be warm");
     let version = store.commit(new)?;
 
     // Move production to the new version, unless another process moved it in the meantime.
     let before = store.version("greeting@production")?;
-    store.set_environment(
-        greeting.id,
-        "production",
-        version.id,
-        Expected::Is(before.id),
+    store.update_environment(
+        EnvironmentUpdate::set(greeting.id, "production", version.id).expect(before.id),
     )?;
 
-    let inputs = json!({"name": "Ada"})
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
-    let rendered = store.render("greeting@production", &inputs, RenderMode::Strict)?;
+    let rendered = store.render("greeting@production", [("name", "Ada")])?;
     let text = &rendered.body["messages"][1]["content"];
     println!("{} {}: {text}", greeting.name, version.number);
     Ok(())

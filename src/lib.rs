@@ -11,7 +11,7 @@
 //! of its base, and moves environments in transactions.
 //!
 //! ```
-//! use promptbook::{RenderMode, NewPrompt, NewVersion, Store};
+//! use promptbook::{NewPrompt, NewVersion, Store};
 //! use serde_json::json;
 //!
 //! # fn main() -> promptbook::Result<()> {
@@ -20,15 +20,14 @@
 //! let store = Store::open_or_create(directory)?;
 //!
 //! let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Greet {{hc:name:string}}."}]});
-//! let created = store.create_prompt(NewPrompt::new("greeting", body)?)?; // 1.0, in production
+//! let created = store.create_prompt(NewPrompt::new("greeting", body))?; // 1.0, in production
 //!
 //! let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]});
-//! let new = NewVersion::new("greeting", body)?.message("Be warm");
+//! let new = NewVersion::new("greeting", body).message("Be warm");
 //! let version = store.commit(new)?; // 1.1: callers need not change
 //! assert_eq!(version.number.to_string(), "1.1");
 //!
-//! let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
-//! let rendered = store.render("greeting@production", &inputs, RenderMode::Strict)?; // still 1.0
+//! let rendered = store.render("greeting@production", [("name", "Ada")])?; // still 1.0
 //! assert_eq!(rendered.body["messages"][0]["content"], "Greet Ada.");
 //! # Ok(())
 //! # }
@@ -121,6 +120,11 @@ pub mod history {
     };
 }
 
+/// The options and the answers of changes.
+pub mod changes {
+    pub use crate::engine::{EnsuredPrompt, EnsuredVersion, EnvironmentChange, RenameOptions};
+}
+
 /// Maintenance of a store: verification, repair, garbage collection, backups and statistics.
 ///
 /// Each long call has options, such as [`VerifyOptions`] for [`Store::verify_with`]. A closure in
@@ -162,16 +166,16 @@ pub mod error {
 }
 
 pub use engine::contract::{self, Breakage, Contract};
-pub use engine::{
-    CreatedPrompt, EnvironmentChange, EnvironmentUpdate, NewPrompt, NewVersion, Resolved,
-};
+pub use engine::{CreatedPrompt, EnvironmentUpdate, NewPrompt, NewVersion, Resolved};
 pub use json::Json;
+pub use model::arguments;
 pub use model::body::Body;
 pub use model::error::{Error, ErrorKind, Result};
 pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+pub use model::inputs::Inputs;
 pub use model::record::{BumpPolicy, Durability, Environment, Expected, Prompt, Settings, Version};
 pub use model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
-pub use store::{Batch, Rendered, Store, StoreOptions, View};
+pub use store::{Batch, PromptSource, Rendered, Store, StoreOptions, View};
 pub use template::RenderMode;
 
 /// Compiles and runs the examples of the README as tests.

@@ -112,7 +112,7 @@ fn write(store: &Store, ledger: &Ledger, stop: &dyn Fn() -> bool) {
         let number = fastrand::usize(..PROMPTS);
         let body = body(&format!("{:016x}", fastrand::u64(..)));
         let blob = body.id();
-        let new = NewVersion::new(prompt(number), body).unwrap();
+        let new = NewVersion::new(prompt(number), body);
         let new = new.environment(EnvironmentName::production());
         ledger.add(&format!("begin {} {blob}\n", now()));
         store.commit(new.bump(Bump::Minor)).unwrap();
@@ -307,9 +307,7 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
     let store = Store::create(directory.join("store")).unwrap();
     for number in 0..PROMPTS {
         let new = NewPrompt::new(format!("prompt {number}"), body(&format!("first {number}")));
-        store
-            .create_prompt(new.unwrap().id(prompt(number)))
-            .unwrap();
+        store.create_prompt(new.id(prompt(number))).unwrap();
     }
     drop(store);
     let mut workers: Vec<Child> = (0..PROCESSES)

@@ -49,7 +49,7 @@ fn body(text: &str) -> Body {
 fn make_store(directory: &Path) -> Vec<PromptId> {
     let store = Store::create(directory).unwrap();
     let names = (0..PROMPTS).map(|number| format!("prompt {number}"));
-    let make = |name: String| store.create_prompt(NewPrompt::new(name, body("first")).unwrap());
+    let make = |name: String| store.create_prompt(NewPrompt::new(name, body("first")));
     names.map(|name| make(name).unwrap().prompt.id).collect()
 }
 
@@ -88,8 +88,8 @@ fn work(store: &Store, directory: &Path, seed: u64) {
                     true => Expected::Is(head.id),
                     false => Expected::Any,
                 };
-                let new = NewVersion::new(id, body(&format!("{seed} {}", rng.u32(..)))).unwrap();
-                match store.commit(new.expected_head(expected).message("stress")) {
+                let new = NewVersion::new(id, body(&format!("{seed} {}", rng.u32(..))));
+                match store.commit(new.expect_head(expected).message("stress")) {
                     Ok(version) => ledger
                         .write_all(
                             format!("{id} {} {} {}\n", version.number, version.id, version.blob)
@@ -101,9 +101,7 @@ fn work(store: &Store, directory: &Path, seed: u64) {
                 }
             }
             5..7 => {
-                store
-                    .set_environment(id, "production", "latest", Expected::Any)
-                    .unwrap();
+                store.set_environment(id, "production", "latest").unwrap();
             }
             7 => {
                 let resolved = store
@@ -170,7 +168,7 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
     let report = store.verify().unwrap();
     assert_eq!(report.violations, [], "the store is not sound");
     store
-        .commit(NewVersion::new(prompts[0], body("after")).unwrap())
+        .commit(NewVersion::new(prompts[0], body("after")))
         .unwrap();
     store.checkpoint().unwrap();
     let report = store.verify().unwrap();
@@ -267,7 +265,7 @@ fn a_store_closes_while_others_write() {
     let (mut closed, mut longest) = (0, Duration::ZERO);
     while Instant::now() < end {
         let store = Store::open(directory.path().join("store")).unwrap();
-        let new = NewVersion::new(prompts[0], body(&format!("closed {closed}"))).unwrap();
+        let new = NewVersion::new(prompts[0], body(&format!("closed {closed}")));
         store.commit(new).unwrap();
         let begun = Instant::now();
         drop(store);
@@ -301,10 +299,10 @@ fn operation(store: &Store, number: u64) -> OperationId {
 
 /// Commits and deletes versions and collects their bodies, so that bodies disappear.
 fn add_and_remove_bodies(store: &Store, done: &AtomicBool) {
-    let created = store.create_prompt(NewPrompt::new("passing", body("passing")).unwrap());
+    let created = store.create_prompt(NewPrompt::new("passing", body("passing")));
     let prompt = created.unwrap().prompt.id;
     for number in 0.. {
-        let new = NewVersion::new(prompt, body(&format!("passing {number}"))).unwrap();
+        let new = NewVersion::new(prompt, body(&format!("passing {number}")));
         let version = store.commit(new).unwrap();
         store.checkpoint().unwrap();
         store.delete_version(version.id).unwrap();

@@ -127,7 +127,7 @@ impl Drop for Served {
 fn greeting(place: &Path) -> promptbook::CreatedPrompt {
     let store = Store::create(place).unwrap();
     store
-        .create_prompt(NewPrompt::new("greeting", BODY).unwrap())
+        .create_prompt(NewPrompt::new("greeting", BODY))
         .unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! Growth with the environments of one prompt.
 
+use promptbook::NewVersion;
 use promptbook::list::VersionFilter;
-use promptbook::{Expected, NewVersion};
 
 use crate::table::Case;
 use crate::versions::{body, case_middle, fill, moves, of, whole};
@@ -12,7 +12,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     let names: Vec<String> = (0..size).map(|number| format!("env-{number}")).collect();
     let first = case.time("set all at once", || {
         store
-            .move_environments(&moves([id], &names, "1.0"))
+            .update_environments(moves([id], &names, "1.0"))
             .unwrap()
     });
     if first.is_none() {
@@ -20,21 +20,17 @@ pub(crate) fn run(case: &mut Case<'_>) {
     }
     let again = case.time("set all again", || {
         store
-            .move_environments(&moves([id], &names, "1.1"))
+            .update_environments(moves([id], &names, "1.1"))
             .unwrap()
     });
     if again.is_some() {
         case.time("undo of that", || store.undo_newest().unwrap());
     }
     case.time("set one", || {
-        store
-            .set_environment(id, "env-7", "1.2", Expected::Any)
-            .unwrap()
+        store.set_environment(id, "env-7", "1.2").unwrap()
     });
     case.time("commit", || {
-        store
-            .commit(NewVersion::new(id, body(size)).unwrap())
-            .unwrap()
+        store.commit(NewVersion::new(id, body(size))).unwrap()
     });
     case.time("resolve one", || store.resolve(of(id, "env-8")).unwrap());
     case.time("resolve all", || {
@@ -43,9 +39,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
         }
     });
     case.time("set one, resolve all again", || {
-        store
-            .set_environment(id, "env-7", "1.3", Expected::Any)
-            .unwrap();
+        store.set_environment(id, "env-7", "1.3").unwrap();
         for name in &names {
             store.resolve(of(id, name)).unwrap();
         }

@@ -2,7 +2,7 @@
 
 use promptbook::history::OperationRef;
 use promptbook::list::OperationFilter;
-use promptbook::{EnvironmentName, EnvironmentUpdate, Expected};
+use promptbook::{EnvironmentName, EnvironmentUpdate};
 
 use crate::table::Case;
 use crate::versions::{case_middle, fill, whole};
@@ -17,7 +17,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
                 .batch(|batch| {
                     for turn in some {
                         let to = if turn.is_multiple_of(2) { "1.1" } else { "1.0" };
-                        batch.move_environments(&[EnvironmentUpdate::set(id, "staging", to)?])?;
+                        batch.update_environments([EnvironmentUpdate::set(id, "staging", to)])?;
                     }
                     Ok(())
                 })
@@ -28,9 +28,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
         return;
     }
     case.time("set_environment", || {
-        store
-            .set_environment(id, "production", "1.1", Expected::Any)
-            .unwrap()
+        store.set_environment(id, "production", "1.1").unwrap()
     });
     case.time("undo_newest", || store.undo_newest().unwrap());
     case.time("undo_newest, 100 in a row", || {

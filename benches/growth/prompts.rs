@@ -1,14 +1,14 @@
 //! Growth with prompts of three versions each.
 
 use promptbook::list::{OperationFilter, PromptFilter};
-use promptbook::{EnvironmentName, Expected, NewPrompt, NewVersion, PromptId};
+use promptbook::{EnvironmentName, NewPrompt, NewVersion, PromptId};
 
 use crate::table::Case;
 use crate::versions::{body, case_middle, moves, whole};
 
 fn new(number: usize) -> NewPrompt {
     let name = format!("prompt {number}");
-    let new = NewPrompt::new(name.as_str(), body(number)).unwrap();
+    let new = NewPrompt::new(name.as_str(), body(number));
     new.tag(if number.is_multiple_of(2) {
         "even"
     } else {
@@ -28,7 +28,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
                         let id = batch.create_prompt(new(*number))?.prompt.id;
                         for version in 1..3 {
                             let body = body(number + version * 1_000_000);
-                            batch.commit(NewVersion::new(id, body)?)?;
+                            batch.commit(NewVersion::new(id, body))?;
                         }
                         ids.push(id);
                     }
@@ -43,12 +43,10 @@ pub(crate) fn run(case: &mut Case<'_>) {
     case.time("checkpoint", || store.checkpoint().unwrap());
     case.time("create one", || store.create_prompt(new(size)).unwrap());
     case.time("commit", || {
-        store.commit(NewVersion::new(id, body(7)).unwrap()).unwrap()
+        store.commit(NewVersion::new(id, body(7))).unwrap()
     });
     case.time("set_environment", || {
-        store
-            .set_environment(id, "canary", "1.1", Expected::Any)
-            .unwrap()
+        store.set_environment(id, "canary", "1.1").unwrap()
     });
     case.time("rename", || store.rename(id, "renamed").unwrap());
     case.time("resolve by name", || {
@@ -58,10 +56,12 @@ pub(crate) fn run(case: &mut Case<'_>) {
     let staging = ["staging".to_owned()];
     let all = moves(ids.iter().copied(), &staging, "1.1");
     case.time("move an environment of all", || {
-        store.move_environments(&all).unwrap()
+        store.update_environments(all).unwrap()
     });
     let again = moves(ids.iter().copied(), &staging, "1.2");
-    case.time("move it again", || store.move_environments(&again).unwrap());
+    case.time("move it again", || {
+        store.update_environments(again).unwrap()
+    });
     case.time("undo of that", || store.undo_newest().unwrap());
     let last = store.position().unwrap().number();
     case.time("undo_with_later of the first move", || {

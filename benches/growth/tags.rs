@@ -18,14 +18,14 @@ macro_rules! accepted {
 
 pub(crate) fn labels(case: &mut Case<'_>) {
     let (store, size) = (case.store, case.size);
-    let new = NewPrompt::new("tagged", body(0)).unwrap();
+    let new = NewPrompt::new("tagged", body(0));
     let id = store.create_prompt(new).unwrap().prompt.id;
     let tags: Vec<String> = (0..size).map(|number| format!("tag {number}")).collect();
     accepted!(case, "set_tags", store.set_tags(id, &tags));
     accepted!(case, "set_tags, one less", store.set_tags(id, &tags[1..]));
     case.time("rename", || store.rename(id, "tagged otherwise").unwrap());
     case.time("commit", || {
-        store.commit(NewVersion::new(id, body(1)).unwrap()).unwrap()
+        store.commit(NewVersion::new(id, body(1))).unwrap()
     });
     case.time("list the prompt", || {
         store.prompts().page(None, 50).unwrap()
@@ -50,9 +50,9 @@ fn asking(variables: usize, partials: &str) -> String {
 
 pub(crate) fn in_a_body(case: &mut Case<'_>) {
     let (store, size) = (case.store, case.size);
-    let new = NewPrompt::new("asking", asking(1, "")).unwrap();
+    let new = NewPrompt::new("asking", asking(1, ""));
     let id = store.create_prompt(new).unwrap().prompt.id;
-    let commit = |text: String| store.commit(NewVersion::new(id, text)?);
+    let commit = |text: String| store.commit(NewVersion::new(id, text));
     accepted!(case, "commit", commit(asking(size, "")));
     accepted!(
         case,

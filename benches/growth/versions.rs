@@ -7,8 +7,7 @@ use promptbook::history::LogPosition;
 use promptbook::list::{OperationFilter, VersionFilter};
 use promptbook::maintenance::GcOptions;
 use promptbook::{
-    EnvironmentUpdate, Expected, NewPrompt, NewVersion, PromptId, RenderMode, Selector, Store,
-    StoreOptions, VersionSpec,
+    EnvironmentUpdate, NewPrompt, NewVersion, PromptId, Store, StoreOptions, VersionSpec,
 };
 
 use crate::table::Case;
@@ -20,19 +19,19 @@ pub(crate) fn body(number: usize) -> String {
 }
 
 pub(crate) fn of(id: PromptId, selector: &str) -> VersionSpec {
-    (id, selector.parse::<Selector>().unwrap()).into()
+    (id, selector).try_into().unwrap()
 }
 
 /// Creates one prompt with this number of versions, in production.
 pub(crate) fn fill(store: &Store, versions: usize) -> PromptId {
-    let new = NewPrompt::new("many", body(0)).unwrap();
+    let new = NewPrompt::new("many", body(0));
     let id = store.create_prompt(new).unwrap().prompt.id;
     let numbers: Vec<usize> = (1..versions).collect();
     for some in numbers.chunks(5_000) {
         store
             .batch(|batch| {
                 for number in some {
-                    batch.commit(NewVersion::new(id, body(*number))?)?;
+                    batch.commit(NewVersion::new(id, body(*number)))?;
                 }
                 Ok(())
             })
@@ -47,17 +46,15 @@ pub(crate) fn run(case: &mut Case<'_>) {
         return;
     };
     case.time("checkpoint", || store.checkpoint().unwrap());
-    let again = || NewVersion::new(id, body(size)).unwrap();
+    let again = || NewVersion::new(id, body(size));
     case.time("commit", || store.commit(again()).unwrap());
-    let more = NewVersion::new(id, body(size + 1)).unwrap();
-    let more = more.environment("staging".parse::<promptbook::EnvironmentName>().unwrap());
+    let more = NewVersion::new(id, body(size + 1));
+    let more = more.environment("staging");
     case.time("commit to an environment", || store.commit(more).unwrap());
     let middle = format!("1.{}", size / 2);
     case.time("set_environment", || {
         let to = middle.as_str();
-        store
-            .set_environment(id, "staging", to, Expected::Any)
-            .unwrap()
+        store.set_environment(id, "staging", to).unwrap()
     });
     case.time("rename", || store.rename(id, "many versions").unwrap());
     case.time("set_tags", || store.set_tags(id, &["a", "b"]).unwrap());
@@ -150,11 +147,7 @@ fn reads(case: &mut Case<'_>, id: PromptId, middle: &str) {
     });
     case.time("blame", || store.blame(of(id, "latest")).unwrap());
     case.time("render", || {
-        let inputs = serde_json::json!({"question": "why"});
-        let inputs = inputs.as_object().unwrap();
-        store
-            .render(of(id, middle), inputs, RenderMode::Strict)
-            .unwrap()
+        store.render(of(id, middle), [("question", "why")]).unwrap()
     });
     case.time("at the middle", || {
         let view = store.at(case_middle(store)).unwrap();
@@ -203,7 +196,7 @@ pub(crate) fn moves<'a>(
     let mut moves = Vec::new();
     for prompt in prompts {
         for name in environments.clone() {
-            moves.push(EnvironmentUpdate::set(prompt, name.as_str(), to).unwrap());
+            moves.push(EnvironmentUpdate::set(prompt, name.as_str(), to));
         }
     }
     moves

@@ -31,11 +31,13 @@ pub fn body(prompt: u64, version: u64) -> String {
 }
 
 pub fn new_prompt(prompt: u64) -> NewPrompt {
-    NewPrompt::new(format!("prompt {prompt}").as_str(), body(prompt, 0)).unwrap()
+    named_prompt(&format!("prompt {prompt}"), prompt)
+}
+
+pub fn named_prompt(name: &str, prompt: u64) -> NewPrompt {
+    NewPrompt::new(name, body(prompt, 0))
 }
 
 pub fn new_version(id: promptbook::PromptId, prompt: u64, version: u64) -> NewVersion {
-    NewVersion::new(id, body(prompt, version))
-        .unwrap()
-        .message(format!("Edit {version}"))
+    NewVersion::new(id, body(prompt, version)).message(format!("Edit {version}"))
 }

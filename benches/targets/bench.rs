@@ -7,7 +7,7 @@ use promptbook::{Bump, PromptId, Selector, Store, VersionSpec};
 use tempfile::TempDir;
 
 use crate::floor::Floor;
-use crate::support::{body, new_prompt, new_version};
+use crate::support::{body, named_prompt, new_prompt, new_version};
 
 /// Versions per transaction, when many are created.
 pub(crate) const BATCH: u64 = 2000;
@@ -121,8 +121,7 @@ impl Bench {
 
     fn make_long_line(&self, store: &Store) {
         let number = OWN - 1;
-        let mut new = new_prompt(number);
-        new.name = LONG.try_into().unwrap();
+        let new = named_prompt(LONG, number);
         let id = store.create_prompt(new).unwrap().prompt.id;
         let majors = 3 * self.long_major();
         let commit = |batch: &mut promptbook::Batch<'_>| {
@@ -198,9 +197,7 @@ pub(crate) fn own_number(store: &Store) -> u64 {
 
 /// Creates a new prompt with one version.
 pub(crate) fn own_prompt(store: &Store, number: u64) -> PromptId {
-    let mut new = new_prompt(number);
-    new.name = format!("own {number}").as_str().try_into().unwrap();
-    assert_eq!(new.body.text(), body(number, 0));
+    let new = named_prompt(&format!("own {number}"), number);
     store.create_prompt(new).unwrap().prompt.id
 }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
-use promptbook::{Expected, PromptId, Store, VersionId};
+use promptbook::{PromptId, Store, VersionId};
 
 use crate::{clients, import};
 
@@ -88,7 +88,7 @@ fn write(store: &Path) {
         let (prompt, to) = line.split_once(' ').unwrap();
         let prompt: PromptId = prompt.parse().unwrap();
         let to: VersionId = to.parse().unwrap();
-        let moved = store.set_environment(prompt, "production", to, Expected::Any);
+        let moved = store.set_environment(prompt, "production", to);
         assert_eq!(moved.unwrap().after, Some(to));
         println!("moved");
     }

@@ -1,6 +1,6 @@
 //! Changes by one client, each flushed: a commit, and a move of an environment.
 
-use promptbook::{Expected, PromptId, Selector, Store};
+use promptbook::{PromptId, Selector, Store};
 
 use crate::bench::{Bench, own_number, own_prompt};
 use crate::floor::{Floor, Rows};
@@ -83,8 +83,7 @@ fn moves(bench: &Bench, report: &mut Report, store: &Store, floor: &mut Floor, i
         |samples| {
             for _ in 0..CHANGES {
                 let to = to.next().unwrap();
-                let moved =
-                    samples.time(|| store.set_environment(id, "production", to, Expected::Any));
+                let moved = samples.time(|| store.set_environment(id, "production", to));
                 assert_eq!(moved.unwrap().after, Some(to));
             }
             store.checkpoint().unwrap();

@@ -126,11 +126,11 @@ fn ours(store: &Store, versions: u64, prompts: &Range<u64>, bodies: Vec<String>)
                 let name = format!("prompt {prompt}");
                 let body = bodies.next().unwrap().as_str();
                 let id = batch
-                    .create_prompt(NewPrompt::new(name.as_str(), body)?)?
+                    .create_prompt(NewPrompt::new(name.as_str(), body))?
                     .prompt
                     .id;
                 for version in 1..versions {
-                    let new = NewVersion::new(id, bodies.next().unwrap().as_str())?;
+                    let new = NewVersion::new(id, bodies.next().unwrap().as_str());
                     batch.commit(new.message(format!("Edit {version}")))?;
                 }
             }

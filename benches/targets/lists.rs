@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use promptbook::list::PromptFilter;
-use promptbook::{Expected, Prompt, PromptId, Selector, Store, Version, VersionSpec};
+use promptbook::{Prompt, PromptId, Selector, Store, Version, VersionSpec};
 
 use crate::bench::{Bench, LONG};
 use crate::floor::{self, Reader};
@@ -146,7 +146,7 @@ impl Lists<'_> {
         let mut to = ["1.0", "1.1"].into_iter().cycle();
         let (first, floor_first) = after_each(
             self.bench.times(CHANGES),
-            || store.set_environment(long, "staging", to.next().unwrap(), Expected::Any),
+            || store.set_environment(long, "staging", to.next().unwrap()),
             ours,
             bare,
             |moved, ours, floor| {

@@ -172,10 +172,10 @@ fn import_parsed(store: &Store, first: u64, prompts: impl Iterator<Item = Vec<Bo
         for (prompt, versions) in (first..).zip(prompts) {
             let mut versions = versions.into_iter();
             let body = versions.next().unwrap();
-            let new = NewPrompt::new(format!("prompt {prompt}").as_str(), body)?;
+            let new = NewPrompt::new(format!("prompt {prompt}").as_str(), body);
             let id = batch.create_prompt(new)?.prompt.id;
             for (version, body) in (1..).zip(versions) {
-                let new = NewVersion::new(id, body)?;
+                let new = NewVersion::new(id, body);
                 batch.commit(new.message(format!("Edit {version}")))?;
             }
         }

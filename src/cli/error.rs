@@ -183,6 +183,7 @@ fn name(error: &Error) -> &'static str {
         Error::AlreadyUndone { .. } => "already_undone",
         Error::BodyCollected { .. } => "body_collected",
         Error::ClockInDoubt { .. } => "clock_in_doubt",
+        Error::NameTaken { .. } => "name_taken",
         Error::PromptIdTaken { .. } => "prompt_id_taken",
         Error::VersionIdTaken { .. } => "version_id_taken",
         Error::Conflict { .. } => "conflict",
@@ -254,6 +255,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::MismatchedVersion { version, .. } => format!("name it only by its id: {version}"),
         Error::ClockInDoubt { .. } => {
             "nothing was removed; if the clock is right, run promptbook gc --yes".into()
+        }
+        Error::NameTaken { id, .. } => {
+            format!("commit to the existing prompt, id:{id}, or pass --allow-duplicate-name")
         }
         Error::PromptIdTaken { .. } => {
             "choose another id, or none; the id of a deleted prompt is never reused".into()

@@ -25,8 +25,10 @@ pub use read::blame::{Blame, BlameEntry, BlameOrigin};
 pub use read::compare::{DiffSide, Difference, EnvironmentDifference, VariableChange, Verdict};
 pub use search::{MatchedIn, SearchHit, Snippet};
 pub use verify::{VerifyReport, Violation};
-pub use write::commit::{CreatedPrompt, NewPrompt, NewVersion};
 pub use write::environment::{EnvironmentChange, EnvironmentUpdate};
+pub use write::new_prompt::{CreatedPrompt, EnsuredPrompt, NewPrompt};
+pub use write::new_version::{EnsuredVersion, NewVersion};
+pub use write::prompt::RenameOptions;
 
 pub(crate) use bundle::{Bundle, export_bundle};
 pub(crate) use cache::contracts::ContractCache;
@@ -41,7 +43,7 @@ pub(crate) use read::bodies::BodyReader;
 pub(crate) use read::compare::{compare_body, compare_environments, compare_versions};
 pub(crate) use read::export::export;
 pub(crate) use read::freeze::{FrozenText, freeze};
-pub(crate) use read::lookup::{find_prompt, find_prompt_or_deleted, find_version};
+pub(crate) use read::lookup::{find_prompt, find_prompt_or_deleted, find_version, prompt_named};
 pub(crate) use read::partials::gather_partials;
 #[cfg(test)]
 pub(crate) use search::catch_up;
@@ -51,5 +53,6 @@ pub(crate) use write::context::WriteContext;
 pub(crate) use write::heads::HeadCache;
 pub use write::import::{PortableInputs, PortablePrompt, PortableVersion};
 pub(crate) use write::judge::{CommitAttempt, Judgement};
+pub(crate) use write::new_version::VersionDraft;
 pub(crate) use write::queue::{Transactions, WriteQueue, error_of};
 pub(crate) use write::writer::WriteTransaction;

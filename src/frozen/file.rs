@@ -8,15 +8,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::format::{FrozenEntry, ParsedFile};
 use crate::engine::FrozenText;
 use crate::engine::contract::Contract;
 use crate::fs::checksummed_file::FileError;
+use crate::model::arguments::{IntoInputs, IntoPromptRef, IntoVersionSpec};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, Seal};
-use crate::model::version_number::PromptRef;
+use crate::model::version_number::{Selector, VersionSpec, admits};
 use crate::storage;
 use crate::template::mode::{RenderMode, RenderedBody};
 
@@ -125,12 +124,8 @@ impl Frozen {
     /// prompt that had no version in the environment may have been left out.
     /// [`AmbiguousPrompt`](Error::AmbiguousPrompt), with the ids in order, if several match.
     /// [`InvalidArgument`](Error::InvalidArgument) for text that is not a valid reference.
-    pub fn get<P>(&self, prompt: P) -> Result<FrozenPrompt<'_>>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        let prompt = prompt.try_into()?;
+    pub fn get(&self, prompt: impl IntoPromptRef) -> Result<FrozenPrompt<'_>> {
+        let prompt = prompt.into_prompt_ref()?;
         let found: Vec<&FrozenEntry> = self.0.contents.matching(&prompt);
         match found[..] {
             [kept] => Ok(FrozenPrompt::new(&self.0.text, kept)),
@@ -148,31 +143,79 @@ impl Frozen {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get).
-    pub fn contract<P>(&self, prompt: P) -> Result<Contract>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        Ok(self.get(prompt)?.contract())
+    /// As [`render`](Self::render), except for [`Render`](Error::Render).
+    pub fn contract(&self, spec: impl IntoVersionSpec) -> Result<Contract> {
+        Ok(self.select(&spec.into_version_spec()?)?.contract())
     }
 
     /// Fills a prompt's body with inputs.
     ///
+    /// The file contains one version of each prompt. A spec must select it: by the environment that
+    /// was frozen, by its number, a requirement that its number meets, or its id. `latest`, which is
+    /// also the meaning of a spec without a selector, selects it too.
+    ///
+    /// Every variable must have an input of its type, and every input must be used, see
+    /// [`RenderMode::Strict`].
+    ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`FrozenPrompt::render`].
-    pub fn render<P>(
+    /// As [`get`](Self::get); [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
+    /// [`VersionNotFound`](Error::VersionNotFound) if the spec selects another version;
+    /// [`Render`](Error::Render), which lists every problem.
+    pub fn render(
         &self,
-        prompt: P,
-        inputs: &Map<String, Value>,
+        spec: impl IntoVersionSpec,
+        inputs: impl IntoInputs,
+    ) -> Result<RenderedBody> {
+        self.render_as(spec, inputs, RenderMode::Strict)
+    }
+
+    /// Fills a prompt's body, as [`render`](Self::render) does, by the rules of a mode.
+    ///
+    /// # Errors
+    ///
+    /// As [`render`](Self::render); [`Unrenderable`](Error::Unrenderable) in Helicone mode, for a
+    /// body that Helicone's client refuses.
+    pub fn render_as(
+        &self,
+        spec: impl IntoVersionSpec,
+        inputs: impl IntoInputs,
         mode: RenderMode,
-    ) -> Result<RenderedBody>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        self.get(prompt)?.render(inputs, mode)
+    ) -> Result<RenderedBody> {
+        self.select(&spec.into_version_spec()?)?
+            .render_as(inputs, mode)
+    }
+
+    /// Returns the prompt whose version a spec selects.
+    pub(super) fn select(&self, spec: &VersionSpec) -> Result<FrozenPrompt<'_>> {
+        let not_found = |prompt| Error::VersionNotFound {
+            prompt,
+            selector: spec.selector.clone(),
+        };
+        let Some(prompt) = &spec.prompt else {
+            let mut prompts = self.prompts();
+            let found = prompts.find(|prompt| spec.selector == Selector::Id(prompt.version()));
+            return found.ok_or_else(|| not_found(None));
+        };
+        let prompt = self.get(prompt)?;
+        let selected = match &spec.selector {
+            Selector::Latest => true,
+            Selector::Id(id) => *id == prompt.version(),
+            Selector::Number(number) => *number == prompt.number(),
+            Selector::Requirement(requirement) => admits(requirement, prompt.number()),
+            Selector::Environment(name) if name == self.environment() => true,
+            Selector::Environment(name) => {
+                return Err(Error::EnvironmentNotFound {
+                    prompt: prompt.id(),
+                    environment: name.clone(),
+                });
+            }
+        };
+        if selected {
+            Ok(prompt)
+        } else {
+            Err(not_found(Some(prompt.id())))
+        }
     }
 }
 

@@ -12,8 +12,7 @@
 //! static PROMPTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/production.frozen"));
 //!
 //! let prompts = Frozen::from_static(PROMPTS)?;
-//! let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
-//! let rendered = prompts.render("greeting", &inputs, RenderMode::Strict)?;
+//! let rendered = prompts.render("greeting", [("name", "Ada")])?;
 //! assert_eq!(rendered.body["messages"][1]["content"], "Greet Ada.");
 //! # Ok(())
 //! # }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::format::FrozenEntry;
 use crate::engine::contract::Contract;
+use crate::model::arguments::IntoInputs;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, PromptId, PromptName, VersionId};
 use crate::model::version_number::VersionNumber;
@@ -92,10 +93,21 @@ impl<'a> FrozenPrompt<'a> {
     ///
     /// # Errors
     ///
-    /// As [`View::render`](crate::View::render): in strict mode [`Render`](crate::Error::Render)
-    /// with all problems together, in Helicone mode [`Unrenderable`](crate::Error::Unrenderable).
-    pub fn render(&self, inputs: &Map<String, Value>, mode: RenderMode) -> Result<RenderedBody> {
-        mode.fill(self.text, self.json(), inputs, &Partials::new())
+    /// As [`View::render`](crate::View::render): [`Render`](crate::Error::Render) with all problems
+    /// together.
+    pub fn render(&self, inputs: impl IntoInputs) -> Result<RenderedBody> {
+        self.render_as(inputs, RenderMode::Strict)
+    }
+
+    /// Fills the body with inputs by the rules of a mode.
+    ///
+    /// # Errors
+    ///
+    /// As [`render`](Self::render); in Helicone mode
+    /// [`Unrenderable`](crate::Error::Unrenderable).
+    pub fn render_as(&self, inputs: impl IntoInputs, mode: RenderMode) -> Result<RenderedBody> {
+        let inputs = inputs.into_inputs()?;
+        mode.fill(self.text, self.json(), inputs.as_map(), &Partials::new())
     }
 }
 

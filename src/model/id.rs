@@ -208,9 +208,9 @@ hash_type! {
 /// The operations that one command made have the same group, so they can be undone together.
 ///
 /// ```
-/// let group: promptbook::GroupId = "00112233445566778899aabbccddeeff".parse()?;
+/// let group: promptbook::history::GroupId = "00112233445566778899aabbccddeeff".parse()?;
 /// assert_eq!(group.to_string(), "00112233445566778899aabbccddeeff");
-/// # Ok::<(), promptbook::InvalidArgument>(())
+/// # Ok::<(), promptbook::error::InvalidArgument>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
@@ -362,24 +362,54 @@ macro_rules! debug_as_text {
 }
 debug_as_text!(PromptId, VersionId, BlobId, OperationId, Seal, GroupId);
 
-macro_rules! like_text {
-    ($($type:ty),+) => {$(
+/// Converts types that parse from text from all forms of text, and from references.
+macro_rules! from_text {
+    ($($type:ty),+ $(,)?) => {$(
         impl TryFrom<&str> for $type {
-            type Error = InvalidArgument;
+            type Error = $crate::model::invalid_argument::InvalidArgument;
 
-            fn try_from(text: &str) -> Result<Self, InvalidArgument> {
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
                 text.parse()
             }
         }
 
         impl TryFrom<String> for $type {
-            type Error = InvalidArgument;
+            type Error = $crate::model::invalid_argument::InvalidArgument;
 
-            fn try_from(text: String) -> Result<Self, InvalidArgument> {
+            fn try_from(text: String) -> Result<Self, Self::Error> {
                 text.parse()
             }
         }
 
+        impl TryFrom<&String> for $type {
+            type Error = $crate::model::invalid_argument::InvalidArgument;
+
+            fn try_from(text: &String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<&$type> for $type {
+            fn from(value: &$type) -> Self {
+                Clone::clone(value)
+            }
+        }
+    )+};
+}
+pub(crate) use from_text;
+from_text!(
+    PromptId,
+    VersionId,
+    BlobId,
+    OperationId,
+    Seal,
+    GroupId,
+    PromptName,
+    EnvironmentName,
+);
+
+macro_rules! into_text {
+    ($($type:ty),+) => {$(
         impl From<$type> for String {
             fn from(value: $type) -> Self {
                 value.to_string()
@@ -387,7 +417,7 @@ macro_rules! like_text {
         }
     )+};
 }
-like_text!(
+into_text!(
     PromptId,
     VersionId,
     BlobId,

@@ -2,6 +2,7 @@
 //!
 //! Every other layer uses these types; they use none of the other layers.
 
+pub mod arguments;
 pub(crate) mod body;
 pub(crate) mod breakage;
 pub(crate) mod clock;
@@ -9,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod gc_summary;
 pub(crate) mod heap;
 pub(crate) mod id;
+pub(crate) mod inputs;
 pub(crate) mod invalid_argument;
 pub(crate) mod log_position;
 pub(crate) mod memory_size;

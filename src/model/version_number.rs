@@ -6,7 +6,8 @@ use std::str::FromStr;
 use semver::{Comparator, Op, VersionReq};
 use serde::{Deserialize, Serialize};
 
-use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
+use crate::model::arguments::{IntoPromptRef, IntoSelector};
+use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId, from_text};
 use crate::model::invalid_argument::InvalidArgument;
 
 /// The number of a version: `major.minor`, unique within its prompt and never reused.
@@ -56,14 +57,6 @@ impl FromStr for VersionNumber {
             .ok_or_else(|| {
                 InvalidArgument::new("version number", text, "expected MAJOR.MINOR, such as 2.1")
             })
-    }
-}
-
-impl TryFrom<String> for VersionNumber {
-    type Error = InvalidArgument;
-
-    fn try_from(text: String) -> Result<Self, InvalidArgument> {
-        text.parse()
     }
 }
 
@@ -168,14 +161,6 @@ impl fmt::Display for Selector {
     }
 }
 
-impl TryFrom<&str> for Selector {
-    type Error = InvalidArgument;
-
-    fn try_from(text: &str) -> Result<Self, InvalidArgument> {
-        text.parse()
-    }
-}
-
 impl From<VersionNumber> for Selector {
     fn from(number: VersionNumber) -> Self {
         Self::Number(number)
@@ -191,6 +176,12 @@ impl From<VersionId> for Selector {
 impl From<EnvironmentName> for Selector {
     fn from(name: EnvironmentName) -> Self {
         Self::Environment(name)
+    }
+}
+
+impl From<&EnvironmentName> for Selector {
+    fn from(name: &EnvironmentName) -> Self {
+        Self::Environment(name.clone())
     }
 }
 
@@ -252,22 +243,6 @@ impl fmt::Display for PromptRef {
     }
 }
 
-impl TryFrom<&str> for PromptRef {
-    type Error = InvalidArgument;
-
-    fn try_from(text: &str) -> Result<Self, InvalidArgument> {
-        text.parse()
-    }
-}
-
-impl TryFrom<&String> for PromptRef {
-    type Error = InvalidArgument;
-
-    fn try_from(text: &String) -> Result<Self, InvalidArgument> {
-        text.parse()
-    }
-}
-
 impl From<PromptId> for PromptRef {
     fn from(id: PromptId) -> Self {
         Self::Id(id)
@@ -283,6 +258,12 @@ impl From<&PromptId> for PromptRef {
 impl From<PromptName> for PromptRef {
     fn from(name: PromptName) -> Self {
         Self::Name(name)
+    }
+}
+
+impl From<&PromptName> for PromptRef {
+    fn from(name: &PromptName) -> Self {
+        Self::Name(name.clone())
     }
 }
 
@@ -349,28 +330,6 @@ impl FromStr for VersionSpec {
     }
 }
 
-impl TryFrom<&str> for VersionSpec {
-    type Error = InvalidArgument;
-
-    fn try_from(text: &str) -> Result<Self, InvalidArgument> {
-        text.parse()
-    }
-}
-
-impl TryFrom<&String> for VersionSpec {
-    type Error = InvalidArgument;
-
-    fn try_from(text: &String) -> Result<Self, InvalidArgument> {
-        text.parse()
-    }
-}
-
-impl From<&VersionSpec> for VersionSpec {
-    fn from(spec: &VersionSpec) -> Self {
-        spec.clone()
-    }
-}
-
 impl From<VersionId> for VersionSpec {
     fn from(id: VersionId) -> Self {
         Self {
@@ -380,8 +339,15 @@ impl From<VersionId> for VersionSpec {
     }
 }
 
-impl<P: Into<PromptRef>, S: Into<Selector>> From<(P, S)> for VersionSpec {
-    fn from((prompt, selector): (P, S)) -> Self {
-        Self::new(prompt, selector)
+impl<P: IntoPromptRef, S: IntoSelector> TryFrom<(P, S)> for VersionSpec {
+    type Error = InvalidArgument;
+
+    fn try_from((prompt, selector): (P, S)) -> Result<Self, InvalidArgument> {
+        Ok(Self::new(
+            prompt.into_prompt_ref()?,
+            selector.into_selector()?,
+        ))
     }
 }
+
+from_text!(VersionNumber, Selector, PromptRef, VersionSpec);

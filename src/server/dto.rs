@@ -325,7 +325,7 @@ impl<'a> From<&'a RecordedInputs> for InputsData<'a> {
         Self {
             request_id: &recorded.request_id,
             version_id: recorded.version_id,
-            inputs: &recorded.inputs,
+            inputs: recorded.inputs.as_map(),
             environment: recorded.environment.as_ref(),
         }
     }

@@ -7,14 +7,14 @@ use std::sync::PoisonError;
 
 use super::handle::{Store, StoreShared};
 use crate::engine::{
-    CreatedPrompt, EnvironmentChange, EnvironmentUpdate, NewPrompt, NewVersion, PortablePrompt,
-    Transactions, WriteTransaction, error_of,
+    EnsuredPrompt, EnsuredVersion, NewPrompt, NewVersion, PortablePrompt, Transactions,
+    WriteTransaction, error_of,
 };
-use crate::model::error::{Error, Result};
+use crate::model::arguments::IntoVersionSpec;
+use crate::model::error::Result;
 use crate::model::id::GroupId;
 use crate::model::id::PromptId;
 use crate::model::record::Version;
-use crate::model::version_number::{PromptRef, VersionSpec};
 use crate::storage;
 use crate::storage::Deadline;
 
@@ -25,8 +25,10 @@ use crate::storage::Deadline;
 /// method that refuses a change leaves the batch as it was, and the closure may continue. After a
 /// failure of the index or the blob store, nothing of the batch can be committed.
 ///
+/// A batch has the changes that a [`Store`] has, with the same answers.
+///
 /// Inside the closure, the [`Store`] can be read; it shows the state before the batch. Calls on it
-/// that would wait for the batch to end fail with [`WithinBatch`](Error::WithinBatch): changes,
+/// that would wait for the batch to end fail with [`WithinBatch`](crate::Error::WithinBatch): changes,
 /// [`checkpoint`](Store::checkpoint), [`collect_garbage`](Store::collect_garbage),
 /// [`repack`](Store::repack), [`repair`](Store::repair), [`backup`](Store::backup), and bundles.
 /// The same calls from other threads and through other handles of the same directory wait, so the
@@ -52,7 +54,7 @@ impl Store {
     /// let store = Store::in_memory()?;
     /// store.batch(|batch| {
     ///     for name in ["a", "b", "c"] {
-    ///         batch.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#)?)?;
+    ///         batch.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#))?;
     ///     }
     ///     Ok(())
     /// })?;
@@ -62,9 +64,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The error that `work` returns; [`WithinBatch`](Error::WithinBatch) inside another batch of
+    /// The error that `work` returns; [`WithinBatch`](crate::Error::WithinBatch) inside another batch of
     /// this store; otherwise as [`commit`](Self::commit), whose section "Outcomes" says what each
-    /// error means for the whole batch. [`OutcomeUnknown`](Error::OutcomeUnknown) contains the
+    /// error means for the whole batch. [`OutcomeUnknown`](crate::Error::OutcomeUnknown) contains the
     /// batch's last operation: if that took place, all of them did.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
@@ -77,6 +79,7 @@ impl Store {
                 writer.in_bulk()
             };
             let mut batch = Batch { writer };
+            batch.writer.set_author(&self.author);
             batch.writer.set_group(self.group);
             let before = batch.writer.position();
             let result = work(&mut batch)?;
@@ -150,14 +153,12 @@ impl<'a> Batch<'a> {
         self.writer.set_group(group.into());
     }
 
-    /// Creates a prompt and its first version, as [`Store::create_prompt`] does.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::create_prompt`].
-    pub fn create_prompt(&mut self, new: NewPrompt) -> Result<CreatedPrompt> {
-        new.check()?;
-        self.writer.create(&new)
+    /// Makes a change in the batch's transaction.
+    pub(super) fn write<T>(
+        &mut self,
+        change: impl FnOnce(&mut WriteTransaction<'a>) -> Result<T>,
+    ) -> Result<T> {
+        change(&mut self.writer)
     }
 
     /// Reserves the ids of prompts that will be imported, and of their versions.
@@ -176,11 +177,21 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     ///
-    /// [`PromptIdTaken`](Error::PromptIdTaken) or [`VersionIdTaken`](Error::VersionIdTaken);
-    /// [`InvalidArgument`](Error::InvalidArgument) if a text is too long, or something is given twice;
-    /// [`NumbersExhausted`](Error::NumbersExhausted). The batch remains as it was.
+    /// [`PromptIdTaken`](crate::Error::PromptIdTaken) or [`VersionIdTaken`](crate::Error::VersionIdTaken);
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) if a text is too long, or something is given twice;
+    /// [`NumbersExhausted`](crate::Error::NumbersExhausted). The batch remains as it was.
     pub fn import(&mut self, prompt: &PortablePrompt) -> Result<PromptId> {
         self.writer.import(prompt)
+    }
+
+    /// Returns the prompt with a name, or creates it, as [`Store::ensure_prompt`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::ensure_prompt`].
+    pub fn ensure_prompt(&mut self, new: NewPrompt) -> Result<EnsuredPrompt> {
+        let new = new.finish()?;
+        self.writer.ensure(&new)
     }
 
     /// Commits a version, as [`Store::commit`] does.
@@ -189,20 +200,19 @@ impl<'a> Batch<'a> {
     ///
     /// As [`Store::commit`], except for those of the commit itself, which [`Store::batch`] returns.
     pub fn commit(&mut self, new: NewVersion) -> Result<Version> {
-        new.check()?;
-        self.writer.commit_version(&new)
+        let new = new.finish()?;
+        Ok(self.writer.commit_version(&new)?.version)
     }
 
-    /// Moves several environments, as [`Store::move_environments`] does.
+    /// Commits a version if its body differs from its base's, as [`Store::commit_if_changed`] does.
     ///
     /// # Errors
     ///
-    /// As [`Store::move_environments`].
-    pub fn move_environments(
-        &mut self,
-        moves: &[EnvironmentUpdate],
-    ) -> Result<Vec<EnvironmentChange>> {
-        self.writer.move_environments(moves)
+    /// As [`commit`](Self::commit).
+    pub fn commit_if_changed(&mut self, new: NewVersion) -> Result<EnsuredVersion> {
+        let mut new = new.finish()?;
+        new.only_if_changed = true;
+        self.writer.commit_version(&new)
     }
 
     /// Returns the version that a spec selects, as [`View::version`](super::View::version) does.
@@ -212,37 +222,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     ///
     /// As [`View::version`](super::View::version).
-    pub fn version<S>(&self, spec: S) -> Result<Version>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        self.writer.find_version(&spec.try_into()?)
-    }
-
-    /// Deletes a version, as [`Store::delete_version`] does.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::delete_version`].
-    pub fn delete_version<S>(&mut self, spec: S) -> Result<Version>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        self.writer.delete_version(&spec.try_into()?)
-    }
-
-    /// Deletes a prompt, as [`Store::delete_prompt`] does.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::delete_prompt`].
-    pub fn delete_prompt<P>(&mut self, prompt: P) -> Result<()>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        self.writer.delete_prompt(&prompt.try_into()?).map(drop)
+    pub fn version(&self, spec: impl IntoVersionSpec) -> Result<Version> {
+        self.writer.find_version(&spec.into_version_spec()?)
     }
 }

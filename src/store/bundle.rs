@@ -182,7 +182,7 @@ impl Store {
     /// use promptbook::{NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
-    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
+    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
     /// let mut file = Vec::new();
     /// store.export_bundle(&mut file)?;
     ///

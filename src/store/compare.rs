@@ -5,10 +5,9 @@ use crate::engine::{
     Blame, Difference, EnvironmentDifference, blame, compare_body, compare_environments,
     compare_versions, find_version,
 };
+use crate::model::arguments::{IntoEnvironmentName, IntoVersionSpec};
 use crate::model::body::Body;
-use crate::model::error::{Error, Result};
-use crate::model::id::EnvironmentName;
-use crate::model::version_number::VersionSpec;
+use crate::model::error::Result;
 
 impl View {
     /// Compares two versions, of the same prompt or of different ones.
@@ -23,8 +22,8 @@ impl View {
     /// # fn main() -> promptbook::Result<()> {
     /// let store = Store::in_memory()?;
     /// let body = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}}."}]}"#;
-    /// store.create_prompt(NewPrompt::new("greeting", body)?)?;
-    /// store.commit(NewVersion::new("greeting", body.replace("Greet", "Welcome"))?)?;
+    /// store.create_prompt(NewPrompt::new("greeting", body))?;
+    /// store.commit(NewVersion::new("greeting", body.replace("Greet", "Welcome")))?;
     ///
     /// let difference = store.diff("greeting@production", "greeting@latest")?;
     /// assert_eq!(difference.verdict, Verdict::Minor);
@@ -37,13 +36,8 @@ impl View {
     /// # Errors
     ///
     /// As [`resolve`](Self::resolve).
-    pub fn diff<A, B>(&self, from: A, to: B) -> Result<Difference>
-    where
-        A: TryInto<VersionSpec>,
-        B: TryInto<VersionSpec>,
-        Error: From<A::Error> + From<B::Error>,
-    {
-        let (from, to) = (from.try_into()?, to.try_into()?);
+    pub fn diff(&self, from: impl IntoVersionSpec, to: impl IntoVersionSpec) -> Result<Difference> {
+        let (from, to) = (from.into_version_spec()?, to.into_version_spec()?);
         self.look(|snapshot| compare_versions(snapshot, &self.inner.bodies, &from, &to))
     }
 
@@ -52,12 +46,8 @@ impl View {
     /// # Errors
     ///
     /// As [`resolve`](Self::resolve).
-    pub fn diff_body<S>(&self, from: S, to: &Body) -> Result<Difference>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        let from = from.try_into()?;
+    pub fn diff_body(&self, from: impl IntoVersionSpec, to: &Body) -> Result<Difference> {
+        let from = from.into_version_spec()?;
         self.look(|snapshot| compare_body(snapshot, &self.inner.bodies, &from, to))
     }
 
@@ -69,13 +59,12 @@ impl View {
     /// # Errors
     ///
     /// As [`resolve`](Self::resolve). A prompt that is in neither environment is not an error.
-    pub fn diff_environments<A, B>(&self, from: A, to: B) -> Result<Vec<EnvironmentDifference>>
-    where
-        A: TryInto<EnvironmentName>,
-        B: TryInto<EnvironmentName>,
-        Error: From<A::Error> + From<B::Error>,
-    {
-        let (from, to) = (from.try_into()?, to.try_into()?);
+    pub fn diff_environments(
+        &self,
+        from: impl IntoEnvironmentName,
+        to: impl IntoEnvironmentName,
+    ) -> Result<Vec<EnvironmentDifference>> {
+        let (from, to) = (from.into_environment_name()?, to.into_environment_name()?);
         self.look(|snapshot| compare_environments(snapshot, &self.inner.bodies, &from, &to))
     }
 
@@ -88,12 +77,8 @@ impl View {
     /// # Errors
     ///
     /// As [`resolve`](Self::resolve).
-    pub fn blame<S>(&self, spec: S) -> Result<Blame>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        let spec = spec.try_into()?;
+    pub fn blame(&self, spec: impl IntoVersionSpec) -> Result<Blame> {
+        let spec = spec.into_version_spec()?;
         self.look(|snapshot| blame(snapshot, &self.inner.bodies, find_version(snapshot, &spec)?))
     }
 }

@@ -10,8 +10,8 @@ use crate::list::VersionFilter;
 use crate::maintenance::GcOptions;
 use crate::model::work_counter;
 use crate::{
-    Body, Durability, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, PromptId,
-    Selector, Store, StoreOptions, VersionSpec,
+    Body, Durability, EnvironmentUpdate, Error, NewPrompt, NewVersion, PromptId, Selector, Store,
+    StoreOptions, VersionSpec,
 };
 
 /// The maximum factor by which the work may grow if the size grows by four.
@@ -50,11 +50,11 @@ fn body(number: usize) -> String {
 
 /// Creates a prompt with a number of versions. Each version is an operation.
 fn versions(store: &Store, versions: usize) -> PromptId {
-    let new = NewPrompt::new("many", body(0)).unwrap();
+    let new = NewPrompt::new("many", body(0));
     let id = store.create_prompt(new).unwrap().prompt.id;
     let committed = store.batch(|batch| {
         for number in 1..versions {
-            batch.commit(NewVersion::new(id, body(number))?)?;
+            batch.commit(NewVersion::new(id, body(number)))?;
         }
         Ok(())
     });
@@ -70,7 +70,7 @@ fn moves(prompts: &[PromptId], environments: usize, to: &str) -> Vec<Environment
     let names = |prompt| {
         (0..environments).map(move |number| {
             let name = format!("env-{number}");
-            EnvironmentUpdate::set(prompt, name.as_str(), to).unwrap()
+            EnvironmentUpdate::set(prompt, name.as_str(), to)
         })
     };
     prompts.iter().copied().flat_map(names).collect()
@@ -79,7 +79,7 @@ fn moves(prompts: &[PromptId], environments: usize, to: &str) -> Vec<Environment
 /// Creates a prompt with a few versions and a number of environments.
 fn environments(store: &Store, environments: usize) -> PromptId {
     let id = versions(store, 4);
-    let moved = store.move_environments(&moves(&[id], environments, "1.1"));
+    let moved = store.update_environments(moves(&[id], environments, "1.1"));
     moved.unwrap();
     id
 }
@@ -87,9 +87,9 @@ fn environments(store: &Store, environments: usize) -> PromptId {
 fn prompts(store: &Store, prompts: usize) -> Vec<PromptId> {
     let made = store.batch(|batch| {
         let create = |number| {
-            let new = NewPrompt::new(format!("prompt {number}").as_str(), body(number))?;
+            let new = NewPrompt::new(format!("prompt {number}").as_str(), body(number));
             let id = batch.create_prompt(new)?.prompt.id;
-            batch.commit(NewVersion::new(id, body(number + 1_000_000))?)?;
+            batch.commit(NewVersion::new(id, body(number + 1_000_000)))?;
             Ok(id)
         };
         (0..prompts).map(create).collect()
@@ -175,7 +175,9 @@ fn the_highest_versions_are_deleted_one_by_one() {
 #[test]
 fn all_environments_of_a_prompt_are_moved_again() {
     grows(100, environments, |store, size, id| {
-        store.move_environments(&moves(&[id], size, "1.2")).unwrap();
+        store
+            .update_environments(moves(&[id], size, "1.2"))
+            .unwrap();
         store.undo_newest().unwrap();
         let found = store.environments(id).unwrap();
         assert!(found.iter().filter(|one| one.number.minor == 1).count() == size);
@@ -186,16 +188,10 @@ fn all_environments_of_a_prompt_are_moved_again() {
 #[test]
 fn environments_are_moved_to_where_others_point() {
     grows(100, environments, |store, size, id| {
-        let from = |number: usize| format!("env-{}", (number + 1) % size);
-        let moves: Vec<EnvironmentUpdate> = moves(&[id], size, "1.2")
-            .into_iter()
-            .enumerate()
-            .map(|(number, mut one)| {
-                one.to = Some(from(number).parse().unwrap());
-                one
-            })
-            .collect();
-        store.move_environments(&moves).unwrap();
+        let name = |number: usize| format!("env-{}", number % size);
+        let moves =
+            (0..size).map(|number| EnvironmentUpdate::set(id, name(number), name(number + 1)));
+        store.update_environments(moves).unwrap();
     });
 }
 
@@ -203,7 +199,9 @@ fn environments_are_moved_to_where_others_point() {
 fn versions_are_listed_with_their_environments() {
     let both = |store: &Store, size| {
         let id = versions(store, size);
-        store.move_environments(&moves(&[id], size, "1.1")).unwrap();
+        store
+            .update_environments(moves(&[id], size, "1.1"))
+            .unwrap();
         id
     };
     grows(100, both, |store, size, id| {
@@ -224,7 +222,7 @@ fn moves_of_many_prompts_are_undone() {
     let moved = |store: &Store, size| {
         let ids = prompts(store, size);
         for to in ["1.0", "1.1", "1.0", "1.1"] {
-            store.move_environments(&moves(&ids, 1, to)).unwrap();
+            store.update_environments(moves(&ids, 1, to)).unwrap();
         }
         ids
     };
@@ -244,7 +242,7 @@ fn moves_of_many_prompts_are_undone() {
 fn a_move_of_many_prompts_is_undone_and_redone() {
     let undone = |store: &Store, size| {
         let ids = prompts(store, size);
-        store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
+        store.update_environments(moves(&ids, 1, "1.0")).unwrap();
         ids
     };
     grows(50, undone, |store, _, ids| {
@@ -267,15 +265,13 @@ fn single_calls_do_not_grow_with_the_store() {
                 _ => options.in_memory().unwrap(),
             };
             let id = versions(&store, size);
-            store.move_environments(&moves(&[id], size, "1.1")).unwrap();
+            store
+                .update_environments(moves(&[id], size, "1.1"))
+                .unwrap();
             prompts(&store, size);
             work_counter::steps(|| {
-                store
-                    .commit(NewVersion::new(id, body(size)).unwrap())
-                    .unwrap();
-                store
-                    .set_environment(id, "env-7", "1.3", Expected::Any)
-                    .unwrap();
+                store.commit(NewVersion::new(id, body(size))).unwrap();
+                store.set_environment(id, "env-7", "1.3").unwrap();
                 store.delete_version(of(id, "latest")).unwrap();
                 store.version("prompt 7@latest").unwrap();
                 let all = VersionFilter::default();
@@ -301,7 +297,7 @@ fn single_calls_do_not_grow_with_the_store() {
 fn all_changes_of_many_prompts_are_listed() {
     let moved = |store: &Store, size| {
         let ids = prompts(store, size);
-        store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
+        store.update_environments(moves(&ids, 1, "1.0")).unwrap();
     };
     grows(50, moved, |store, size, ()| {
         let told = store.changes_since(crate::history::LogPosition::START, usize::MAX);
@@ -316,7 +312,7 @@ fn moves_of_many_prompts_are_indexed() {
         // A store in memory has no maintenance worker that would do this work earlier.
         let store = Store::in_memory().unwrap();
         let ids = prompts(&store, size);
-        store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
+        store.update_environments(moves(&ids, 1, "1.0")).unwrap();
         let (index, bodies) = (&*store.inner.index, &*store.inner.bodies);
         let steps = work_counter::steps(|| assert!(catch_up(index, bodies, || true).unwrap()));
         assert!(store.verify().unwrap().is_clean());
@@ -338,9 +334,9 @@ fn a_body_of_too_many_tags_is_refused_whole() {
     let store = Store::in_memory().unwrap();
     let most = Body::MAX_TAGS;
     let id = store
-        .create_prompt(NewPrompt::new("asking", asking(most)).unwrap())
+        .create_prompt(NewPrompt::new("asking", asking(most)))
         .unwrap();
-    let more = || NewVersion::new(id.prompt.id, asking(most + 1)).unwrap();
+    let more = || NewVersion::new(id.prompt.id, asking(most + 1));
     let refused = |error: Error| {
         let text = error.to_string();
         assert!(matches!(error, Error::InvalidBody { .. }), "{text}");
@@ -349,20 +345,20 @@ fn a_body_of_too_many_tags_is_refused_whole() {
     refused(store.commit(more()).unwrap_err());
     let batch = store.batch(|batch| batch.commit(more()));
     refused(batch.unwrap_err());
-    let new = || NewPrompt::new("more", asking(most + 1)).unwrap();
+    let new = || NewPrompt::new("more", asking(most + 1));
     refused(store.create_prompt(new()).unwrap_err());
     refused(store.batch(|batch| batch.create_prompt(new())).unwrap_err());
     // Text that is not a tag does not count, however long it is.
     let text = "{{hc:none} ".repeat(50_000);
     let body = serde_json::json!({"messages": [{"role": "user", "content": text}]});
-    let plain = NewVersion::new(id.prompt.id, body).unwrap();
+    let plain = NewVersion::new(id.prompt.id, body);
     assert_eq!(store.commit(plain).unwrap().number.to_string(), "2.0");
 }
 
 #[test]
 fn too_many_tags_of_a_prompt_are_refused() {
     let store = Store::in_memory().unwrap();
-    let new = NewPrompt::new("tagged", body(0)).unwrap();
+    let new = NewPrompt::new("tagged", body(0));
     let id = store.create_prompt(new).unwrap().prompt.id;
     let tags: Vec<String> = (0..10_001).map(|number| number.to_string()).collect();
     let error = store.set_tags(id, &tags).unwrap_err().to_string();

@@ -40,10 +40,10 @@ use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 /// # fn main() -> promptbook::Result<()> {
 /// let store = Store::in_memory()?;
 /// let body = r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi {{hc:name:string}}"}]}"#;
-/// let created = store.create_prompt(NewPrompt::new("greeting", body)?)?;
+/// let created = store.create_prompt(NewPrompt::new("greeting", body))?;
 ///
 /// let body = body.replace("Hi", "Hello");
-/// let version = store.commit(NewVersion::new(created.prompt.id, &body)?.message("Say hello"))?;
+/// let version = store.commit(NewVersion::new(created.prompt.id, &body).message("Say hello"))?;
 /// assert_eq!(version.number.to_string(), "1.1");
 ///
 /// assert_eq!(store.resolve("greeting@latest")?.body.text(), body);
@@ -92,6 +92,8 @@ use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 #[derive(Clone, Debug)]
 pub struct Store {
     view: View,
+    /// The author of the changes that are made through this handle.
+    pub(super) author: Arc<str>,
     /// The group of the operations that are made through this handle.
     pub(super) group: Option<GroupId>,
 }
@@ -275,6 +277,35 @@ impl Store {
         self.inner.context.policy
     }
 
+    /// Returns a handle of the same store whose changes have another author.
+    ///
+    /// It shares everything with this handle: files, locks, caches and the write queue. An app with
+    /// many users opens its store once, and calls this for each request.
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let new = NewPrompt::new("greeting", r#"{"messages": []}"#);
+    /// let created = store.with_author("bob").create_prompt(new)?;
+    /// assert_eq!(created.version.author, "bob");
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_author(&self, author: impl Into<String>) -> Self {
+        Self {
+            view: self.view.clone(),
+            author: author.into().into(),
+            group: self.group,
+        }
+    }
+
+    /// Returns the author of the changes that are made through this handle.
+    #[must_use]
+    pub fn author(&self) -> &str {
+        &self.author
+    }
+
     /// Returns a handle of the same store whose operations form a new group.
     ///
     /// It shares everything with this handle: files, locks, caches and the write queue. What a
@@ -286,11 +317,11 @@ impl Store {
     /// let store = Store::in_memory()?;
     /// let grouped = store.grouped();
     /// for name in ["a", "b"] {
-    ///     grouped.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#)?)?;
+    ///     grouped.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#))?;
     /// }
     /// let group = grouped.group().expect("it has a group");
     /// assert_eq!(store.undo_group(group)?.content.undoes, [2, 1]);
-    /// assert_eq!(store.prompt_count()?, 0);
+    /// assert_eq!(store.prompts().count()?, 0);
     /// # Ok::<(), promptbook::Error>(())
     /// ```
     #[must_use]
@@ -318,8 +349,9 @@ impl Store {
         &self,
         change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let group = self.group;
+        let (author, group) = (Arc::clone(&self.author), self.group);
         self.inner.queue.write(&*self.inner, move |writer| {
+            writer.set_author(&author);
             writer.set_group(group);
             change(writer)
         })
@@ -578,6 +610,7 @@ impl StoreOptions {
         let bodies = Arc::new(BodyReader::new(blobs));
         let context = self.context(settings);
         let clock = Arc::clone(&context.clock);
+        let author = Arc::clone(&context.author);
         let view = View::of_the_present(Arc::new(StoreShared {
             settler: MaintenanceWorker::new(Arc::clone(&index), Arc::clone(&bodies), clock),
             queue: WriteQueue::new(self.locks.limit),
@@ -591,7 +624,11 @@ impl StoreOptions {
             #[cfg(feature = "cli")]
             made: super::batch::LastTransaction::default(),
         }));
-        Store { view, group: None }
+        Store {
+            view,
+            author,
+            group: None,
+        }
     }
 }
 

@@ -201,7 +201,7 @@ impl StoreOptions {
         WriteContext {
             settings,
             policy: self.policy.unwrap_or(settings.policy),
-            author: self.author.clone().unwrap_or_else(user),
+            author: self.author.clone().unwrap_or_else(user).into(),
             durability: self.durability,
             clock: Arc::clone(&self.clock),
             rng: Mutex::new(rng),

@@ -31,7 +31,7 @@ impl View {
     ///
     /// let store = Store::in_memory()?;
     /// let body = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]}"#;
-    /// store.create_prompt(NewPrompt::new("greeting", body)?)?;
+    /// store.create_prompt(NewPrompt::new("greeting", body))?;
     /// let hits = store.search("warm name", 20)?;
     /// assert_eq!(hits[0].matched, MatchedIn::Text);
     /// assert_eq!(&hits[0].snippet.text[hits[0].snippet.marks[1].clone()], "warmly");

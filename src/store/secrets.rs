@@ -238,7 +238,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let store = Store::create(at("store")).unwrap();
-        let new = NewPrompt::new("p", r#"{"messages": []}"#).unwrap();
+        let new = NewPrompt::new("p", r#"{"messages": []}"#);
         store.create_prompt(new).unwrap();
         let secrets = Secrets {
             key: "key-in-no-copy".into(),

@@ -12,7 +12,7 @@ fn body(number: usize) -> String {
 }
 
 fn add(store: &Store, name: &str) {
-    let new = NewPrompt::new(name, body(1)).unwrap();
+    let new = NewPrompt::new(name, body(1));
     store.create_prompt(new).unwrap();
 }
 
@@ -46,9 +46,7 @@ fn a_change_of_one_fork_is_in_no_other() {
     let first = StoreOptions::new().in_memory_from(&image);
     let second = StoreOptions::new().in_memory_from(&image);
     add(&first, "first");
-    first
-        .commit(NewVersion::new("shared", body(2)).unwrap())
-        .unwrap();
+    first.commit(NewVersion::new("shared", body(2))).unwrap();
     second.rename("shared", "renamed").unwrap();
     second.checkpoint().unwrap();
     drop(store);
@@ -87,7 +85,7 @@ fn an_image_is_sound_at_any_moment() {
     std::thread::scope(|scope| {
         let busy = scope.spawn(|| {
             for number in 0..200 {
-                let new = NewVersion::new("prompt", body(number)).unwrap();
+                let new = NewVersion::new("prompt", body(number));
                 let version = store.commit(new.bump(Bump::Minor)).unwrap();
                 store.delete_version(version.id).unwrap();
                 store.checkpoint().unwrap();

@@ -1,13 +1,14 @@
-//! Commits and deletions of versions, and their recorded inputs.
+//! Commits of versions, creation of prompts on demand, and reads of recorded inputs.
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::handle::{Store, StoreShared};
-use crate::engine::{CommitAttempt, Judgement, NewVersion, find_prompt, find_version};
+use crate::engine::{
+    CommitAttempt, EnsuredPrompt, EnsuredVersion, Judgement, NewPrompt, NewVersion, VersionDraft,
+    find_prompt, find_version, prompt_named,
+};
 use crate::model::error::{Error, Result};
-use crate::model::id::{EnvironmentName, VersionId};
+use crate::model::id::VersionId;
 use crate::model::record::{RecordedInputs, Version};
 use crate::model::version_number::{Bump, VersionSpec};
 
@@ -82,7 +83,7 @@ impl Store {
     /// - [`Breaking`](Error::Breaking) if a minor version was requested that would break callers of
     ///   its base. The error lists every reason.
     /// - [`Conflict`](Error::Conflict) if the highest version is not the
-    ///   [expected](NewVersion::expected_head()) one.
+    ///   [expected](NewVersion::expect_head()) one.
     /// - [`NoBase`](Error::NoBase), [`VersionNotFound`](Error::VersionNotFound),
     ///   [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
     ///   [`ForeignVersion`](Error::MismatchedVersion) if the base does not exist.
@@ -93,23 +94,55 @@ impl Store {
     /// - Those of [`prompt`](crate::View::prompt) if the prompt does not exist, or its name is
     ///   ambiguous.
     pub fn commit(&self, new: NewVersion) -> Result<Version> {
-        new.check()?;
+        Ok(self.commit_draft(new.finish()?)?.version)
+    }
+
+    /// Commits a version if its body differs from its base's, and says whether it did.
+    ///
+    /// If the base, which is the prompt's highest version unless [`base`](NewVersion::base()) names
+    /// another, has the same body byte for byte, the base is returned and no version is made. An
+    /// [`environment`](NewVersion::environment()) then moves to the base, unless it points there.
+    /// The comparison is part of the transaction: of several processes that commit the same body at
+    /// the same time, one makes the version.
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, NewVersion, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.ensure_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
+    /// let new = NewVersion::new("greeting", r#"{"messages": [], "seed": 1}"#);
+    /// assert!(store.commit_if_changed(new.clone())?.created);
+    /// assert!(!store.commit_if_changed(new)?.created);
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub fn commit_if_changed(&self, new: NewVersion) -> Result<EnsuredVersion> {
+        let mut new = new.finish()?;
+        new.only_if_changed = true;
+        self.commit_draft(new)
+    }
+
+    fn commit_draft(&self, new: VersionDraft) -> Result<EnsuredVersion> {
         if new.bump == Bump::Major {
             return self.write(move |writer| writer.commit_version(&new));
         }
         // Expensive work is done before the transaction, so that no other writer waits for it.
         self.inner.context.contract_without_partials(&new.body);
         let new = Arc::new(new);
-        let mut judged = match Judgement::is_large(&new.body) {
-            true => self.judge_ahead(&new),
-            false => None,
+        let mut judged = if Judgement::is_large(&new.body) {
+            self.judge_ahead(&new)
+        } else {
+            None
         };
         for _ in 0..TURNS {
             let (new_here, judged_here) = (Arc::clone(&new), judged.take());
             let attempt =
                 self.write(move |writer| writer.commit_in_turn(&new_here, judged_here.as_ref()))?;
             match attempt {
-                CommitAttempt::Committed(version) => return Ok(*version),
+                CommitAttempt::Committed(ensured) => return Ok(*ensured),
                 CommitAttempt::NeedsJudgement(base) => judged = self.judge(&base, &new),
             }
         }
@@ -117,8 +150,39 @@ impl Store {
         self.write(move |writer| writer.commit_version(&new))
     }
 
+    /// Returns the live prompt with a name, whatever its body is, or creates it if there is none.
+    ///
+    /// Programs that bring their own prompts can call this at each start, in any number of
+    /// processes at the same time: one of them creates the prompt. If the prompt exists, nothing
+    /// changes, and this also succeeds on a store that is opened for reading only.
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let new = NewPrompt::new("greeting", r#"{"messages": []}"#);
+    /// assert!(store.ensure_prompt(new.clone())?.created);
+    /// assert!(!store.ensure_prompt(new)?.created);
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AmbiguousPrompt`](Error::AmbiguousPrompt) if several live prompts have the name; otherwise
+    /// as [`create_prompt`](Self::create_prompt), except for [`NameTaken`](Error::NameTaken).
+    pub fn ensure_prompt(&self, new: NewPrompt) -> Result<EnsuredPrompt> {
+        let new = new.finish()?;
+        match self.look(|snapshot| prompt_named(snapshot, &new.name))? {
+            Some(prompt) => Ok(EnsuredPrompt {
+                prompt,
+                created: false,
+            }),
+            None => self.write(move |writer| writer.ensure(&new)),
+        }
+    }
+
     /// Compares a new version with its current base, outside of a transaction.
-    fn judge_ahead(&self, new: &NewVersion) -> Option<Judgement> {
+    fn judge_ahead(&self, new: &VersionDraft) -> Option<Judgement> {
         let base = self.look(|snapshot| {
             let prompt = find_prompt(snapshot, &new.prompt)?;
             find_version(snapshot, &VersionSpec::new(prompt, new.base.clone()))
@@ -127,58 +191,13 @@ impl Store {
     }
 
     /// Compares a new version with a base. If this fails, the transaction finds the reason again.
-    fn judge(&self, base: &Version, new: &NewVersion) -> Option<Judgement> {
+    fn judge(&self, base: &Version, new: &VersionDraft) -> Option<Judgement> {
         let StoreShared {
             bodies, context, ..
         } = &*self.inner;
         let judged =
             self.look(|snapshot| Judgement::of(snapshot, bodies, context, base, &new.body));
         judged.ok()
-    }
-
-    /// Deletes a version and the environments that point to it, and returns the version as it was.
-    ///
-    /// Its number and id are not used again. [`undo`](Self::undo) restores the version.
-    ///
-    /// # Errors
-    ///
-    /// As [`version`](crate::View::version); those of the transaction, see "Outcomes" of
-    /// [`commit`](Self::commit). A refused deletion changes nothing.
-    pub fn delete_version<S>(&self, spec: S) -> Result<Version>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        let spec = spec.try_into()?;
-        self.write(move |writer| writer.delete_version(&spec))
-    }
-
-    /// Records the inputs that a request passed to a version.
-    ///
-    /// Earlier inputs of the same request are replaced.
-    ///
-    /// The inputs are not part of the history: recording them is not an operation, and they are
-    /// removed together with their version.
-    ///
-    /// # Errors
-    ///
-    /// [`VersionNotFound`](Error::VersionNotFound) if there is no such version; those of the
-    /// transaction, see "Outcomes" of [`commit`](Self::commit).
-    pub fn record_inputs(
-        &self,
-        version: VersionId,
-        request_id: impl Into<String>,
-        inputs: Map<String, Value>,
-        environment: Option<EnvironmentName>,
-    ) -> Result<RecordedInputs> {
-        let recorded = RecordedInputs {
-            request_id: request_id.into(),
-            version_id: version,
-            inputs,
-            environment,
-            recorded_at: self.inner.context.now(),
-        };
-        self.write(move |writer| writer.record_inputs(&recorded).map(|()| recorded))
     }
 
     /// Returns the inputs that a request passed to a version.
@@ -212,7 +231,7 @@ impl Store {
         self.batch(|batch| change(batch.writer()))
     }
 
-    pub(crate) fn judge_for_test(&self, base: &Version, new: &NewVersion) -> Judgement {
+    pub(crate) fn judge_for_test(&self, base: &Version, new: &VersionDraft) -> Judgement {
         self.judge(base, new).expect("both bodies are there")
     }
 }

@@ -36,7 +36,7 @@ impl Store {
     /// let store = Store::in_memory()?;
     /// let here = store.position()?;
     /// assert_eq!(here, LogPosition::START);
-    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
+    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
     /// let events = store.changes_since(here, 100)?;
     /// assert_eq!(events[0].operation.number, 1);
     /// assert!(store.changes_since(events[0].position, 100)?.is_empty());

@@ -16,7 +16,7 @@ fn desk() -> (Desk, PathBuf) {
     let store = Store::open(&path).unwrap();
     for number in 0..30 {
         let body = GREETING.replace("Hi", &format!("Hi {number}"));
-        let new = NewPrompt::new(format!("p{number}"), body).unwrap();
+        let new = NewPrompt::new(format!("p{number}"), body);
         store.create_prompt(new).unwrap();
     }
     store.checkpoint().unwrap();

@@ -106,7 +106,8 @@ fn an_import_is_all_or_nothing_and_names_every_bad_file() {
     // A problem that only the store can detect is reported as well, and undoes the rest.
     let desk = Desk::new();
     for _ in 0..2 {
-        desk.run_with(&["create", "twice"], GREETING).ok();
+        desk.run_with(&["create", "twice", "--allow-duplicate-name"], GREETING)
+            .ok();
     }
     desk.write("in/good.json", GREETING);
     desk.write("in/twice.json", GREETING);

@@ -1,7 +1,6 @@
 use std::fs;
 use std::path::Path;
 
-use promptbook::RenderMode;
 use promptbook::frozen::{Frozen, Lockfile};
 use serde_json::{Value, json};
 
@@ -54,7 +53,7 @@ fn an_environment_is_written_once() {
 
     let frozen = Frozen::open(desk.path().join("p")).unwrap();
     let inputs = json!({"mood": "warm", "name": "Ada"});
-    let rendered = frozen.render("greeting", inputs.as_object().unwrap(), RenderMode::Strict);
+    let rendered = frozen.render("greeting", inputs);
     assert_eq!(
         rendered.unwrap().body["messages"][0]["content"],
         "Be warm. Hi Ada"

@@ -16,9 +16,9 @@ fn desk() -> (Desk, Vec<(String, PromptId)>) {
     let desk = Desk::new();
     let store = Store::open(desk.path().join(".promptbook")).unwrap();
     let create = |(number, name): (usize, String)| {
-        let new = NewPrompt::new(name.as_str(), GREETING).unwrap();
+        let new = NewPrompt::new(name.as_str(), GREETING);
         let new = new.tag(&name).tag("tag").message(&name);
-        let new = new.id(format!("h{number:05}").parse().unwrap());
+        let new = new.id(format!("h{number:05}"));
         let created = store.create_prompt(new).unwrap();
         (name, created.prompt.id)
     };
@@ -195,9 +195,7 @@ fn every_command_that_lists_prompts_lists_those_of_any_name() {
     let store = Store::open(desk.path().join(".promptbook")).unwrap();
     let staging: EnvironmentName = "staging".parse().unwrap();
     for (_, id) in &made {
-        let new = NewVersion::new(*id, REWORDED)
-            .unwrap()
-            .environment(staging.clone());
+        let new = NewVersion::new(*id, REWORDED).environment(staging.clone());
         store.commit(new).unwrap();
     }
     harmless(desk.run(&["diff", "--env", "production", "staging"]));

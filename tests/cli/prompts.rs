@@ -152,10 +152,18 @@ fn one_version_is_deleted_without_asking() {
 #[test]
 fn two_prompts_with_one_name_are_distinguished_by_id() {
     let desk = Desk::new();
-    for id in ["aaaaaa", "bbbbbb"] {
-        desk.run_with(&["create", "same", "--id", id], GREETING)
-            .ok();
-    }
+    desk.run_with(&["create", "same", "--id", "aaaaaa"], GREETING)
+        .ok();
+    let told = desk.run_with(&["create", "same"], GREETING).fails(4);
+    assert!(
+        told.contains("aaaaaa") && told.contains("--allow-duplicate-name"),
+        "{told}"
+    );
+    desk.run_with(&["create", "unlike", "--id", "bbbbbb"], GREETING)
+        .ok();
+    desk.run(&["rename", "unlike", "same"]).fails(4);
+    desk.run(&["rename", "unlike", "same", "--allow-duplicate-name"])
+        .ok();
     let told = desk.run(&["show", "same"]).fails(3);
     assert!(
         told.contains("aaaaaa") && told.contains("bbbbbb") && told.contains("id:ID"),

@@ -211,11 +211,11 @@ fn counters_hold(store: &Store) {
 /// Checks that the store accepts writes and that unused bodies are removed: afterwards there is a
 /// file for each body, and no other file.
 fn remains_usable(store: &Store, directory: &Path, before: &Observed) {
-    let new = NewPrompt::new("afterwards", body("afterwards")).unwrap();
+    let new = NewPrompt::new("afterwards", body("afterwards"));
     let created = store
         .create_prompt(new)
         .expect("the store can't be written to");
-    let new = NewVersion::new(created.prompt.id, body("again, afterwards")).unwrap();
+    let new = NewVersion::new(created.prompt.id, body("again, afterwards"));
     let version = store.commit(new.bump(Bump::Minor)).unwrap();
     assert_eq!(version.number.to_string(), "1.1");
     store.checkpoint().expect("the checkpoint failed");

@@ -14,8 +14,8 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use promptbook::maintenance::GcOptions;
 use promptbook::{
-    Body, Bump, EnvironmentName, EnvironmentUpdate, Expected, NewPrompt, NewVersion, PromptId,
-    Result, Selector, Store, StoreOptions, Version,
+    Body, Bump, EnvironmentName, EnvironmentUpdate, NewPrompt, NewVersion, PromptId, Result,
+    Selector, Store, StoreOptions, Version,
 };
 
 /// An operation. A script's text contains its word.
@@ -230,16 +230,16 @@ pub fn begin(store: &Store, start: Start) -> Result<()> {
         Start::Nothing => return Ok(()),
         Start::Closed | Start::Crashed | Start::LongLog => {}
     }
-    store.create_prompt(NewPrompt::new("base", body("zero"))?.id(base()))?;
+    store.create_prompt(NewPrompt::new("base", body("zero")).id(base()))?;
     commit(store, body("one"))?;
     store.checkpoint()?;
     commit(store, body("two"))?;
-    store.set_environment(base(), "staging", "1.1", Expected::Any)?;
+    store.set_environment(base(), "staging", "1.1")?;
     if start == Start::LongLog {
         store.batch(|batch| {
             for number in 0..12 {
                 let long = format!("{number} ").repeat(150_000);
-                batch.commit(NewVersion::new(base(), body(long))?.bump(Bump::Minor))?;
+                batch.commit(NewVersion::new(base(), body(long)).bump(Bump::Minor))?;
             }
             Ok(())
         })?;
@@ -248,7 +248,7 @@ pub fn begin(store: &Store, start: Start) -> Result<()> {
 }
 
 fn commit(store: &Store, body: String) -> Result<Version> {
-    store.commit(NewVersion::new(base(), body)?.bump(Bump::Minor))
+    store.commit(NewVersion::new(base(), body).bump(Bump::Minor))
 }
 
 /// A number of bodies of which a batch packs some.
@@ -261,37 +261,37 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
     match step {
         Step::Make | Step::Open | Step::Close => {}
         Step::Create => {
-            let new = NewPrompt::new(format!("made {number}"), body(format!("made {number}")))?;
+            let new = NewPrompt::new(format!("made {number}"), body(format!("made {number}")));
             made.push(store.create_prompt(new.tag("made"))?.version);
         }
         // More than a page of the index.
         Step::Commit => made.push(commit(store, body(format!("{number} ").repeat(3000)))?),
         Step::CommitAndMove => {
             let production: EnvironmentName = "production".parse()?;
-            let new = NewVersion::new(base(), body(format!("moved to {number}")))?;
+            let new = NewVersion::new(base(), body(format!("moved to {number}")));
             let new = new.environment(production).message("to production");
             made.push(store.commit(new.bump(Bump::Minor))?);
         }
         Step::Again => made.push(commit(store, body("two"))?),
         Step::Move => {
-            let staging = EnvironmentUpdate::set(base(), "staging", Selector::Latest)?;
-            let canary = EnvironmentUpdate::set(base(), format!("canary-{number}"), "1.0")?;
-            store.move_environments(&[staging, canary])?;
+            let staging = EnvironmentUpdate::set(base(), "staging", Selector::Latest);
+            let canary = EnvironmentUpdate::set(base(), format!("canary-{number}"), "1.0");
+            store.update_environments([staging, canary])?;
         }
         Step::Batch => {
             made = store.batch(|batch| {
                 let name = format!("of batch {number}");
                 let mut made = vec![
                     batch
-                        .create_prompt(NewPrompt::new(name, body("new"))?)?
+                        .create_prompt(NewPrompt::new(name, body("new")))?
                         .version,
                 ];
                 for part in 0..3 {
-                    let new = NewVersion::new(base(), body(format!("part {part} of {number}")))?;
+                    let new = NewVersion::new(base(), body(format!("part {part} of {number}")));
                     made.push(batch.commit(new.bump(Bump::Minor))?);
                 }
-                let wish = EnvironmentUpdate::set(base(), "staging", Selector::Latest)?;
-                batch.move_environments(&[wish])?;
+                let wish = EnvironmentUpdate::set(base(), "staging", Selector::Latest);
+                batch.update_environments([wish])?;
                 Ok(made)
             })?;
         }
@@ -304,7 +304,7 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
             made = store.batch(|batch| {
                 let version = |part: usize| {
                     let text = format!("{part} {number} ").repeat(40);
-                    let new = NewVersion::new(base(), body(text))?;
+                    let new = NewVersion::new(base(), body(text));
                     batch.commit(new.bump(Bump::Minor))
                 };
                 (0..BULK_BODIES).map(version).collect()
@@ -335,7 +335,7 @@ fn bundle() -> Result<Vec<u8>> {
     let noon = "2026-01-01T12:00:00Z".parse().unwrap_or_default();
     let elsewhere = options().seed(1).clock(move || noon).in_memory()?;
     for name in ["brought in", "brought in too"] {
-        elsewhere.create_prompt(NewPrompt::new(name, body(name))?)?;
+        elsewhere.create_prompt(NewPrompt::new(name, body(name)))?;
     }
     let mut bundle = Vec::new();
     elsewhere.export_bundle(&mut bundle)?;

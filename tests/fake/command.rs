@@ -164,7 +164,7 @@ fn a_store_is_written_as_fixtures() {
     let place = tempfile::tempdir().unwrap();
     let directory = place.path().join("store");
     let store = Store::create(&directory).unwrap();
-    let new = NewPrompt::new("mine", r#"{"messages": []}"#).unwrap();
+    let new = NewPrompt::new("mine", r#"{"messages": []}"#);
     store.create_prompt(new).unwrap();
     let wanted = Fixtures::of(&store).unwrap();
     let store = directory.to_str().unwrap();

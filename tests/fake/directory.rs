@@ -31,7 +31,7 @@ fn it_creates_a_store_and_resets_it() {
 fn it_never_empties_an_existing_store() {
     let place = tempfile::tempdir().unwrap();
     let store = Store::create(place.path()).unwrap();
-    let new = NewPrompt::new("mine", r#"{"messages": []}"#).unwrap();
+    let new = NewPrompt::new("mine", r#"{"messages": []}"#);
     store.create_prompt(new).unwrap();
     drop(store);
     let options = Fake::options().fixtures(fixtures()).directory(place.path());

@@ -39,10 +39,10 @@ fn are_kept(first: &Body, later: &[Body]) {
     let options = StoreOptions::new().seed(7).policy(BumpPolicy::Free);
     let options = options.clock(|| DateTime::UNIX_EPOCH);
     let store = options.in_memory().unwrap();
-    let created = store.create_prompt(NewPrompt::new("p", first.clone()).unwrap());
+    let created = store.create_prompt(NewPrompt::new("p", first.clone()));
     let mut versions = vec![created.unwrap().version];
     for body in later {
-        let new = NewVersion::new("p", body.clone()).unwrap();
+        let new = NewVersion::new("p", body.clone());
         versions.push(store.commit(new).unwrap());
     }
     for (version, body) in versions.iter().zip([first].into_iter().chain(later)) {

@@ -50,9 +50,9 @@ fn options() -> StoreOptions {
 pub fn with_a_history() -> Store {
     let store = options().in_memory().unwrap();
     let body = |text| json!({"model": "m", "messages": [{"role": "user", "content": text}]});
-    let new = NewPrompt::new("greeting", body("Hello")).unwrap();
+    let new = NewPrompt::new("greeting", body("Hello"));
     store.create_prompt(new).unwrap();
-    let new = NewVersion::new("greeting", body("Hello {{hc:name:string}}")).unwrap();
+    let new = NewVersion::new("greeting", body("Hello {{hc:name:string}}"));
     store.commit(new).unwrap();
     store
 }

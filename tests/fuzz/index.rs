@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::DateTime;
 use promptbook::maintenance::GcOptions;
-use promptbook::{Expected, NewPrompt, NewVersion, Store};
+use promptbook::{NewPrompt, NewVersion, Store};
 use promptbook::{StoreOptions, View};
 use serde_json::json;
 
@@ -59,11 +59,11 @@ fn fill(store: &Store) {
         json!({"model": "m", "messages": [{"role": "user", "content": text}]})
     };
     for name in ["one", "two", "three"] {
-        let new = NewPrompt::new(name, body(name, 0)).unwrap().tag("tag");
+        let new = NewPrompt::new(name, body(name, 0)).tag("tag");
         store.create_prompt(new).unwrap();
         let commits = store.batch(|batch| {
             for turn in 1..20 {
-                batch.commit(NewVersion::new(name, body(name, turn))?.message("more"))?;
+                batch.commit(NewVersion::new(name, body(name, turn)).message("more"))?;
             }
             Ok(())
         });
@@ -71,9 +71,7 @@ fn fill(store: &Store) {
     }
     for turn in 0..140 {
         let number: promptbook::Selector = format!("1.{}", turn % 20).parse().unwrap();
-        store
-            .set_environment("one", "staging", number, Expected::Any)
-            .unwrap();
+        store.set_environment("one", "staging", number).unwrap();
     }
     store.delete_version("two@1.3").unwrap();
     store.delete_prompt("three").unwrap();
@@ -142,8 +140,8 @@ pub fn holds(data: &[u8]) {
     }
     // Further calls may be refused, but must return.
     let _ = store.search("warmly", 9);
-    let _ = store.create_prompt(NewPrompt::new("more", json!({"model": "m"})).unwrap());
-    let _ = store.commit(NewVersion::new("one", json!({"model": "n"})).unwrap());
+    let _ = store.create_prompt(NewPrompt::new("more", json!({"model": "m"})));
+    let _ = store.commit(NewVersion::new("one", json!({"model": "n"})));
     let _ = store.undo_newest();
     let _ = store.checkpoint();
     let _ = store.collect_garbage_with(GcOptions::new().retention(std::time::Duration::ZERO));

@@ -44,7 +44,7 @@ fn means_the_same<T: FromStr<Err = InvalidArgument> + Display + Debug + PartialE
 /// Checks that a store answers with a version, or with an error that says why not.
 fn is_answered(spec: &VersionSpec) {
     let store = Store::in_memory().unwrap();
-    let new = NewPrompt::new("greeting", json!({"model": "m"})).unwrap();
+    let new = NewPrompt::new("greeting", json!({"model": "m"}));
     store.create_prompt(new).unwrap();
     match store.version(spec) {
         Ok(version) => assert_eq!(version.number, VersionNumber::new(1, 0)),
@@ -55,7 +55,7 @@ fn is_answered(spec: &VersionSpec) {
 /// Checks that a prompt of any name is found by its name, and by the selector of its environment.
 fn is_found(name: PromptName) {
     let store = Store::in_memory().unwrap();
-    let new = NewPrompt::new(name.clone(), json!({"model": "m"})).unwrap();
+    let new = NewPrompt::new(name.clone(), json!({"model": "m"}));
     let created = store.create_prompt(new).unwrap();
     let by_name = PromptRef::Name(name.clone());
     assert_eq!(store.prompt(by_name).unwrap().id, created.prompt.id);

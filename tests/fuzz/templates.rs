@@ -9,7 +9,7 @@ use std::sync::Arc;
 use promptbook::template::{
     Partials, Problem, Uses, fill_partials, merge, render_helicone, render_strict,
 };
-use promptbook::{Contract, EnvironmentName, Json, contract::breakages};
+use promptbook::{Contract, EnvironmentName, Inputs, Json, contract::breakages};
 use serde_json::{Map, Value};
 
 pub fn holds(data: &[u8]) {
@@ -20,7 +20,7 @@ pub fn holds(data: &[u8]) {
     });
     let mut next = || texts.next().unwrap_or_default();
     let (body, inputs) = (next(), next());
-    let inputs = inputs.as_object().cloned().unwrap_or_default();
+    let inputs = Inputs::try_from(inputs).unwrap_or_default().into_map();
     let mut partials = Partials::new();
     for id in ["part01", "part02", "part03"] {
         let (id, production) = (id.parse().unwrap(), EnvironmentName::production());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use promptbook::maintenance::GcOptions;
 use promptbook::maintenance::{BackupOptions, VerifyOptions};
 use promptbook::maintenance::{VerifyReport, Violation};
-use promptbook::{Error, ErrorKind, Expected, NewPrompt, NewVersion, OperationId, Selector, Store};
+use promptbook::{Error, ErrorKind, NewPrompt, NewVersion, OperationId, Selector, Store};
 
 use crate::support::{Done, Place, body, commit, copy, create, is_sound};
 
@@ -20,10 +20,10 @@ fn filled() -> (Place, Store) {
     let import = |batch: &mut promptbook::Batch<'_>| {
         for prompt in 0..4 {
             let name = format!("packed {prompt}");
-            let new = NewPrompt::new(name.as_str(), body(format!("{prompt}")))?;
+            let new = NewPrompt::new(name.as_str(), body(format!("{prompt}")));
             let id = batch.create_prompt(new)?.prompt.id;
             for version in 0..40 {
-                batch.commit(NewVersion::new(id, body(format!("{prompt} {version}")))?)?;
+                batch.commit(NewVersion::new(id, body(format!("{prompt} {version}"))))?;
             }
         }
         Ok(())
@@ -284,7 +284,7 @@ fn a_store_is_restored_from_a_backup() {
     let store = Store::open(made.path().join("new")).unwrap();
     assert_eq!(all(&store), before);
     commit(&store, "file", "it goes on");
-    let moved = store.set_environment("file", "production", Selector::Latest, Expected::Any);
+    let moved = store.set_environment("file", "production", Selector::Latest);
     moved.unwrap();
     is_sound(&store);
     let nothing = Store::restore(made.path().join("nothing"), made.path().join("x"));
@@ -396,7 +396,7 @@ fn a_pack_rewritten_under_the_same_name_is_read() {
     let store = place.create();
     let import = |batch: &mut promptbook::Batch<'_>| {
         for prompt in 0..400 {
-            let new = NewPrompt::new(format!("{prompt}"), body(prompt))?;
+            let new = NewPrompt::new(format!("{prompt}"), body(prompt));
             batch.create_prompt(new)?;
         }
         Ok(())

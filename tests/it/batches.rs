@@ -29,10 +29,10 @@ fn state(store: &Store) -> String {
 
 /// Makes one change of each kind that a batch supports.
 fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
-    let made = batch.create_prompt(NewPrompt::new("made", body("made"))?)?;
-    batch.commit(NewVersion::new(made.prompt.id, body("more"))?)?;
-    batch.commit(NewVersion::new("there", body("more"))?)?;
-    batch.move_environments(&[EnvironmentUpdate::set("there", "staging", "1.0")?])?;
+    let made = batch.create_prompt(NewPrompt::new("made", body("made")))?;
+    batch.commit(NewVersion::new(made.prompt.id, body("more")))?;
+    batch.commit(NewVersion::new("there", body("more")))?;
+    batch.update_environments([EnvironmentUpdate::set("there", "staging", "1.0")])?;
     batch.delete_version("made@1.0")?;
     assert_eq!(
         batch.version("there")?.number.to_string(),
@@ -111,16 +111,16 @@ fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
              BEGIN SELECT RAISE({how}, 'a failure'); END"
         ));
         let result = store.batch(|batch| {
-            batch.create_prompt(NewPrompt::new("before", body("before"))?)?;
-            let failing = NewVersion::new("there", body("failing"))?.message("fail");
+            batch.create_prompt(NewPrompt::new("before", body("before")))?;
+            let failing = NewVersion::new("there", body("failing")).message("fail");
             let failed = batch.commit(failing);
             assert!(
                 matches!(failed, Err(Error::Storage(_))),
                 "{how}: {failed:?}"
             );
             // The closure ignores the errors of these calls.
-            let _ = batch.create_prompt(NewPrompt::new("behind", body("behind"))?);
-            let _ = batch.move_environments(&[EnvironmentUpdate::set("there", "staging", "1.0")?]);
+            let _ = batch.create_prompt(NewPrompt::new("behind", body("behind")));
+            let _ = batch.update_environments([EnvironmentUpdate::set("there", "staging", "1.0")]);
             Ok(())
         });
         assert!(
@@ -149,20 +149,18 @@ fn moves_are_all_or_none() {
         let before = state(&store);
         let moves = |expected| {
             [
-                EnvironmentUpdate::set("one", "production", "1.1").unwrap(),
-                EnvironmentUpdate::remove("two", "production")
-                    .unwrap()
-                    .expecting(expected),
+                EnvironmentUpdate::set("one", "production", "1.1"),
+                EnvironmentUpdate::remove("two", "production").expect(expected),
             ]
         };
-        let refused = store.move_environments(&moves(Expected::Absent));
+        let refused = store.update_environments(moves(Expected::Absent));
         assert!(
             matches!(refused, Err(Error::Conflict { .. })),
             "{refused:?}"
         );
         assert_eq!(state(&store), before, "half of the moves were made");
         store
-            .move_environments(&moves(Expected::Is(two.version.id)))
+            .update_environments(moves(Expected::Is(two.version.id)))
             .unwrap();
         let last = store.operations().page(None, 1).unwrap().remove(0);
         assert_eq!(
@@ -170,7 +168,7 @@ fn moves_are_all_or_none() {
             2,
             "both moves are one operation"
         );
-        let same = store.move_environments(&moves(Expected::Absent)).unwrap();
+        let same = store.update_environments(moves(Expected::Absent)).unwrap();
         assert!(same.iter().all(|moved| moved.before == moved.after));
         let operations = store.operations().page(None, 1).unwrap();
         assert_eq!(
@@ -189,17 +187,13 @@ fn a_refused_commit_leaves_nothing() {
     create(&store, "there");
     let (before, stats) = (state(&store), store.stats().unwrap());
     let breaking = body("{{hc:name:string}}");
-    let minor = NewVersion::new("there", &breaking)
-        .unwrap()
-        .bump(Bump::Minor);
+    let minor = NewVersion::new("there", &breaking).bump(Bump::Minor);
     let refused = store.commit(minor.clone());
     assert!(
         matches!(refused, Err(Error::Breaking { .. })),
         "{refused:?}"
     );
-    let long = NewVersion::new("there", &breaking)
-        .unwrap()
-        .message("m".repeat(65 * 1024));
+    let long = NewVersion::new("there", &breaking).message("m".repeat(65 * 1024));
     assert!(matches!(store.commit(long), Err(Error::InvalidArgument(_))));
     assert_eq!(state(&store), before);
     assert_eq!(store.stats().unwrap().operations, stats.operations);
@@ -226,12 +220,12 @@ type Call = (&'static str, fn(&Store) -> Result<()>);
 const CALLS: &[Call] = &[
     ("commit", |store| {
         store
-            .commit(NewVersion::new("there", body("within"))?)
+            .commit(NewVersion::new("there", body("within")))
             .map(drop)
     }),
     ("move", |store| {
         store
-            .move_environment(EnvironmentUpdate::set("there", "staging", "1.0")?)
+            .update_environment(EnvironmentUpdate::set("there", "staging", "1.0"))
             .map(drop)
     }),
     ("rename", |store| store.rename("there", "other").map(drop)),
@@ -269,7 +263,7 @@ fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
             create(&store, "there");
             store
                 .batch(|batch| {
-                    batch.commit(NewVersion::new("there", body("before"))?)?;
+                    batch.commit(NewVersion::new("there", body("before")))?;
                     for (name, call) in CALLS {
                         let refused = call(&store);
                         assert!(
@@ -279,12 +273,12 @@ fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
                     }
                     assert_eq!(store.version("there")?.number.to_string(), "1.0");
                     assert!(store.verify()?.is_clean());
-                    batch.commit(NewVersion::new("there", body("behind"))?)
+                    batch.commit(NewVersion::new("there", body("behind")))
                 })
                 .unwrap();
             assert_eq!(store.prompt("there").unwrap().versions, 3);
             store
-                .commit(NewVersion::new("there", body("after")).unwrap())
+                .commit(NewVersion::new("there", body("after")))
                 .unwrap();
             is_sound(&store);
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use promptbook::maintenance::{GcOptions, VerifyOptions};
-use promptbook::{Body, Error, NewPrompt, NewVersion, Version};
+use promptbook::{Body, Error, Inputs, NewPrompt, NewVersion, Version};
 
 use crate::support::{Place, body, commit, create, is_sound, violations};
 
@@ -38,7 +38,7 @@ fn is_damaged(place: &Place, version: &Version) {
             other => panic!("{spec} was answered with {other:?}"),
         }
     }
-    let rendered = store.render("greeting", &Default::default(), Default::default());
+    let rendered = store.render("greeting", Inputs::new());
     assert!(
         matches!(rendered, Err(Error::CorruptBody { .. })),
         "a damaged body was rendered"
@@ -288,7 +288,7 @@ fn a_large_body_behaves_like_a_small_one() {
         format!(r#"{{"model":"m","messages":[{{"content":"Hi {{{{hc:name:string}}}}"}}]{end}}}"#)
     };
     let large = small(&format!(r#","filler":"{filler}""#));
-    let made = NewPrompt::new("large", &*large).unwrap();
+    let made = NewPrompt::new("large", &*large);
     let made = store.create_prompt(made).unwrap();
     assert_eq!(made.version.model.as_deref(), Some("m"));
     let read = store.resolve("large").unwrap();
@@ -299,11 +299,7 @@ fn a_large_body_behaves_like_a_small_one() {
         &serde_json::from_str::<serde_json::Value>(&large).unwrap()
     );
     // Its contract is the same as that of the small body.
-    let commit = |text: &str| {
-        store
-            .commit(NewVersion::new("large", text).unwrap())
-            .unwrap()
-    };
+    let commit = |text: &str| store.commit(NewVersion::new("large", text)).unwrap();
     assert_eq!(commit(&small("")).number.to_string(), "1.1");
     assert_eq!(
         commit(&large.replace("hc:name", "hc:other"))

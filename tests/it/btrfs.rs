@@ -125,7 +125,7 @@ fn is_overwritten_in_place(path: &Path) -> bool {
 
 /// Returns a commit whose body needs additional space.
 fn large() -> NewVersion {
-    NewVersion::new("p", body("x".repeat(1024 * 1024))).unwrap()
+    NewVersion::new("p", body("x".repeat(1024 * 1024)))
 }
 
 /// Runs a check on a store in a child process, so that a signal ends only the child.

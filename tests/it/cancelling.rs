@@ -66,10 +66,10 @@ fn cancel_everywhere<T>(
 /// Adds a prompt with many versions, in one transaction, whose bodies become a pack.
 fn import(store: &Store, name: &str, versions: usize) {
     let import = |batch: &mut Batch<'_>| {
-        let new = NewPrompt::new(name, body(format!("{name} first")))?;
+        let new = NewPrompt::new(name, body(format!("{name} first")));
         let id = batch.create_prompt(new)?.prompt.id;
         for version in 1..versions {
-            batch.commit(NewVersion::new(id, body(format!("{name} {version}")))?)?;
+            batch.commit(NewVersion::new(id, body(format!("{name} {version}"))))?;
         }
         Ok(())
     };
@@ -114,7 +114,7 @@ fn a_cancelled_checkpoint_leaves_bodies_in_the_journal() {
     for name in ["one", "two", "three"] {
         let large = format!("{name} {}", "x".repeat(700_000));
         store
-            .create_prompt(NewPrompt::new(name, body(large)).unwrap())
+            .create_prompt(NewPrompt::new(name, body(large)))
             .unwrap();
     }
     let checkpoint = |canceller: &Canceller| {

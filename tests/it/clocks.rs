@@ -193,7 +193,7 @@ fn a_store_is_sound_whatever_its_clock_said() {
         drop(store);
         let store = options.open(place.path()).unwrap();
         is_sound(&store);
-        assert_eq!(store.inputs(version, "r").unwrap().inputs.len(), 1);
+        assert_eq!(store.inputs(version, "r").unwrap().inputs.as_map().len(), 1);
         let mut bundle = Vec::new();
         store.export_bundle(&mut bundle).unwrap();
         let other = Place::new();
@@ -291,7 +291,7 @@ fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
         let made = store.batch(|batch| {
             for number in 0..200 {
                 let body = crate::support::body(number);
-                batch.create_prompt(promptbook::NewPrompt::new(format!("{number}"), body)?)?;
+                batch.create_prompt(promptbook::NewPrompt::new(format!("{number}"), body))?;
             }
             Ok(())
         });

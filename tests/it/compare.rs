@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use promptbook::diff::Verdict;
 use promptbook::maintenance::GcOptions;
-use promptbook::{Body, Error, Expected, NewPrompt, NewVersion, PromptId, Store, Version};
+use promptbook::{Body, Error, NewPrompt, NewVersion, PromptId, Store, Version};
 use serde_json::{Value, json};
 
 use crate::support::Place;
@@ -18,15 +18,13 @@ fn body(messages: &[&str]) -> Value {
 }
 
 fn create(store: &Store, name: &str, body: Value) -> (PromptId, Version) {
-    let new = NewPrompt::new(name, body).unwrap();
+    let new = NewPrompt::new(name, body);
     let created = store.create_prompt(new).unwrap();
     (created.prompt.id, created.version)
 }
 
 fn commit(store: &Store, prompt: PromptId, body: Value) -> Version {
-    store
-        .commit(NewVersion::new(prompt, body).unwrap())
-        .unwrap()
+    store.commit(NewVersion::new(prompt, body)).unwrap()
 }
 
 #[test]
@@ -112,16 +110,14 @@ fn environments_differ_if_their_bodies_do() {
     let second = commit(&store, differs, body(&["b"]));
     let (same, one) = create(&store, "same", body(&["a"]));
     let spelt = r#"{"messages": [{"content": "a", "role": "user"}], "model": "m"}"#;
-    let other = store.commit(NewVersion::new(same, spelt).unwrap()).unwrap();
+    let other = store.commit(NewVersion::new(same, spelt)).unwrap();
     assert_ne!(one.blob, other.blob);
     let (only, _) = create(&store, "only", body(&["a"]));
-    let neither = NewPrompt::new("neither", body(&["a"])).unwrap();
-    store.create_prompt(neither.environment(None)).unwrap();
+    let neither = NewPrompt::new("neither", body(&["a"]));
+    store.create_prompt(neither.without_environment()).unwrap();
     for version in [&second, &other] {
         let (prompt, id) = (version.prompt_id, version.id);
-        store
-            .set_environment(prompt, "staging", id, Expected::Any)
-            .unwrap();
+        store.set_environment(prompt, "staging", id).unwrap();
     }
 
     let found = store.diff_environments("production", "staging").unwrap();
@@ -192,7 +188,7 @@ fn blame_follows_bases() {
         ]
     );
     // Blame follows the base, not the previous version.
-    let branch = NewVersion::new(prompt, body(&["one", "two", "three"])).unwrap();
+    let branch = NewVersion::new(prompt, body(&["one", "two", "three"]));
     let branch = store.commit(branch.base(first.number)).unwrap();
     assert_eq!(
         origins(&store, &branch),

@@ -72,12 +72,13 @@ fn no_move_of_an_environment_is_lost() {
                 break;
             }
             let next = VersionNumber::new(1, now.number.minor + 1);
-            let count =
-                match store.set_environment("shared", "production", next, Expected::Is(now.id)) {
-                    Ok(_) => &moved,
-                    Err(Error::Conflict { .. }) => &refused,
-                    Err(other) => panic!("{other}"),
-                };
+            let count = match store.update_environment(
+                EnvironmentUpdate::set("shared", "production", next).expect(now.id),
+            ) {
+                Ok(_) => &moved,
+                Err(Error::Conflict { .. }) => &refused,
+                Err(other) => panic!("{other}"),
+            };
             count.fetch_add(1, Ordering::Relaxed);
         }
     });
@@ -105,10 +106,8 @@ fn no_commit_on_an_expected_head_is_lost() {
         while done < EACH {
             let head = store.resolve("shared").unwrap();
             let next: u32 = count(head.body.text()) + 1;
-            let new = NewVersion::new("shared", body(format!("#{next}#"))).unwrap();
-            let new = new
-                .bump(Bump::Minor)
-                .expected_head(Expected::Is(head.version.id));
+            let new = NewVersion::new("shared", body(format!("#{next}#")));
+            let new = new.bump(Bump::Minor).expect_head(head.version.id);
             match store.commit(new) {
                 Ok(_) => done += 1,
                 Err(Error::Conflict { .. }) => {}
@@ -134,11 +133,11 @@ fn readers_see_whole_operations_only() {
     commit(&writer, "shared", "second");
     let both = |to: &str| {
         [
-            EnvironmentUpdate::set(prompt, "a", to).unwrap(),
-            EnvironmentUpdate::set(prompt, "b", to).unwrap(),
+            EnvironmentUpdate::set(prompt, "a", to),
+            EnvironmentUpdate::set(prompt, "b", to),
         ]
     };
-    writer.move_environments(&both("1.0")).unwrap();
+    writer.update_environments(both("1.0")).unwrap();
     let mut passing = create(&writer, "passing 0").prompt.id;
     let done = AtomicBool::new(false);
     let seen = AtomicU32::new(0);
@@ -176,10 +175,10 @@ fn readers_see_whole_operations_only() {
         }
         for round in 1..=60 {
             writer
-                .move_environments(&both(["1.0", "1.1"][round % 2]))
+                .update_environments(both(["1.0", "1.1"][round % 2]))
                 .unwrap();
             let made = writer.batch(|batch| {
-                let new = promptbook::NewPrompt::new(format!("passing {round}"), body(round))?;
+                let new = promptbook::NewPrompt::new(format!("passing {round}"), body(round));
                 let made = batch.create_prompt(new)?;
                 batch.delete_prompt(passing)?;
                 Ok(made)
@@ -207,7 +206,9 @@ fn two_stores_on_one_directory_see_each_other_at_once() {
         );
         let expected = Expected::Is(before.id);
         writer
-            .set_environment("shared", "production", version.id, expected)
+            .update_environment(
+                EnvironmentUpdate::set("shared", "production", version.id).expect(expected),
+            )
             .unwrap();
         let found = reader.resolve("shared@production").unwrap();
         assert_eq!(found.version.id, version.id, "a stale pointer");

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use promptbook::{
-    Bump, EnvironmentName, Error, Expected, NewVersion, PromptId, Store, VersionNumber, VersionSpec,
+    Bump, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, Store, VersionNumber,
+    VersionSpec,
 };
 
 use crate::support::{Done, Place, body, commit, create};
@@ -15,8 +16,8 @@ fn with_versions(store: &Store) -> PromptId {
     let id = create(store, "shared").prompt.id;
     let made = store.batch(|batch| {
         for minor in 1..=MOVES {
-            let new = NewVersion::new(id, body(minor))?.bump(Bump::Minor);
-            batch.commit(new.environment(None))?;
+            let new = NewVersion::new(id, body(minor)).bump(Bump::Minor);
+            batch.commit(new)?;
         }
         Ok(())
     });
@@ -27,9 +28,7 @@ fn with_versions(store: &Store) -> PromptId {
 fn move_on(store: &Store, id: PromptId, acknowledged: impl Fn(u32)) {
     for minor in 1..=MOVES {
         let to = VersionNumber::new(1, minor);
-        store
-            .set_environment(id, "production", to, Expected::Any)
-            .unwrap();
+        store.set_environment(id, "production", to).unwrap();
         acknowledged(minor);
     }
 }
@@ -173,7 +172,7 @@ fn every_change_invalidates_every_cached_answer() {
     let first_id = first.id.to_string();
     assert_eq!(numbered(&first_id), 1);
     let environment = "staging".parse::<EnvironmentName>().unwrap();
-    let point = |to: &str| writer.set_environment(id, environment.clone(), to, Expected::Any);
+    let point = |to: &str| writer.set_environment(id, environment.clone(), to);
     point("1.1").unwrap();
     let environments = reader.version(first.id).unwrap().environments;
     assert_eq!(
@@ -184,15 +183,16 @@ fn every_change_invalidates_every_cached_answer() {
     assert_eq!(numbered("shared@staging"), 1);
     point("1.0").unwrap();
     assert_eq!(numbered("shared@staging"), 0);
-    writer
-        .remove_environment(id, environment.clone(), Expected::Any)
-        .unwrap();
+    writer.remove_environment(id, environment.clone()).unwrap();
     gone("shared@staging");
 
     writer.rename(id, "renamed").unwrap();
     gone("shared@latest");
     assert_eq!(numbered("renamed@latest"), 1);
-    create(&writer, "renamed");
+    let duplicate = NewPrompt::new("renamed", body("another"));
+    writer
+        .create_prompt(duplicate.allow_duplicate_name())
+        .unwrap();
     let ambiguous = reader.version("renamed@latest");
     assert!(matches!(ambiguous, Err(Error::AmbiguousPrompt { .. })));
 

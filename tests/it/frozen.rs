@@ -7,11 +7,11 @@ use promptbook::error::FileError;
 use promptbook::frozen::LockDrift;
 use promptbook::frozen::{Frozen, Lockfile};
 use promptbook::{
-    Bump, EnvironmentName, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, PromptId,
+    Bump, EnvironmentName, EnvironmentUpdate, Error, Inputs, NewPrompt, NewVersion, PromptId,
     RenderMode, Store,
 };
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::support::{Done, Place, body, commit, create};
 
@@ -19,13 +19,9 @@ static GOLDEN: &[u8] = include_bytes!("production.frozen");
 
 /// Creates a prompt with this id, and its body in `production`.
 fn with_id(store: &Store, id: &str, name: &str, body: impl Into<String>) -> PromptId {
-    let new = NewPrompt::new(name, body.into()).unwrap();
-    let created = store.create_prompt(new.id(id.parse().unwrap())).unwrap();
+    let new = NewPrompt::new(name, body.into());
+    let created = store.create_prompt(new.id(id)).unwrap();
     created.prompt.id
-}
-
-fn inputs(json: Value) -> Map<String, Value> {
-    json.as_object().cloned().unwrap()
 }
 
 fn frozen(store: &Store) -> Frozen {
@@ -53,18 +49,15 @@ fn an_embedded_frozen_file_is_read() {
     let text = greeting.text().as_bytes().as_ptr_range();
     assert!(GOLDEN.as_ptr_range().contains(&text.start));
 
-    let given = inputs(json!({"name": "Ada"}));
-    let rendered = golden
-        .render("id:greet1", &given, RenderMode::Strict)
-        .unwrap();
+    let rendered = golden.render("id:greet1", [("name", "Ada")]).unwrap();
     assert_eq!(rendered.body["messages"][1]["content"], "Greet Ada.");
-    let problems = golden.render("greeting", &Map::new(), RenderMode::Strict);
+    let problems = golden.render("greeting", Inputs::new());
     assert_eq!(
         problems.unwrap_err().to_string(),
         "not rendered: messages[1].content: input name (string) is missing"
     );
     let rendered = golden
-        .render("greeting", &Map::new(), RenderMode::Helicone)
+        .render_as("greeting", Inputs::new(), RenderMode::Helicone)
         .unwrap();
     assert_eq!(
         rendered.body["messages"][1]["content"],
@@ -155,9 +148,7 @@ fn bodies_without_partials_are_frozen_unchanged() {
         let stored = "\n{ \"seed\": 1.50, \"a\": 1, \"a\": 2,\n\"messages\": [{\"content\": \"\\u0041 {{hc:x:y}}\"}] }\n\n";
         with_id(&store, "plain0", "plain", stored);
         create(&store, "elsewhere");
-        store
-            .remove_environment("elsewhere", "production", Expected::Any)
-            .unwrap();
+        store.remove_environment("elsewhere", "production").unwrap();
         let frozen = frozen(&store);
         assert_eq!(
             frozen.prompts().len(),
@@ -220,9 +211,7 @@ fn a_lockfile_reports_what_changed() {
         "greeting",
         body("{{hcp:tone00:0:staging}} Hi"),
     );
-    store
-        .set_environment("tone", "staging", "1.0", Expected::Any)
-        .unwrap();
+    store.set_environment("tone", "staging", "1.0").unwrap();
     let then = store.operations().page(None, 1).unwrap()[0].number;
     let file_then = frozen(&store);
     let before = Lockfile::of(&file_then);
@@ -237,16 +226,12 @@ fn a_lockfile_reports_what_changed() {
         told(&before).is_empty(),
         "no environment points to the new version"
     );
-    store
-        .set_environment("tone", "staging", "1.1", Expected::Any)
-        .unwrap();
+    store.set_environment("tone", "staging", "1.1").unwrap();
     assert_eq!(
         told(&before),
         ["greeting (greet1) still has version 1.0, but one of its partials changed"]
     );
-    store
-        .set_environment("tone", "production", "1.1", Expected::Any)
-        .unwrap();
+    store.set_environment("tone", "production", "1.1").unwrap();
     store.rename("greeting", "welcome").unwrap();
     with_id(&store, "newone", "new", body("new"));
     assert_eq!(
@@ -261,18 +246,14 @@ fn a_lockfile_reports_what_changed() {
     store.delete_prompt("new").unwrap();
     store.rename("welcome", "greeting").unwrap();
     for environment in ["staging", "production"] {
-        store
-            .set_environment("tone", environment, "1.0", Expected::Any)
-            .unwrap();
+        store.set_environment("tone", environment, "1.0").unwrap();
     }
     assert!(
         told(&before).is_empty(),
         "the environments are restored, but the lockfile differs"
     );
     commit(&store, "tone", "Be kind.");
-    store
-        .set_environment("tone", "production", "1.2", Expected::Any)
-        .unwrap();
+    store.set_environment("tone", "production", "1.2").unwrap();
     assert_ne!(frozen(&store), file_then);
     let view = store.at(then).unwrap();
     assert_eq!(
@@ -298,13 +279,12 @@ fn a_frozen_file_is_a_consistent_snapshot() {
             for n in 1..=MOVES {
                 store
                     .batch(|batch| {
-                        let moved = |text| EnvironmentName::try_from(text);
                         for (prompt, text) in [
                             ("tone", format!("text {n}")),
                             ("greeting", format!("own {n} {{{{hcp:tone00:0}}}}")),
                         ] {
-                            let new = NewVersion::new(prompt, body(text))?.bump(Bump::Minor);
-                            batch.commit(new.environment(Some(moved("production")?)))?;
+                            let new = NewVersion::new(prompt, body(text)).bump(Bump::Minor);
+                            batch.commit(new.environment("production"))?;
                         }
                         Ok(())
                     })
@@ -323,8 +303,8 @@ fn a_frozen_file_is_a_consistent_snapshot() {
             seen += 1;
         }
     });
-    let moves = [EnvironmentUpdate::set("tone", "production", "1.0").unwrap()];
-    store.move_environments(&moves).unwrap();
+    let moves = [EnvironmentUpdate::set("tone", "production", "1.0")];
+    store.update_environments(moves).unwrap();
     assert_ne!(
         frozen(&store).get("tone").unwrap().number(),
         frozen(&store).get("greeting").unwrap().number()
@@ -379,20 +359,20 @@ proptest! {
         for (id, name, texts) in [("one000", "one", &one), ("two000", "two", &two), ("own000", "own", &own)] {
             with_id(&store, id, name, body_of(texts));
         }
-        let new = NewVersion::new("two", body_of(&staging)).unwrap().bump(Bump::Major);
-        store.commit(new.environment(Some("staging".parse().unwrap()))).unwrap();
-        store.set_environment("one", "staging", "1.0", Expected::Any).unwrap();
+        let new = NewVersion::new("two", body_of(&staging)).bump(Bump::Major);
+        store.commit(new.environment("staging")).unwrap();
+        store.set_environment("one", "staging", "1.0").unwrap();
         match store.freeze("production") {
             Ok(frozen) => {
                 prop_assert_eq!(&Frozen::from_bytes(frozen.as_bytes()).unwrap(), &frozen);
                 for prompt in frozen.prompts() {
                     let variables = prompt.contract().variables.into_iter();
-                    let given: Map<String, Value> = variables.map(|one| match one.name.as_str() {
+                    let given: Inputs = variables.map(|one| match one.name.as_str() {
                         "a" => (one.name, json!("{{hc:b:number}}")),
                         _ => (one.name, n.clone()),
                     }).collect();
-                    let live = store.render((prompt.id(), EnvironmentName::production()), &given, RenderMode::Strict);
-                    let rendered = prompt.render(&given, RenderMode::Strict);
+                    let live = store.render((prompt.id(), "production"), &given);
+                    let rendered = prompt.render(&given);
                     prop_assert_eq!(live.is_ok(), rendered.is_ok());
                     if let (Ok(live), Ok(rendered)) = (live, rendered) {
                         prop_assert_eq!(live.version.id, prompt.version());

@@ -6,14 +6,12 @@ use promptbook::{Error, NewPrompt, NewVersion, Store};
 const BODY: &str = r#"{"messages": []}"#;
 
 fn new(name: &str) -> NewPrompt {
-    NewPrompt::new(name, BODY).unwrap()
+    NewPrompt::new(name, BODY)
 }
 
 fn commit(store: &Store, prompt: &str, text: &str) {
     let body = format!(r#"{{"messages": [], "text": "{text}"}}"#);
-    store
-        .commit(NewVersion::new(prompt, body).unwrap())
-        .unwrap();
+    store.commit(NewVersion::new(prompt, body)).unwrap();
 }
 
 fn groups(store: &Store) -> Vec<Option<GroupId>> {

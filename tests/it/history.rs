@@ -10,11 +10,11 @@ use promptbook::history::{Change, Moment, Operation, OperationKind};
 use promptbook::list::{PromptFilter, VersionFilter};
 use promptbook::maintenance::GcOptions;
 use promptbook::{
-    BumpPolicy, EnvironmentName, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion,
-    PromptId, PromptName, RenderMode, Selector, Store, StoreOptions, VersionId, View,
+    BumpPolicy, EnvironmentName, EnvironmentUpdate, Error, NewPrompt, NewVersion, PromptId,
+    PromptName, Selector, Store, StoreOptions, VersionId, View,
 };
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::model::config;
 use crate::model::op::{Op, ops};
@@ -384,7 +384,7 @@ fn an_operation_is_undone_with_its_dependents() {
         commit(store, "greeting", "one"); // 2
         commit(store, "greeting", "two"); // 3
         store.rename("greeting", "hello").unwrap(); // 4
-        let moved = store.set_environment("hello", "production", "1.1", Expected::Any);
+        let moved = store.set_environment("hello", "production", "1.1");
         moved.unwrap(); // 5
         let stood_on = |number: u64| match store.undo(number) {
             Err(Error::UndoBlocked { operation, later }) if operation == number => later,
@@ -429,7 +429,7 @@ fn an_operation_is_undone_with_its_dependents() {
 fn an_undo_of_later_operations_depends_on_nothing() {
     both(|store| {
         create(store, "p"); // 1
-        let set = store.set_environment("p", "staging", "1.0", Expected::Any);
+        let set = store.set_environment("p", "staging", "1.0");
         set.unwrap(); // 2
         store.rename("p", "q").unwrap(); // 3
         store.delete_prompt("q").unwrap(); // 4
@@ -473,10 +473,10 @@ fn a_release_of_several_environments_is_undone_as_one() {
             commit(store, name, "next");
         }
         let moves = ["a", "b"].map(|name| {
-            let wish = EnvironmentUpdate::set(name, "production", "1.1").unwrap();
-            wish.because("Release 7")
+            let wish = EnvironmentUpdate::set(name, "production", "1.1");
+            wish.message("Release 7")
         });
-        store.move_environments(&moves).unwrap();
+        store.update_environments(moves).unwrap();
         let release = last(store);
         assert_eq!(number_of(store, "b@production"), "1.1");
         store.undo(release).unwrap();
@@ -508,9 +508,9 @@ fn a_release_of_several_environments_is_undone_as_one() {
 fn a_removed_environment_leaves_a_gap_in_its_log() {
     both(|store| {
         create(store, "a");
-        let removed = store.remove_environment("a", "production", Expected::Any);
+        let removed = store.remove_environment("a", "production");
         removed.unwrap();
-        let set = store.set_environment("a", "production", Selector::Latest, Expected::Any);
+        let set = store.set_environment("a", "production", Selector::Latest);
         set.unwrap();
         let holders = store.environment_log("a", "production", 9).unwrap();
         assert_eq!(holders.len(), 2);
@@ -524,8 +524,8 @@ fn an_environment_that_returns_within_one_operation_has_not_moved() {
     both(|store| {
         create(store, "p");
         commit(store, "p", "two");
-        let moves = ["1.1", "1.0"].map(|to| EnvironmentUpdate::set("p", "production", to).unwrap());
-        store.move_environments(&moves).unwrap();
+        let moves = ["1.1", "1.0"].map(|to| EnvironmentUpdate::set("p", "production", to));
+        store.update_environments(moves).unwrap();
         let holders = store.environment_log("p", "production", 9).unwrap();
         let told: Vec<_> = holders
             .iter()
@@ -590,30 +590,25 @@ fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
 }
 
 fn prompt(store: &Store, name: &str, body: Value) {
-    store
-        .create_prompt(NewPrompt::new(name, body).unwrap())
-        .unwrap();
+    store.create_prompt(NewPrompt::new(name, body)).unwrap();
 }
 
 #[test]
 fn a_historical_view_fills_partials_of_that_time() {
     both(|store| {
         let tone = |text: &str| json!({"messages": [{"role": "system", "content": text}]});
-        let new = NewPrompt::new("tone", tone("Be brief, {{hc:name:string}}.")).unwrap();
-        store
-            .create_prompt(new.id("tone01".parse().unwrap()))
-            .unwrap();
+        let new = NewPrompt::new("tone", tone("Be brief, {{hc:name:string}}."));
+        store.create_prompt(new.id("tone01")).unwrap();
         let body = json!({"messages": [{"role": "system", "content": "{{hcp:tone01:0}}"}]});
         prompt(store, "greeting", body);
         let before = Moment::from(last(store));
-        let new = NewVersion::new("tone", tone("Be warm, {{hc:name:string}}.")).unwrap();
+        let new = NewVersion::new("tone", tone("Be warm, {{hc:name:string}}."));
         let new = new.environment(EnvironmentName::production());
         store.commit(new).unwrap();
         store.delete_prompt("tone").unwrap();
 
-        let inputs = Map::from_iter([("name".to_owned(), json!("Ada"))]);
         let rendered = |view: &View| {
-            let rendered = view.render("greeting@production", &inputs, RenderMode::Strict)?;
+            let rendered = view.render("greeting@production", [("name", "Ada")])?;
             Ok::<_, Error>(rendered.body["messages"][0]["content"].clone())
         };
         assert!(matches!(rendered(store), Err(Error::Render { .. })));

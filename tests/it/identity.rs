@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use promptbook::{Error, ErrorKind, Expected, NewPrompt, Store, StoreOptions};
+use promptbook::{Error, ErrorKind, NewPrompt, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, copy, create, is_sound};
 
@@ -54,7 +54,7 @@ fn a_swapped_directory_gets_no_write_of_the_earlier_store() {
         };
         assert_eq!(handle.prompts().count().unwrap(), 1);
         swap(directory.path());
-        let new = NewPrompt::new("misplaced", body("x")).unwrap();
+        let new = NewPrompt::new("misplaced", body("x"));
         is_unavailable(handle.create_prompt(new));
         // The handle is poisoned: it does not continue to read the old files, either.
         is_unavailable(handle.prompt("greeting"));
@@ -70,7 +70,7 @@ fn a_swap_during_a_transaction_leaves_its_outcome_unknown() {
     let (directory, store) = two();
     let error = store
         .batch(|batch| {
-            batch.create_prompt(NewPrompt::new("misplaced", body("x"))?)?;
+            batch.create_prompt(NewPrompt::new("misplaced", body("x")))?;
             swap(directory.path());
             Ok(())
         })
@@ -120,7 +120,7 @@ fn a_directory_that_is_removed_or_restored_refuses_the_earlier_handle() {
     create(&store, "greeting");
     store.backup(&backup).unwrap();
     fs::remove_dir_all(&path).unwrap();
-    let new = || NewPrompt::new("lost", body("x")).unwrap();
+    let new = || NewPrompt::new("lost", body("x"));
     is_unavailable(store.create_prompt(new()));
     Store::restore(&backup, &path).unwrap();
     is_unavailable(store.create_prompt(new()));
@@ -137,7 +137,7 @@ fn a_removed_log_refuses_the_earlier_handle() {
         for name in removed {
             fs::remove_file(place.path().join(name)).unwrap();
         }
-        let new = NewPrompt::new("lost", body("x")).unwrap();
+        let new = NewPrompt::new("lost", body("x"));
         is_unavailable(store.create_prompt(new));
     }
 }
@@ -234,9 +234,7 @@ fn a_backup_that_is_open_is_not_replaced() {
     let before = fs::read(backup.join("index.db")).unwrap();
     let writer = Store::open(&backup).unwrap();
     // This write creates a log.
-    writer
-        .set_environment("first", "staging", "1.0", Expected::Any)
-        .unwrap();
+    writer.set_environment("first", "staging", "1.0").unwrap();
     create(&store, "second");
     let refused = store.backup(&backup).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy, "{refused:?}");
@@ -274,7 +272,7 @@ fn an_index_that_is_put_back_gets_no_write_of_the_earlier_handle() {
     let index = place.index();
     fs::copy(aside.path().join("index.db"), place.path().join("new.db")).unwrap();
     fs::rename(place.path().join("new.db"), index).unwrap();
-    let new = NewPrompt::new("lost", body("x")).unwrap();
+    let new = NewPrompt::new("lost", body("x"));
     is_unavailable(store.create_prompt(new));
 }
 

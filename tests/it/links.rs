@@ -132,7 +132,7 @@ fn bodies_are_read_through_links_and_not_changed() {
         let store = place.create();
         let imported = store.batch(|batch| {
             for number in 0..100 {
-                let new = promptbook::NewPrompt::new(format!("p{number}"), body(number))?;
+                let new = promptbook::NewPrompt::new(format!("p{number}"), body(number));
                 batch.create_prompt(new)?;
             }
             Ok(())
@@ -254,7 +254,7 @@ fn garbage_collection_leaves_a_backup_in_progress() {
     let store = place.create();
     let imported = store.batch(|batch| {
         for number in 0..100 {
-            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number))?;
+            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number));
             batch.create_prompt(new)?;
         }
         Ok(())
@@ -294,7 +294,7 @@ fn one_leftover_that_cannot_be_removed_does_not_stop_the_rest() {
     create(&store, "p");
     let imported = store.batch(|batch| {
         for number in 0..100 {
-            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number))?;
+            let new = promptbook::NewPrompt::new(format!("p{number}"), body(number));
             batch.create_prompt(new)?;
         }
         Ok(())

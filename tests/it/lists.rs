@@ -12,7 +12,7 @@ const MANY: usize = 600;
 fn many(store: &Store) {
     let fill = |batch: &mut Batch<'_>| {
         for number in 0..MANY {
-            let new = NewPrompt::new(format!("prompt {number:03}"), body(number))?;
+            let new = NewPrompt::new(format!("prompt {number:03}"), body(number));
             batch.create_prompt(if number % 2 == 0 {
                 new.tag("even")
             } else {
@@ -24,7 +24,7 @@ fn many(store: &Store) {
     store.batch(fill).unwrap();
     let fill = |batch: &mut Batch<'_>| {
         for number in 1..MANY {
-            let new = NewVersion::new("prompt 000", body(format!("version {number}")))?;
+            let new = NewVersion::new("prompt 000", body(format!("version {number}")));
             batch.commit(if number % 3 == 0 {
                 new.bump(promptbook::Bump::Major)
             } else {

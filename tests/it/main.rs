@@ -61,3 +61,4 @@ mod upkeep;
 #[cfg(unix)]
 mod waits;
 mod watching;
+mod yardstick;

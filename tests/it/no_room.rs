@@ -42,7 +42,7 @@ fn acknowledged_commits_survive_a_full_disk() {
             "an acknowledged body is lost"
         );
     }
-    let new = NewVersion::new("greeting", body("room again")).unwrap();
+    let new = NewVersion::new("greeting", body("room again"));
     store.commit(new).unwrap();
     is_sound(&store);
 }
@@ -52,7 +52,7 @@ fn acknowledged_commits_survive_a_full_disk() {
 fn commit_until_there_is_no_room() {
     let store = store();
     let error = (0_u64..).find_map(|number| {
-        let new = NewVersion::new("greeting", body("x".repeat(10_000 + number as usize))).unwrap();
+        let new = NewVersion::new("greeting", body("x".repeat(10_000 + number as usize)));
         match store.commit(new.bump(Bump::Minor)) {
             Ok(_) => {
                 fs::write(directory().join("acknowledged"), (number + 1).to_string()).unwrap();
@@ -64,7 +64,7 @@ fn commit_until_there_is_no_room() {
     match error.expect("no commit failed") {
         // A handle whose flush failed retries nothing.
         Error::OutcomeUnknown { .. } => {
-            let again = store.commit(NewVersion::new("greeting", body("again")).unwrap());
+            let again = store.commit(NewVersion::new("greeting", body("again")));
             assert!(matches!(again, Err(Error::Poisoned)), "{again:?}");
             let read = store.resolve("greeting");
             assert!(matches!(read, Err(Error::Poisoned)), "{read:?}");
@@ -115,7 +115,7 @@ fn acknowledged_commits_of_many_threads_survive_a_full_disk() {
         unknown <= THREADS,
         "{unknown} unacknowledged versions exist"
     );
-    let new = NewVersion::new("greeting", body("room again")).unwrap();
+    let new = NewVersion::new("greeting", body("room again"));
     store.commit(new).unwrap();
     is_sound(&store);
 }
@@ -133,7 +133,7 @@ fn many_commit_until_there_is_no_room() {
             scope.spawn(move || {
                 for number in 0.. {
                     let text = format!("{thread} {number} {}", "x".repeat(10_000));
-                    let new = NewVersion::new("greeting", body(text)).unwrap();
+                    let new = NewVersion::new("greeting", body(text));
                     match store.commit(new.bump(Bump::Minor)) {
                         Ok(version) => {
                             let mut told = acknowledged.lock().unwrap();
@@ -177,7 +177,7 @@ fn checkpoint_many_bodies() {
     let store = store();
     let done = store.batch(|batch| {
         for number in 0..300 {
-            let new = NewVersion::new("greeting", body(number))?;
+            let new = NewVersion::new("greeting", body(number));
             batch.commit(new.bump(Bump::Minor))?;
         }
         Ok(())

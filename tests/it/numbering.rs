@@ -12,7 +12,7 @@ fn both() -> [(Option<Place>, Store); 2] {
 }
 
 fn next(store: &Store, bump: Bump) -> String {
-    let new = NewVersion::new("greeting", body(fastrand::u64(..))).unwrap();
+    let new = NewVersion::new("greeting", body(fastrand::u64(..)));
     store.commit(new.bump(bump)).unwrap().number.to_string()
 }
 
@@ -46,9 +46,7 @@ fn ids_of_a_deleted_prompt_are_not_reused() {
     for (_place, store) in both() {
         let made = create(&store, "greeting");
         store.delete_prompt("greeting").unwrap();
-        let again = NewPrompt::new("greeting", body("again"))
-            .unwrap()
-            .id(made.prompt.id);
+        let again = NewPrompt::new("greeting", body("again")).id(made.prompt.id);
         let refused = store.create_prompt(again);
         assert!(matches!(refused, Err(Error::PromptIdTaken { id }) if id == made.prompt.id));
         assert_eq!(store.operations().page(None, 9).unwrap().len(), 2);

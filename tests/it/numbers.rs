@@ -4,8 +4,10 @@
 use promptbook::diff::EditKind;
 use promptbook::diff::Verdict;
 use promptbook::frozen::Frozen;
-use promptbook::{Body, Bump, Contract, EnvironmentName, NewPrompt, NewVersion, RenderMode, Store};
-use serde_json::{Map, Value, json};
+use promptbook::{
+    Body, Bump, Contract, EnvironmentName, Inputs, NewPrompt, NewVersion, RenderMode, Store,
+};
+use serde_json::{Value, json};
 
 const FIRST: &str = include_str!("../cases/numbers-1.json");
 const SECOND: &str = include_str!("../cases/numbers-2.json");
@@ -24,7 +26,7 @@ const NUMBERS: [&str; 9] = [
 ];
 
 fn create(store: &Store, id: &str, body: &str) {
-    let new = NewPrompt::new(id, body).unwrap().id(id.parse().unwrap());
+    let new = NewPrompt::new(id, body).id(id);
     store.create_prompt(new).unwrap();
 }
 
@@ -36,8 +38,8 @@ fn store() -> Store {
     store
 }
 
-fn inputs(json: Value) -> Map<String, Value> {
-    json.as_object().cloned().unwrap()
+fn inputs(json: Value) -> Inputs {
+    json.try_into().unwrap()
 }
 
 /// Returns a body with numbers in every position, and tags surrounded by escapes, white space and
@@ -78,9 +80,7 @@ fn text_outside_tags_is_rendered_byte_for_byte() {
         let partial = format!("Be \\\"kind\\\",\\n{who} / é");
         let digits = "653247040368672769";
         let filled = [who, digits, &partial, digits, digits, &format!("k-{who}")];
-        let rendered = store
-            .render(prompt.as_str(), &inputs, RenderMode::Strict)
-            .unwrap();
+        let rendered = store.render(prompt.as_str(), &inputs).unwrap();
         assert_eq!(rendered.text(), body(number, filled));
         assert_eq!(
             rendered.json(),
@@ -98,10 +98,7 @@ fn text_outside_tags_is_rendered_byte_for_byte() {
         let mut half = TAGS;
         half[2] = "Be \\\"kind\\\",\\n{{hc:who:string}} / é";
         assert_eq!(one.text(), body(number, half));
-        assert_eq!(
-            one.render(&inputs, RenderMode::Strict).unwrap().text(),
-            rendered.text()
-        );
+        assert_eq!(one.render(&inputs).unwrap().text(), rendered.text());
         let definition = |contract: Contract| contract.tools[0].definition.clone();
         assert_eq!(
             definition(one.contract()),
@@ -116,9 +113,7 @@ fn a_body_without_tags_is_rendered_unchanged() {
     let text =
         " {\"a\": [1.50, -0], \"messages\": [{\"content\": \"{{hc:a}} \\u007b\"}],\n\"a\":1E5} ";
     create(&store, "plain0", text);
-    let rendered = store
-        .render("plain0", &Map::new(), RenderMode::Strict)
-        .unwrap();
+    let rendered = store.render("plain0", Inputs::new()).unwrap();
     assert_eq!(rendered.text(), text);
 }
 
@@ -129,7 +124,7 @@ fn integers_of_inputs_have_all_their_digits() {
     create(&store, "digits", text);
     let render = |n: Value, mode| {
         let inputs = inputs(json!({ "n": n, "list": [n, 1.0] }));
-        store.render("digits", &inputs, mode).unwrap()
+        store.render_as("digits", &inputs, mode).unwrap()
     };
     for n in [
         "9007199254740993",
@@ -164,9 +159,7 @@ fn bodies_that_differ_in_digits_are_different() {
     let store = store();
     create(&store, "number", FIRST);
     let first = store.version("number").unwrap();
-    let second = store
-        .commit(NewVersion::new("number", SECOND).unwrap())
-        .unwrap();
+    let second = store.commit(NewVersion::new("number", SECOND)).unwrap();
     let difference = store.diff(first.id, second.id).unwrap();
     assert_eq!(difference.verdict, Verdict::Minor);
     let [edit] = &difference.body.edits[..] else {
@@ -188,7 +181,7 @@ fn bodies_that_differ_in_digits_are_different() {
 
     let respelled = SECOND.replace("1.50", "1.5");
     let third = store
-        .commit(NewVersion::new("number", respelled.as_str()).unwrap())
+        .commit(NewVersion::new("number", respelled.as_str()))
         .unwrap();
     let difference = store.diff(second.id, third.id).unwrap();
     assert_eq!(difference.verdict, Verdict::Minor);
@@ -278,9 +271,7 @@ fn the_bump_rules_compare_numbers_exactly() {
     {
         let prompt = format!("rule{place:02}");
         create(&store, &prompt, &body(base));
-        let new = NewVersion::new(prompt.as_str(), body(new))
-            .unwrap()
-            .bump(Bump::Auto);
+        let new = NewVersion::new(prompt.as_str(), body(new)).bump(Bump::Auto);
         let version = store.commit(new).unwrap();
         assert_eq!(version.number.to_string(), expected, "{base}");
     }
@@ -299,7 +290,7 @@ fn a_response_format_is_compared_by_value() {
         ("1.000000000000000000001", "2.0"),
     ] {
         let version = store
-            .commit(NewVersion::new("format", body(number)).unwrap())
+            .commit(NewVersion::new("format", body(number)))
             .unwrap();
         assert_eq!(version.number.to_string(), expected);
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use promptbook::maintenance::GcOptions;
-use promptbook::{BumpPolicy, Error, ErrorKind, NewVersion, Result, Store, StoreOptions};
+use promptbook::{BumpPolicy, Error, ErrorKind, Inputs, NewVersion, Result, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create};
 
@@ -191,25 +191,24 @@ fn a_read_only_handle_reads_and_refuses_changes() {
         body("more"),
         "a stale read"
     );
-    let new = NewVersion::new("greeting", body("refused")).unwrap();
-    let any = promptbook::Expected::Any;
+    let new = NewVersion::new("greeting", body("refused"));
     let changes = [
         reader.commit(new).map(drop),
         reader
-            .create_prompt(promptbook::NewPrompt::new("p", body("p")).unwrap())
+            .create_prompt(promptbook::NewPrompt::new("p", body("p")))
             .map(drop),
         reader.rename("greeting", "other").map(drop),
         reader.set_tags("greeting", &["tag"]).map(drop),
         reader
-            .set_environment("greeting", "staging", "1.0", any)
+            .set_environment("greeting", "staging", "1.0")
             .map(drop),
         reader
-            .remove_environment("greeting", "production", any)
+            .remove_environment("greeting", "production")
             .map(drop),
         reader.delete_version(version.id).map(drop),
         reader.delete_prompt("greeting").map(drop),
         reader
-            .record_inputs(version.id, "r", Default::default(), None)
+            .record_inputs(version.id, "r", Inputs::new(), None)
             .map(drop),
         reader.batch(|_| Ok(())),
         reader.checkpoint().map(drop),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use promptbook::maintenance::GcOptions;
-use promptbook::{Expected, Store, StoreOptions};
+use promptbook::{Store, StoreOptions};
 
 use crate::child::{command, directory, passes, store};
 use crate::support::{commit, create, is_sound};
@@ -94,13 +94,13 @@ fn work_on_all(store: &Store, name: &str) {
     let many = store.batch(|batch| {
         for number in 0..200 {
             let text = crate::support::body(format!("{name} {number} {}", "long ".repeat(50)));
-            batch.commit(promptbook::NewVersion::new(name, text)?)?;
+            batch.commit(promptbook::NewVersion::new(name, text))?;
         }
         Ok(())
     });
     many.unwrap();
     let first = promptbook::Selector::Number("1.0".parse().unwrap());
-    let moved = store.set_environment(name, "production", "latest", Expected::Any);
+    let moved = store.set_environment(name, "production", "latest");
     moved.unwrap();
     store
         .delete_version((store.prompt(name).unwrap().id, first))

@@ -16,10 +16,10 @@ use crate::support::{Done, Place, body, commit, create, is_sound, violations};
 fn import(batch: &mut Batch<'_>, prompts: usize, versions: usize) -> promptbook::Result<()> {
     for prompt in 0..prompts {
         let name = format!("prompt {prompt}");
-        let first = NewPrompt::new(name.as_str(), body(format!("{prompt} 0")))?;
+        let first = NewPrompt::new(name.as_str(), body(format!("{prompt} 0")));
         let id = batch.create_prompt(first)?.prompt.id;
         for version in 1..versions {
-            batch.commit(NewVersion::new(id, body(format!("{prompt} {version}")))?)?;
+            batch.commit(NewVersion::new(id, body(format!("{prompt} {version}"))))?;
         }
     }
     Ok(())
@@ -77,22 +77,19 @@ fn a_batch_reads_what_it_packed() {
     let made = store.batch(|batch| {
         import(batch, 1, 1200)?;
         let asks = r#"{"messages": [{"role": "user", "content": "{{hc:name:string}}"}]}"#;
-        let part = batch
-            .create_prompt(NewPrompt::new("part", asks)?)?
-            .prompt
-            .id;
+        let part = batch.create_prompt(NewPrompt::new("part", asks))?.prompt.id;
         let uses = format!(
             r#"{{"messages": [{{"role": "user", "content": "{{{{hcp:{part}:0:production}}}}"}}]}}"#
         );
         let whole = batch
-            .create_prompt(NewPrompt::new("whole", uses)?)?
+            .create_prompt(NewPrompt::new("whole", uses))?
             .prompt
             .id;
         // This body drops a variable that only the partial requires.
         let plain = r#"{"messages": [{"role": "user", "content": "plain"}]}"#;
-        let second = batch.commit(NewVersion::new(whole, plain)?)?;
+        let second = batch.commit(NewVersion::new(whole, plain))?;
         // The contracts of many other bodies were computed in between.
-        let next = NewVersion::new("prompt 0", body("another"))?;
+        let next = NewVersion::new("prompt 0", body("another"));
         Ok((
             second.number.to_string(),
             batch.commit(next.base("1.0".parse::<promptbook::Selector>()?))?,
@@ -141,7 +138,7 @@ fn many_commits_are_checkpointed_into_a_pack() {
         let few = |batch: &mut Batch<'_>| {
             for number in 0..60 {
                 let name = format!("{round} {number}");
-                batch.create_prompt(NewPrompt::new(name.as_str(), body(&name))?)?;
+                batch.create_prompt(NewPrompt::new(name.as_str(), body(&name)))?;
             }
             Ok(())
         };
@@ -204,7 +201,7 @@ fn many_old_bodies_are_packed_by_gc() {
     let few = |first: usize| {
         move |batch: &mut Batch<'_>| {
             for version in first..first + 60 {
-                batch.commit(NewVersion::new("greeting", body(version))?)?;
+                batch.commit(NewVersion::new("greeting", body(version)))?;
             }
             Ok(())
         }
@@ -287,10 +284,10 @@ fn readers_continue_while_packs_are_rewritten() {
             other.repack().unwrap();
             let name = format!("own {round}");
             let own = |batch: &mut Batch<'_>| {
-                let id = batch.create_prompt(NewPrompt::new(name.as_str(), body(&name))?)?;
+                let id = batch.create_prompt(NewPrompt::new(name.as_str(), body(&name)))?;
                 for version in 0..100 {
                     let text = body(format!("{name} {version}"));
-                    batch.commit(NewVersion::new(id.prompt.id, text)?)?;
+                    batch.commit(NewVersion::new(id.prompt.id, text))?;
                 }
                 Ok(())
             };
@@ -326,7 +323,7 @@ fn an_import_beside_garbage_collection_is_complete() {
             let many = |batch: &mut Batch<'_>| {
                 for version in 0..150 {
                     let text = body(format!("{round} {version}"));
-                    batch.commit(NewVersion::new("greeting", text)?)?;
+                    batch.commit(NewVersion::new("greeting", text))?;
                 }
                 Ok(())
             };

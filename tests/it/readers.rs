@@ -144,7 +144,7 @@ fn without_log(path: &Path) {
 }
 
 fn release(store: &Store, text: &str) -> String {
-    let new = NewVersion::new("greeting", body(text)).unwrap();
+    let new = NewVersion::new("greeting", body(text));
     let environment: promptbook::EnvironmentName = "production".parse().unwrap();
     let version = store.commit(new.environment(environment)).unwrap();
     version.number.to_string()

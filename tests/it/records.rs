@@ -36,13 +36,13 @@ fn filled() -> (Place, Store) {
     let place = Place::new();
     let store = place.create();
     store
-        .create_prompt(NewPrompt::new("greeting", BODY).unwrap().tag("polite"))
+        .create_prompt(NewPrompt::new("greeting", BODY).tag("polite"))
         .unwrap();
     let other = BODY
         .replace("Greet", "Do not greet")
         .replace(r#""stop": null"#, r#""stop": 0.10"#)
         .replace("{{hc:age:number}}", "{{hc:place:string}}");
-    let new = NewVersion::new("greeting", other).unwrap();
+    let new = NewVersion::new("greeting", other);
     store.commit(new.message("Say no").force(true)).unwrap();
     create(&store, "other");
     commit(&store, "other", "another text");
@@ -75,11 +75,11 @@ fn prompts_versions_and_operations_are_read_again() {
     for hit in store.search("greet", 9).unwrap() {
         survives(&hit);
     }
-    let new = NewPrompt::new("new", BODY).unwrap();
+    let new = NewPrompt::new("new", BODY);
     survives(&store.create_prompt(new).unwrap());
-    let update = EnvironmentUpdate::set("greeting", "staging", "1.0").unwrap();
+    let update = EnvironmentUpdate::set("greeting", "staging", "1.0");
     store
-        .move_environments(&[update])
+        .update_environments([update])
         .unwrap()
         .iter()
         .for_each(survives);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use promptbook::search::{MatchedIn, SearchHit};
-use promptbook::{Error, Expected, NewPrompt, NewVersion, Selector, Store, Version};
+use promptbook::{Error, NewPrompt, NewVersion, Selector, Store, Version};
 
 use crate::support::{Place, body, commit, create, is_sound};
 
@@ -47,11 +47,9 @@ fn names_come_before_texts_and_messages() {
     in_both(|store| {
         create(store, "a kitchen");
         let new = NewPrompt::new("second", body("in the Kitchen we cook"));
-        store.create_prompt(new.unwrap()).unwrap();
+        store.create_prompt(new).unwrap();
         let new = NewPrompt::new("third", body("no"));
-        store
-            .create_prompt(new.unwrap().message("For the kitchen"))
-            .unwrap();
+        store.create_prompt(new.message("For the kitchen")).unwrap();
         before_and_after_indexing(store, |store| {
             let hits = store.search("KITCH", 9).unwrap();
             let expected = [
@@ -92,7 +90,7 @@ fn a_query_is_plain_text() {
             "prompt",
             body("follow-up {{hc:user_name:string}} naïve 東京都"),
         );
-        store.create_prompt(new.unwrap()).unwrap();
+        store.create_prompt(new).unwrap();
         before_and_after_indexing(store, |store| {
             for found in [
                 "user_name",
@@ -130,13 +128,13 @@ fn a_query_is_plain_text() {
 fn the_best_match_is_first_indexed_or_not() {
     in_both(|store| {
         let new = NewPrompt::new("best", body("zebra zebra zebra stripes"));
-        store.create_prompt(new.unwrap()).unwrap();
+        store.create_prompt(new).unwrap();
         create(store, "other");
         index_all(store);
         let weak = format!("{} zebra", "filler ".repeat(400));
         for number in 0..20 {
             let new = NewPrompt::new(format!("weak {number}"), body(&weak));
-            store.create_prompt(new.unwrap()).unwrap();
+            store.create_prompt(new).unwrap();
         }
         for limit in [1, 20, 99] {
             let hits = store.search("zebra", limit).unwrap();
@@ -171,15 +169,12 @@ fn only_current_versions_are_searched() {
         looks([1, 0, 1]);
         index_all(store);
         looks([1, 0, 1]);
-        let any = Expected::Any;
-        store
-            .set_environment("prompt", "staging", "1.1", any)
-            .unwrap();
+        store.set_environment("prompt", "staging", "1.1").unwrap();
         looks([1, 1, 1]);
         index_all(store);
         looks([1, 1, 1]);
         store.delete_version("prompt@1.2").unwrap();
-        store.remove_environment("prompt", "staging", any).unwrap();
+        store.remove_environment("prompt", "staging").unwrap();
         looks([1, 1, 0]);
         index_all(store);
         looks([1, 1, 0]);
@@ -207,8 +202,7 @@ fn a_prompt_without_versions_is_found_by_its_name() {
 fn dependents_of_a_partial_are_listed() {
     in_both(|store| {
         let tone = create(store, "tone").prompt.id;
-        let any = Expected::Any;
-        store.set_environment(tone, "staging", "1.0", any).unwrap();
+        store.set_environment(tone, "staging", "1.0").unwrap();
         create(store, "other");
         commit(store, "other", format!("{{{{hcp:{tone}:0:staging}}}}"));
         let users = |environment: &str| {
@@ -338,7 +332,7 @@ fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
     let text = format!("{} {}", word(rng), word(rng));
     let environment = ["production", "staging"][rng.usize(..2)];
     if prompts.is_empty() || rng.u8(..) < 30 {
-        let new = NewPrompt::new(format!("{} {turn}", word(rng)), body(text)).unwrap();
+        let new = NewPrompt::new(format!("{} {turn}", word(rng)), body(text));
         store.create_prompt(new.message(word(rng))).unwrap();
         return;
     }
@@ -349,25 +343,20 @@ fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
     };
     match rng.u8(..10) {
         0..=2 => {
-            let new = NewVersion::new(prompt, body(text)).unwrap();
-            let to = (rng.bool()).then(|| environment.parse().unwrap());
-            store
-                .commit(new.message(word(rng)).environment(to))
-                .unwrap();
+            let new = NewVersion::new(prompt, body(text));
+            let mut new = new.message(word(rng));
+            if rng.bool() {
+                new = new.environment(environment);
+            }
+            store.commit(new).unwrap();
         }
         3..=4 => {
             if let Some(to) = version(rng) {
                 let to = Selector::Id(to.id);
-                store
-                    .set_environment(prompt, environment, to, Expected::Any)
-                    .unwrap();
+                store.set_environment(prompt, environment, to).unwrap();
             }
         }
-        5 => drop(
-            store
-                .remove_environment(prompt, environment, Expected::Any)
-                .unwrap(),
-        ),
+        5 => drop(store.remove_environment(prompt, environment).unwrap()),
         6 => drop(
             store
                 .rename(prompt, format!("{} {turn}", word(rng)))
@@ -436,7 +425,7 @@ fn a_name_of_any_text_is_found_by_its_words() {
         let odd = "Alpha\0beta\u{1b}[31m\"gamma\\\u{202e}d\u{301}elta\r\n";
         let long = format!("{} epsilon", "\u{301}x ".repeat(16_000));
         for name in ["", "\0\u{200b}", odd, &long] {
-            let new = NewPrompt::new(name, body("no")).unwrap();
+            let new = NewPrompt::new(name, body("no"));
             store.create_prompt(new).unwrap();
         }
         before_and_after_indexing(store, |store| {

@@ -79,13 +79,13 @@ pub fn body(text: impl std::fmt::Display) -> String {
 /// Creates a prompt whose version 1.0 is in `production`.
 pub fn create(store: &Store, name: &str) -> CreatedPrompt {
     store
-        .create_prompt(NewPrompt::new(name, body(name)).unwrap())
+        .create_prompt(NewPrompt::new(name, body(name)))
         .unwrap()
 }
 
 /// Commits a minor version.
 pub fn commit(store: &Store, prompt: &str, text: impl std::fmt::Display) -> Version {
-    let new = NewVersion::new(prompt, body(text)).unwrap();
+    let new = NewVersion::new(prompt, body(text));
     store.commit(new.bump(Bump::Minor)).unwrap()
 }
 

@@ -12,22 +12,18 @@ fn filled() -> Place {
         .create(place.path())
         .unwrap();
     let new = NewPrompt::new("greeting", body("first"))
-        .unwrap()
         .tag("kind")
         .tag("short");
     let first = store.create_prompt(new).unwrap();
     commit(&store, "greeting", "second");
     let third = commit(&store, "greeting", "third");
-    let none = promptbook::Expected::Any;
-    store
-        .set_environment("greeting", "staging", "1.1", none)
-        .unwrap();
+    store.set_environment("greeting", "staging", "1.1").unwrap();
     store.delete_version(third.id).unwrap();
     create(&store, "other");
     let gone = create(&store, "gone");
     store.delete_prompt(gone.prompt.id).unwrap();
     let user = format!("{{{{hcp:{}:0:staging}}}}", first.prompt.id);
-    let user = NewVersion::new("other", body(user)).unwrap();
+    let user = NewVersion::new("other", body(user));
     store.commit(user.bump(Bump::Major)).unwrap();
     store.checkpoint().unwrap();
     commit(&store, first.prompt.id.as_str(), "waiting");
@@ -498,7 +494,7 @@ fn additions_to_the_schema_under_a_handle_do_not_run() {
     place.sql(
         "CREATE TRIGGER loses AFTER INSERT ON blob_journal BEGIN DELETE FROM blob_journal; END",
     );
-    let new = NewVersion::new("greeting", body("after")).unwrap();
+    let new = NewVersion::new("greeting", body("after"));
     let error = store.commit(new).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(

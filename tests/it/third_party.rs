@@ -292,7 +292,7 @@ fn open(delay: Duration) -> (Store, Arc<Meter>) {
 }
 
 fn version(prompt: PromptId, text: &str) -> NewVersion {
-    NewVersion::new(prompt, body(text)).unwrap()
+    NewVersion::new(prompt, body(text))
 }
 
 /// Everything that a store does works on them, also if each call is a round trip.
@@ -302,9 +302,7 @@ fn a_store_works_on_a_slow_index() {
     let created = create(&store, "greeting");
     let prompt = created.prompt.id;
     let second = store.commit(version(prompt, "second")).unwrap();
-    store
-        .set_environment(prompt, "staging", second.id, promptbook::Expected::Any)
-        .unwrap();
+    store.set_environment(prompt, "staging", second.id).unwrap();
     let resolved = store.resolve("greeting@staging").unwrap();
     assert_eq!(resolved.version.id, second.id);
     assert_eq!(resolved.body.text(), body("second"));
@@ -347,7 +345,7 @@ fn a_store_on_any_index_can_be_read_only() {
     let store = options
         .open_with(index, Arc::new(MemoryBlobs::new()))
         .unwrap();
-    let refused = store.create_prompt(NewPrompt::new("a", body("a")).unwrap());
+    let refused = store.create_prompt(NewPrompt::new("a", body("a")));
     assert!(
         matches!(refused, Err(promptbook::Error::ReadOnly)),
         "{refused:?}"
@@ -370,10 +368,7 @@ fn an_operation_needs_few_calls_of_the_index() {
     let commit = |text: &str| drop(store.commit(version(prompt, text)).unwrap());
     let set_environment = || {
         let latest = promptbook::Selector::Latest;
-        let expected = promptbook::Expected::Any;
-        store
-            .set_environment(prompt, "staging", latest, expected)
-            .unwrap();
+        store.set_environment(prompt, "staging", latest).unwrap();
     };
     let resolve = || drop(store.resolve("greeting@staging").unwrap());
     let list = || drop(store.prompts().page(None, 9).unwrap());

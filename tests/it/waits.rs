@@ -85,7 +85,7 @@ fn put(file: &str, text: &str) {
 }
 
 fn try_to_commit(store: &Store) -> Result<(), Error> {
-    let new = NewVersion::new("greeting", body(format!("{:?}", Instant::now()))).unwrap();
+    let new = NewVersion::new("greeting", body(format!("{:?}", Instant::now())));
     store.commit(new).map(drop)
 }
 
@@ -101,7 +101,7 @@ fn is_busy(answer: Result<(), Error>) -> String {
 #[ignore = "run by the tests below, in other processes"]
 fn hold_the_write_lock() {
     let held = store().batch(|batch| {
-        batch.commit(NewVersion::new("greeting", body("of the holder"))?)?;
+        batch.commit(NewVersion::new("greeting", body("of the holder")))?;
         put("held", "");
         sleep(HELD);
         put("released", "");
@@ -230,7 +230,7 @@ fn a_lock_held_by_a_stopped_process_times_out() {
 #[allow(clippy::zombie_processes, reason = "the test kills all of them")]
 fn fork_in_a_batch() {
     let held = store().batch(|batch| {
-        batch.commit(NewVersion::new("greeting", body("of the killed"))?)?;
+        batch.commit(NewVersion::new("greeting", body("of the killed")))?;
         let program = Command::new("sleep").arg("100").spawn().unwrap();
         put("program", &program.id().to_string());
         let mut fork = Command::new("true");

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use promptbook::history::LogPosition;
-use promptbook::{Error, Expected, NewPrompt, Store};
+use promptbook::{Error, NewPrompt, Store};
 use serde_json::json;
 
 use crate::child::{command, directory, passes};
@@ -162,8 +162,8 @@ fn events_name_dependents_of_moved_partials() {
     for store in [&store, &place.create()] {
         let text = |text: &str| json!({"messages": [{"role": "system", "content": text}]});
         let make = |name: &str, id: &str, content: &str| {
-            let new = NewPrompt::new(name, text(content)).unwrap();
-            store.create_prompt(new.id(id.parse().unwrap())).unwrap();
+            let new = NewPrompt::new(name, text(content));
+            store.create_prompt(new.id(id)).unwrap();
         };
         make("tone", "tone01", "Be brief.");
         make(
@@ -177,16 +177,12 @@ fn events_name_dependents_of_moved_partials() {
         let here = store.position().unwrap();
         commit(store, "tone", "unseen"); // 6
         let set = |name: &str, to: &str| {
-            store
-                .set_environment("tone", name, to, Expected::Any)
-                .unwrap();
+            store.set_environment("tone", name, to).unwrap();
         };
         set("production", "1.1"); // 7
         set("staging", "1.1"); // 8
         set("elsewhere", "1.1"); // 9
-        store
-            .remove_environment("loop", "production", Expected::Any)
-            .unwrap(); // 10
+        store.remove_environment("loop", "production").unwrap(); // 10
         let events = store.changes_since(here, 99).unwrap();
         let affected: Vec<Vec<String>> = events
             .iter()

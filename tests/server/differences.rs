@@ -174,7 +174,7 @@ fn with_the_bump_policy_a_breaking_minor_is_refused_with_the_reasons() {
 }
 
 fn create(store: &Store, body: Value) -> (String, String) {
-    let created = store.create_prompt(NewPrompt::new("n", body).unwrap());
+    let created = store.create_prompt(NewPrompt::new("n", body));
     let created = created.unwrap();
     (
         created.prompt.id.to_string(),

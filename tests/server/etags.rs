@@ -2,7 +2,7 @@
 //! always is.
 
 use promptbook::server::StatusMode;
-use promptbook::{Bump, EnvironmentName, Expected, NewVersion};
+use promptbook::{Bump, EnvironmentName, NewVersion};
 use serde_json::json;
 
 use super::client::{Answer, Served};
@@ -126,15 +126,12 @@ fn a_moved_environment_changes_the_tag() {
         let before = ask(&scene.served, request, &[]);
         let known = tag(&before);
         let body = BODY.replace("Hi", &format!("Hey {}", request.path));
-        let new = NewVersion::new(scene.prompt, body)
-            .unwrap()
-            .bump(Bump::Minor);
+        let new = NewVersion::new(scene.prompt, body).bump(Bump::Minor);
         let third = scene.served.store.commit(new).unwrap().id;
-        let moved =
-            scene
-                .served
-                .store
-                .set_environment(scene.prompt, staging.clone(), third, Expected::Any);
+        let moved = scene
+            .served
+            .store
+            .set_environment(scene.prompt, staging.clone(), third);
         moved.unwrap();
         let after = ask(&scene.served, request, &[&known]);
         assert_eq!(after.data()["id"], json!(third));
@@ -154,8 +151,7 @@ fn the_environments_of_a_version_are_in_its_tag() {
         let known = tag(&ask(&scene.served, request, &[]));
         let move_to = |version| {
             let store = &scene.served.store;
-            let moved =
-                store.set_environment(scene.prompt, production.clone(), version, Expected::Any);
+            let moved = store.set_environment(scene.prompt, production.clone(), version);
             moved.unwrap();
         };
         move_to(scene.second);

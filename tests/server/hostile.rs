@@ -1,8 +1,8 @@
 //! Names, tags and messages of any text, through every route: accepted, found, and returned
 //! exactly.
 
+use promptbook::EnvironmentName;
 use promptbook::server::StatusMode;
-use promptbook::{EnvironmentName, Expected};
 use serde_json::{Value, json};
 
 use super::names::{LONGEST, names};
@@ -63,10 +63,9 @@ fn every_route_takes_any_name_tag_and_message() {
         for request in &others {
             let body = with_text(request, &name);
             let staging: EnvironmentName = "staging".parse().unwrap();
-            let set =
-                served
-                    .store
-                    .set_environment(scene.prompt, staging, scene.second, Expected::Any);
+            let set = served
+                .store
+                .set_environment(scene.prompt, staging, scene.second);
             set.unwrap();
             let answer = served.send(request.method, &request.path, body);
             let data = answer.data();

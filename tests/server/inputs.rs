@@ -26,7 +26,6 @@ fn inputs_are_returned_with_their_environment() {
 
     let inputs = json!({"z": 1.5, "a": [null, "ß"]});
     let staging: EnvironmentName = "staging".parse().unwrap();
-    let inputs = inputs.as_object().cloned().unwrap();
     let store = &scene.served.store;
     let recorded = store.record_inputs(scene.first, "request 2/ü&", inputs, Some(staging));
     recorded.unwrap();

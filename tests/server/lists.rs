@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use promptbook::server::StatusMode;
-use promptbook::{Bump, EnvironmentName, Expected, NewPrompt, NewVersion};
+use promptbook::{Bump, EnvironmentName, NewPrompt, NewVersion};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Served};
@@ -19,7 +19,7 @@ fn of_many(versions: usize, message: usize) -> Scene {
     let scene = Scene::new(StatusMode::Plain);
     let made = scene.served.store.batch(|batch| {
         for number in 0..versions {
-            let new = NewVersion::new(scene.prompt, format!(r#"{{"seed":{number}}}"#))?;
+            let new = NewVersion::new(scene.prompt, format!(r#"{{"seed":{number}}}"#));
             batch.commit(new.bump(Bump::Minor).message("m".repeat(message)))?;
         }
         Ok(())
@@ -104,7 +104,7 @@ fn long_pages_of_prompts_are_complete() {
     let served = Served::new();
     let made = served.store.batch(|batch| {
         for number in 0..1200 {
-            batch.create_prompt(NewPrompt::new(format!("prompt {number}"), "{}")?)?;
+            batch.create_prompt(NewPrompt::new(format!("prompt {number}"), "{}"))?;
         }
         Ok(())
     });
@@ -183,10 +183,10 @@ fn an_environment_is_listed_once_though_it_moves_meanwhile() {
     let newest = store.version("greeting@latest").unwrap().id;
     for environment in [EnvironmentName::production(), staging] {
         store
-            .set_environment(scene.prompt, environment, newest, Expected::Any)
+            .set_environment(scene.prompt, environment, newest)
             .unwrap();
     }
-    let new = NewVersion::new(scene.prompt, "{}").unwrap();
+    let new = NewVersion::new(scene.prompt, "{}");
     store.commit(new.bump(Bump::Minor)).unwrap();
     let deleted = store.version("greeting@1.2").unwrap().id;
     store.delete_version(deleted).unwrap();

@@ -47,7 +47,7 @@ fn reads_succeed_while_hundreds_of_abandoned_writes_wait() {
         scope.spawn(move || {
             let other = Store::open(path).unwrap();
             let kept = other.batch(|batch| {
-                batch.create_prompt(NewPrompt::new("held", "{}")?)?;
+                batch.create_prompt(NewPrompt::new("held", "{}"))?;
                 held.send(()).unwrap();
                 // Holds the lock until the test releases it or has failed.
                 let _ = released.recv();

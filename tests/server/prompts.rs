@@ -159,8 +159,8 @@ fn a_deleted_prompt_is_deleted_with_everything_it_had() {
 fn a_prompt_can_have_an_id_that_is_also_a_part_of_a_path() {
     for id in ["update", "remove"] {
         let served = Served::new();
-        let new = NewPrompt::new("named like a route", BODY).unwrap();
-        let created = served.store.create_prompt(new.id(id.parse().unwrap()));
+        let new = NewPrompt::new("named like a route", BODY);
+        let created = served.store.create_prompt(new.id(id));
         let first = created.unwrap().version.id;
         let update = json!({
             "promptId": id, "promptVersionId": first, "newMajorVersion": false, "commitMessage": "",

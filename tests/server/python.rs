@@ -104,7 +104,7 @@ fn served_original() -> (Served, Value) {
         .policy(BumpPolicy::Free)
         .in_memory()
         .unwrap();
-    let created = store.create_prompt(NewPrompt::new("original", original()).unwrap());
+    let created = store.create_prompt(NewPrompt::new("original", original()));
     let created = created.unwrap();
     let served = Served::of(store, &ServerOptions::new().status(StatusMode::Live));
     (
@@ -159,18 +159,12 @@ fn the_client_fills_partials_of_the_environments_that_they_name() {
         .in_memory()
         .unwrap();
     let part = NewPrompt::new("part", text("Production's {{hc:name:string}}."));
-    let part = store
-        .create_prompt(part.unwrap().id("part01".parse().unwrap()))
-        .unwrap();
-    let staged = NewVersion::new(part.prompt.id, text("Staging's.")).unwrap();
-    store
-        .commit(staged.environment(Some("staging".parse().unwrap())))
-        .unwrap();
+    let part = store.create_prompt(part.id("part01")).unwrap();
+    let staged = NewVersion::new(part.prompt.id, text("Staging's."));
+    store.commit(staged.environment("staging")).unwrap();
     let whole =
         text("{{hcp:part01:0}} {{hcp:part01:0:staging}} {{hcp:part01:7}}For {{hc:name:string}}.");
-    let whole = store
-        .create_prompt(NewPrompt::new("whole", whole).unwrap())
-        .unwrap();
+    let whole = store.create_prompt(NewPrompt::new("whole", whole)).unwrap();
     let served = Served::of(store, &ServerOptions::new());
     let params = json!({"prompt_id": whole.prompt.id, "inputs": {"name": "Ada"}});
     let answers = calls(&python, &served, &[("fill", params)]);

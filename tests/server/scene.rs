@@ -2,8 +2,8 @@
 
 use promptbook::server::{ServerOptions, StatusMode};
 use promptbook::{
-    Bump, BumpPolicy, EnvironmentName, Expected, NewPrompt, NewVersion, PromptId, Store,
-    StoreOptions, VersionId,
+    Bump, BumpPolicy, EnvironmentName, NewPrompt, NewVersion, PromptId, Store, StoreOptions,
+    VersionId,
 };
 use serde_json::{Value, json};
 
@@ -34,18 +34,17 @@ impl Scene {
     }
 
     pub fn of(store: Store, options: &ServerOptions) -> Self {
-        let new = NewPrompt::new("greeting", BODY).unwrap().tag("a").tag("b");
+        let new = NewPrompt::new("greeting", BODY).tag("a").tag("b");
         let created = store.create_prompt(new).unwrap();
         let (prompt, first) = (created.prompt.id, created.version.id);
-        let new = NewVersion::new(prompt, BODY.replace("Hi", "Hello")).unwrap();
+        let new = NewVersion::new(prompt, BODY.replace("Hi", "Hello"));
         let second = store.commit(new.bump(Bump::Minor)).unwrap().id;
         let staging: EnvironmentName = "staging".parse().unwrap();
-        let set = store.set_environment(prompt, staging, second, Expected::Any);
+        let set = store.set_environment(prompt, staging, second);
         set.unwrap();
-        let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap();
-        let recorded = store.record_inputs(first, "request-1", inputs, None);
+        let recorded = store.record_inputs(first, "request-1", [("name", "Ada")], None);
         recorded.unwrap();
-        let other = store.create_prompt(NewPrompt::new("other", BODY).unwrap());
+        let other = store.create_prompt(NewPrompt::new("other", BODY));
         let other = other.unwrap();
         Self {
             served: Served::of(store, options),

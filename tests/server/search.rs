@@ -10,7 +10,7 @@ fn served(names: &[&str]) -> Served {
     let served = Served::new();
     for &name in names {
         let first: String = name.chars().take(1).collect();
-        let new = NewPrompt::new(name, "{}").unwrap().tag(first).tag("every");
+        let new = NewPrompt::new(name, "{}").tag(first).tag("every");
         served.store.create_prompt(new).unwrap();
     }
     served

@@ -54,12 +54,12 @@ impl Server {
             .policy(BumpPolicy::Free)
             .create(place)
             .unwrap();
-        let created = store.create_prompt(NewPrompt::new(NAME, "{}").unwrap());
+        let created = store.create_prompt(NewPrompt::new(NAME, "{}"));
         let created = created.unwrap();
         let made = store.batch(|batch| {
             for number in 1..versions {
                 let body = format!(r#"{{"model":"m","seed":{number}}}"#);
-                let new = NewVersion::new(created.prompt.id, body)?.bump(Bump::Minor);
+                let new = NewVersion::new(created.prompt.id, body).bump(Bump::Minor);
                 batch.commit(new.message(format!("Version {number} of many")))?;
             }
             Ok::<_, promptbook::Error>(())

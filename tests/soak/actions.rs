@@ -61,7 +61,7 @@ impl Hand<'_> {
 
     fn commit(&mut self, handle: &Handle) -> Result<()> {
         let token = handle.token();
-        let mut new = NewVersion::new(any_prompt(&mut self.rng), any_body(&mut self.rng, &token))?
+        let mut new = NewVersion::new(any_prompt(&mut self.rng), any_body(&mut self.rng, &token))
             .bump([Bump::Minor, Bump::Auto, Bump::Major][self.rng.usize(..3)])
             .message(&token);
         if self.rng.u32(..3) == 0 {
@@ -71,7 +71,7 @@ impl Hand<'_> {
             let head = handle
                 .store
                 .version((any_prompt(&mut self.rng), Selector::Latest))?;
-            new = new.expected_head(Expected::Is(head.id));
+            new = new.expect_head(head.id);
         }
         let (plant, book) = (self.orders, self.book);
         self.attempt(handle, &token, 1, |store| {
@@ -84,7 +84,7 @@ impl Hand<'_> {
         let token = handle.token();
         let body = any_body(&mut self.rng, &token);
         self.attempt(handle, &token, 1, |store| {
-            let created = store.create_prompt(NewPrompt::new(&*token, body)?.message(&token))?;
+            let created = store.create_prompt(NewPrompt::new(&*token, body).message(&token))?;
             Ok((1, vec![created.version]))
         })
     }
@@ -94,15 +94,13 @@ impl Hand<'_> {
         let prompt = any_prompt(&mut self.rng);
         let name = any_environment(&mut self.rng);
         let wish = match self.rng.u32(..6) {
-            0 => EnvironmentUpdate::remove(prompt, name)?,
-            1 => {
-                EnvironmentUpdate::set(prompt, name, Selector::Latest)?.expecting(Expected::Absent)
-            }
-            2 => EnvironmentUpdate::set(prompt, name, "1.0")?,
-            _ => EnvironmentUpdate::set(prompt, name, Selector::Latest)?,
+            0 => EnvironmentUpdate::remove(prompt, name),
+            1 => EnvironmentUpdate::set(prompt, name, Selector::Latest).expect(Expected::Absent),
+            2 => EnvironmentUpdate::set(prompt, name, "1.0"),
+            _ => EnvironmentUpdate::set(prompt, name, Selector::Latest),
         };
         self.attempt(handle, &token, 1, |store| {
-            let moved = store.move_environment(wish.because(&token))?;
+            let moved = store.update_environment(wish.message(&token))?;
             Ok((u64::from(moved.before != moved.after), Vec::new()))
         })
     }
@@ -113,12 +111,12 @@ impl Hand<'_> {
         for number in 0..PROMPTS {
             let to = ["1.0", "latest"][self.rng.usize(..2)];
             moves.push(
-                EnvironmentUpdate::set(prompt(number), any_environment(&mut self.rng), to)?
-                    .because(&token),
+                EnvironmentUpdate::set(prompt(number), any_environment(&mut self.rng), to)
+                    .message(&token),
             );
         }
         self.attempt(handle, &token, 1, |store| {
-            let moved = store.move_environments(&moves)?;
+            let moved = store.update_environments(moves)?;
             let has_moved = moved.iter().any(|moved| moved.before != moved.after);
             Ok((u64::from(has_moved), Vec::new()))
         })
@@ -154,7 +152,7 @@ impl Hand<'_> {
         let mut id = None;
         self.attempt(handle, &token, 1, |store| {
             let created =
-                store.create_prompt(NewPrompt::new(&*token, body(&token))?.message(&token))?;
+                store.create_prompt(NewPrompt::new(&*token, body(&token)).message(&token))?;
             id = Some(created.prompt.id);
             Ok((1, Vec::new()))
         })?;
@@ -219,10 +217,10 @@ impl Hand<'_> {
             store.batch(|batch| {
                 let mut made = Vec::new();
                 let name = format!("{token}/new");
-                let new = NewPrompt::new(&*name, body(&name))?.message(&name);
+                let new = NewPrompt::new(&*name, body(&name)).message(&name);
                 made.push(batch.create_prompt(new)?.version);
                 for part in 0..many {
-                    let new = NewVersion::new(prompt, body(format!("{token} {part}")))?;
+                    let new = NewVersion::new(prompt, body(format!("{token} {part}")));
                     let new = new.message(format!("{token}/{part}")).bump(Bump::Minor);
                     made.push(batch.commit(new)?);
                 }
@@ -238,7 +236,7 @@ impl Hand<'_> {
         let failed = self.attempt(handle, &token, 2, |store| {
             store.batch(|batch| {
                 for part in 0..2 {
-                    let new = NewVersion::new(prompt, body(format!("{token} {part}")))?;
+                    let new = NewVersion::new(prompt, body(format!("{token} {part}")));
                     batch.commit(new.message(format!("{token}/{part}")).bump(Bump::Minor))?;
                 }
                 Err(Error::InvalidArgument(
@@ -280,7 +278,6 @@ impl Hand<'_> {
             .store
             .version((any_prompt(&mut self.rng), Selector::Latest))?;
         let inputs = serde_json::json!({"token": handle.token()});
-        let inputs = inputs.as_object().cloned().unwrap_or_default();
         handle
             .store
             .record_inputs(version.id, &handle.author, inputs, None)?;
@@ -291,10 +288,10 @@ impl Hand<'_> {
 /// Returns a bundle of `count` operations whose author is the token.
 pub fn bundle(token: &str, count: u64) -> Result<Vec<u8>> {
     let elsewhere = StoreOptions::new().author(token).in_memory()?;
-    let new = NewPrompt::new(format!("{token}/0"), body(token))?.message(token);
+    let new = NewPrompt::new(format!("{token}/0"), body(token)).message(token);
     let prompt = PromptRef::Id(elsewhere.create_prompt(new)?.prompt.id);
     for part in 1..count {
-        let new = NewVersion::new(prompt.clone(), body(format!("{token} {part}")))?;
+        let new = NewVersion::new(prompt.clone(), body(format!("{token} {part}")));
         elsewhere.commit(new.message(format!("{token}/{part}")).bump(Bump::Minor))?;
     }
     let mut bundle = Vec::new();

@@ -84,7 +84,7 @@ pub fn a_lost_write_is_caught() {
     book.line(&format!("open planted.0 main {from} {}", now()));
     let token = "planted.0#0";
     book.attempt(token, "planted.0", 1);
-    let new = NewVersion::new(crate::actions::prompt(0), crate::actions::body(token)).unwrap();
+    let new = NewVersion::new(crate::actions::prompt(0), crate::actions::body(token));
     let version = handle.commit(new.message(token)).unwrap();
     book.done(token, 1, [&version]);
     drop(handle);

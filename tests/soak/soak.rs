@@ -268,7 +268,7 @@ pub fn make_store(place: &Path, site: &str) -> Vec<OperationId> {
     let store = StoreOptions::new().author(author).create(place).unwrap();
     for number in 0..PROMPTS {
         let text = format!("soaked {number} of {site}");
-        let new = NewPrompt::new(&*text, body(&text)).unwrap();
+        let new = NewPrompt::new(&*text, body(&text));
         store.create_prompt(new.id(prompt(number))).unwrap();
     }
     ids(&store)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use promptbook::{BlobId, Expected, Store};
+use promptbook::{BlobId, Store};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -34,7 +34,7 @@ impl Texts {
         let store = Store::create(directory.path()).unwrap();
         let id = store.create_prompt(new_prompt(0)).unwrap().prompt.id;
         store.commit(new_version(id, 0, 1)).unwrap();
-        let moved = store.set_environment(id, "production", "1.1", Expected::Any);
+        let moved = store.set_environment(id, "production", "1.1");
         moved.unwrap();
         drop(store);
         let connection = connect(directory.path());

@@ -25,6 +25,9 @@ pub(crate) struct CreateArgs {
     /// Id of the prompt, 6 characters of 0-9A-Za-z [default: a random id]
     #[arg(long)]
     pub(crate) id: Option<PromptId>,
+    /// Allow a name that another prompt has
+    #[arg(long)]
+    pub(crate) allow_duplicate_name: bool,
 }
 
 /// The environment of a first version.
@@ -148,6 +151,9 @@ pub(crate) struct RenameArgs {
     pub(crate) prompt: PromptRef,
     /// New name of the prompt
     pub(crate) name: PromptName,
+    /// Allow a name that another prompt has
+    #[arg(long)]
+    pub(crate) allow_duplicate_name: bool,
 }
 
 #[derive(Args, Debug)]

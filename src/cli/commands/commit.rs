@@ -19,13 +19,15 @@ pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
         (_, true) => Bump::Major,
         _ => Bump::Auto,
     };
-    let new = NewVersion::new(prompt.id, body)?
-        .base(args.base.clone())
+    let mut new = NewVersion::new(prompt.id, body)
+        .base(&args.base)
         .bump(bump)
         .force(args.force)
         .message(&args.message)
-        .environment(args.env.clone())
-        .expected_head(expected(&store, prompt.id, args.expect_head.as_ref())?);
+        .expect_head(expected(&store, prompt.id, args.expect_head.as_ref())?);
+    if let Some(name) = &args.env {
+        new = new.environment(name);
+    }
     let committed = Committed::new(&store, prompt, store.commit(new)?);
     session.report(
         CompletedChange::Operations(&store),

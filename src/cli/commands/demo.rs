@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeZone, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::commit::Committed;
 use super::diff::render::{ChangeMarks, render, title};
@@ -23,7 +23,7 @@ use crate::cli::session::{STORE, Session};
 use crate::cli::{json, text};
 use crate::diff::Difference;
 use crate::{
-    CreatedPrompt, EnvironmentName, NewPrompt, NewVersion, RenderMode, Rendered, Resolved, Store,
+    CreatedPrompt, EnvironmentName, Inputs, NewPrompt, NewVersion, Rendered, Resolved, Store,
 };
 
 const PROMPT: &str = "support-reply";
@@ -62,17 +62,13 @@ const TUNED: DemoStep = DemoStep {
 const INPUTS: &str =
     "company='Curtain & Co' customer=Ann open_tickets:=2 question='Where is my order?'";
 
-fn inputs() -> Map<String, Value> {
-    let inputs = [
+fn inputs() -> Inputs {
+    Inputs::from([
         ("company", json!("Curtain & Co")),
         ("customer", json!("Ann")),
         ("open_tickets", json!(2)),
         ("question", json!("Where is my order?")),
-    ];
-    inputs
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    ])
 }
 
 pub(super) fn demo(args: &DemoArgs, session: &Session) -> CommandResult {
@@ -147,16 +143,14 @@ impl DemoStory {
         };
 
         save(&INITIAL)?;
-        let environment: EnvironmentName = INITIAL.environment.parse()?;
-        let new = NewPrompt::new(PROMPT, INITIAL.body)?
+        let new = NewPrompt::new(PROMPT, INITIAL.body)
             .message(INITIAL.message)
-            .environment(environment);
+            .environment(INITIAL.environment);
         let created = store.create_prompt(new)?;
         let commit = |step: &DemoStep| -> CommandResult<Committed> {
             save(step)?;
-            let environment: EnvironmentName = step.environment.parse()?;
-            let new = NewVersion::new(created.prompt.id, step.body)?.message(step.message);
-            let version = store.commit(new.environment(environment))?;
+            let new = NewVersion::new(created.prompt.id, step.body).message(step.message);
+            let version = store.commit(new.environment(step.environment))?;
             Ok(Committed::new(&store, created.prompt.clone(), version))
         };
         let rewrite = commit(&REWRITE)?;
@@ -175,7 +169,7 @@ impl DemoStory {
             difference: store.diff(created.version.id, rewrite.version.id)?,
             log: versions::entries_of(store, &created.prompt)?,
             production: store.resolve(production.clone())?,
-            rendered: store.render(production, &inputs(), RenderMode::Strict)?,
+            rendered: store.render(production, inputs())?,
             created,
             rewrite,
             tuned,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::prompts::title;
+use crate::changes::EnvironmentChange;
 use crate::cli::args::history::AsOfArgs;
 use crate::cli::args::{EnvArgs, ExpectationArgs};
 use crate::cli::error::{CommandResult, CompletedChange};
@@ -10,10 +11,7 @@ use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, PLAIN, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::{
-    EnvironmentChange, EnvironmentName, EnvironmentUpdate, Prompt, PromptRef, Selector, Store,
-    VersionId,
-};
+use crate::{EnvironmentName, EnvironmentUpdate, Prompt, PromptRef, Selector, Store, VersionId};
 
 pub(super) fn run(args: &EnvArgs, session: &Session) -> CommandResult {
     match args {
@@ -72,11 +70,15 @@ fn change(
 ) -> CommandResult {
     let store = session.store()?;
     let prompt = store.prompt(prompt.clone())?;
-    let mut wish = EnvironmentUpdate::remove(prompt.id, name.clone())?;
-    wish.to = to;
-    wish.expected = expected(&store, prompt.id, expect)?;
-    wish.reason.clone_from(reason);
-    let moved = store.move_environment(wish)?;
+    let mut update = match to {
+        Some(selector) => EnvironmentUpdate::set(prompt.id, name, selector),
+        None => EnvironmentUpdate::remove(prompt.id, name),
+    };
+    update = update.expect(expected(&store, prompt.id, expect)?);
+    if let Some(reason) = reason {
+        update = update.message(reason);
+    }
+    let moved = store.update_environment(update)?;
     session.report(
         CompletedChange::Operations(&store),
         || json(&store, &moved),

@@ -18,8 +18,8 @@ use crate::cli::table::TextTable;
 use crate::cli::{input, text};
 use crate::fs::json_files::json_files;
 use crate::{
-    Batch, Body, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef,
-    Selector, Version, VersionSpec,
+    Batch, Body, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef, Selector, Version,
+    VersionSpec,
 };
 
 pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
@@ -204,19 +204,23 @@ fn import_file(
     match batch.version(VersionSpec::new(prompt.clone(), Selector::Latest)) {
         Ok(latest) if latest.blob == entry.body.id() => Ok((ImportEffect::Unchanged, latest)),
         Ok(_) | Err(Error::VersionNotFound { .. }) => {
-            let new = NewVersion::new(prompt, entry.body.clone())?.message(message());
-            let version = batch.commit(new.environment(args.env.clone()))?;
-            Ok((ImportEffect::Committed, version))
+            let mut new = NewVersion::new(prompt, entry.body.clone()).message(message());
+            if let Some(name) = &args.env {
+                new = new.environment(name);
+            }
+            Ok((ImportEffect::Committed, batch.commit(new)?))
         }
         Err(Error::PromptNotFound { .. }) => {
-            let mut new =
-                NewPrompt::new(entry.name.clone(), entry.body.clone())?.message(message());
-            new.id = entry.id;
-            new.environment = match (args.no_env, &args.env) {
-                (true, _) => None,
-                (false, Some(name)) => Some(name.clone()),
-                (false, None) => Some(EnvironmentName::production()),
-            };
+            let mut new = NewPrompt::new(entry.name.clone(), entry.body.clone()).message(message());
+            // A file that names its prompt's id may bring in a name that is taken.
+            if let Some(id) = entry.id {
+                new = new.id(id).allow_duplicate_name();
+            }
+            if args.no_env {
+                new = new.without_environment();
+            } else if let Some(name) = &args.env {
+                new = new.environment(name);
+            }
             Ok((ImportEffect::Created, batch.create_prompt(new)?.version))
         }
         Err(error) => Err(error),

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use serde_json::{Value, json};
 
+use crate::changes::RenameOptions;
 use crate::cli::args::{CreateArgs, ListArgs, RemoveArgs, RenameArgs, TagArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint, write_stderr};
@@ -15,13 +16,19 @@ use crate::{CreatedPrompt, NewPrompt, Prompt, PromptRef, VersionId, VersionSpec}
 
 pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
-    let mut new = NewPrompt::new(args.name.clone(), body)?.message(&args.message);
-    new.tags.clone_from(&args.tags);
-    new.id = args.id;
+    let mut new = NewPrompt::new(&args.name, body)
+        .message(&args.message)
+        .tags(&args.tags);
+    if let Some(id) = args.id {
+        new = new.id(id);
+    }
+    if args.allow_duplicate_name {
+        new = new.allow_duplicate_name();
+    }
     if args.target.no_env {
-        new.environment = None;
+        new = new.without_environment();
     } else if let Some(name) = &args.target.env {
-        new.environment = Some(name.clone());
+        new = new.environment(name);
     }
     let store = session.store()?;
     let created = store.create_prompt(new)?;
@@ -132,7 +139,11 @@ pub(super) fn tag(args: &TagArgs, session: &Session) -> CommandResult {
 
 pub(super) fn rename(args: &RenameArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
-    let prompt = store.rename(args.prompt.clone(), args.name.clone())?;
+    let mut options = RenameOptions::new();
+    if args.allow_duplicate_name {
+        options = options.allow_duplicate_name();
+    }
+    let prompt = store.rename_with(&args.prompt, &args.name, options)?;
     session.report(
         CompletedChange::Operations(&store),
         || json!({"prompt": json::prompt(&prompt)}),

@@ -81,10 +81,9 @@ pub(super) fn render(args: &RenderArgs, session: &Session) -> CommandResult {
         None => Map::new(),
     };
     inputs.extend(typed(&args.inputs)?);
-    let rendered =
-        session
-            .view(&args.as_of)?
-            .render(args.spec.clone(), &inputs, args.mode.into())?;
+    let rendered = session
+        .view(&args.as_of)?
+        .render_as(&args.spec, inputs, args.mode.into())?;
     for error in &rendered.errors {
         let given = error
             .value

@@ -59,7 +59,7 @@ impl WriteTransaction<'_> {
         let changes = inverse.into_changes()?;
         self.append(OperationContent {
             at,
-            author: self.context.author.clone(),
+            author: self.author.to_string(),
             kind: OperationKind::Undo,
             undoes: newest_first
                 .iter()

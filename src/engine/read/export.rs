@@ -53,7 +53,7 @@ fn export_version(
 fn export_inputs(recorded: RecordedInputs) -> PortableInputs {
     PortableInputs {
         request_id: recorded.request_id,
-        inputs: recorded.inputs,
+        inputs: recorded.inputs.into_map(),
         environment: recorded.environment,
         recorded_at: Some(recorded.recorded_at),
     }

@@ -1,8 +1,8 @@
 //! Lookup of the prompts and versions that callers name.
 
 use crate::model::error::{Error, Result};
-use crate::model::id::PromptId;
-use crate::model::record::Version;
+use crate::model::id::{PromptId, PromptName};
+use crate::model::record::{Prompt, Version};
 use crate::model::version_number::{PromptRef, Selector, VersionSpec};
 use crate::storage::Snapshot;
 
@@ -26,6 +26,19 @@ pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result
         }),
         _ => Err(Error::AmbiguousPrompt {
             name: prompt.to_string(),
+            ids,
+        }),
+    }
+}
+
+/// Returns the live prompt with exactly this name, if there is one.
+pub(crate) fn prompt_named(snapshot: &dyn Snapshot, name: &PromptName) -> Result<Option<Prompt>> {
+    let ids = snapshot.prompts_named(name)?;
+    match ids[..] {
+        [] => Ok(None),
+        [id] => Ok(snapshot.prompt(id)?),
+        _ => Err(Error::AmbiguousPrompt {
+            name: name.to_string(),
             ids,
         }),
     }

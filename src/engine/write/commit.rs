@@ -2,210 +2,24 @@
 
 use chrono::{DateTime, Utc};
 use memchr::memmem;
-use serde::{Deserialize, Serialize};
 
 use super::bulk_bodies::delta_group_of;
+use super::environment::UpdateDraft;
 use super::heads::PromptHead;
+use super::new_prompt::{CreatedPrompt, EnsuredPrompt, PromptDraft};
+use super::new_version::{EnsuredVersion, VersionDraft};
 use super::numbering;
-use super::prompt::check_tags;
 use super::writer::{WriteTransaction, check_expected};
 use crate::engine::contract::Breakage;
-use crate::engine::read::lookup::{find_prompt, select};
+use crate::engine::read::lookup::{find_prompt, find_version, prompt_named, select};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result, VersionLabel};
-use crate::model::id::{EnvironmentName, PromptId, PromptName};
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::check_length;
-use crate::model::record::{
-    BumpPolicy, Change, Expected, OperationKind, Prompt, PromptState, Version,
-};
-use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber};
+use crate::model::record::{BumpPolicy, Change, Expected, OperationKind, PromptState, Version};
+use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
 use crate::storage::Numbering;
 use crate::template::has_more_tags;
-
-/// A prompt to create, with its first version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewPrompt {
-    /// The name.
-    pub name: PromptName,
-    /// The body of the first version.
-    pub body: Body,
-    /// The tags, stored as given.
-    pub tags: Vec<String>,
-    /// The commit message of the first version.
-    pub message: String,
-    /// The environment that is pointed to the first version.
-    pub environment: Option<EnvironmentName>,
-    /// The id of the prompt; if there is none, one is drawn at random.
-    pub id: Option<PromptId>,
-}
-
-impl NewPrompt {
-    /// Describes a prompt without tags, with the message "Initial version", in `production`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] and [`Error::InvalidBody`] if a name or body is not accepted.
-    pub fn new<N, B>(name: N, body: B) -> Result<Self>
-    where
-        N: TryInto<PromptName>,
-        B: TryInto<Body>,
-        Error: From<N::Error> + From<B::Error>,
-    {
-        Ok(Self {
-            name: name.try_into()?,
-            body: body.try_into()?,
-            tags: Vec::new(),
-            message: "Initial version".into(),
-            environment: Some(EnvironmentName::production()),
-            id: None,
-        })
-    }
-
-    /// Checks everything that can be checked without a store.
-    pub(crate) fn check(&self) -> Result<()> {
-        check_tags(&self.tags)?;
-        check_body(&self.body)
-    }
-
-    /// Adds a tag.
-    #[must_use]
-    pub fn tag(mut self, tag: impl Into<String>) -> Self {
-        self.tags.push(tag.into());
-        self
-    }
-
-    /// Sets the commit message.
-    #[must_use]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
-        self
-    }
-
-    /// Sets the environment, or none.
-    #[must_use]
-    pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
-        self.environment = name.into();
-        self
-    }
-
-    /// Sets the id.
-    #[must_use]
-    pub fn id(mut self, id: PromptId) -> Self {
-        self.id = Some(id);
-        self
-    }
-}
-
-/// A prompt that was created, and its first version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct CreatedPrompt {
-    /// The prompt.
-    pub prompt: Prompt,
-    /// Its first version.
-    pub version: Version,
-}
-
-/// A version to commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewVersion {
-    /// The prompt that gets the version.
-    pub prompt: PromptRef,
-    /// The body.
-    pub body: Body,
-    /// The version that it is based on.
-    pub base: Selector,
-    /// The step from the number of the base to its number.
-    pub bump: Bump,
-    /// Whether a minor bump is allowed even if it breaks callers of the base.
-    pub force: bool,
-    /// The commit message.
-    pub message: String,
-    /// The environment to point to the new version.
-    pub environment: Option<EnvironmentName>,
-    /// The highest version that the caller expects the prompt to have.
-    pub expected_head: Expected,
-}
-
-impl NewVersion {
-    /// Describes a version based on the prompt's highest version.
-    ///
-    /// It has the smallest bump that the rules allow and an empty message, and no environment is
-    /// pointed to it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] and [`Error::InvalidBody`] if a name or body is not accepted.
-    pub fn new<P, B>(prompt: P, body: B) -> Result<Self>
-    where
-        P: TryInto<PromptRef>,
-        B: TryInto<Body>,
-        Error: From<P::Error> + From<B::Error>,
-    {
-        Ok(Self {
-            prompt: prompt.try_into()?,
-            body: body.try_into()?,
-            base: Selector::Latest,
-            bump: Bump::Auto,
-            force: false,
-            message: String::new(),
-            environment: None,
-            expected_head: Expected::Any,
-        })
-    }
-
-    /// Checks everything that can be checked without a store.
-    pub(crate) fn check(&self) -> Result<()> {
-        check_body(&self.body)
-    }
-
-    /// Sets the version that the new one is based on.
-    #[must_use]
-    pub fn base(mut self, base: impl Into<Selector>) -> Self {
-        self.base = base.into();
-        self
-    }
-
-    /// Sets the bump.
-    #[must_use]
-    pub fn bump(mut self, bump: Bump) -> Self {
-        self.bump = bump;
-        self
-    }
-
-    /// Sets whether a requested minor bump is allowed even if it breaks callers of the base.
-    #[must_use]
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = force;
-        self
-    }
-
-    /// Sets the commit message.
-    #[must_use]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
-        self
-    }
-
-    /// Sets the environment to point to the new version, or none.
-    #[must_use]
-    pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
-        self.environment = name.into();
-        self
-    }
-
-    /// Makes the commit conditional on the prompt's highest version.
-    ///
-    /// If that is another version, the commit fails with [`Conflict`](Error::Conflict) and changes
-    /// nothing.
-    #[must_use]
-    pub fn expected_head(mut self, expected: Expected) -> Self {
-        self.expected_head = expected;
-        self
-    }
-}
 
 /// Checks that a body has no more tags than a version may have.
 ///
@@ -233,7 +47,12 @@ fn max_tag_count(text: &[u8]) -> usize {
 
 impl WriteTransaction<'_> {
     /// Creates a prompt and its first version, as one operation.
-    pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<CreatedPrompt> {
+    ///
+    /// Its name must be free, unless a duplicate is allowed.
+    pub(crate) fn create(&mut self, new: &PromptDraft) -> Result<CreatedPrompt> {
+        if !new.allow_duplicate_name {
+            self.check_name_is_free(&new.name)?;
+        }
         let at = self.context.now();
         let prompt = self.draw_prompt_id(new.id)?;
         let number = self.context.settings.first_version;
@@ -258,8 +77,25 @@ impl WriteTransaction<'_> {
         Ok(CreatedPrompt { prompt, version })
     }
 
+    /// Returns the live prompt with the name of a new one, or creates it.
+    pub(crate) fn ensure(&mut self, new: &PromptDraft) -> Result<EnsuredPrompt> {
+        if let Some(prompt) = prompt_named(self.transaction.snapshot(), &new.name)? {
+            return Ok(EnsuredPrompt {
+                prompt,
+                created: false,
+            });
+        }
+        let CreatedPrompt { prompt, .. } = self.create(new)?;
+        Ok(EnsuredPrompt {
+            prompt,
+            created: true,
+        })
+    }
+
     /// Numbers and writes a version, as one operation.
-    pub(crate) fn commit_version(&mut self, new: &NewVersion) -> Result<Version> {
+    ///
+    /// A draft that is committed only if it changes the body may return its base instead.
+    pub(crate) fn commit_version(&mut self, new: &VersionDraft) -> Result<EnsuredVersion> {
         self.commit_judged(new, |writer, base| {
             let found = writer.breakages_within(base, new, u64::MAX)?;
             Ok::<_, Error>(found.unwrap_or_default())
@@ -271,19 +107,57 @@ impl WriteTransaction<'_> {
     /// `judge` returns how the body breaks callers of a base.
     pub(crate) fn commit_judged<E: From<Error>>(
         &mut self,
-        new: &NewVersion,
+        new: &VersionDraft,
         judge: impl FnOnce(&Self, &Version) -> Result<Vec<Breakage>, E>,
-    ) -> Result<Version, E> {
+    ) -> Result<EnsuredVersion, E> {
         let (line, chosen) = self.expected_line(new)?;
         let base = chosen.as_ref().or(line.head.as_ref());
+        if let Some(base) = base
+            && new.only_if_changed
+            && base.blob == new.body.id()
+        {
+            let version = self.point_to_unchanged(base.id, new.environment.as_ref())?;
+            return Ok(EnsuredVersion {
+                version,
+                created: false,
+            });
+        }
         let is_minor = self.is_minor(line.prompt, base, new, judge)?;
-        Ok(self.commit_on(new, line, chosen, is_minor)?)
+        let version = self.commit_on(new, line, chosen, is_minor)?;
+        Ok(EnsuredVersion {
+            version,
+            created: true,
+        })
+    }
+
+    /// Points an environment, if there is one, to a version that exists, and returns the version.
+    fn point_to_unchanged(
+        &mut self,
+        id: VersionId,
+        environment: Option<&EnvironmentName>,
+    ) -> Result<Version> {
+        let spec = VersionSpec::from(id);
+        let version = find_version(self.transaction.snapshot(), &spec)?;
+        let Some(name) = environment else {
+            return Ok(version);
+        };
+        if version.environments.contains(name) {
+            return Ok(version);
+        }
+        self.update_environments(&[UpdateDraft {
+            prompt: version.prompt_id.into(),
+            environment: name.clone(),
+            to: Some(id.into()),
+            expected: Expected::Any,
+            message: None,
+        }])?;
+        find_version(self.transaction.snapshot(), &spec)
     }
 
     /// Returns the prompt's head, and the base unless it is the highest version.
     ///
     /// Checks first that the head is the one that the caller expects.
-    fn expected_line(&mut self, new: &NewVersion) -> Result<(PromptHead, Option<Version>)> {
+    fn expected_line(&mut self, new: &VersionDraft) -> Result<(PromptHead, Option<Version>)> {
         let line = self.line(&new.prompt)?;
         let subject = || format!("the highest version of prompt {}", line.prompt);
         check_expected(
@@ -301,7 +175,7 @@ impl WriteTransaction<'_> {
 
     fn commit_on(
         &mut self,
-        new: &NewVersion,
+        new: &VersionDraft,
         line: PromptHead,
         chosen: Option<Version>,
         is_minor: bool,
@@ -376,7 +250,7 @@ impl WriteTransaction<'_> {
         &self,
         prompt: PromptId,
         base: Option<&Version>,
-        new: &NewVersion,
+        new: &VersionDraft,
         judge: impl FnOnce(&Self, &Version) -> Result<Vec<Breakage>, E>,
     ) -> Result<bool, E> {
         let base = match (new.bump, base) {
@@ -416,7 +290,7 @@ impl WriteTransaction<'_> {
             number,
             model: body.model().map(str::to_owned),
             message: message.to_owned(),
-            author: self.context.author.clone(),
+            author: self.author.to_string(),
             base: base.map(|base| base.id),
             created_at: at,
             blob: body.id(),

@@ -22,7 +22,8 @@ use crate::template::Partials;
 pub(crate) struct WriteContext {
     pub(crate) settings: Settings,
     pub(crate) policy: BumpPolicy,
-    pub(crate) author: String,
+    /// The author of changes for which no other is set.
+    pub(crate) author: Arc<str>,
     pub(crate) durability: Durability,
     pub(crate) clock: Clock,
     pub(crate) rng: Mutex<fastrand::Rng>,

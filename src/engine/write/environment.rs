@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::writer::{WriteTransaction, check_expected};
 use crate::engine::read::lookup::{find_prompt, select};
+use crate::model::arguments::{Draft, IntoEnvironmentName, IntoPromptRef, IntoSelector};
 use crate::model::error::{Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
-use crate::model::invalid_argument::check_length;
+use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, Expected, OperationKind, Version};
 use crate::model::version_number::{PromptRef, Selector};
 use crate::model::work_counter;
@@ -14,69 +15,75 @@ use crate::storage::Snapshot;
 
 /// A request to point an environment to a version, or to remove it.
 ///
-/// ```
-/// use promptbook::{Expected, EnvironmentUpdate, Store};
+/// Arguments are parsed when they are given. If one is not accepted, the call that uses the value
+/// fails with the first such error.
 ///
-/// let store = Store::in_memory()?; let created =
-/// store.create_prompt(promptbook::NewPrompt::new("greeting", r#"{"messages": []}"#)?)?; let id =
-/// created.prompt.id; store.move_environments(&[ EnvironmentUpdate::set(id, "staging", "1.0")?, EnvironmentUpdate::remove(id,
-/// "production")?.expecting(Expected::Is(created.version.id)), ])?;
-/// # Ok::<(), promptbook::Error>(()) ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EnvironmentUpdate {
-    /// The prompt that has the environment.
-    pub prompt: PromptRef,
-    /// The environment.
-    pub environment: EnvironmentName,
+/// ```
+/// use promptbook::{EnvironmentUpdate, NewPrompt, Store};
+///
+/// let store = Store::in_memory()?;
+/// let created = store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
+/// store.update_environments([
+///     EnvironmentUpdate::set("greeting", "staging", "1.0").message("Try it"),
+///     EnvironmentUpdate::remove("greeting", "production").expect(created.version.id),
+/// ])?;
+/// # Ok::<(), promptbook::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EnvironmentUpdate(Draft<UpdateDraft>);
+
+/// The fields of an [`EnvironmentUpdate`].
+#[derive(Clone, Debug)]
+pub(crate) struct UpdateDraft {
+    pub(crate) prompt: PromptRef,
+    pub(crate) environment: EnvironmentName,
     /// The version to point to; none removes the environment.
-    pub to: Option<Selector>,
+    pub(crate) to: Option<Selector>,
     /// The version that the caller expects it to point to now.
-    pub expected: Expected,
-    /// The reason, for readers of the history: a few words at most.
-    pub reason: Option<String>,
+    pub(crate) expected: Expected,
+    /// The reason, for readers of the history.
+    pub(crate) message: Option<String>,
 }
 
 impl EnvironmentUpdate {
     /// Points an environment to a version.
     ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if a text does not parse.
-    pub fn set<P, E, S>(prompt: P, environment: E, to: S) -> Result<Self>
-    where
-        P: TryInto<PromptRef>,
-        E: TryInto<EnvironmentName>,
-        S: TryInto<Selector>,
-        crate::Error: From<P::Error> + From<E::Error> + From<S::Error>,
-    {
-        Ok(Self {
-            prompt: prompt.try_into()?,
-            environment: environment.try_into()?,
-            to: Some(to.try_into()?),
-            expected: Expected::Any,
-            reason: None,
-        })
+    /// If a text does not parse, the update fails with
+    /// [`InvalidArgument`](crate::Error::InvalidArgument).
+    #[must_use]
+    pub fn set(
+        prompt: impl IntoPromptRef,
+        environment: impl IntoEnvironmentName,
+        to: impl IntoSelector,
+    ) -> Self {
+        let to = to.into_selector();
+        Self::new(prompt, environment, to.map(Some))
     }
 
     /// Removes an environment; if it does not exist, nothing changes.
     ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if a text does not parse.
-    pub fn remove<P, E>(prompt: P, environment: E) -> Result<Self>
-    where
-        P: TryInto<PromptRef>,
-        E: TryInto<EnvironmentName>,
-        crate::Error: From<P::Error> + From<E::Error>,
-    {
-        Ok(Self {
-            prompt: prompt.try_into()?,
-            environment: environment.try_into()?,
-            to: None,
-            expected: Expected::Any,
-            reason: None,
-        })
+    /// If a text does not parse, the update fails with
+    /// [`InvalidArgument`](crate::Error::InvalidArgument).
+    #[must_use]
+    pub fn remove(prompt: impl IntoPromptRef, environment: impl IntoEnvironmentName) -> Self {
+        Self::new(prompt, environment, Ok(None))
+    }
+
+    fn new(
+        prompt: impl IntoPromptRef,
+        environment: impl IntoEnvironmentName,
+        to: Result<Option<Selector>, InvalidArgument>,
+    ) -> Self {
+        let draft = || {
+            Ok(UpdateDraft {
+                prompt: prompt.into_prompt_ref()?,
+                environment: environment.into_environment_name()?,
+                to: to?,
+                expected: Expected::Any,
+                message: None,
+            })
+        };
+        Self(Draft::new(draft()))
     }
 
     /// Makes the update conditional on the version that the environment points to now.
@@ -84,20 +91,23 @@ impl EnvironmentUpdate {
     /// If it points to another version, the update fails with [`Conflict`](crate::Error::Conflict)
     /// and nothing changes.
     #[must_use]
-    pub fn expecting(mut self, expected: Expected) -> Self {
-        self.expected = expected;
-        self
+    pub fn expect(self, expected: impl Into<Expected>) -> Self {
+        Self(self.0.set(|draft| draft.expected = expected.into()))
     }
 
     /// Sets the reason, which is stored in the history.
     #[must_use]
-    pub fn because(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
+    pub fn message(self, message: impl Into<String>) -> Self {
+        Self(self.0.set(|draft| draft.message = Some(message.into())))
+    }
+
+    /// Returns the fields.
+    pub(crate) fn finish(self) -> Result<UpdateDraft> {
+        self.0.finish()
     }
 }
 
-/// The effect of a [`EnvironmentUpdate`].
+/// The effect of an [`EnvironmentUpdate`].
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct EnvironmentChange {
@@ -115,16 +125,16 @@ impl WriteTransaction<'_> {
     /// Updates environments in the given order, as one operation.
     ///
     /// If no environment changes, nothing is recorded.
-    pub(crate) fn move_environments(
+    pub(crate) fn update_environments(
         &mut self,
-        moves: &[EnvironmentUpdate],
+        moves: &[UpdateDraft],
     ) -> Result<Vec<EnvironmentChange>> {
         let at = self.context.now();
         let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
         let mut pointers = PointerLookup::new(self.transaction.snapshot(), moves);
         for update in moves {
-            if let Some(reason) = &update.reason {
-                check_length("reason", reason)?;
+            if let Some(message) = &update.message {
+                check_length("message", message)?;
             }
             let prompt = pointers.prompt(&update.prompt)?;
             let to = match &update.to {
@@ -151,7 +161,7 @@ impl WriteTransaction<'_> {
                 name: done.environment.clone(),
                 before: done.before,
                 after: done.after,
-                reason: update.reason.clone(),
+                reason: update.message.clone(),
             })
             .collect();
         if !changes.is_empty() {
@@ -230,7 +240,7 @@ struct LookupCache<'a> {
 }
 
 impl<'a> PointerLookup<'a> {
-    fn new(snapshot: &'a dyn Snapshot, moves: &'a [EnvironmentUpdate]) -> Self {
+    fn new(snapshot: &'a dyn Snapshot, moves: &'a [UpdateDraft]) -> Self {
         let cache = (moves.len() > 1).then(|| {
             let mut cache = LookupCache::default();
             for update in moves {

@@ -5,8 +5,8 @@
 //! given up, and the comparison runs beside the other writers. A second turn then uses its result
 //! if that still holds.
 
-use super::commit::NewVersion;
 use super::context::WriteContext;
+use super::new_version::{EnsuredVersion, VersionDraft};
 use super::writer::WriteTransaction;
 use crate::engine::contract::{Breakage, breakages};
 use crate::engine::read::bodies::BodyReader;
@@ -41,7 +41,7 @@ pub(crate) enum CommitInterrupted {
 
 /// The outcome of a commit's turn.
 pub(crate) enum CommitAttempt {
-    Committed(Box<Version>),
+    Committed(Box<EnsuredVersion>),
     NeedsJudgement(Box<Version>),
 }
 
@@ -98,7 +98,7 @@ impl WriteTransaction<'_> {
     /// Commits a version, unless the comparison with its base takes long and is still to be done.
     pub(crate) fn commit_in_turn(
         &mut self,
-        new: &NewVersion,
+        new: &VersionDraft,
         judged: Option<&Judgement>,
     ) -> Result<CommitAttempt> {
         let committed = self.commit_judged(new, |writer, base| {
@@ -111,7 +111,7 @@ impl WriteTransaction<'_> {
             found.ok_or_else(|| CommitInterrupted::NeedsJudgement(Box::new(base.clone())))
         });
         match committed {
-            Ok(version) => Ok(CommitAttempt::Committed(Box::new(version))),
+            Ok(ensured) => Ok(CommitAttempt::Committed(Box::new(ensured))),
             Err(CommitInterrupted::NeedsJudgement(base)) => Ok(CommitAttempt::NeedsJudgement(base)),
             Err(CommitInterrupted::Failed(error)) => Err(error),
         }
@@ -123,7 +123,7 @@ impl WriteTransaction<'_> {
     pub(crate) fn breakages_within(
         &self,
         base: &Version,
-        new: &NewVersion,
+        new: &VersionDraft,
         max_bytes: u64,
     ) -> Result<Option<Vec<Breakage>>> {
         let size = base.size.saturating_add(new.body.as_bytes().len() as u64);
@@ -142,7 +142,7 @@ impl WriteTransaction<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Expected, NewPrompt, PromptId, Store};
+    use crate::{NewPrompt, NewVersion, PromptId, Store};
 
     /// Returns a body that is too large to be compared under the lock.
     fn large(text: &str) -> String {
@@ -157,11 +157,15 @@ mod tests {
     }
 
     fn made(store: &Store, name: &str, body: &str) -> PromptId {
-        let new = NewPrompt::new(name, body).unwrap();
+        let new = NewPrompt::new(name, body);
         store.create_prompt(new).unwrap().prompt.id
     }
 
-    fn in_turn(store: &Store, new: &NewVersion, judged: Option<&Judgement>) -> CommitAttempt {
+    fn draft(new: &NewVersion) -> VersionDraft {
+        new.clone().finish().unwrap()
+    }
+
+    fn in_turn(store: &Store, new: &VersionDraft, judged: Option<&Judgement>) -> CommitAttempt {
         store
             .change_for_test(|writer| writer.commit_in_turn(new, judged))
             .unwrap()
@@ -175,8 +179,8 @@ mod tests {
     fn small_bodies_are_compared_under_the_lock() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &small("Hi"));
-        let new = NewVersion::new(id, small("Hello")).unwrap();
-        assert!(is_committed(&in_turn(&store, &new, None)));
+        let new = NewVersion::new(id, small("Hello"));
+        assert!(is_committed(&in_turn(&store, &draft(&new), None)));
     }
 
     /// This also applies if only the base is large, and to a minor as well as a major version.
@@ -184,19 +188,23 @@ mod tests {
     fn large_bodies_are_compared_in_advance() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
-        let new = NewVersion::new(id, small("Hello")).unwrap();
-        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &new, None) else {
+        let new = NewVersion::new(id, small("Hello"));
+        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &draft(&new), None) else {
             panic!("it was compared under the lock");
         };
-        let judged = store.judge_for_test(&base, &new);
+        let judged = store.judge_for_test(&base, &draft(&new));
         assert_eq!(judged.breakages.len(), 1);
-        let CommitAttempt::Committed(version) = in_turn(&store, &new, Some(&judged)) else {
+        let CommitAttempt::Committed(ensured) = in_turn(&store, &draft(&new), Some(&judged)) else {
             panic!("the judgement was not used");
         };
-        assert_eq!(version.number.to_string(), "2.0");
+        assert_eq!(ensured.version.number.to_string(), "2.0");
         // The judgement does not apply to the next version.
-        let next = NewVersion::new(id, large("Hello")).unwrap();
-        assert!(!is_committed(&in_turn(&store, &next, Some(&judged))));
+        let next = NewVersion::new(id, large("Hello"));
+        assert!(!is_committed(&in_turn(
+            &store,
+            &draft(&next),
+            Some(&judged)
+        )));
         assert_eq!(store.commit(next).unwrap().number.to_string(), "2.1");
     }
 
@@ -204,18 +212,18 @@ mod tests {
     fn a_partial_that_moved_meanwhile_is_compared_again() {
         let store = Store::in_memory().unwrap();
         let tone = made(&store, "tone", &large("warm"));
-        let asking = NewVersion::new(tone, large("{{hc:tone:string}}")).unwrap();
+        let asking = NewVersion::new(tone, large("{{hc:tone:string}}"));
         store.commit(asking).unwrap();
         let id = made(&store, "greeting", &small("Hi"));
-        let new = NewVersion::new(id, small(&format!("{{{{hcp:{tone}:0}}}}"))).unwrap();
-        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &new, None) else {
+        let new = NewVersion::new(id, small(&format!("{{{{hcp:{tone}:0}}}}")));
+        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &draft(&new), None) else {
             panic!("a large partial was read under the lock");
         };
-        let judged = store.judge_for_test(&base, &new);
+        let judged = store.judge_for_test(&base, &draft(&new));
         assert!(judged.breakages.is_empty());
-        let moved = store.set_environment(tone, "production", "latest", Expected::Any);
+        let moved = store.set_environment(tone, "production", "latest");
         moved.unwrap();
-        assert!(!is_committed(&in_turn(&store, &new, Some(&judged))));
+        assert!(!is_committed(&in_turn(&store, &draft(&new), Some(&judged))));
         assert_eq!(store.commit(new).unwrap().number.to_string(), "2.0");
     }
 
@@ -224,7 +232,7 @@ mod tests {
     fn a_batch_compares_large_bodies_under_the_lock() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
-        let new = NewVersion::new(id, large("Hello")).unwrap();
+        let new = NewVersion::new(id, large("Hello"));
         let version = store.batch(|batch| batch.commit(new)).unwrap();
         assert_eq!(version.number.to_string(), "2.0");
     }

@@ -7,6 +7,8 @@ pub(crate) mod environment;
 pub(crate) mod heads;
 pub(crate) mod import;
 pub(crate) mod judge;
+pub(crate) mod new_prompt;
+pub(crate) mod new_version;
 pub(crate) mod numbering;
 pub(crate) mod pending_work;
 pub(crate) mod prompt;

@@ -8,10 +8,57 @@ use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, OperationKind, Prompt, PromptState, Version};
 use crate::model::version_number::{PromptRef, VersionSpec};
 
+/// The options of a renaming, see [`Store::rename_with`](crate::Store::rename_with).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RenameOptions {
+    allow_duplicate_name: bool,
+}
+
+impl RenameOptions {
+    /// Returns the default options: the new name must be free.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Renames the prompt even if another live prompt has the new name.
+    ///
+    /// That name is then ambiguous, and both prompts can only be referred to by their ids.
+    #[must_use]
+    pub fn allow_duplicate_name(mut self) -> Self {
+        self.allow_duplicate_name = true;
+        self
+    }
+}
+
 impl WriteTransaction<'_> {
-    /// Renames a prompt.
-    pub(crate) fn rename(&mut self, prompt: &PromptRef, name: PromptName) -> Result<Prompt> {
-        self.change_prompt(prompt, OperationKind::Rename, |state| state.name = name)
+    /// Renames a prompt. The name must be free, unless a duplicate is allowed.
+    pub(crate) fn rename(
+        &mut self,
+        prompt: &PromptRef,
+        name: PromptName,
+        options: RenameOptions,
+    ) -> Result<Prompt> {
+        let id = find_prompt(self.transaction.snapshot(), prompt)?;
+        if !options.allow_duplicate_name && self.prompt(id)?.name != name {
+            self.check_name_is_free(&name)?;
+        }
+        let change = |state: &mut PromptState| state.name = name;
+        self.change_prompt(&id.into(), OperationKind::Rename, change)
+    }
+
+    /// Checks that no live prompt has a name.
+    ///
+    /// The check is part of the transaction that uses the name, so of several processes that want
+    /// it at the same time, one gets it.
+    pub(super) fn check_name_is_free(&self, name: &PromptName) -> Result<()> {
+        match self.transaction.snapshot().prompts_named(name)?.first() {
+            None => Ok(()),
+            Some(id) => Err(Error::NameTaken {
+                name: name.clone(),
+                id: *id,
+            }),
+        }
     }
 
     /// Replaces the tags of a prompt.

@@ -98,8 +98,8 @@ impl Transactions for TestTransactions {
 }
 
 fn create(name: &str, writer: &mut WriteTransaction<'_>) -> Result<PromptId> {
-    let new = NewPrompt::new(name, r#"{"messages": []}"#)?;
-    Ok(writer.create(&new)?.prompt.id)
+    let new = NewPrompt::new(name, r#"{"messages": []}"#).allow_duplicate_name();
+    Ok(writer.create(&new.finish()?)?.prompt.id)
 }
 
 /// Creates a prompt, and then fails.

@@ -29,6 +29,8 @@ pub(crate) struct WriteTransaction<'a> {
     pub(crate) transaction: Box<dyn Transaction + 'a>,
     bodies: &'a BodyReader,
     pub(crate) context: &'a WriteContext,
+    /// The author of the changes that follow.
+    pub(crate) author: Arc<str>,
     /// The heads of prompts that were committed to, as this transaction left them.
     pub(crate) lines: PromptHeads,
     pub(crate) reserved: ReservedIds,
@@ -70,6 +72,7 @@ impl<'a> WriteTransaction<'a> {
             transaction,
             bodies,
             context,
+            author: Arc::clone(&context.author),
             lines: context.lines.take(last),
             reserved: ReservedIds::default(),
             last,
@@ -78,6 +81,11 @@ impl<'a> WriteTransaction<'a> {
             group: None,
             failed: false,
         })
+    }
+
+    /// Sets the author of the changes that follow.
+    pub(crate) fn set_author(&mut self, author: &Arc<str>) {
+        self.author = Arc::clone(author);
     }
 
     /// Sets the group of the operations that follow.
@@ -181,7 +189,7 @@ impl<'a> WriteTransaction<'a> {
     ) -> Result<()> {
         let content = OperationContent {
             at,
-            author: self.context.author.clone(),
+            author: self.author.to_string(),
             kind,
             undoes: Vec::new(),
             group: self.group,

@@ -84,6 +84,7 @@ impl Error {
             }
             Self::StoreExists { .. }
             | Self::MismatchedBackup { .. }
+            | Self::NameTaken { .. }
             | Self::PromptIdTaken { .. }
             | Self::VersionIdTaken { .. }
             | Self::Conflict { .. }

@@ -190,6 +190,19 @@ pub enum Error {
         request: String,
     },
 
+    /// A live prompt has the name already.
+    ///
+    /// [`NewPrompt::allow_duplicate_name`](crate::NewPrompt::allow_duplicate_name) and
+    /// [`RenameOptions::allow_duplicate_name`](crate::changes::RenameOptions::allow_duplicate_name) use the
+    /// name nevertheless.
+    #[error("the name {} is taken by prompt {id}", Quoted(name.as_str()))]
+    NameTaken {
+        /// The name.
+        name: PromptName,
+        /// The prompt that has it: the newest one, if there are several.
+        id: PromptId,
+    },
+
     /// The requested id is, or was, the id of another prompt.
     #[error("prompt id {id} is taken")]
     PromptIdTaken {

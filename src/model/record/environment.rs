@@ -35,3 +35,9 @@ pub enum Expected {
     /// The pointer points to this version.
     Is(VersionId),
 }
+
+impl From<VersionId> for Expected {
+    fn from(id: VersionId) -> Self {
+        Self::Is(id)
+    }
+}

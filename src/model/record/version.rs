@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::model::inputs::Inputs;
 use crate::model::memory_size::of_text;
 use crate::model::version_number::VersionNumber;
 
@@ -71,7 +71,7 @@ pub struct RecordedInputs {
     /// The version that was rendered.
     pub version_id: VersionId,
     /// The inputs by name.
-    pub inputs: Map<String, Value>,
+    pub inputs: Inputs,
     /// The environment through which the version was resolved, if any.
     pub environment: Option<EnvironmentName>,
     /// The time at which the inputs were recorded.

@@ -155,7 +155,7 @@ mod tests {
     fn removing_a_store_removes_all_its_files_and_no_others() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
-        let new = NewPrompt::new("a", r#"{"messages": []}"#).unwrap();
+        let new = NewPrompt::new("a", r#"{"messages": []}"#);
         store.create_prompt(new).unwrap();
         store.checkpoint().unwrap();
         drop(store);

@@ -5,7 +5,7 @@ use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::dto::{EmptyData, Envelope, MoveEnvironment};
 use crate::server::request::JsonBody;
 use crate::server::response::{ApiResponse, ResponseOutcome};
-use crate::{EnvironmentName, Error, Expected};
+use crate::{EnvironmentName, EnvironmentUpdate, Error};
 
 /// Points an environment of a prompt to one of its versions.
 #[utoipa::path(
@@ -21,7 +21,7 @@ pub(super) async fn set(
     let prompt = prompt_id(&request.prompt_id, ApiError::VersionOfPrompt)?;
     let version = version_id(&request.prompt_version_id, ApiError::VersionOfPrompt)?;
     let set = app.write(share, move |store| {
-        store.set_environment(prompt, environment, version, Expected::Any)
+        store.set_environment(prompt, environment, version)
     });
     set.await?.or_refuse(ApiError::VersionOfPrompt)?;
     ApiResponse::empty()
@@ -41,7 +41,9 @@ pub(super) async fn remove(
     let prompt = prompt_id(&request.prompt_id, ApiError::VersionOfPrompt)?;
     let version = version_id(&request.prompt_version_id, ApiError::VersionOfPrompt)?;
     let removed = app.write(share, move |store| {
-        match store.remove_environment(prompt, environment, Expected::Is(version)) {
+        match store
+            .update_environment(EnvironmentUpdate::remove(prompt, environment).expect(version))
+        {
             // The environment points elsewhere or does not exist, and nothing was changed. The
             // error depends on whether the prompt has this version.
             Err(Error::Conflict { .. }) => {

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use super::extract::{ServedApp, member_text, prompt_id};
+use crate::changes::RenameOptions;
 use crate::list::PromptFilter;
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
@@ -27,9 +28,9 @@ pub(super) async fn create(
     JsonBody(new, share): JsonBody<CreatePrompt>,
 ) -> ResponseOutcome {
     let created = app.write(share, move |store| {
-        let mut prompt = NewPrompt::new(new.name, member_text(new.prompt_body))?;
-        prompt.tags = new.tags;
-        store.create_prompt(prompt)
+        // The service lets prompts have the same name.
+        let prompt = NewPrompt::new(new.name, member_text(new.prompt_body)).tags(new.tags);
+        store.create_prompt(prompt.allow_duplicate_name())
     });
     let created = created.await??;
     let answer = ApiResponse::data(CreatedData {
@@ -67,10 +68,10 @@ pub(super) async fn rename(
 ) -> ResponseOutcome {
     let name: crate::PromptName = new.name.parse()?;
     let id = prompt_id(&id, ApiError::PromptToChange)?;
-    let renamed = app
-        .write(share, move |store| store.rename(id, name))
-        .await?;
-    renamed.or_refuse(ApiError::PromptToChange)?;
+    // The service lets prompts have the same name.
+    let options = RenameOptions::new().allow_duplicate_name();
+    let renamed = app.write(share, move |store| store.rename_with(id, name, options));
+    renamed.await?.or_refuse(ApiError::PromptToChange)?;
     ApiResponse::empty()
 }
 

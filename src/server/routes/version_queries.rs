@@ -126,7 +126,7 @@ fn version_spec(of: &OfVersion) -> Option<VersionSpec> {
 fn environment_spec(prompt: &str, environment: &str) -> Option<VersionSpec> {
     let prompt: crate::PromptId = prompt.parse().ok()?;
     let environment: EnvironmentName = environment.parse().ok()?;
-    Some((prompt, environment).into())
+    Some(VersionSpec::new(prompt, environment))
 }
 
 fn production_spec(of: &OfPrompt) -> Option<VersionSpec> {

@@ -29,7 +29,8 @@ pub(super) async fn update(
     ServedApp(app): ServedApp,
     JsonBody(new, share): JsonBody<UpdatePrompt>,
 ) -> ResponseOutcome {
-    let environment = new.environment.map(|name| name.parse()).transpose()?;
+    let environment: Option<EnvironmentName> =
+        new.environment.map(|name| name.parse()).transpose()?;
     let prompt = prompt_id(&new.prompt_id, ApiError::Base);
     let base = version_id(&new.prompt_version_id, ApiError::Base);
     let bump = if new.new_major_version {
@@ -39,11 +40,13 @@ pub(super) async fn update(
     };
     let committed = app.write(share, move |store| {
         let body = crate::Body::try_from(member_text(new.prompt_body))?;
-        let version = NewVersion::new(prompt?, body)?
+        let mut version = NewVersion::new(prompt?, body)
             .base(base?)
             .bump(bump)
-            .message(new.commit_message)
-            .environment(environment);
+            .message(new.commit_message);
+        if let Some(name) = environment {
+            version = version.environment(name);
+        }
         store.commit(version).or_refuse(ApiError::Base)
     });
     let version = committed.await??;

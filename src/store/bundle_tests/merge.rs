@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::maintenance::GcOptions;
-use crate::model::record::Expected;
 
 /// Creates a store from another store's bundle.
 fn copy(bundle: &[u8]) -> Store {
@@ -278,9 +277,7 @@ fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     };
     let commit: Step<'_> = &|store| drop(scribe(store).commit(1, 30, "2.0"));
     let delete: Step<'_> = &|store| {
-        store
-            .remove_environment("p", "staging", Expected::Any)
-            .unwrap();
+        store.remove_environment("p", "staging").unwrap();
         store.delete_prompt("p").unwrap();
     };
     assert_eq!(
@@ -293,18 +290,10 @@ fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
         store.undo(last).unwrap();
     };
     assert_eq!(told(commit, delete_and_back), told(commit, delete));
-    let away: Step<'_> = &|store| {
-        drop(
-            store
-                .remove_environment("p", "staging", Expected::Any)
-                .unwrap(),
-        )
-    };
+    let away: Step<'_> = &|store| drop(store.remove_environment("p", "staging").unwrap());
     let away_and_back: Step<'_> = &|store| {
         away(store);
-        store
-            .set_environment("p", "staging", "1.0", Expected::Any)
-            .unwrap();
+        store.set_environment("p", "staging", "1.0").unwrap();
     };
     assert_eq!(
         told(away_and_back, away),
@@ -324,12 +313,8 @@ fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     }
     let delete_version: Step<'_> = &|store| drop(store.delete_version(version_id(2)).unwrap());
     let point_and_away: Step<'_> = &|store| {
-        store
-            .set_environment("p", "next", "1.1", Expected::Any)
-            .unwrap();
-        store
-            .remove_environment("p", "next", Expected::Any)
-            .unwrap();
+        store.set_environment("p", "next", "1.1").unwrap();
+        store.remove_environment("p", "next").unwrap();
     };
     assert_eq!(
         told(point_and_away, delete_version),

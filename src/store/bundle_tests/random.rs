@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use super::damage::forged;
 use super::*;
 use crate::maintenance::GcOptions;
-use crate::model::record::Expected;
 use crate::model::version_number::{Bump, Selector};
 use crate::{Body, EnvironmentName, NewPrompt, NewVersion, PromptId, VersionId};
 
@@ -36,7 +35,8 @@ fn step(store: &Store, (what, which, how): Step) -> Result<()> {
     let mut ids: Vec<PromptId> = all.iter().map(|prompt| prompt.id).collect();
     ids.sort();
     let Some(prompt) = of(&ids, which).filter(|_| what > 0) else {
-        store.create_prompt(NewPrompt::new(format!("p{how}"), body_of(how))?)?;
+        let new = NewPrompt::new(format!("p{how}"), body_of(how));
+        store.create_prompt(new.allow_duplicate_name())?;
         return Ok(());
     };
     let versions = store.versions(prompt).page(None, usize::MAX)?;
@@ -46,13 +46,13 @@ fn step(store: &Store, (what, which, how): Step) -> Result<()> {
     match (what, of(&ids, how / 2)) {
         (1..4, _) => {
             let bump = if how < 128 { Bump::Major } else { Bump::Minor };
-            let new = NewVersion::new(prompt, body_of(how))?;
+            let new = NewVersion::new(prompt, body_of(how));
             store.commit(new.bump(bump).force(true))?;
         }
         (4..8, Some(version)) => {
-            store.set_environment(prompt, environment, Selector::Id(version), Expected::Any)?;
+            store.set_environment(prompt, environment, Selector::Id(version))?;
         }
-        (8, _) => drop(store.remove_environment(prompt, environment, Expected::Any)?),
+        (8, _) => drop(store.remove_environment(prompt, environment)?),
         (9, _) => drop(store.rename(prompt, format!("p{how}"))?),
         (10, Some(version)) => drop(store.delete_version(version)?),
         (11, _) if how < 64 => drop(store.delete_prompt(prompt)?),

@@ -7,6 +7,7 @@ use crate::engine::history::{
     EnvironmentLogEntry, HistoricalSnapshot, Moment, ReplayCache, environment_log, find_moment,
 };
 use crate::engine::{find_prompt, find_prompt_or_deleted};
+use crate::model::arguments::IntoPromptRef;
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Environment, Prompt};
@@ -25,12 +26,12 @@ use crate::store::handle::StoreShared;
 /// operations for lists.
 ///
 /// ```
-/// use promptbook::{Expected, NewPrompt, NewVersion, Store};
+/// use promptbook::{NewPrompt, NewVersion, Store};
 ///
 /// let store = Store::in_memory()?;
-/// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
-/// let new = NewVersion::new("greeting", r#"{"messages": [], "seed": 1}"#)?;
-/// store.commit(new.environment("production".parse::<promptbook::EnvironmentName>()?))?;
+/// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
+/// let new = NewVersion::new("greeting", r#"{"messages": [], "seed": 1}"#);
+/// store.commit(new.environment("production"))?;
 ///
 /// let before = store.at(1)?; // operation 1 created the prompt
 /// assert_eq!(before.version("greeting@production")?.number.to_string(), "1.0");
@@ -139,12 +140,8 @@ impl View {
     /// [`PromptNotFound`](Error::PromptNotFound) if there is none;
     /// [`AmbiguousPrompt`](Error::AmbiguousPrompt) if several prompts have this name;
     /// [`Storage`](Error::Storage) if the index failed.
-    pub fn prompt<P>(&self, prompt: P) -> Result<Prompt>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        let prompt = prompt.try_into()?;
+    pub fn prompt(&self, prompt: impl IntoPromptRef) -> Result<Prompt> {
+        let prompt = prompt.into_prompt_ref()?;
         self.look(|snapshot| {
             let id = match &prompt {
                 // The lookup below finds out whether the id exists.
@@ -180,12 +177,8 @@ impl View {
     /// # Errors
     ///
     /// As [`prompt`](Self::prompt).
-    pub fn environments<P>(&self, prompt: P) -> Result<Vec<Environment>>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        let prompt = prompt.try_into()?;
+    pub fn environments(&self, prompt: impl IntoPromptRef) -> Result<Vec<Environment>> {
+        let prompt = prompt.into_prompt_ref()?;
         self.look(|snapshot| Ok(snapshot.environments(find_prompt(snapshot, &prompt)?)?))
     }
 

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::reads::View;
 use crate::engine::contract::{Breakage, Contract, breakages};
 use crate::engine::{PortablePrompt, Resolved, export, find_version, freeze, gather_partials};
 use crate::frozen::Frozen;
 use crate::json::Json;
+use crate::model::arguments::{IntoEnvironmentName, IntoInputs, IntoPromptRef, IntoVersionSpec};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
-use crate::model::id::{BlobId, EnvironmentName};
+use crate::model::id::BlobId;
 use crate::model::record::{Version, VersionCounts};
-use crate::model::version_number::{PromptRef, VersionSpec};
+use crate::model::version_number::VersionSpec;
 use crate::storage::Snapshot;
 use crate::template::mode::{RenderMode, RenderedBody};
 use crate::template::{Partials, Uses, ValidationError};
@@ -62,12 +63,8 @@ impl View {
     /// [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
     /// [`ForeignVersion`](Error::MismatchedVersion) if the prompt has no such version;
     /// [`InvalidArgument`](Error::InvalidArgument) if the text is not a spec.
-    pub fn version<S>(&self, spec: S) -> Result<Version>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        let spec = spec.try_into()?;
+    pub fn version(&self, spec: impl IntoVersionSpec) -> Result<Version> {
+        let spec = spec.into_version_spec()?;
         if self.past.is_some() {
             return self.look(|snapshot| find_version(snapshot, &spec));
         }
@@ -115,11 +112,7 @@ impl View {
     /// # Errors
     ///
     /// As [`prompt`](Self::prompt).
-    pub fn version_counts<P>(&self, prompt: P) -> Result<VersionCounts>
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
+    pub fn version_counts(&self, prompt: impl IntoPromptRef) -> Result<VersionCounts> {
         let prompt = self.prompt(prompt)?;
         Ok(VersionCounts {
             total: prompt.versions,
@@ -139,12 +132,8 @@ impl View {
     /// - [`BodyCollected`](Error::BodyCollected) for a view of an earlier moment, if the body was
     ///   removed by garbage collection and is not in this handle's memory.
     /// - As [`version`](Self::version).
-    pub fn resolve<S>(&self, spec: S) -> Result<Arc<Resolved>>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        let spec = spec.try_into()?;
+    pub fn resolve(&self, spec: impl IntoVersionSpec) -> Result<Arc<Resolved>> {
+        let spec = spec.into_version_spec()?;
         if self.past.is_some() {
             return self.look(|snapshot| self.read_resolved(snapshot, &spec));
         }
@@ -167,6 +156,22 @@ impl View {
         })
     }
 
+    /// Returns the version that a spec selects, with its body, if both are in memory.
+    ///
+    /// The answer is the one that [`resolve`](Self::resolve) would return now, so it is never stale.
+    /// The call takes at most microseconds, and waits for neither the disk nor a lock, so a thread
+    /// that must not block, such as one of an async runtime, can use it. If it returns none, call
+    /// [`resolve`](Self::resolve) on a thread that may block. A view of an earlier moment always
+    /// returns none.
+    #[must_use]
+    pub fn try_resolve_cached(&self, spec: &VersionSpec) -> Option<Arc<Resolved>> {
+        if self.past.is_some() {
+            return None;
+        }
+        let mark = self.inner.index.change_mark();
+        self.inner.resolved.resolved(mark, spec)
+    }
+
     fn read_resolved(&self, snapshot: &dyn Snapshot, spec: &VersionSpec) -> Result<Arc<Resolved>> {
         let version = Arc::new(find_version(snapshot, spec)?);
         let body = self.inner.bodies.read(snapshot, version.blob)?;
@@ -180,12 +185,8 @@ impl View {
     /// # Errors
     ///
     /// As [`resolve`](Self::resolve).
-    pub fn contract<S>(&self, spec: S) -> Result<Contract>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        let (_, body, partials) = self.read_with_partials(&spec.try_into()?)?;
+    pub fn contract(&self, spec: impl IntoVersionSpec) -> Result<Contract> {
+        let (_, body, partials) = self.read_with_partials(&spec.into_version_spec()?)?;
         Ok(Contract::of(body.as_ref(), &partials))
     }
 
@@ -196,40 +197,56 @@ impl View {
     /// # Errors
     ///
     /// As [`resolve`](Self::resolve).
-    pub fn breakages<A, B>(&self, from: A, to: B) -> Result<Vec<Breakage>>
-    where
-        A: TryInto<VersionSpec>,
-        B: TryInto<VersionSpec>,
-        Error: From<A::Error> + From<B::Error>,
-    {
+    pub fn breakages(
+        &self,
+        from: impl IntoVersionSpec,
+        to: impl IntoVersionSpec,
+    ) -> Result<Vec<Breakage>> {
         Ok(breakages(&self.contract(from)?, &self.contract(to)?))
     }
 
     /// Fills a version's body with inputs and with its current partials.
     ///
-    /// Inputs can contain 64-bit integers and doubles. Any other number is exact only as a string,
-    /// such as `"1.50"`.
+    /// Every variable must have an input of its type, and every input must be used, see
+    /// [`RenderMode::Strict`].
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let body = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}}."}]}"#;
+    /// store.create_prompt(NewPrompt::new("greeting", body))?;
+    /// let rendered = store.render(("greeting", "production"), [("name", "Ada")])?;
+    /// assert_eq!(rendered.body["messages"][0]["content"], "Greet Ada.");
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// - [`Render`](Error::Render) in strict mode. It lists every problem; a body is never filled
-    ///   in part.
+    /// - [`Render`](Error::Render), which lists every problem; a body is never filled in part.
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the inputs are no JSON object.
+    /// - As [`resolve`](Self::resolve).
+    pub fn render(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs) -> Result<Rendered> {
+        self.render_as(spec, inputs, RenderMode::Strict)
+    }
+
+    /// Fills a version's body, as [`render`](Self::render) does, by the rules of a mode.
+    ///
+    /// # Errors
+    ///
     /// - [`Unrenderable`](Error::Unrenderable) in Helicone mode, for a body that Helicone's client
     ///   refuses.
-    /// - As [`resolve`](Self::resolve).
-    pub fn render<S>(
+    /// - As [`render`](Self::render).
+    pub fn render_as(
         &self,
-        spec: S,
-        inputs: &Map<String, Value>,
+        spec: impl IntoVersionSpec,
+        inputs: impl IntoInputs,
         mode: RenderMode,
-    ) -> Result<Rendered>
-    where
-        S: TryInto<VersionSpec>,
-        Error: From<S::Error>,
-    {
-        let (version, body, partials) = self.read_with_partials(&spec.try_into()?)?;
+    ) -> Result<Rendered> {
+        let (spec, inputs) = (spec.into_version_spec()?, inputs.into_inputs()?);
+        let (version, body, partials) = self.read_with_partials(&spec)?;
         let RenderedBody { body, errors } =
-            mode.fill(body.text(), body.json(), inputs, &partials)?;
+            mode.fill(body.text(), body.json(), inputs.as_map(), &partials)?;
         Ok(Rendered {
             version,
             body,
@@ -251,12 +268,8 @@ impl View {
     /// - [`Damaged`](Error::CorruptBody) or [`BodyCollected`](Error::BodyCollected), as
     ///   [`resolve`](Self::resolve).
     /// - [`InvalidArgument`](Error::InvalidArgument) if the text is not the name of an environment.
-    pub fn freeze<E>(&self, environment: E) -> Result<Frozen>
-    where
-        E: TryInto<EnvironmentName>,
-        Error: From<E::Error>,
-    {
-        let environment = environment.try_into()?;
+    pub fn freeze(&self, environment: impl IntoEnvironmentName) -> Result<Frozen> {
+        let environment = environment.into_environment_name()?;
         let texts = self.look(|snapshot| freeze(snapshot, &self.inner.bodies, &environment))?;
         Frozen::of(environment, texts)
     }
@@ -319,14 +332,14 @@ impl View {
 #[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
-    use crate::{EnvironmentName, Expected, NewPrompt, Store};
+    use crate::{EnvironmentName, NewPrompt, Store};
 
     #[test]
     fn a_version_is_cached_until_the_next_commit() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::create(directory.path()).unwrap();
         let other = Store::open(directory.path()).unwrap();
-        let new = NewPrompt::new("greeting", r#"{"messages": []}"#).unwrap();
+        let new = NewPrompt::new("greeting", r#"{"messages": []}"#);
         let created = store.create_prompt(new).unwrap();
         // A checkpoint commits too, and could do so at any time.
         store.checkpoint().unwrap();
@@ -345,7 +358,7 @@ mod tests {
             "the cache returned a copy"
         );
 
-        let moved = other.set_environment(created.prompt.id, "other", "1.0", Expected::Any);
+        let moved = other.set_environment(created.prompt.id, "other", "1.0");
         moved.unwrap();
         assert_eq!(
             store.remembered_version(&production),

@@ -18,16 +18,17 @@ use crate::template::problem::Problem;
 /// for byte; nothing is added to the body.
 ///
 /// ```
+/// use promptbook::Inputs;
 /// use promptbook::template::{Partials, render_strict};
 /// use serde_json::json;
 ///
 /// let body = r#"{"messages": [{"content": "{{hc:n:number}} of {{hc:what:string}}"}], "top_p": 1.50}"#.parse()?;
-/// let inputs = |json: serde_json::Value| json.as_object().cloned().unwrap_or_default();
-///
-/// let filled = render_strict(&body, &inputs(json!({ "n": 0, "what": "it" })), &Partials::new());
+/// let inputs = Inputs::from([("n", json!(0)), ("what", json!("it"))]);
+/// let filled = render_strict(&body, inputs.as_map(), &Partials::new());
 /// assert_eq!(filled.unwrap().text(), r#"{"messages": [{"content": "0 of it"}], "top_p": 1.50}"#);
 ///
-/// let problems = render_strict(&body, &inputs(json!({ "n": "none" })), &Partials::new()).unwrap_err();
+/// let inputs = Inputs::from([("n", "none")]);
+/// let problems = render_strict(&body, inputs.as_map(), &Partials::new()).unwrap_err();
 /// assert_eq!(problems[0].to_string(), r#"messages[0].content: input n is "none", expected number"#);
 /// assert_eq!(problems[1].to_string(), "messages[0].content: input what (string) is missing");
 /// # Ok::<(), serde_json::Error>(())

@@ -3,11 +3,11 @@
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
+use promptbook::changes::EnvironmentChange;
 use promptbook::history::OperationKind;
 use promptbook::{
-    Batch, CreatedPrompt, EnvironmentChange, EnvironmentName, EnvironmentUpdate, Expected,
-    NewPrompt, NewVersion, PromptId, PromptRef, Result, Selector, Store, Version, VersionId,
-    VersionSpec,
+    Batch, CreatedPrompt, EnvironmentName, EnvironmentUpdate, Expected, NewPrompt, NewVersion,
+    PromptId, PromptRef, Result, Selector, Store, Version, VersionId, VersionSpec,
 };
 
 use super::book::{Book, ModelOperation, ModelPrompt, ModelVersion, Refusal};
@@ -35,7 +35,7 @@ impl Writer for &Store {
     }
 
     fn shift(&mut self, moves: &[EnvironmentUpdate]) -> Result<Vec<EnvironmentChange>> {
-        self.move_environments(moves)
+        self.update_environments(moves.to_vec())
     }
 
     fn delete_version(&mut self, spec: VersionSpec) -> Result<Version> {
@@ -57,7 +57,7 @@ impl Writer for Batch<'_> {
     }
 
     fn shift(&mut self, moves: &[EnvironmentUpdate]) -> Result<Vec<EnvironmentChange>> {
-        self.move_environments(moves)
+        self.update_environments(moves.to_vec())
     }
 
     fn delete_version(&mut self, spec: VersionSpec) -> Result<Version> {
@@ -65,7 +65,7 @@ impl Writer for Batch<'_> {
     }
 
     fn delete_prompt(&mut self, prompt: PromptRef) -> Result<()> {
-        Batch::delete_prompt(self, prompt)
+        Batch::delete_prompt(self, prompt).map(drop)
     }
 }
 
@@ -156,9 +156,13 @@ fn make(
     at: DateTime<Utc>,
     create: &Create,
 ) -> Result<String> {
-    let mut new = NewPrompt::new(NAMES[create.name], &create.body)?
-        .environment(create.environment.map(environment))
+    let mut new = NewPrompt::new(NAMES[create.name], &create.body)
+        .allow_duplicate_name()
         .message("the first");
+    new = match create.environment {
+        Some(name) => new.environment(environment(name)),
+        None => new.without_environment(),
+    };
     new = tags(&create.tags).into_iter().fold(new, NewPrompt::tag);
     let asked: Option<PromptId> = create.id.map(|id| IDS[id].parse().unwrap());
     if let Some(id) = asked {
@@ -221,7 +225,7 @@ fn add(
         .ok()
         .and_then(ModelPrompt::head)
         .map(|take| take.id);
-    let base = match commit.base {
+    let base: Selector = match commit.base {
         Base::Latest => Selector::Latest,
         Base::Numbered(version) => match version_at(book, commit.prompt, version) {
             Some(take) => take.number.into(),
@@ -229,13 +233,15 @@ fn add(
         },
         Base::In(name) => environment(name).into(),
     };
-    let new = NewVersion::new(prompt, &commit.body)?
+    let mut new = NewVersion::new(prompt, &commit.body)
         .base(base)
         .bump(commit.bump)
         .force(commit.force)
         .message("another")
-        .expected_head(expected(commit.expected, head))
-        .environment(commit.environment.map(environment));
+        .expect_head(expected(commit.expected, head));
+    if let Some(name) = commit.environment {
+        new = new.environment(environment(name));
+    }
     let (version, (base, number)) = agree(writer.commit(new), book.number(commit))?;
     let ids = || book.prompts.iter().flat_map(|line| &line.versions);
     assert!(
@@ -305,11 +311,11 @@ fn shift(
             Target::In(name) => environment(*name).into(),
         });
         let one = match to {
-            Some(to) => EnvironmentUpdate::set(prompt, name, to)?,
-            None => EnvironmentUpdate::remove(prompt, name)?,
+            Some(to) => EnvironmentUpdate::set(prompt, name, to),
+            None => EnvironmentUpdate::remove(prompt, name),
         };
         let right = book.before_last(&wishes[..=number]);
-        moves.push(one.expecting(expected(wish.expected, right)));
+        moves.push(one.expect(expected(wish.expected, right)));
     }
     let (answer, moved) = agree(writer.shift(&moves), book.moves(wishes))?;
     let found: Vec<_> = answer

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use promptbook::changes::RenameOptions;
 use promptbook::error::InvalidArgument;
 use promptbook::history::OperationKind;
 use promptbook::maintenance::GcOptions;
@@ -80,9 +81,9 @@ impl Stage {
     fn call(&mut self, op: &Op, now: DateTime<Utc>) -> Result<String> {
         match op {
             Op::Rename { prompt, name } => {
-                let answer = self
-                    .store()
-                    .rename(prompt_id(&self.book, *prompt), NAMES[*name]);
+                let options = RenameOptions::new().allow_duplicate_name();
+                let id = prompt_id(&self.book, *prompt);
+                let answer = self.store().rename_with(id, NAMES[*name], options);
                 let change =
                     |name_of: &mut String, _: &mut Vec<String>| *name_of = NAMES[*name].into();
                 self.changed(answer, *prompt, now, OperationKind::Rename, change)

@@ -16,6 +16,7 @@ use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
+use crate::model::inputs::Inputs;
 use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, OperationKind, PromptState, RecordedInputs, Version};
 use crate::model::version_number::VersionNumber;
@@ -163,7 +164,7 @@ impl WriteTransaction<'_> {
             self.record_inputs(&RecordedInputs {
                 request_id: inputs.request_id.clone(),
                 version_id,
-                inputs: inputs.inputs.clone(),
+                inputs: Inputs::from(&inputs.inputs),
                 environment: inputs.environment.clone(),
                 recorded_at: inputs
                     .recorded_at
@@ -181,7 +182,7 @@ impl WriteTransaction<'_> {
         let mut versions: Vec<Version> = Vec::with_capacity(given.len());
         for version in given {
             let created_at = version.created_at.map_or(at, to_recorded_time);
-            let author = version.author.as_ref().unwrap_or(&self.context.author);
+            let author = version.author.as_deref().unwrap_or(&self.author);
             let before = versions.last();
             versions.push(Version {
                 id: match version.id {
@@ -208,7 +209,7 @@ impl WriteTransaction<'_> {
                 },
                 model: version.body.model().map(str::to_owned),
                 message: version.message.clone(),
-                author: author.clone(),
+                author: author.to_owned(),
                 base: before.map(|before| before.id),
                 created_at,
                 blob: version.body.id(),

@@ -160,7 +160,7 @@ fn numbers_continue_after_the_imported_ones() {
         );
         let id = id.unwrap();
         let commit = |base: &str, bump| {
-            let new = NewVersion::new(id, body(9)).unwrap().bump(bump);
+            let new = NewVersion::new(id, body(9)).bump(bump);
             let base: crate::Selector = base.parse().unwrap();
             store.commit(new.base(base)).unwrap().number.to_string()
         };
@@ -183,7 +183,7 @@ fn a_prompt_without_versions_is_imported() {
     on_both(|store| {
         let id = import(store, &prompt(Vec::new())).unwrap();
         assert_eq!(store.prompt(id).unwrap().versions, 0);
-        let first = store.commit(NewVersion::new(id, body(1)).unwrap()).unwrap();
+        let first = store.commit(NewVersion::new(id, body(1))).unwrap();
         assert_eq!(first.number.to_string(), "1.0");
     });
 }
@@ -215,7 +215,7 @@ fn recorded_inputs_are_imported() {
         import(store, &given).unwrap();
         let found = store.inputs(version_id(1), "request").unwrap();
         assert_eq!(
-            (found.inputs, found.environment),
+            (found.inputs.into_map(), found.environment),
             (inputs.inputs, inputs.environment)
         );
         assert_eq!(Some(found.recorded_at), at);
@@ -316,7 +316,7 @@ fn a_reserved_id_is_not_drawn() {
     let options = StoreOptions::new().seed(7).clock(DateTime::<Utc>::default);
     let drawn = options.in_memory().unwrap();
     let drawn = drawn
-        .create_prompt(NewPrompt::new("p", body(1)).unwrap())
+        .create_prompt(NewPrompt::new("p", body(1)))
         .unwrap();
     let mut second = prompt(vec![version(2), version(3)]);
     second.id = Some(drawn.prompt.id);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Test;
 use crate::model::id::BlobId;
+use crate::model::inputs::Inputs;
 use crate::model::record::{Durability, RecordedInputs};
 use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::history_writer::append;
@@ -71,7 +72,7 @@ pub fn every_commit_changes_the_mark(index: &dyn Index) {
     let inputs = RecordedInputs {
         request_id: "request".into(),
         version_id: version_id(1),
-        inputs: serde_json::Map::new(),
+        inputs: Inputs::new(),
         environment: None,
         recorded_at: moment(1),
     };

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Test;
 use crate::model::id::BlobId;
+use crate::model::inputs::Inputs;
 use crate::model::record::{Durability, OperationFilter, RecordedInputs};
 use crate::storage::Index;
 use crate::storage::testing::HistoryWriter;
@@ -168,9 +169,7 @@ pub fn both_filters_mean_one_change(index: &dyn Index) {
 }
 
 fn inputs(version: u32, request: &str, value: Value) -> RecordedInputs {
-    let mut inputs = Map::new();
-    inputs.insert("b".into(), value);
-    inputs.insert("a".into(), json!({"deep": [1.5, null, "\u{0}ü"]}));
+    let inputs = Inputs::from([("b", value), ("a", json!({"deep": [1.5, null, "\u{0}ü"]}))]);
     RecordedInputs {
         request_id: request.into(),
         version_id: version_id(version),
@@ -224,7 +223,7 @@ pub fn new_inputs_replace_earlier_ones(index: &dyn Index) {
     first.environment = Some(environment("production"));
     scribe.record_inputs(&first);
     let mut second = inputs(1, "r", json!(2));
-    second.inputs.remove("a");
+    second.inputs = Inputs::from([("b", json!(2))]);
     second.recorded_at = moment(50);
     scribe.record_inputs(&second);
     let found = index
