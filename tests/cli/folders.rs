@@ -160,7 +160,8 @@ fn an_export_can_be_imported_without_changes() {
     let desk = Desk::new();
     for (position, name) in ODD.iter().enumerate() {
         let body = format!(" {{ \"n\" :{position}.0 }}\r\n");
-        desk.run_with(&["create", name], &body).ok();
+        let create = ["create", name, "--allow-duplicate-name"];
+        desk.run_with(&create, &body).ok();
     }
     let long = format!("{}/{}", "ü".repeat(200), "%".repeat(600));
     desk.run_with(&["create", &long], "{}").ok();

@@ -203,7 +203,9 @@ fn every_command_that_lists_prompts_lists_those_of_any_name() {
 
     // A lockfile names the prompts that have changed since.
     for (_, id) in &made {
-        desk.run(&["rename", &format!("id:{id}"), "another"]).ok();
+        let id = format!("id:{id}");
+        desk.run(&["rename", &id, "another", "--allow-duplicate-name"])
+            .ok();
     }
     let drifted = desk.run(&["freeze", "file.frozen", "--check"]).fails(4);
     assert!(

@@ -302,6 +302,7 @@ impl<'a> PointerLookup<'a> {
 
     /// Returns the version that an environment points to after the updates so far.
     fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<VersionLabel>> {
+        work_counter::step();
         if let Some(cache) = &self.cache {
             if let Some(moved) = cache.moved.get(&(prompt, name)) {
                 return Ok(*moved);
@@ -310,7 +311,6 @@ impl<'a> PointerLookup<'a> {
                 return Ok(all.get(name).copied());
             }
         }
-        work_counter::step();
         let version = self.snapshot.version_in(prompt, name)?;
         Ok(version.as_ref().map(VersionLabel::from))
     }
