@@ -9,8 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::StoreOptions;
-use super::handle::{Store, StoreLocation, refuse_lost};
+use super::admission::refuse_lost;
+use super::handle::Store;
 use super::location::{INDEX, Location};
+use super::shared::StoreLocation;
 use crate::engine::{Depth, VerifyReport};
 use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFolder;

@@ -1,13 +1,8 @@
 //! Batches: several changes in one transaction.
 
-#[cfg(feature = "cli")]
-use std::ops::RangeInclusive;
-#[cfg(feature = "cli")]
-use std::sync::PoisonError;
-
-use super::handle::{Store, StoreShared};
+use super::handle::Store;
 use crate::engine::{
-    EnsuredPrompt, EnsuredVersion, NewPrompt, NewVersion, PortablePrompt, Transactions,
+    EnsuredPrompt, EnsuredVersion, NewPrompt, NewVersion, PortablePrompt, Transactions as _,
     WriteTransaction, error_of,
 };
 use crate::model::arguments::IntoVersionSpec;
@@ -15,8 +10,6 @@ use crate::model::error::Result;
 use crate::model::id::GroupId;
 use crate::model::id::PromptId;
 use crate::model::record::Version;
-use crate::storage;
-use crate::storage::Deadline;
 
 /// Several changes that are committed together or not at all, with one flush for all of them.
 ///
@@ -88,58 +81,6 @@ impl Store {
             committed.map_err(|error| error_of(error, (last != before).then_some(last)))?;
             Ok(result)
         })
-    }
-}
-
-/// The operations of the last transaction that a store committed.
-#[cfg(feature = "cli")]
-#[derive(Debug, Default)]
-pub(super) struct LastTransaction(std::sync::Mutex<Option<RangeInclusive<u64>>>);
-
-#[cfg(feature = "cli")]
-impl LastTransaction {
-    fn set(&self, last: u64, operations: u64) {
-        if operations > 0 {
-            let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *made = Some(last + 1 - operations..=last);
-        }
-    }
-}
-
-#[cfg(feature = "cli")]
-impl Store {
-    /// Returns the operations of the last transaction that was committed through this handle.
-    pub(crate) fn operations_made(&self) -> Option<RangeInclusive<u64>> {
-        let made = self.inner.made.0.lock();
-        made.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Transactions for StoreShared {
-    fn begin(&self, deadline: Deadline) -> storage::StorageResult<WriteTransaction<'_>> {
-        if self.read_only {
-            let reason = "the store was opened for reading only";
-            return Err(storage::StorageError::new(
-                storage::StorageErrorKind::ReadOnly,
-                reason,
-            ));
-        }
-        WriteTransaction::begin(&*self.index, &self.bodies, &self.context, deadline)
-    }
-
-    fn commit(&self, writer: WriteTransaction<'_>) -> storage::StorageResult<()> {
-        #[cfg(feature = "cli")]
-        let last = writer.position().number;
-        let journaled = writer.commit()?;
-        #[cfg(feature = "cli")]
-        self.made.set(last, journaled.operations);
-        if self.place.is_memory() {
-            // In memory, the journal is as good as the blob store, so no checkpoint is necessary.
-            self.settler.committed_in_memory(&journaled);
-        } else {
-            self.settler.committed(journaled);
-        }
-        Ok(())
     }
 }
 

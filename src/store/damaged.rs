@@ -1,4 +1,4 @@
-//! Stores that cannot be opened: what a directory contains, and verification of the damage.
+//! Verification of stores that cannot be opened.
 
 #![expect(clippy::disallowed_types, reason = "it opens the files of a store")]
 
@@ -10,10 +10,8 @@ use crate::engine::{VerifyReport, Violation, verify_bodies, verify_damaged};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::id::OperationId;
 use crate::model::progress::Reporter;
-use crate::storage;
-use crate::storage::StorageErrorKind as BackendKind;
 use crate::storage::directory::BlobDirectory;
-use crate::storage::sqlite::{IndexFile, OpenMode, Probe, SqliteIndex};
+use crate::storage::sqlite::{OpenMode, SqliteIndex};
 
 impl StoreOptions {
     /// Verifies the store in a directory, as [`Store::verify`](crate::Store::verify) does.
@@ -116,46 +114,5 @@ fn purpose(location: &Location) -> OpenMode {
     {
         true => OpenMode::Read,
         false => OpenMode::ReadUnwritable,
-    }
-}
-
-/// Returns the error for a directory whose index this release cannot open.
-///
-/// The directory contains no store, or a damaged one.
-pub(super) fn unopened(path: &Path, location: &Location, probed: Probe) -> Result<Error> {
-    let (directory, index) = (location.directory(), location.index());
-    let has_bodies = BlobDirectory::has_bodies(directory)?;
-    let is_made = || -> Result<bool> {
-        Ok(
-            (BlobDirectory::exists(directory) || SqliteIndex::begins_as_index(index))
-                && !SqliteIndex::is_unwritten(index)?,
-        )
-    };
-    Ok(match (probed.found, probed.damage) {
-        (IndexFile::Nothing, _) if has_bodies => index_lost(path),
-        (IndexFile::Foreign, Some(damage)) if has_bodies || is_made()? => damage.into(),
-        (IndexFile::Foreign, None) if has_bodies => {
-            let reason = format!(
-                "{} is not an index, but bodies of a store are beside it",
-                index.display()
-            );
-            storage::StorageError::new(BackendKind::Corrupt, reason).into()
-        }
-        _ => Error::NotAStore { path: path.into() },
-    })
-}
-
-/// Returns the error for a directory without an index.
-pub(super) fn without_index(path: &Path, location: &Location) -> Result<Error> {
-    Ok(match BlobDirectory::has_bodies(location.directory())? {
-        true => index_lost(path),
-        false => Error::NotAStore { path: path.into() },
-    })
-}
-
-fn index_lost(path: &Path) -> Error {
-    Error::IndexMissing {
-        path: path.into(),
-        left: "a directory of bodies",
     }
 }

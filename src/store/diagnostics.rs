@@ -5,7 +5,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::handle::{Store, StoreLocation};
+use super::handle::Store;
+use super::shared::StoreLocation;
 use crate::engine::oldest_journaled;
 use crate::model::error::{ErrorKind, Result};
 use crate::model::id::OperationId;

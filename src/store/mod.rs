@@ -1,5 +1,6 @@
 //! The store: the handle that users of the crate work with, and how it is opened and created.
 
+mod admission;
 mod backup;
 mod batch;
 mod bundle;
@@ -12,13 +13,17 @@ mod gc;
 #[cfg(test)]
 mod growth;
 mod handle;
+#[cfg(feature = "server")]
+mod image;
 mod location;
+mod opening;
 mod options;
 mod repack;
 mod repair;
 mod search;
 #[cfg(feature = "server")]
 pub(crate) mod secrets;
+mod shared;
 mod source;
 mod stats;
 mod verify;
@@ -32,9 +37,9 @@ pub use self::bundle::{ExportOptions, ImportOptions};
 pub use self::checkpoint::CheckpointOptions;
 pub use self::diagnostics::{Diagnostics, MaintenanceFailure};
 pub use self::gc::GcOptions;
-#[cfg(feature = "server")]
-pub(crate) use self::handle::Image;
 pub use self::handle::Store;
+#[cfg(feature = "server")]
+pub(crate) use self::image::Image;
 pub use self::options::StoreOptions;
 pub use self::repack::RepackOptions;
 pub use self::repair::{RepairOptions, RepairSummary};

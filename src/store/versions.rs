@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::handle::{Store, StoreShared};
+use super::handle::Store;
+use super::shared::StoreShared;
 use crate::engine::{
     CommitAttempt, EnsuredPrompt, EnsuredVersion, Judgement, NewPrompt, NewVersion, VersionDraft,
     find_prompt, find_version, prompt_named,

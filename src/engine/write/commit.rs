@@ -1,7 +1,6 @@
 //! Creation of prompts and versions: numbering, the checks of base and contract, and the writes.
 
 use chrono::{DateTime, Utc};
-use memchr::memmem;
 
 use super::bulk_bodies::delta_group_of;
 use super::environment::UpdateDraft;
@@ -19,31 +18,6 @@ use crate::model::invalid_argument::check_length;
 use crate::model::record::{BumpPolicy, Change, Expected, OperationKind, PromptState, Version};
 use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
 use crate::storage::Numbering;
-use crate::template::has_more_tags;
-
-/// Checks that a body has no more tags than a version may have.
-///
-/// A body that arrives as part of another store's history is not checked.
-pub(crate) fn check_body(body: &Body) -> Result<()> {
-    let most = Body::MAX_TAGS;
-    // The cheap upper bound suffices for most bodies, so they are not parsed for this check.
-    if max_tag_count(body.as_bytes()) <= most || !body.look(|json| has_more_tags(json, most)) {
-        return Ok(());
-    }
-    let reason = format!(
-        "it has more than {most} template tags, the limit; use fewer tags, or split the prompt"
-    );
-    Err(Error::InvalidBody { reason })
-}
-
-/// Returns an upper bound of the number of tags in a text.
-///
-/// Each tag begins with two braces, which may be escaped.
-fn max_tag_count(text: &[u8]) -> usize {
-    let plain = memmem::find_iter(text, b"{{").count();
-    let escaped = memmem::find_iter(text, br"\u007").count();
-    plain + escaped
-}
 
 impl WriteTransaction<'_> {
     /// Creates a prompt and its first version, as one operation.

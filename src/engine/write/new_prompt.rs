@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::commit::check_body;
-use super::prompt::check_tags;
+use super::checks::{check_body, check_tags};
 use crate::model::arguments::{Draft, IntoBody, IntoEnvironmentName, IntoPromptId, IntoPromptName};
 use crate::model::body::Body;
 use crate::model::error::Result;

@@ -1,10 +1,10 @@
 //! Renaming, tagging and deletion of prompts, and deletion of versions.
 
+use super::checks::check_tags;
 use super::writer::WriteTransaction;
 use crate::engine::read::lookup::{find_prompt, find_version};
 use crate::model::error::{Error, Result};
 use crate::model::id::{PromptId, PromptName};
-use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, OperationKind, Prompt, PromptState, Version};
 use crate::model::version_number::{PromptRef, VersionSpec};
 
@@ -128,32 +128,4 @@ impl WriteTransaction<'_> {
                 prompt: id.to_string(),
             })
     }
-}
-
-/// The maximum number of tags of a prompt.
-///
-/// Each change of a prompt's name or tags records all of them, before and after.
-const MAX_TAGS: usize = 10_000;
-/// The maximum total size of a prompt's tags, in bytes.
-const MAX_TAG_BYTES: usize = 1024 * 1024;
-
-/// Checks the number and the size of tags, which are otherwise stored as given.
-pub(crate) fn check_tags(tags: &[String]) -> Result<(), InvalidArgument> {
-    let refused = |reason: String| {
-        Err(InvalidArgument::new(
-            "tags",
-            &format!("{} tags", tags.len()),
-            reason,
-        ))
-    };
-    if tags.len() > MAX_TAGS {
-        return refused(format!("a prompt has {} tags at most", MAX_TAGS));
-    }
-    if tags.iter().map(String::len).sum::<usize>() > MAX_TAG_BYTES {
-        return refused(format!(
-            "a prompt's tags have {} bytes at most, in total",
-            MAX_TAG_BYTES
-        ));
-    }
-    tags.iter().try_for_each(|tag| check_length("tag", tag))
 }

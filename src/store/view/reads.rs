@@ -13,7 +13,7 @@ use crate::model::id::EnvironmentName;
 use crate::model::record::{Environment, Prompt};
 use crate::model::version_number::PromptRef;
 use crate::storage::Snapshot;
-use crate::store::handle::StoreShared;
+use crate::store::shared::StoreShared;
 
 /// Reads of a store, as it is now or as it was at an earlier moment.
 ///

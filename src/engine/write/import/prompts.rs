@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::engine::write::bulk_bodies::delta_group_of;
-use crate::engine::write::commit::check_body;
+use crate::engine::write::checks::{check_body, check_tags};
 use crate::engine::write::numbering;
-use crate::engine::write::prompt::check_tags;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};

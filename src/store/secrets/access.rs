@@ -1,66 +1,17 @@
-//! The secrets of a server.
-//!
-//! They are in a file of their own in the store, and in no backup or bundle.
+//! Access to the secrets of a server: they are read from the store, or created in it.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
-use super::handle::{Store, StoreLocation};
+use super::{Secrets, SecretsResult};
 use crate::engine::Transactions as _;
 use crate::fs::io_error::path_error;
 use crate::model::error::{Error, Result};
 use crate::storage;
 use crate::storage::directory;
 use crate::storage::directory::SECRETS;
-
-/// The secrets of a store.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Secrets {
-    /// The key that clients of the API must send.
-    pub(crate) key: String,
-    /// The key that signs URLs.
-    pub(crate) signing: String,
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secrets(..)")
-    }
-}
-
-/// The result of a request for the secrets of a store.
-#[derive(Debug)]
-pub(crate) enum SecretsResult {
-    Found(Secrets),
-    /// The store had no secrets, and these are new.
-    Made(Secrets),
-    /// This process may not read the secrets, or there are none and it cannot create any.
-    Withheld(Error),
-}
-
-/// The secrets of a store in memory.
-#[derive(Debug, Default)]
-pub(super) struct InMemory(Mutex<Option<Secrets>>);
-
-impl InMemory {
-    fn get_or_make(&self, make: impl FnOnce() -> Secrets) -> SecretsResult {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
-            Some(secrets) => SecretsResult::Found(secrets.clone()),
-            None => SecretsResult::Made(kept.insert(make()).clone()),
-        }
-    }
-
-    /// Copies the secrets for a copy of the store.
-    pub(super) fn fork(&self) -> Self {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Self(Mutex::new(kept.clone()))
-    }
-}
+use crate::store::handle::Store;
+use crate::store::shared::StoreLocation;
 
 impl Store {
     /// Returns the secrets of the store, and creates them if there are none.

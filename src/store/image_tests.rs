@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::secrets::{Secrets, SecretsResult};
 use super::*;
 use crate::maintenance::GcOptions;
-use crate::{Bump, NewPrompt, NewVersion, PromptName};
+use crate::{Bump, BumpPolicy, NewPrompt, NewVersion, PromptName};
 
 fn body(number: usize) -> String {
     format!(r#"{{"model": "m", "messages": [], "seed": {number}}}"#)

@@ -1,0 +1,131 @@
+//! Checks before a store is opened or created, and the errors for a directory without a usable index.
+
+#![expect(clippy::disallowed_types, reason = "it examines the files of a store")]
+
+use std::path::Path;
+
+use super::StoreOptions;
+use super::location::Location;
+use crate::model::error::{Error, Result};
+use crate::storage::directory::BlobDirectory;
+use crate::storage::sqlite;
+use crate::storage::sqlite::{IndexFile, OpenMode, Probe, SqliteIndex};
+use crate::storage::{StorageError, StorageErrorKind};
+
+impl StoreOptions {
+    /// Checks whether the store can be opened here, and in which mode.
+    pub(super) fn admit(&self, path: &Path, location: &Location) -> Result<OpenMode> {
+        let (found, version) = sqlite::linked_version();
+        let (least, needed) = sqlite::MINIMUM_VERSION;
+        if found < least {
+            return Err(Error::SqliteTooOld {
+                found: version.into(),
+                needed,
+            });
+        }
+        refuse_lost(location)?;
+        if !location.index().is_file() {
+            return Err(without_index(path, location)?);
+        }
+        self.refuse_network(location)?;
+        let beside = location.index().parent();
+        let unwritable = [Some(location.directory()), beside, Some(location.index())]
+            .into_iter()
+            .flatten()
+            .find_map(|path| Some((path, crate::fs::permissions::check_writable(path).err()?)));
+        match (self.read_only, unwritable) {
+            (false, Some((path, source))) => Err(Error::NotWritable {
+                path: path.into(),
+                source,
+            }),
+            (false, None) => Ok(OpenMode::Write),
+            (true, None) => Ok(OpenMode::Read),
+            (true, Some(_)) => Ok(OpenMode::ReadUnwritable),
+        }
+    }
+
+    pub(super) fn refuse_network(&self, location: &Location) -> Result<()> {
+        let directories = [Some(location.directory()), location.index().parent()];
+        for path in directories.into_iter().flatten() {
+            if let Some(filesystem) = crate::fs::network::network_filesystem(path)
+                && !self.allow_network
+            {
+                return Err(Error::NetworkFilesystem {
+                    path: path.into(),
+                    filesystem,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a write-ahead log without its index.
+///
+/// It contains the only copy of some commits, and SQLite would delete it.
+pub(super) fn refuse_lost(location: &Location) -> Result<()> {
+    match SqliteIndex::log_without_index(location.index()) {
+        true => Err(Error::IndexMissing {
+            path: location.directory().into(),
+            left: "a write-ahead log",
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Refuses an index with a format that this release does not read.
+pub(super) fn readable(path: &Path, found: IndexFile) -> Result<IndexFile> {
+    match found {
+        IndexFile::Unreleased(format) => Err(Error::UnreleasedFormat {
+            path: path.into(),
+            found: format,
+        }),
+        IndexFile::Index(format) if format > sqlite::FORMAT => Err(Error::NewerFormat {
+            path: path.into(),
+            found: format,
+            supported: sqlite::FORMAT,
+        }),
+        found => Ok(found),
+    }
+}
+
+/// Returns the error for a directory whose index this release cannot open.
+///
+/// The directory contains no store, or a damaged one.
+pub(super) fn unopened(path: &Path, location: &Location, probed: Probe) -> Result<Error> {
+    let (directory, index) = (location.directory(), location.index());
+    let has_bodies = BlobDirectory::has_bodies(directory)?;
+    let is_made = || -> Result<bool> {
+        Ok(
+            (BlobDirectory::exists(directory) || SqliteIndex::begins_as_index(index))
+                && !SqliteIndex::is_unwritten(index)?,
+        )
+    };
+    Ok(match (probed.found, probed.damage) {
+        (IndexFile::Nothing, _) if has_bodies => index_lost(path),
+        (IndexFile::Foreign, Some(damage)) if has_bodies || is_made()? => damage.into(),
+        (IndexFile::Foreign, None) if has_bodies => {
+            let reason = format!(
+                "{} is not an index, but bodies of a store are beside it",
+                index.display()
+            );
+            StorageError::new(StorageErrorKind::Corrupt, reason).into()
+        }
+        _ => Error::NotAStore { path: path.into() },
+    })
+}
+
+/// Returns the error for a directory without an index.
+pub(super) fn without_index(path: &Path, location: &Location) -> Result<Error> {
+    Ok(match BlobDirectory::has_bodies(location.directory())? {
+        true => index_lost(path),
+        false => Error::NotAStore { path: path.into() },
+    })
+}
+
+fn index_lost(path: &Path) -> Error {
+    Error::IndexMissing {
+        path: path.into(),
+        left: "a directory of bodies",
+    }
+}
