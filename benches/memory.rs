@@ -29,23 +29,24 @@ fn main() -> std::process::ExitCode {
 
     // `cargo bench -- --test` only checks that it runs.
     let short = std::env::args().any(|argument| argument == "--test");
-    let scale = match short {
-        true => Scale {
+    let scale = if short {
+        Scale {
             body: 8_000_000,
             versions: 2000,
             clients: 10,
             commits: 40,
             held_back: 4,
             rest: Duration::from_millis(200),
-        },
-        false => Scale {
+        }
+    } else {
+        Scale {
             body: 48_000_000,
             versions: 50_000,
             clients: 100,
             commits: 1200,
             held_back: 24,
             rest: Duration::from_secs(10),
-        },
+        }
     };
     let place = tempfile::tempdir().unwrap();
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_promptbook"));
@@ -56,8 +57,9 @@ fn main() -> std::process::ExitCode {
         println!("{load:50} {peak:5} MiB, then {left:5} MiB");
         bounded &= peak <= 1024 && left <= 200;
     }
-    match bounded {
-        true => std::process::ExitCode::SUCCESS,
-        false => std::process::ExitCode::FAILURE,
+    if bounded {
+        std::process::ExitCode::SUCCESS
+    } else {
+        std::process::ExitCode::FAILURE
     }
 }

@@ -28,9 +28,10 @@ fn main() -> ExitCode {
     let short = std::env::args().any(|argument| argument == "--test");
     if Command::new("wrk").arg("--version").output().is_err() {
         eprintln!("not run: wrk is not installed");
-        return match short || std::env::var_os("CI").is_none() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
+        return if short || std::env::var_os("CI").is_none() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
         };
     }
     match run(if short { 1 } else { TURNS }) {

@@ -84,9 +84,10 @@ fn work(store: &Store, directory: &Path, seed: u64) {
         match rng.u32(..10) {
             0..5 => {
                 let head = store.version((id, promptbook::Selector::Latest)).unwrap();
-                let expected = match rng.bool() {
-                    true => Expected::Is(head.id),
-                    false => Expected::Any,
+                let expected = if rng.bool() {
+                    Expected::Is(head.id)
+                } else {
+                    Expected::Any
                 };
                 let new = NewVersion::new(id, body(&format!("{seed} {}", rng.u32(..))));
                 match store.commit(new.expect_head(expected).message("stress")) {

@@ -30,9 +30,10 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let (mut index, mut blobs) = (Space::default(), Space::default());
     for entry in std::fs::read_dir(bench.directory()).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => walk(&path, &mut blobs),
-            false => index.add(&path.metadata().unwrap()),
+        if path.is_dir() {
+            walk(&path, &mut blobs)
+        } else {
+            index.add(&path.metadata().unwrap())
         }
     }
     let all = Space {
@@ -54,9 +55,10 @@ fn walk(directory: &Path, space: &mut Space) {
     space.add(&directory.metadata().unwrap());
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => walk(&path, space),
-            false => space.add(&path.metadata().unwrap()),
+        if path.is_dir() {
+            walk(&path, space)
+        } else {
+            space.add(&path.metadata().unwrap())
         }
     }
 }

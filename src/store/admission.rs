@@ -64,12 +64,13 @@ impl StoreOptions {
 ///
 /// It contains the only copy of some commits, and SQLite would delete it.
 pub(super) fn refuse_lost(location: &Location) -> Result<()> {
-    match SqliteIndex::log_without_index(location.index()) {
-        true => Err(Error::IndexMissing {
+    if SqliteIndex::log_without_index(location.index()) {
+        Err(Error::IndexMissing {
             path: location.directory().into(),
             left: "a write-ahead log",
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 
@@ -117,9 +118,10 @@ pub(super) fn unopened(path: &Path, location: &Location, probed: Probe) -> Resul
 
 /// Returns the error for a directory without an index.
 pub(super) fn without_index(path: &Path, location: &Location) -> Result<Error> {
-    Ok(match BlobDirectory::has_bodies(location.directory())? {
-        true => index_lost(path),
-        false => Error::NotAStore { path: path.into() },
+    Ok(if BlobDirectory::has_bodies(location.directory())? {
+        index_lost(path)
+    } else {
+        Error::NotAStore { path: path.into() }
     })
 }
 

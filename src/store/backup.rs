@@ -230,9 +230,10 @@ impl Store {
         options: BackupOptions<'_>,
     ) -> Result<BackupSummary> {
         let (backup, to) = (reader(backup.as_ref())?, to.as_ref());
-        match exists(&to.join(INDEX))? {
-            true => Err(Error::StoreExists { path: to.into() }),
-            false => backup.backup_with(to, options),
+        if exists(&to.join(INDEX))? {
+            Err(Error::StoreExists { path: to.into() })
+        } else {
+            backup.backup_with(to, options)
         }
     }
 
@@ -254,12 +255,13 @@ impl Store {
             return Ok(());
         };
         let ours = self.operations().page(number.checked_add(1), 1)?;
-        match ours.first().is_some_and(|ours| ours.id == id) {
-            true => Ok(()),
-            false => Err(Error::MismatchedBackup {
+        if ours.first().is_some_and(|ours| ours.id == id) {
+            Ok(())
+        } else {
+            Err(Error::MismatchedBackup {
                 path: backup.into(),
                 operation: number,
-            }),
+            })
         }
     }
 }
@@ -316,11 +318,10 @@ fn exists(path: &Path) -> Result<bool> {
 
 fn refuse_within(store: &Path, to: &Path) -> Result<()> {
     let real = |path: &Path| path.canonicalize().map_err(path_error("looking for", path));
-    match real(to)?.starts_with(real(store)?) {
-        true => {
-            let reason = format!("it is within the store {}", store.display());
-            Err(InvalidArgument::new("backup", &to.to_string_lossy(), reason).into())
-        }
-        false => Ok(()),
+    if real(to)?.starts_with(real(store)?) {
+        let reason = format!("it is within the store {}", store.display());
+        Err(InvalidArgument::new("backup", &to.to_string_lossy(), reason).into())
+    } else {
+        Ok(())
     }
 }

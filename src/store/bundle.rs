@@ -132,14 +132,15 @@ impl Store {
         };
         let snapshot = self.inner.index.snapshot()?;
         let exported = export_bundle(&*snapshot, bodies, to, &mut options.progress);
-        match snapshot.is_consistent() {
-            true => exported,
+        if snapshot.is_consistent() {
+            exported
+        } else {
             // The bytes that were written cannot be taken back.
-            false => Err(storage::StorageError::new(
+            Err(storage::StorageError::new(
                 StorageErrorKind::Busy,
                 "the store was written while it was exported; export it again",
             )
-            .into()),
+            .into())
         }
     }
 

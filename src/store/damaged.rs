@@ -108,11 +108,12 @@ impl StoreOptions {
 
 fn purpose(location: &Location) -> OpenMode {
     let paths = [location.directory(), location.index()];
-    match paths
+    if paths
         .iter()
         .all(|path| crate::fs::permissions::check_writable(path).is_ok())
     {
-        true => OpenMode::Read,
-        false => OpenMode::ReadUnwritable,
+        OpenMode::Read
+    } else {
+        OpenMode::ReadUnwritable
     }
 }

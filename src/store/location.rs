@@ -79,8 +79,11 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
 /// A canonical path has a form there that not every program understands.
 #[cfg(not(unix))]
 fn canonical(path: &Path) -> io::Result<PathBuf> {
-    path.try_exists().and_then(|exists| match exists {
-        true => std::path::absolute(path),
-        false => Err(io::ErrorKind::NotFound.into()),
+    path.try_exists().and_then(|exists| {
+        if exists {
+            std::path::absolute(path)
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
     })
 }

@@ -32,9 +32,10 @@ pub struct StoreStats {
 impl Store {
     /// Refuses work on a store that is read only, and work inside a batch of this thread.
     pub(crate) fn writable(&self) -> Result<()> {
-        match self.inner.read_only {
-            true => Err(Error::ReadOnly),
-            false => self.inner.queue.check_not_reentrant(),
+        if self.inner.read_only {
+            Err(Error::ReadOnly)
+        } else {
+            self.inner.queue.check_not_reentrant()
         }
     }
 

@@ -48,9 +48,10 @@ impl Clocked {
                 let this = Self { desk, library };
                 // A statically linked command ignores the library.
                 let listed = this.ahead(-20 * YEAR, &["ls", "--at", "0s ago", "--json"]);
-                match listed.ok().contains("greeting") {
-                    false => return Some(this),
-                    true => "the library is ignored".to_owned(),
+                if listed.ok().contains("greeting") {
+                    "the library is ignored".to_owned()
+                } else {
+                    return Some(this);
                 }
             }
             Err(why) => why,

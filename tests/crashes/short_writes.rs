@@ -69,9 +69,10 @@ fn cases(scripts: &[Script], of_each: usize) -> Vec<Case> {
 fn largest(folder: &Path) -> u64 {
     let size = |entry: std::io::Result<fs::DirEntry>| {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => largest(&path),
-            false => path.metadata().unwrap().len(),
+        if path.is_dir() {
+            largest(&path)
+        } else {
+            path.metadata().unwrap().len()
         }
     };
     fs::read_dir(folder).unwrap().map(size).max().unwrap_or(0)

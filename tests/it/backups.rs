@@ -348,9 +348,10 @@ fn damage(place: &Place, store: Store) {
     for file in files(place) {
         let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
         let mut bytes = fs::read(&file).unwrap();
-        match length > 1000 {
-            true => bytes[100..length / 4].fill(0),
-            false => bytes[length / 2] ^= 4,
+        if length > 1000 {
+            bytes[100..length / 4].fill(0)
+        } else {
+            bytes[length / 2] ^= 4
         }
         fs::write(&file, bytes).unwrap();
     }

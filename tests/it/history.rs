@@ -360,9 +360,10 @@ fn actual_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {
 }
 
 fn undo(store: &Store, number: u64, with_later: bool) -> promptbook::Result<Operation> {
-    match with_later {
-        true => store.undo_with_later(number),
-        false => store.undo(number),
+    if with_later {
+        store.undo_with_later(number)
+    } else {
+        store.undo(number)
     }
 }
 

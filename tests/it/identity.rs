@@ -45,12 +45,11 @@ fn names(path: &Path) -> Vec<String> {
 fn a_swapped_directory_gets_no_write_of_the_earlier_store() {
     for wrote_before in [false, true] {
         let (directory, store) = two();
-        let handle = match wrote_before {
-            true => store,
-            false => {
-                drop(store);
-                Store::open(directory.path().join("a")).unwrap()
-            }
+        let handle = if wrote_before {
+            store
+        } else {
+            drop(store);
+            Store::open(directory.path().join("a")).unwrap()
         };
         assert_eq!(handle.prompts().count().unwrap(), 1);
         swap(directory.path());

@@ -22,9 +22,10 @@ pub fn allow(path: &Path, mode: u32) {
 fn allow_all(path: &Path, folders: u32, files: u32) {
     for entry in fs::read_dir(path).unwrap() {
         let entry = entry.unwrap().path();
-        match entry.is_dir() {
-            true => allow_all(&entry, folders, files),
-            false => allow(&entry, files),
+        if entry.is_dir() {
+            allow_all(&entry, folders, files)
+        } else {
+            allow(&entry, files)
         }
     }
     allow(path, folders);

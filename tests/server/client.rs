@@ -85,9 +85,10 @@ impl Served {
         headers: &[(&str, String)],
         body: Option<Vec<u8>>,
     ) -> Answer {
-        let url = match path.starts_with('/') {
-            true => format!("http://{}{path}", self.address),
-            false => path.to_owned(),
+        let url = if path.starts_with('/') {
+            format!("http://{}{path}", self.address)
+        } else {
+            path.to_owned()
         };
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {

@@ -116,9 +116,10 @@ fn the_member_with_a_text_that_is_too_long_is_named() {
             };
             for member in members.iter().filter(of_request) {
                 let mut body = request.body.clone().unwrap();
-                body[*member] = match body[*member].is_array() {
-                    true => json!(["t", long]),
-                    false => json!(long),
+                body[*member] = if body[*member].is_array() {
+                    json!(["t", long])
+                } else {
+                    json!(long)
                 };
                 let send = || {
                     scene

@@ -126,9 +126,10 @@ impl Hand<'_> {
         let token = handle.token();
         let (prompt, is_name) = (any_prompt(&mut self.rng), self.rng.bool());
         self.attempt(handle, &token, 1, |store| {
-            match is_name {
-                true => store.rename(prompt, token.parse::<promptbook::PromptName>()?)?,
-                false => store.set_tags(prompt, &[&*token, "soaked"])?,
+            if is_name {
+                store.rename(prompt, token.parse::<promptbook::PromptName>()?)?
+            } else {
+                store.set_tags(prompt, &[&*token, "soaked"])?
             };
             Ok((1, Vec::new()))
         })
@@ -196,9 +197,10 @@ impl Hand<'_> {
         let last = last.first().map_or(0, |operation| operation.number);
         let is_newest = last <= PROMPTS as u64 || self.rng.bool();
         self.attempt(&alone, &token, 1, |store| {
-            let undone = match is_newest {
-                true => store.undo_newest()?,
-                false => Some(store.undo_with_later(last)?),
+            let undone = if is_newest {
+                store.undo_newest()?
+            } else {
+                Some(store.undo_with_later(last)?)
             };
             Ok((u64::from(undone.is_some()), Vec::new()))
         })

@@ -117,9 +117,10 @@ impl Caller<'_> {
         command
             .env("RUST_BACKTRACE", "0")
             .env_remove("PROMPTBOOK_STORE");
-        match is_mute {
-            true => command.stdout(File::options().write(true).open("/dev/full").unwrap()),
-            false => command.stdout(Stdio::piped()),
+        if is_mute {
+            command.stdout(File::options().write(true).open("/dev/full").unwrap())
+        } else {
+            command.stdout(Stdio::piped())
         };
         let mut child = command.spawn().unwrap();
         // A command that reads no input may have ended by now.

@@ -186,9 +186,10 @@ impl Replay {
     fn set_live(&mut self, id: VersionId, is_live: bool) -> Result<(), String> {
         let version = self.versions.get_mut(&id);
         let version = version.ok_or_else(|| format!("version {id} never existed"))?;
-        match std::mem::replace(&mut version.is_live, is_live) == is_live {
-            true => Err(format!("version {id} already had this state")),
-            false => Ok(()),
+        if std::mem::replace(&mut version.is_live, is_live) == is_live {
+            Err(format!("version {id} already had this state"))
+        } else {
+            Ok(())
         }
     }
 

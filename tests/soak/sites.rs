@@ -80,12 +80,11 @@ impl Sites {
         let mut retired = Vec::new();
         let mut places = BTreeMap::new();
         for (number, world) in std::mem::take(&mut self.worlds).into_iter().enumerate() {
-            match current.values().any(|current| *current == Some(number)) {
-                true => {
-                    places.insert(number, self.worlds.len());
-                    self.worlds.push(world);
-                }
-                false => retired.push(world),
+            if current.values().any(|current| *current == Some(number)) {
+                places.insert(number, self.worlds.len());
+                self.worlds.push(world);
+            } else {
+                retired.push(world)
             }
         }
         self.turns.clear();

@@ -56,9 +56,10 @@ pub fn run() {
     let worker = Worker::new(&orders, &book);
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.work()));
     drop(worker);
-    exit(match ran.is_err() || panicked.load(Ordering::SeqCst) {
-        true => PANICKED,
-        false => 0,
+    exit(if ran.is_err() || panicked.load(Ordering::SeqCst) {
+        PANICKED
+    } else {
+        0
     });
 }
 
@@ -147,9 +148,10 @@ impl<'a> Worker<'a> {
     pub fn open(&self, options: StoreOptions, rng: &mut Rng) -> Option<Handle> {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let author = format!("{}.{number}", self.orders.name);
-        let options = match self.orders.hazards.has(Hazard::Clocks) && rng.u32(..3) == 0 {
-            true => options.clock(clock(rng)),
-            false => options,
+        let options = if self.orders.hazards.has(Hazard::Clocks) && rng.u32(..3) == 0 {
+            options.clock(clock(rng))
+        } else {
+            options
         };
         let path = match self.orders.role {
             Role::Walker => Path::new("store"),

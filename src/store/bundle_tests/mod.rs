@@ -291,9 +291,10 @@ fn errors_contain_the_cause() {
     struct Broken(Cursor<Vec<u8>>, u64);
     impl Read for Broken {
         fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-            match self.0.position() < self.1 {
-                true => Read::by_ref(&mut self.0).take(100).read(out),
-                false => Err(std::io::Error::other("torn out")),
+            if self.0.position() < self.1 {
+                Read::by_ref(&mut self.0).take(100).read(out)
+            } else {
+                Err(std::io::Error::other("torn out"))
             }
         }
     }

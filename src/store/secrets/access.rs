@@ -72,9 +72,10 @@ fn read(directory: &Path) -> Result<Option<SecretsResult>> {
         Err(error) => {
             let denied = error.kind() == io::ErrorKind::PermissionDenied;
             let error = path_error("reading", &path)(error).into();
-            match denied {
-                true => Ok(Some(SecretsResult::Withheld(error))),
-                false => Err(error),
+            if denied {
+                Ok(Some(SecretsResult::Withheld(error)))
+            } else {
+                Err(error)
             }
         }
     }
@@ -207,9 +208,10 @@ mod tests {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false => files.push(path),
+                if path.is_dir() {
+                    folders.push(path)
+                } else {
+                    files.push(path)
                 }
             }
         }

@@ -118,9 +118,10 @@ fn choices(
             tried.push(of(&mut |place, states| {
                 let is_page = matches!(open[place].0, Open::Page(..));
                 Choice {
-                    state: match rng.f64() < share {
-                        true => states - 1,
-                        false => rng.usize(..states),
+                    state: if rng.f64() < share {
+                        states - 1
+                    } else {
+                        rng.usize(..states)
                     },
                     torn: if is_page && rng.u8(..4) == 0 {
                         rng.u8(..)

@@ -219,9 +219,10 @@ impl Selection {
             return Ok(());
         }
         let is_filtered = self.author.is_some() || self.kind.is_some();
-        let at_once = match is_filtered {
-            true => OPERATIONS_AT_ONCE,
-            false => limit.min(OPERATIONS_AT_ONCE),
+        let at_once = if is_filtered {
+            OPERATIONS_AT_ONCE
+        } else {
+            limit.min(OPERATIONS_AT_ONCE)
         };
         loop {
             let page = snapshot.operations(filter, before, at_once)?;
