@@ -1,8 +1,8 @@
 //! [`MemoryIndex`], the index in memory.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::committed::CommittedState;
 use super::state::MemoryState;
 use super::write::MemoryTransaction;
 use crate::model::record::{Durability, Settings};
@@ -11,9 +11,7 @@ use crate::storage::{ChangeMark, Index, LockGuard, Snapshot, StorageResult, Tran
 /// An index in memory.
 #[derive(Debug)]
 pub struct MemoryIndex {
-    current: Mutex<MemoryState>,
-    /// The number of commits that may have been acknowledged.
-    pub(super) commits: AtomicU64,
+    committed: CommittedState,
     writer: Mutex<()>,
     /// Held while bodies are written from the journal, or removed.
     bodies: RwLock<()>,
@@ -31,33 +29,26 @@ impl MemoryIndex {
     /// The cost does not depend on the size.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self::of(self.current().clone())
+        Self::of(self.committed.get().clone())
     }
 
     fn of(state: MemoryState) -> Self {
         Self {
-            current: Mutex::new(state),
-            commits: AtomicU64::new(0),
+            committed: CommittedState::new(state),
             writer: Mutex::new(()),
             bodies: RwLock::new(()),
         }
-    }
-
-    pub(super) fn current(&self) -> MutexGuard<'_, MemoryState> {
-        // A panic elsewhere cannot leave an incomplete state, because commits replace the whole
-        // state.
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Index for MemoryIndex {
     fn snapshot(&self) -> StorageResult<Box<dyn Snapshot + '_>> {
-        Ok(Box::new(self.current().clone()))
+        Ok(Box::new(self.committed.get().clone()))
     }
 
     fn transaction(&self, _durability: Durability) -> StorageResult<Box<dyn Transaction + '_>> {
         let turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(MemoryTransaction::new(self, turn)))
+        Ok(Box::new(MemoryTransaction::new(&self.committed, turn)))
     }
 
     fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
@@ -71,7 +62,7 @@ impl Index for MemoryIndex {
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
-        ChangeMark::new(self.commits.load(Ordering::Acquire).to_ne_bytes())
+        ChangeMark::new(self.committed.commits().to_ne_bytes())
     }
 
     fn maintain(&self) -> StorageResult<bool> {

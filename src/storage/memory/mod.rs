@@ -8,6 +8,7 @@
 
 mod blobs;
 mod bodies;
+mod committed;
 mod index;
 mod operations;
 mod search;

@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
-use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 
 use super::bodies::BlobRow;
-use super::index::MemoryIndex;
+use super::committed::CommittedState;
 use super::state::MemoryState;
 use crate::model::id::{BlobId, OperationId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
@@ -23,17 +22,17 @@ pub(super) struct MemoryTransaction<'a> {
     /// Bodies that versions may use although they are not stored.
     absent: BTreeMap<BlobId, BlobRow>,
     savepoint: Option<(MemoryState, BTreeMap<BlobId, BlobRow>)>,
-    index: &'a MemoryIndex,
+    committed: &'a CommittedState,
     _turn: MutexGuard<'a, ()>,
 }
 
 impl<'a> MemoryTransaction<'a> {
-    pub(super) fn new(index: &'a MemoryIndex, turn: MutexGuard<'a, ()>) -> Self {
+    pub(super) fn new(committed: &'a CommittedState, turn: MutexGuard<'a, ()>) -> Self {
         Self {
-            state: index.current().clone(),
+            state: committed.get().clone(),
             absent: BTreeMap::new(),
             savepoint: None,
-            index,
+            committed,
             _turn: turn,
         }
     }
@@ -257,10 +256,7 @@ impl Transaction for MemoryTransaction<'_> {
             let reason = format!("live versions use body {id}, which is not stored");
             return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
         }
-        *self.index.current() = self.state;
-        // A reader with the previous mark sees a different one and reads again. A reader with the
-        // new mark sees the new state.
-        self.index.commits.fetch_add(1, Ordering::Release);
+        self.committed.replace(self.state);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::connection;
 use super::error::{SqliteContext, SqliteResult};
+use super::paths::beside;
 use super::write_lock::WriteLock;
 use crate::fs::lock::policy::NOTICE_AFTER;
 use crate::storage::StorageErrorKind;
@@ -25,7 +26,7 @@ impl WriteLock<'_> {
         }
         let began = Instant::now();
         // The lock is a byte of the log's index, whose file exists once there is a lock.
-        let locked = connection::beside(self.lock.index(), "-shm");
+        let locked = beside(self.lock.index(), "-shm");
         let policy = self.lock.policy();
         if left > NOTICE_AFTER {
             policy.notify(&locked, NOTICE_AFTER);

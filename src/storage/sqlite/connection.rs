@@ -8,9 +8,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{SqliteContext, SqliteResult};
-use super::files;
 use super::files::OpenFiles;
-use super::probe::{IndexFile, OpenMode, Probe};
+use super::open_mode::ConnectionMode;
+use super::paths::beside;
 use super::schema;
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::Durability;
@@ -26,49 +26,6 @@ pub(crate) const MINIMUM_VERSION: (i32, &str) = (3_051_003, "3.51.3");
 /// Returns the version of the linked SQLite, which may be older than [`MINIMUM_VERSION`].
 pub(crate) fn linked_version() -> (i32, &'static str) {
     (rusqlite::version_number(), rusqlite::version())
-}
-
-/// How a file is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ConnectionMode {
-    Create,
-    Write,
-    Read,
-    /// Without SQLite's locks: this process cannot write, and the log is empty.
-    /// [`Unlocked`](super::files::LocklessState) says whether what was read is valid.
-    Immutable,
-}
-
-/// Returns how a connection is opened for a purpose.
-pub(super) fn access(path: &Path, purpose: OpenMode) -> ConnectionMode {
-    match purpose {
-        OpenMode::Write => ConnectionMode::Write,
-        OpenMode::Read => ConnectionMode::Read,
-        // If there is a log, or another process uses the index, SQLite reads through the files that
-        // were created for them.
-        OpenMode::ReadUnwritable if files::is_in_use(path) => ConnectionMode::Read,
-        OpenMode::ReadUnwritable => ConnectionMode::Immutable,
-    }
-}
-
-/// Checks whether a write-ahead log has contents although the file that it belongs to is empty.
-pub(super) fn log_without_index(path: &Path) -> bool {
-    file_size(path) == 0 && file_size(&beside(path, "-wal")) > 0
-}
-
-/// Checks whether the write-ahead log exists.
-pub(super) fn log_exists(path: &Path) -> bool {
-    beside(path, "-wal").exists()
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn file_size(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 pub(super) fn open(path: &Path, access: ConnectionMode) -> SqliteResult<Connection> {
@@ -294,85 +251,6 @@ pub(super) fn open_first(
 
 /// Maximum number of replacements while a file is opened.
 const REPLACED_AT_MOST: usize = 10;
-
-/// The smallest page size in bytes.
-const SMALLEST_DATABASE: u64 = 512;
-
-/// The page size of a new index in bytes.
-const PAGE: u64 = 4096;
-
-/// Determines what a file is, without changing it.
-pub(super) fn probe(path: &Path, access: ConnectionMode, limit: Duration) -> SqliteResult<Probe> {
-    let alone = |found| Probe {
-        found,
-        opened: None,
-        damage: None,
-    };
-    match file_size(path) {
-        0 => return Ok(alone(IndexFile::Nothing)),
-        // SQLite takes a file of a single byte for an empty database, and would overwrite it.
-        1..SMALLEST_DATABASE => return Ok(alone(IndexFile::Foreign)),
-        _ => {}
-    }
-    let identify = || -> SqliteResult<Probe> {
-        let (connection, files) = open_first(path, access, limit, open_within)?;
-        let application = schema::application_of(&connection)?;
-        let found = match (application, schema::format_of(&connection)?) {
-            (schema::APPLICATION_ID, format) => IndexFile::Index(format),
-            (schema::UNRELEASED_APPLICATION_ID, format) => IndexFile::Unreleased(format),
-            // WAL mode was set, but the tables were not committed.
-            (0, 0) if schema::is_empty(&connection)? => IndexFile::Nothing,
-            _ => IndexFile::Foreign,
-        };
-        let opened = Some((connection, files));
-        Ok(Probe {
-            found,
-            opened,
-            damage: None,
-        })
-    };
-    match identify() {
-        Err(error) if error.kind() == StorageErrorKind::Corrupt => Ok(Probe {
-            damage: Some(error),
-            ..alone(IndexFile::Foreign)
-        }),
-        identified => identified,
-    }
-}
-
-/// Checks whether a file begins like every SQLite database.
-///
-/// Only for a file that SQLite cannot open: closing it would release SQLite's locks on it.
-pub(super) fn begins_as_database(path: &Path) -> bool {
-    use std::io::Read;
-    let mut start = [0; 16];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && &start == b"SQLite format 3\0"
-}
-
-/// Checks whether a file is one page that was never written.
-///
-/// A power cut may leave such a file of an index that was being created: if SQLite does not flush
-/// directories, the journal that would remove the page may be lost. Only for the creator of an
-/// index: closing the file releases SQLite's locks on it.
-pub(super) fn is_unwritten(path: &Path) -> SqliteResult<bool> {
-    if !(1..=PAGE).contains(&file_size(path)) || file_size(&beside(path, "-wal")) > 0 {
-        return Ok(false);
-    }
-    let bytes = std::fs::read(path).map_err(|error| failed("reading", path, error))?;
-    Ok(bytes.iter().all(|byte| *byte == 0))
-}
-
-/// Truncates such a file to an empty one.
-pub(super) fn empty(path: &Path) -> SqliteResult<()> {
-    let file = std::fs::File::options().write(true).open(path);
-    let emptied = file.and_then(|file| file.set_len(0));
-    emptied.map_err(|error| failed("emptying", path, error))
-}
-
-fn failed(doing: &str, path: &Path, error: std::io::Error) -> StorageError {
-    StorageError::io(format!("{doing} {}", path.display()), error)
-}
 
 /// Returns the number of pages of the write-ahead log that are not in the database yet.
 pub(super) fn pages_to_checkpoint(connection: &Connection) -> SqliteResult<i64> {

@@ -7,11 +7,11 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode};
 
 use super::connection;
-use super::connection::ConnectionMode;
 use super::error::{SqliteContext, SqliteResult};
 use super::files::OpenFiles;
 use super::index::SqliteIndex;
-use super::pool::ReadConnection;
+use super::open_mode::ConnectionMode;
+use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
 use crate::fs::durable::replace_durably;
 use crate::fs::owner::prepare_index;

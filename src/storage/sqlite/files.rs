@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::connection::beside;
 use super::error::SqliteResult;
+use super::paths::beside;
 use crate::fs::identity::identity;
 use crate::fs::io_error::path_error;
 use crate::storage::{StorageError, StorageErrorKind};

@@ -94,8 +94,8 @@ mod tests {
     use crate::fs::lock::policy::LockPolicy;
     use crate::model::record::Settings;
     use crate::storage::sqlite::index::SqliteIndex;
-    use crate::storage::sqlite::pool::ReadConnection;
-    use crate::storage::sqlite::probe::OpenMode;
+    use crate::storage::sqlite::open_mode::OpenMode;
+    use crate::storage::sqlite::read_connection::ReadConnection;
     use crate::storage::sqlite::transaction::SqliteTransaction;
     use crate::storage::{StorageError, Transaction as _};
 

@@ -7,7 +7,7 @@ use super::archive::{SegmentSizes, archive};
 use super::connection;
 use super::error::{SqliteContext as _, SqliteResult};
 use super::index::SqliteIndex;
-use super::pool::ReadConnection;
+use super::read_connection::ReadConnection;
 use super::transaction::SqliteTransaction;
 use crate::model::record::Durability;
 use crate::storage::Transaction as _;

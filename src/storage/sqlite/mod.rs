@@ -9,33 +9,42 @@
 )]
 
 mod archive;
+mod backend;
 mod begin;
 pub(crate) mod body_locks;
 mod change_counter;
 mod check;
 mod columns;
+mod connect;
 mod connection;
 mod copy;
 mod error;
 mod files;
 mod ids;
 mod index;
+mod index_file;
 mod interned;
 mod maintenance;
 mod objects;
+mod open_mode;
+mod opening;
 mod operations;
+mod paths;
 mod pool;
-mod probe;
 mod prompts;
+mod read_connection;
 mod schema;
+mod schema_text;
 mod search;
 mod snapshot;
 mod transaction;
 mod versions;
 mod wal_index;
+mod write_connection;
 mod write_lock;
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
 pub(crate) use self::index::SqliteIndex;
-pub(crate) use self::probe::{IndexFile, OpenMode, Probe};
+pub(crate) use self::index_file::{IndexFile, Probe};
+pub(crate) use self::open_mode::OpenMode;
 pub(crate) use self::schema::FORMAT;

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use rusqlite::Connection;
 
 use super::error::{SqliteContext, SqliteResult};
-use super::schema::SCHEMA;
+use super::schema_text::{SCHEMA, statements};
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// An object as `sqlite_schema` contains it.
@@ -37,21 +37,6 @@ const AUTOMATIC: [&str; 3] = [
     "sqlite_autoindex_interned_1",
     "sqlite_autoindex_version_1",
 ];
-
-/// Splits a text into its statements, without comments and line breaks.
-pub(super) fn statements(text: &str) -> impl Iterator<Item = String> {
-    let lines = text
-        .lines()
-        .map(|line| line.split_once("--").map_or(line, |(code, _)| code));
-    let words: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
-    let code = words.join(" ");
-    let statements: Vec<String> = code
-        .split(';')
-        .map(|statement| statement.trim().to_owned())
-        .filter(|statement| !statement.is_empty())
-        .collect();
-    statements.into_iter()
-}
 
 /// Returns the object that a statement creates, with its name, if it creates one.
 fn object(sql: String) -> Option<(String, SchemaObject)> {

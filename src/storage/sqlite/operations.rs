@@ -11,7 +11,7 @@ use super::archive::{LogSegment, RowPosition};
 use super::columns::{bytes, collect, limit, micros, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
-use super::pool::ReadConnection;
+use super::read_connection::ReadConnection;
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
 use crate::model::operation_text;
 use crate::model::record::{Change, Operation, OperationFilter, RecordedInputs};

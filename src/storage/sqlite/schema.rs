@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::error::{SqliteContext, SqliteResult};
-use super::objects;
+use super::schema_text::{SCHEMA, statements};
 use crate::model::record::{BumpPolicy, Settings};
 use crate::model::version_number::VersionNumber;
 use crate::storage::{StorageError, StorageErrorKind};
@@ -14,9 +14,6 @@ pub(super) const APPLICATION_ID: i32 = 0x5072_6d62;
 /// `application_id` of stores that unreleased builds made: "PmBk" in ASCII. Their formats have
 /// numbers of their own.
 pub(super) const UNRELEASED_APPLICATION_ID: i32 = 0x506d_426b;
-
-/// The tables of the newest format.
-pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
 /// The format of the stores that this release creates, in `user_version`.
 pub(crate) const FORMAT: u32 = FIRST_FORMAT + MIGRATIONS.len() as u32;
@@ -40,7 +37,7 @@ pub(super) fn create<E: From<StorageError>>(
     connection
         .execute_batch("BEGIN EXCLUSIVE")
         .context(context)?;
-    for statement in objects::statements(SCHEMA) {
+    for statement in statements(SCHEMA) {
         connection.execute_batch(&statement).context(context)?;
     }
     let policy = match settings.policy {

@@ -9,8 +9,8 @@ use semver::VersionReq;
 
 use super::columns::{bytes, collect, moment, optional_moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
-use super::index::SqliteIndex;
-use super::pool::ReadConnection;
+use super::pool::ReaderPool;
+use super::read_connection::ReadConnection;
 use super::{check, operations, prompts, schema, search, versions};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
@@ -30,13 +30,13 @@ use crate::storage::{
 pub(super) struct SqliteSnapshot<'a> {
     /// None only while it is being dropped.
     tables: Option<ReadConnection>,
-    /// The index that gets the connection back; none if this belongs to a writer.
-    pool: Option<&'a SqliteIndex>,
+    /// The pool that gets the connection back; none if this belongs to a writer.
+    pool: Option<&'a ReaderPool>,
 }
 
 impl<'a> SqliteSnapshot<'a> {
     /// Creates a snapshot that ends its transaction and returns its connection when it is dropped.
-    pub(super) fn pooled(tables: ReadConnection, pool: &'a SqliteIndex) -> Self {
+    pub(super) fn pooled(tables: ReadConnection, pool: &'a ReaderPool) -> Self {
         Self {
             tables: Some(tables),
             pool: Some(pool),

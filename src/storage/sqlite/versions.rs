@@ -6,7 +6,7 @@ use semver::VersionReq;
 use super::columns::{bytes, collect, limit, micros, moment, optional_moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::{blob_is, version_is};
-use super::pool::ReadConnection;
+use super::read_connection::ReadConnection;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Version, VersionFilter};
 use crate::model::version_number::{VersionNumber, admits, majors};

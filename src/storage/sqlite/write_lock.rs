@@ -1,29 +1,17 @@
-//! The write lock of an index, and the connection that writes under it.
+//! The write lock of an index, under which one connection writes.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::connection;
 use super::error::SqliteResult;
 use super::index::SqliteIndex;
-use super::pool::ReadConnection;
+use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
 use super::transaction::RowIdCache;
-use crate::fs::lock::file_lock::{FileLock, FileLockGuard};
-use crate::fs::lock::policy::LockPolicy;
+use super::write_connection::WriteConnection;
+use crate::fs::lock::file_lock::FileLockGuard;
 use crate::model::record::Durability;
 use crate::storage::{Deadline, StorageError, StorageErrorKind};
-
-/// The connection that writes.
-#[derive(Debug)]
-pub(super) struct WriteConnection {
-    /// The reads of the transaction.
-    pub(super) snapshot: SqliteSnapshot<'static>,
-    /// The durability that the connection is set to.
-    pub(super) durability: Durability,
-    /// The keys of committed rows.
-    pub(super) keys: RowIdCache,
-}
 
 /// The exclusive right to write, until this is dropped.
 pub(super) struct WriteLock<'a> {
@@ -94,13 +82,4 @@ impl SqliteIndex {
         self.check_files()?;
         Ok(write_lock)
     }
-}
-
-/// Returns the lock on which threads and processes queue to write.
-pub(super) fn write_lock_file(index: &Path, policy: &LockPolicy) -> FileLock {
-    FileLock::new(write_lock_path(index), index.to_owned(), policy.clone())
-}
-
-pub(super) fn write_lock_path(index: &Path) -> PathBuf {
-    index.with_file_name("write.lock")
 }

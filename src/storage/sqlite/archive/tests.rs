@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::{OperationFilter, Settings};
 use crate::storage::sqlite::index::SqliteIndex;
-use crate::storage::sqlite::probe::{IndexFile, OpenMode};
+use crate::storage::sqlite::index_file::IndexFile;
+use crate::storage::sqlite::open_mode::OpenMode;
 use crate::storage::sqlite::transaction::SqliteTransaction;
 use crate::storage::testing::values::{
     environment, environment_change, moment, prompt_id, version_id,

@@ -1,6 +1,6 @@
 //! The effects of each change on the rows.
 
-use super::write::SqliteTransaction;
+use super::rows::SqliteTransaction;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState, Version};
 use crate::storage::sqlite::columns::{json_list, micros};

@@ -2,7 +2,8 @@
 
 mod changes;
 mod row_ids;
+mod rows;
 mod write;
 
 pub(crate) use self::row_ids::RowIdCache;
-pub(super) use self::write::SqliteTransaction;
+pub(super) use self::rows::SqliteTransaction;

@@ -1,10 +1,16 @@
 //! Tests of the index on SQLite: the conformance suite, change marks and maintenance.
 
 use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use super::super::archive::SegmentSizes;
 use super::*;
-use crate::storage::testing;
+use crate::fs::lock::policy::LockPolicy;
+use crate::model::record::Settings;
+use crate::storage::sqlite::change_counter::ChangeCounter;
+use crate::storage::sqlite::index_file::IndexFile;
+use crate::storage::{StorageError, testing};
 
 fn made(directory: &Path) -> PathBuf {
     let path = directory.join("index.db");

@@ -1,0 +1,82 @@
+//! The index on SQLite as a backend: the calls of [`Index`].
+
+use super::connection;
+use super::error::{SqliteContext as _, SqliteResult};
+use super::index::SqliteIndex;
+use super::open_mode::OpenMode;
+use super::snapshot::SqliteSnapshot;
+use super::transaction::SqliteTransaction;
+use crate::model::record::Durability;
+use crate::storage::{ChangeMark, Deadline, Index, LockGuard, Snapshot, Transaction};
+
+impl Index for SqliteIndex {
+    fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
+        self.usable()?;
+        let tables = self.reader()?;
+        connection::run(&tables.connection, "BEGIN").context("starting to read")?;
+        tables.end.set(None);
+        Ok(Box::new(SqliteSnapshot::pooled(tables, &self.readers)))
+    }
+
+    fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
+        self.transaction_by(durability, self.deadline())
+    }
+
+    fn transaction_by(
+        &self,
+        durability: Durability,
+        deadline: Deadline,
+    ) -> SqliteResult<Box<dyn Transaction + '_>> {
+        let mut write_lock = self.write_lock_by(deadline)?;
+        write_lock.set_durability(durability)?;
+        Ok(Box::new(SqliteTransaction::begin(write_lock, self)?))
+    }
+
+    fn close_by(&self, moment: Deadline) {
+        self.lock.close_by(moment);
+        self.bodies.close_by(moment);
+    }
+
+    fn lock_shared(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.bodies.take()
+    }
+
+    fn lock_exclusive(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
+        self.bodies.take()
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        // SQLite does not notice a change of a file that it reads without locks.
+        let may_be_unlocked = self.purpose == OpenMode::ReadUnwritable;
+        if self.is_given_up() || may_be_unlocked && self.is_unlocked() {
+            return None;
+        }
+        self.watcher.mark(|| match self.access() {
+            Ok((access, None)) => {
+                let open = || connection::open_to_watch(&self.path, access);
+                self.connect_by(open).ok()
+            }
+            _ => None,
+        })
+    }
+
+    fn check_location(&self) -> SqliteResult<()> {
+        self.usable()?;
+        self.check_files()
+    }
+
+    fn maintain(&self) -> SqliteResult<bool> {
+        self.usable()?;
+        if self.writer.is_none() {
+            return Ok(false);
+        }
+        let reader = self.reader()?;
+        let more = self.maintain_by(&reader);
+        self.readers.put_back(reader);
+        more
+    }
+}
+
+#[cfg(test)]
+#[path = "backend_tests.rs"]
+mod tests;
