@@ -643,22 +643,21 @@ const NOBODY: u32 = 65534;
 /// Returns a command that serves a store which it may read, but whose secrets it may not.
 fn command_of_a_reader(reach: &Path, store: &Path, arguments: &[&str]) -> Command {
     let is_root = std::fs::read(store.join("secrets")).is_ok();
-    let mut reader = match is_root {
+    let mut reader = if is_root {
         // The checkout may be unreadable for `nobody`.
-        true => {
-            let copy = reach.join("promptbook");
-            if !copy.exists() {
-                // A separate process writes the copy. Otherwise a child that another test starts
-                // meanwhile would inherit the file open for writing.
-                let this = env!("CARGO_BIN_EXE_promptbook");
-                let copied = Command::new("cp").arg(this).arg(&copy).status();
-                assert!(copied.unwrap().success());
-            }
-            let mut command = Command::new(copy);
-            command.uid(NOBODY).gid(NOBODY);
-            command
+        let copy = reach.join("promptbook");
+        if !copy.exists() {
+            // A separate process writes the copy. Otherwise a child that another test starts
+            // meanwhile would inherit the file open for writing.
+            let this = env!("CARGO_BIN_EXE_promptbook");
+            let copied = Command::new("cp").arg(this).arg(&copy).status();
+            assert!(copied.unwrap().success());
         }
-        false => Command::new(env!("CARGO_BIN_EXE_promptbook")),
+        let mut command = Command::new(copy);
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    } else {
+        Command::new(env!("CARGO_BIN_EXE_promptbook"))
     };
     reader
         .env_remove("PROMPTBOOK_KEY")

@@ -200,14 +200,14 @@ impl<'de> Deserialize<'de> for MajorFilter {
             }
 
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<MajorFilter, E> {
-                match number.fract() == 0.0 {
-                    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                    true if (0.0..=f64::from(u32::MAX)).contains(&number) => {
-                        Ok(MajorFilter(Some(number as u32)))
-                    }
-                    true => Ok(MajorFilter(None)),
-                    false => Err(E::invalid_value(de::Unexpected::Float(number), &self)),
+                if number.fract() != 0.0 {
+                    return Err(E::invalid_value(de::Unexpected::Float(number), &self));
                 }
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let major = (0.0..=f64::from(u32::MAX))
+                    .contains(&number)
+                    .then_some(number as u32);
+                Ok(MajorFilter(major))
             }
         }
 

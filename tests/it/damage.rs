@@ -48,10 +48,11 @@ fn changed(place: &Place, change: impl FnOnce(&Path)) -> Place {
         let (from, name) = entry
             .map(|entry| (entry.path(), entry.file_name()))
             .unwrap();
-        match name == "blobs" {
+        if name == "blobs" {
             // No check writes to the blob directory.
-            true => std::os::unix::fs::symlink(from, other.path().join(name)).unwrap(),
-            false => drop(fs::copy(&from, other.path().join(name))),
+            std::os::unix::fs::symlink(from, other.path().join(name)).unwrap();
+        } else {
+            drop(fs::copy(&from, other.path().join(name)));
         }
     }
     change(&other.index());

@@ -57,11 +57,13 @@ impl Call {
 
     /// Returns a random call. The token becomes its author.
     pub fn any(rng: &mut Rng, token: &str, scratch: &Path, backup: &Path, is_reader: bool) -> Self {
-        match is_reader || rng.u32(..5) < 2 {
-            true if is_reader || rng.u32(..3) != 0 => Self::read(rng, scratch, token),
-            true => Self::keep(rng, token, scratch, backup),
-            false => Self::change(rng, token, scratch),
+        if !is_reader && rng.u32(..5) >= 2 {
+            return Self::change(rng, token, scratch);
         }
+        if is_reader || rng.u32(..3) != 0 {
+            return Self::read(rng, scratch, token);
+        }
+        Self::keep(rng, token, scratch, backup)
     }
 
     fn change(rng: &mut Rng, token: &str, scratch: &Path) -> Self {

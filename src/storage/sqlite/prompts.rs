@@ -67,19 +67,19 @@ fn with_environments(
     let (first, last) = (found[*first].1, found[*last].1);
     // The newest prompts are neighbours, and one scan is faster than a search for each.
     let is_dense = last - first < 2 * limit(found.len());
-    let sql = match is_dense {
-        true => format!("{ALL} WHERE e.prompt BETWEEN ?1 AND ?2 ORDER BY e.prompt, e.name"),
-        false => format!(
+    let sql = if is_dense {
+        format!("{ALL} WHERE e.prompt BETWEEN ?1 AND ?2 ORDER BY e.prompt, e.name")
+    } else {
+        format!(
             "{ALL} WHERE e.prompt IN (SELECT value FROM json_each(?1)) ORDER BY e.prompt, e.name"
-        ),
+        )
     };
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = match is_dense {
-        true => statement.query((first, last))?,
-        false => {
-            let keys: Vec<String> = found.iter().map(|(_, key)| key.to_string()).collect();
-            statement.query([format!("[{}]", keys.join(","))])?
-        }
+    let mut rows = if is_dense {
+        statement.query((first, last))?
+    } else {
+        let keys: Vec<String> = found.iter().map(|(_, key)| key.to_string()).collect();
+        statement.query([format!("[{}]", keys.join(","))])?
     };
     let mut next = by_key.into_iter().peekable();
     while let Some(row) = rows.next()? {
@@ -142,15 +142,15 @@ pub(super) fn named(connection: &Connection, name: &PromptName) -> SqliteResult<
 /// Returns the conditions of a filter, which use the parameters `:text` and `:tags`.
 fn conditions(filter: &PromptFilter) -> String {
     let mut conditions = String::from("p.deleted_at IS NULL");
-    conditions += match filter.name_contains.is_empty() {
-        true => " AND :text IS NOT NULL",
-        false => " AND instr(p.folded, :text) > 0",
+    conditions += if filter.name_contains.is_empty() {
+        " AND :text IS NOT NULL"
+    } else {
+        " AND instr(p.folded, :text) > 0"
     };
-    conditions += match filter.tags.is_empty() {
-        true => " AND :tags IS NOT NULL",
-        false => {
-            " AND p.key IN (SELECT t.prompt FROM tag t JOIN json_each(:tags) w ON t.tag = w.value)"
-        }
+    conditions += if filter.tags.is_empty() {
+        " AND :tags IS NOT NULL"
+    } else {
+        " AND p.key IN (SELECT t.prompt FROM tag t JOIN json_each(:tags) w ON t.tag = w.value)"
     };
     conditions
 }
