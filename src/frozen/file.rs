@@ -22,7 +22,7 @@ use crate::template::mode::{RenderMode, RenderedBody};
 /// The resolved prompts of one environment of a store at one moment, read-only and completely in
 /// memory.
 ///
-/// See the [module's documentation](self). Opening checks everything: the seal, each body's hash,
+/// See the [module's documentation](crate::frozen). Opening checks everything: the seal, each body's hash,
 /// and that each body is a JSON object. It takes about 1 ms for 100 bodies of 2 KB and 0.12 s for
 /// 10,000 in an optimized build; the parsed JSON is discarded, so it takes no memory. A value is
 /// cheap to clone, and usable from any number of threads. Two values are equal if their files are

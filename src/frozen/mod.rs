@@ -49,7 +49,7 @@
 //! `hash` the address of the frozen body (BLAKE3, like the store's addresses), and `bytes` its
 //! length. The bodies follow in this order. Each has the number of bytes in the table, followed by
 //! a line feed; a body may contain line breaks. A body is the stored text with its partials filled
-//! in; everything else is preserved byte for byte. The last line is the [`Seal`]: the BLAKE3 of
+//! in; everything else is preserved byte for byte. The last line is the [`Seal`](crate::bundle::Seal): the BLAKE3 of
 //! everything before it.
 //!
 //! The same prompts yield the same bytes; the file contains no time. Changing the line ends breaks

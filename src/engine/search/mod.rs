@@ -4,7 +4,7 @@
 //! itself. Instead, a search reads the operations that are not indexed yet. The prompts that they
 //! touched form the [tail](tail::UnindexedTail), whose current state is searched directly. A result
 //! therefore reflects one moment and is never stale, however far the index is behind. A long tail
-//! is indexed in the background: see [`catch_up`].
+//! is indexed in the background: see [`catch_up`](mod@catch_up).
 
 pub(crate) mod catch_up;
 pub(crate) mod current;

@@ -52,7 +52,7 @@ struct LockShared {
 
 #[derive(Debug)]
 struct ThreadQueue {
-    /// Open whenever `kernel` is not [`Free`](Kernel::Free).
+    /// Open whenever `kernel` is not [`Free`](LockState::Free).
     file: Option<Arc<File>>,
     kernel: LockState,
     /// The numbers of the waiting callers, in order of arrival.

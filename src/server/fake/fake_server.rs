@@ -15,7 +15,7 @@ use crate::server::{Fixtures, ServerHandle};
 ///
 /// By default it is empty, in memory, and on a free port of this machine. It answers as the live
 /// service does: it uses the live statuses, and callers choose between major and minor versions.
-/// The [module](self) describes it in full.
+/// The [module](crate::server::fake) describes it in full.
 #[derive(Debug)]
 pub struct Fake {
     pub(super) state: Arc<FakeState>,

@@ -45,7 +45,7 @@
 //! | `GET calls?route=` | | `{calls: [{number, method, path, query, route, json, text, status, fault}], dropped}`, as in [`Call`] |
 //! | `DELETE calls` | | `null`; no call is recorded |
 //! | `POST calls/assert` | `{route, times}`, optionally with `json`: members that the request's body must contain, among others; then only calls that are still recorded count | `{count}`; 409 with a list of the calls |
-//! | `GET fixtures` | | the store's current contents, in the format of [`Fixtures`] |
+//! | `GET fixtures` | | the store's current contents, in the format of [`Fixtures`](crate::server::Fixtures) |
 //! | `PUT fixtures` | fixtures | `null`; the fake is reset to these fixtures |
 //! | `POST inputs` | `{version_id, request_id, inputs}`, optionally with `environment` | the recorded inputs |
 //!

@@ -59,7 +59,7 @@ impl SqliteIndex {
         parts.iter().try_for_each(|part| remove(part))
     }
 
-    /// Opens a damaged index for [`verify`](crate::engine::verify).
+    /// Opens a damaged index for [`verify`](mod@crate::engine::verify).
     ///
     /// Tables are read if possible, whatever the rest of the schema is.
     pub(crate) fn open_damaged(
