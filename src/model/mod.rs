@@ -18,6 +18,7 @@ pub(crate) mod operation_text;
 pub(crate) mod progress;
 pub(crate) mod record;
 pub(crate) mod shown;
+pub(crate) mod text_location;
 pub(crate) mod verified_bytes;
 pub(crate) mod version_number;
 pub(crate) mod work_counter;
