@@ -12,12 +12,14 @@ use super::numbering;
 use super::writer::{WriteTransaction, check_expected};
 use crate::engine::contract::Breakage;
 use crate::engine::read::lookup::{find_prompt, find_version, prompt_named, select};
-use crate::model::body::Body;
+use crate::model::body::{Body, InvalidBody};
 use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::check_length;
 use crate::model::record::{BumpPolicy, Change, Expected, OperationKind, PromptState, Version};
-use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
+use crate::model::selector::Selector;
+use crate::model::version_number::{Bump, VersionNumber};
+use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::Numbering;
 use crate::template::has_more_tags;
 
@@ -33,7 +35,7 @@ pub(crate) fn check_body(body: &Body) -> Result<()> {
     let reason = format!(
         "it has more than {most} template tags, the limit; use fewer tags, or split the prompt"
     );
-    Err(Error::InvalidBody { reason })
+    Err(InvalidBody { reason }.into())
 }
 
 /// Returns an upper bound of the number of tags in a text.

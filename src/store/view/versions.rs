@@ -15,7 +15,7 @@ use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::record::{Version, VersionCounts};
-use crate::model::version_number::VersionSpec;
+use crate::model::version_spec::VersionSpec;
 use crate::storage::Snapshot;
 use crate::template::mode::{RenderMode, RenderedBody};
 use crate::template::{Partials, Uses, ValidationError};
