@@ -127,8 +127,8 @@ pub mod changes {
 
 /// Maintenance of a store: verification, repair, garbage collection, backups and statistics.
 ///
-/// Each long call has options, such as [`VerifyOptions`] for [`Store::verify_with`]. A closure in
-/// them gets the [`Progress`], and can cancel the call.
+/// Each long call has options, such as [`VerifyOptions`](maintenance::VerifyOptions) for [`Store::verify_with`]. A closure in
+/// them gets the [`Progress`](maintenance::Progress), and can cancel the call.
 pub mod maintenance {
     pub use crate::engine::{CheckpointSummary, RepackSummary, VerifyReport, Violation};
     pub use crate::fs::lock::holders::LockHolder;
@@ -161,6 +161,7 @@ pub mod search {
 /// The parts of errors. [`Error`] itself is at the crate's root.
 pub mod error {
     pub use crate::fs::checksummed_file::FileError;
+    pub use crate::model::body::InvalidBody;
     pub use crate::model::error::{FreezeProblem, VersionLabel};
     pub use crate::model::invalid_argument::InvalidArgument;
 }
@@ -174,7 +175,9 @@ pub use model::error::{Error, ErrorKind, Result};
 pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 pub use model::inputs::Inputs;
 pub use model::record::{BumpPolicy, Durability, Environment, Expected, Prompt, Settings, Version};
-pub use model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
+pub use model::selector::Selector;
+pub use model::version_number::{Bump, VersionNumber};
+pub use model::version_spec::{PromptRef, VersionSpec};
 pub use store::{Batch, PromptSource, Rendered, Store, StoreOptions, View};
 pub use template::RenderMode;
 

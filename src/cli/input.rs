@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::error::{CommandResult, Failure};
 use super::exit::Exit;
-use crate::Body;
 use crate::json::inexact_number;
+use crate::{Body, Error};
 
 /// Reads a body from a file, or from standard input if the file is `-` or absent.
 pub(crate) fn body(file: Option<&Path>) -> CommandResult<Body> {
@@ -18,7 +18,7 @@ pub(crate) fn body(file: Option<&Path>) -> CommandResult<Body> {
             .hint("name the file of the body, or redirect standard input with < or |; - reads from the terminal"));
     }
     let file = file.unwrap_or_else(|| Path::new("-"));
-    Body::try_from(read(file)?).map_err(|error| named(file, error.into()))
+    Body::try_from(read(file)?).map_err(|error| named(file, Error::from(error).into()))
 }
 
 /// Reads inputs, a JSON object, from a file, or from standard input if the file is `-`.

@@ -31,7 +31,7 @@ pub(crate) fn fallible<E: From<StorageError>>(
     failed.map_or(Ok(()), Err)
 }
 
-/// Visits all prompts; see [`Snapshot::each_prompt`].
+/// Visits all prompts; see [`each_prompt`](crate::storage::PromptReads::each_prompt).
 pub(crate) fn prompts(
     snapshot: &dyn Snapshot,
     mut visit: impl FnMut(PromptTable) -> Result<()>,
@@ -41,7 +41,7 @@ pub(crate) fn prompts(
     })
 }
 
-/// Visits all bodies; see [`Snapshot::each_blob`].
+/// Visits all bodies; see [`each_blob`](crate::storage::BodyReads::each_blob).
 pub(crate) fn blobs(
     snapshot: &dyn Snapshot,
     mut visit: impl FnMut(BlobId, StoredBlob, u64) -> Result<()>,
@@ -53,7 +53,7 @@ pub(crate) fn blobs(
     })
 }
 
-/// Visits operations; see [`Snapshot::each_operation`].
+/// Visits operations; see [`each_operation`](crate::storage::LogReads::each_operation).
 pub(crate) fn operations(
     snapshot: &dyn Snapshot,
     after: u64,
@@ -64,7 +64,7 @@ pub(crate) fn operations(
     })
 }
 
-/// Visits what is indexed for search; see [`Snapshot::each_searchable`].
+/// Visits what is indexed for search; see [`each_searchable`](crate::storage::SearchReads::each_searchable).
 pub(crate) fn searchable(
     snapshot: &dyn Snapshot,
     mut visit: impl FnMut(IndexedItem) -> Result<()>,
@@ -74,7 +74,7 @@ pub(crate) fn searchable(
     })
 }
 
-/// Visits the matches of a query; see [`Snapshot::search`].
+/// Visits the matches of a query; see [`search`](crate::storage::SearchReads::search).
 pub(crate) fn matches(
     snapshot: &dyn Snapshot,
     query: &SearchQuery,

@@ -15,7 +15,8 @@ use crate::fs::checksummed_file::FileError;
 use crate::model::arguments::{IntoInputs, IntoPromptRef, IntoVersionSpec};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, Seal};
-use crate::model::version_number::{Selector, VersionSpec, admits};
+use crate::model::selector::{Selector, admits};
+use crate::model::version_spec::VersionSpec;
 use crate::storage;
 use crate::template::mode::{RenderMode, RenderedBody};
 

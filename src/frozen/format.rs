@@ -12,7 +12,8 @@ use crate::engine::FrozenText;
 use crate::fs::checksummed_file;
 use crate::fs::checksummed_file::{ChecksumWriter, FileError, FileKind};
 use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
-use crate::model::version_number::{PromptRef, VersionNumber};
+use crate::model::version_number::VersionNumber;
+use crate::model::version_spec::PromptRef;
 
 const KIND: FileKind = FileKind {
     name: "frozen",

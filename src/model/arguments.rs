@@ -4,16 +4,15 @@
 //! They only give names to conversions, and cannot be implemented outside of this crate. Text is
 //! parsed, so a method that takes `impl IntoVersionSpec` can be called with `"greeting@^2"`, with a
 //! `String`, with a pair such as `("greeting", "production")`, or with a
-//! [`VersionSpec`](crate::VersionSpec).
+//! [`VersionSpec`].
 
-use std::convert::Infallible;
-
-use crate::model::body::Body;
+use crate::model::body::{Body, InvalidBody};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId, PromptName};
 use crate::model::inputs::Inputs;
 use crate::model::invalid_argument::InvalidArgument;
-use crate::model::version_number::{PromptRef, Selector, VersionSpec};
+use crate::model::selector::Selector;
+use crate::model::version_spec::{PromptRef, VersionSpec};
 
 mod sealed {
     pub trait Argument<T> {}
@@ -80,9 +79,14 @@ argument! {
     IntoBody, into_body, Body, Error
 }
 
-impl From<Infallible> for InvalidArgument {
-    fn from(never: Infallible) -> Self {
-        match never {}
+impl<P: IntoPromptRef, S: IntoSelector> TryFrom<(P, S)> for VersionSpec {
+    type Error = InvalidArgument;
+
+    fn try_from((prompt, selector): (P, S)) -> Result<Self, InvalidArgument> {
+        Ok(Self::new(
+            prompt.into_prompt_ref()?,
+            selector.into_selector()?,
+        ))
     }
 }
 
@@ -96,7 +100,7 @@ pub(crate) struct Draft<T>(std::result::Result<T, DraftError>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DraftError {
     Argument(InvalidArgument),
-    Body { reason: String },
+    Body(InvalidBody),
 }
 
 impl<T> Draft<T> {
@@ -138,10 +142,11 @@ impl From<Error> for DraftError {
     fn from(error: Error) -> Self {
         match error {
             Error::InvalidArgument(error) => Self::Argument(error),
-            Error::InvalidBody { reason } => Self::Body { reason },
-            other => Self::Body {
+            Error::InvalidBody(error) => Self::Body(error),
+            // Only a conversion outside of this crate fails with another error.
+            other => Self::Body(InvalidBody {
                 reason: other.to_string(),
-            },
+            }),
         }
     }
 }
@@ -150,7 +155,7 @@ impl From<DraftError> for Error {
     fn from(error: DraftError) -> Self {
         match error {
             DraftError::Argument(error) => Self::InvalidArgument(error),
-            DraftError::Body { reason } => Self::InvalidBody { reason },
+            DraftError::Body(error) => Self::InvalidBody(error),
         }
     }
 }

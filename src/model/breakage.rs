@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::template::TextLocation;
+use crate::model::text_location::TextLocation;
 
 /// One way in which a body breaks callers of the base. As text: the reason and its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! The error for text that does not parse.
 
+use std::convert::Infallible;
+
 /// An error for text that is not a valid id, name, number or selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a valid {what}: {reason}")]
@@ -32,5 +34,11 @@ impl InvalidArgument {
             text: text.chars().take(200).collect(),
             reason: reason.into(),
         }
+    }
+}
+
+impl From<Infallible> for InvalidArgument {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }

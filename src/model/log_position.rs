@@ -8,7 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::id::OperationId;
 use crate::model::invalid_argument::InvalidArgument;
-use crate::model::record::Operation;
 
 /// A position in a store's history: after one of its operations.
 ///
@@ -36,16 +35,6 @@ impl LogPosition {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
-    }
-}
-
-impl From<&Operation> for LogPosition {
-    /// Returns the position after this operation.
-    fn from(operation: &Operation) -> Self {
-        Self {
-            number: operation.number,
-            id: operation.id,
-        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The data model: ids, numbers, selectors, records, bodies and errors.
 //!
-//! Every other layer uses these types; they use none of the other layers.
+//! Every other layer uses these types. They use none of the other layers, except that the variants
+//! of [`Error`](error::Error) contain the errors of other layers. The error is therefore the top of
+//! the model: only the arguments and the progress of long calls name it.
 
 pub mod arguments;
 pub(crate) mod body;
@@ -17,7 +19,10 @@ pub(crate) mod memory_size;
 pub(crate) mod operation_text;
 pub(crate) mod progress;
 pub(crate) mod record;
+pub(crate) mod selector;
 pub(crate) mod shown;
+pub(crate) mod text_location;
 pub(crate) mod verified_bytes;
 pub(crate) mod version_number;
+pub(crate) mod version_spec;
 pub(crate) mod work_counter;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::error::InvalidArgument;
+use crate::error::{InvalidArgument, InvalidBody};
 use crate::{Error, ErrorKind};
 
 /// The set of HTTP statuses that report errors. The texts are the same in both.
@@ -194,7 +194,7 @@ impl From<Error> for ApiError {
             | Error::MismatchedVersion { .. } => Self::Version,
             Error::InputsNotFound { .. } => Self::Inputs,
             Error::InvalidArgument(invalid) => invalid.into(),
-            Error::InvalidBody { reason } => Self::Shape(format!("promptBody: {reason}")),
+            Error::InvalidBody(invalid) => invalid.into(),
             Error::Breaking { .. }
             | Error::Conflict { .. }
             | Error::NoBase { .. }
@@ -202,6 +202,12 @@ impl From<Error> for ApiError {
             | Error::PromptIdTaken { .. } => Self::Rules(error.to_string()),
             error => Self::Store(error.kind(), error_chain(&error).into()),
         }
+    }
+}
+
+impl From<InvalidBody> for ApiError {
+    fn from(invalid: InvalidBody) -> Self {
+        Self::Shape(format!("promptBody: {}", invalid.reason))
     }
 }
 

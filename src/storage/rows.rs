@@ -18,7 +18,8 @@ use super::folded;
 use super::prompt_table::{PromptTable, VersionRow};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, Environment, PromptState, Version, VersionFilter};
-use crate::model::version_number::{VersionNumber, admits, majors};
+use crate::model::selector::{admits, majors};
+use crate::model::version_number::VersionNumber;
 use crate::model::work_counter;
 
 type IndexedById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomState>;

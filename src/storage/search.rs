@@ -164,7 +164,7 @@ pub type IndexedItemVisitor<'a> = dyn FnMut(IndexedItem) -> ControlFlow<()> + 'a
 
 /// An item of the search index.
 ///
-/// [`Snapshot::each_searchable`](super::Snapshot::each_searchable) visits them.
+/// [`Snapshot::each_searchable`](crate::storage::SearchReads::each_searchable) visits them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IndexedItem {
     /// A prompt with its indexed versions, and for each version the partials in its body, sorted.

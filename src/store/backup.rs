@@ -59,7 +59,7 @@ impl<'a> BackupOptions<'a> {
     /// Calls a closure as the call advances. A step is a file that was copied or found intact, or
     /// a body of the copy that was verified.
     ///
-    /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
+    /// The closure returns `()`, or a [`ControlFlow`] that can cancel the
     /// call with [`Cancelled`](crate::Error::Cancelled). An earlier backup stays complete, and
     /// the next call continues from there.
     #[must_use]

@@ -76,7 +76,7 @@ impl<'a> GcOptions<'a> {
     ///
     /// Either the store was idle, or the clock is ahead. In the second case, data that should be
     /// kept for the retention would be removed early. Without this option, a collection that would
-    /// remove something fails with [`Error::ClockInDoubt`] in both cases.
+    /// remove something fails with [`ClockInDoubt`](crate::Error::ClockInDoubt) in both cases.
     #[must_use]
     pub fn trust_clock(mut self, trust: bool) -> Self {
         self.trust_clock = trust;

@@ -5,7 +5,7 @@ use crate::engine::{SearchHit, dependents, find_prompt_or_deleted, search, tail_
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
 use crate::model::record::Version;
-use crate::model::version_number::PromptRef;
+use crate::model::version_spec::PromptRef;
 
 impl View {
     /// Searches prompt names, texts of current versions, and commit messages of all versions.

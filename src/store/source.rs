@@ -7,7 +7,7 @@ use crate::frozen::Frozen;
 use crate::model::arguments::{IntoInputs, IntoVersionSpec};
 use crate::model::error::Result;
 use crate::model::inputs::Inputs;
-use crate::model::version_number::VersionSpec;
+use crate::model::version_spec::VersionSpec;
 use crate::template::{RenderMode, RenderedBody};
 
 /// A source of prompts to render: a [`Store`], a [`View`] of one, or a [`Frozen`] file.
@@ -73,7 +73,7 @@ impl dyn PromptSource + '_ {
     ///
     /// # Errors
     ///
-    /// As [`render`](Self::render).
+    /// As `render`.
     pub fn render_as(
         &self,
         spec: impl IntoVersionSpec,

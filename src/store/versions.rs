@@ -11,7 +11,8 @@ use crate::engine::{
 use crate::model::error::{Error, Result};
 use crate::model::id::VersionId;
 use crate::model::record::{RecordedInputs, Version};
-use crate::model::version_number::{Bump, VersionSpec};
+use crate::model::version_number::Bump;
+use crate::model::version_spec::VersionSpec;
 
 /// The number of times that a commit leaves the write lock to be compared with its base.
 const TURNS: usize = 3;

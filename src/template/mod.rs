@@ -69,13 +69,13 @@ mod tag;
 mod uses;
 mod variable;
 
+pub use crate::model::text_location::TextLocation;
 pub use expand::{Expanded, expand};
 pub use fill_partials::fill_partials;
 pub(crate) use fill_partials::fill_text;
 pub use helicone::{MergeError, Merged, ValidationError, caller_body, merge, render_helicone};
 pub use mode::{RenderMode, RenderedBody};
 pub use partials::{Partials, message_text};
-pub use place::TextLocation;
 pub(crate) use place::{LocationPath, LocationStep};
 pub use problem::Problem;
 pub use strict::render_strict;

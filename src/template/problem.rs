@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::place::TextLocation;
 use super::variable::{VariableSite, VariableType};
 use crate::model::id::{EnvironmentName, PromptId};
+use crate::model::text_location::TextLocation;
 
 /// A reason why strict mode does not render a body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
-use super::place::{LocationPath, TextLocation};
+use super::place::LocationPath;
 use crate::json::{JsonString, JsonTree, Locator, escape};
+use crate::model::text_location::TextLocation;
 
 /// The replacements for pieces of a text.
 pub(super) struct Replacements<'a> {

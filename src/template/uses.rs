@@ -6,10 +6,11 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::place::{LocationPath, LocationStep, TextLocation};
+use super::place::{LocationPath, LocationStep};
 use super::tag::{PartialTag, TagPiece, VariableTag, cut_at_tags, pieces};
 use super::variable::{VariableSite, VariableUse};
 use crate::model::id::{EnvironmentName, PromptId};
+use crate::model::text_location::TextLocation;
 
 /// The sections of a body that are filled as JSON, in strings and in member names, in the order in
 /// which they are visited.

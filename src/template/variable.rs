@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::javascript;
-use super::place::TextLocation;
+use crate::model::text_location::TextLocation;
 
 /// The type of a variable, as written in its tag.
 ///

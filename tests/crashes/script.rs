@@ -318,7 +318,7 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
                 let backup = store.backup(backup_of(path))?;
                 // The backup is not reliable, for example because it could not be read.
                 if !backup.report.is_clean() {
-                    return Err(Body::try_from("not sound").unwrap_err());
+                    return Err(Body::try_from("not sound").unwrap_err().into());
                 }
             }
         }

@@ -23,7 +23,7 @@ use crate::model::log_position::LogPosition;
 use crate::model::memory_size::{ENTRY, of_text};
 use crate::model::operation_text::{self, ChangedItem};
 use crate::model::record::Version;
-use crate::model::version_number::{PromptRef, VersionSpec};
+use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::{ChangeMark, Snapshot};
 
 /// A version and its body.

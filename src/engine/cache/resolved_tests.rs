@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::engine::find_version;
 use crate::model::id::{PromptName, VersionId};
-use crate::model::version_number::Selector;
+use crate::model::selector::Selector;
 use crate::storage::Index;
 use crate::storage::testing::values::{prompt_id, version, version_id};
 use crate::storage::testing::{HistoryWriter, in_memory};

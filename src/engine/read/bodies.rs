@@ -82,7 +82,7 @@ impl BodyReader {
 
     /// Reads a body as [`read`](Self::read) does, without the cache.
     pub(crate) fn read_once(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
-        Body::from_store(self.read_checked(snapshot, id)?)
+        Ok(Body::from_store(self.read_checked(snapshot, id)?)?)
     }
 
     /// Returns the body with this address if it is cached.

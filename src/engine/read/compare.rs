@@ -12,7 +12,7 @@ use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Prompt, PromptFilter, Version};
-use crate::model::version_number::VersionSpec;
+use crate::model::version_spec::VersionSpec;
 use crate::storage::Snapshot;
 use crate::template::Uses;
 

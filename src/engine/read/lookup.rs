@@ -3,7 +3,8 @@
 use crate::model::error::{Error, Result};
 use crate::model::id::{PromptId, PromptName};
 use crate::model::record::{Prompt, Version};
-use crate::model::version_number::{PromptRef, Selector, VersionSpec};
+use crate::model::selector::Selector;
+use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::Snapshot;
 
 /// Returns the prompt that a reference names.

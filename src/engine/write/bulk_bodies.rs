@@ -89,7 +89,7 @@ impl<'a> BulkBodies<'a> {
             return Ok(Some(new.body.clone()));
         }
         match &mut *self.pack.borrow_mut() {
-            Some(pack) => pack.get(id)?.map(Body::from_store).transpose(),
+            Some(pack) => Ok(pack.get(id)?.map(Body::from_store).transpose()?),
             None => Ok(None),
         }
     }

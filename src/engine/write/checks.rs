@@ -2,8 +2,8 @@
 
 use memchr::memmem;
 
-use crate::model::body::Body;
-use crate::model::error::{Error, Result};
+use crate::model::body::{Body, InvalidBody};
+use crate::model::error::Result;
 use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::template::has_more_tags;
 
@@ -47,7 +47,7 @@ pub(crate) fn check_body(body: &Body) -> Result<()> {
     let reason = format!(
         "it has more than {most} template tags, the limit; use fewer tags, or split the prompt"
     );
-    Err(Error::InvalidBody { reason })
+    Err(InvalidBody { reason }.into())
 }
 
 /// Returns an upper bound of the number of tags in a text.

@@ -16,7 +16,9 @@ use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::check_length;
 use crate::model::record::{BumpPolicy, Change, Expected, OperationKind, PromptState, Version};
-use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
+use crate::model::selector::Selector;
+use crate::model::version_number::{Bump, VersionNumber};
+use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::Numbering;
 
 impl WriteTransaction<'_> {

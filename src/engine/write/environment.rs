@@ -9,7 +9,8 @@ use crate::model::error::{Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, Expected, OperationKind, Version};
-use crate::model::version_number::{PromptRef, Selector};
+use crate::model::selector::Selector;
+use crate::model::version_spec::PromptRef;
 use crate::model::work_counter;
 use crate::storage::Snapshot;
 

@@ -8,7 +8,9 @@ use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Expected, Version};
-use crate::model::version_number::{Bump, PromptRef, Selector};
+use crate::model::selector::Selector;
+use crate::model::version_number::Bump;
+use crate::model::version_spec::PromptRef;
 
 /// A version to commit.
 ///

@@ -6,7 +6,7 @@ use crate::engine::read::lookup::{find_prompt, find_version};
 use crate::model::error::{Error, Result};
 use crate::model::id::{PromptId, PromptName};
 use crate::model::record::{Change, OperationKind, Prompt, PromptState, Version};
-use crate::model::version_number::{PromptRef, VersionSpec};
+use crate::model::version_spec::{PromptRef, VersionSpec};
 
 /// The options of a renaming, see [`Store::rename_with`](crate::Store::rename_with).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

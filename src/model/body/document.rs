@@ -1,6 +1,5 @@
 //! [`Body`], the JSON text of a version.
 
-use super::BodySize;
 use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -8,10 +7,11 @@ use std::thread;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::BodySize;
+use super::invalid::{InvalidBody, NotUnicode};
 use super::outline::{Outline, ValueKind, outline};
 use crate::json;
 use crate::json::Json;
-use crate::model::error::{Error, Result};
 use crate::model::heap;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
@@ -152,18 +152,15 @@ impl Body {
     }
 
     /// Creates a body from stored bytes.
-    pub(crate) fn from_store(bytes: VerifiedBytes) -> Result<Self> {
+    pub(crate) fn from_store(bytes: VerifiedBytes) -> Result<Self, NotUnicode> {
         let id = bytes.id();
-        let text = String::from_utf8(bytes.into_bytes()).map_err(|_| Error::CorruptBody {
-            blob: id,
-            reason: "it is not UTF-8".into(),
-        })?;
+        let text = String::from_utf8(bytes.into_bytes()).map_err(|_| NotUnicode { blob: id })?;
         // The text went through `accept` before, and its hash was checked.
         Ok(Self::of(id, Json::new(text)))
     }
 
-    fn accept(text: String) -> Result<Self> {
-        let refuse = |reason: String| Err(Error::InvalidBody { reason });
+    fn accept(text: String) -> Result<Self, InvalidBody> {
+        let refuse = |reason: String| Err(InvalidBody { reason });
         if text.len() > Self::MAX_BYTES {
             let (size, limit) = (text.len(), Self::MAX_BYTES);
             return refuse(format!("it has {size} bytes, the limit is {limit}"));
@@ -227,36 +224,36 @@ impl PartialEq for Body {
 impl Eq for Body {}
 
 impl TryFrom<String> for Body {
-    type Error = Error;
+    type Error = InvalidBody;
 
-    fn try_from(text: String) -> Result<Self> {
+    fn try_from(text: String) -> Result<Self, InvalidBody> {
         Self::accept(text)
     }
 }
 
 impl TryFrom<&str> for Body {
-    type Error = Error;
+    type Error = InvalidBody;
 
-    fn try_from(text: &str) -> Result<Self> {
+    fn try_from(text: &str) -> Result<Self, InvalidBody> {
         Self::accept(text.to_owned())
     }
 }
 
 impl TryFrom<&String> for Body {
-    type Error = Error;
+    type Error = InvalidBody;
 
-    fn try_from(text: &String) -> Result<Self> {
+    fn try_from(text: &String) -> Result<Self, InvalidBody> {
         Self::accept(text.clone())
     }
 }
 
 impl TryFrom<Vec<u8>> for Body {
-    type Error = Error;
+    type Error = InvalidBody;
 
-    fn try_from(bytes: Vec<u8>) -> Result<Self> {
+    fn try_from(bytes: Vec<u8>) -> Result<Self, InvalidBody> {
         match String::from_utf8(bytes) {
             Ok(text) => Self::accept(text),
-            Err(error) => Err(Error::InvalidBody {
+            Err(error) => Err(InvalidBody {
                 reason: format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to()),
             }),
         }
@@ -264,26 +261,26 @@ impl TryFrom<Vec<u8>> for Body {
 }
 
 impl TryFrom<&[u8]> for Body {
-    type Error = Error;
+    type Error = InvalidBody;
 
-    fn try_from(bytes: &[u8]) -> Result<Self> {
+    fn try_from(bytes: &[u8]) -> Result<Self, InvalidBody> {
         Self::try_from(bytes.to_vec())
     }
 }
 
 impl TryFrom<&Value> for Body {
-    type Error = Error;
+    type Error = InvalidBody;
 
     /// Creates a body from the compact text of a JSON value.
-    fn try_from(json: &Value) -> Result<Self> {
+    fn try_from(json: &Value) -> Result<Self, InvalidBody> {
         Self::accept(json.to_string())
     }
 }
 
 impl TryFrom<Value> for Body {
-    type Error = Error;
+    type Error = InvalidBody;
 
-    fn try_from(json: Value) -> Result<Self> {
+    fn try_from(json: Value) -> Result<Self, InvalidBody> {
         Self::try_from(&json)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::types::Error;
+use super::variants::Error;
 use crate::fs::checksummed_file::FileError;
 use crate::model::breakage::Breakage;
 use crate::storage;

@@ -1,7 +1,11 @@
 //! The error type of the public API.
 
+mod conversions;
 pub(crate) mod kind;
-pub(crate) mod types;
+mod labels;
+mod variants;
+mod wording;
 
 pub use self::kind::ErrorKind;
-pub use self::types::{Error, FreezeProblem, Result, VersionLabel};
+pub use self::labels::{FreezeProblem, VersionLabel};
+pub use self::variants::{Error, Result};

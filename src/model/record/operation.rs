@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::prompt::PromptState;
 use super::version::Version;
 use crate::model::id::{EnvironmentName, GroupId, OperationId, PromptId, VersionId};
+use crate::model::log_position::LogPosition;
 
 /// One entry of the store's history. It never changes.
 ///
@@ -23,6 +24,16 @@ pub struct Operation {
     /// The content.
     #[serde(flatten)]
     pub content: OperationContent,
+}
+
+impl From<&Operation> for LogPosition {
+    /// Returns the position after this operation.
+    fn from(operation: &Operation) -> Self {
+        Self {
+            number: operation.number,
+            id: operation.id,
+        }
+    }
 }
 
 /// The content of an operation. The operation's id is a hash of its text in the history.

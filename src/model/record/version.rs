@@ -34,7 +34,7 @@ pub struct Version {
     pub size: u64,
     /// The environments that point to the version, sorted.
     ///
-    /// The list is empty in a [`Change::VersionCreated`], because moving an environment is a change
+    /// The list is empty in a [`VersionCreated`](crate::history::Change::VersionCreated), because moving an environment is a change
     /// of its own.
     pub environments: Vec<EnvironmentName>,
 }

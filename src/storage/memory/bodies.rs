@@ -82,7 +82,7 @@ impl BlobRows {
         }
     }
 
-    /// Implements [`Snapshot::journal`](crate::storage::Snapshot::journal).
+    /// Implements [`Snapshot::journal`](crate::storage::BodyReads::journal).
     pub(super) fn journal(&self, after: u64, most: usize) -> Vec<JournaledBodies> {
         let mut batch: Vec<JournaledBodies> = Vec::new();
         let mut sum = 0;
@@ -105,7 +105,7 @@ impl BlobRows {
         batch
     }
 
-    /// Implements [`Snapshot::unreferenced`](crate::storage::Snapshot::unreferenced).
+    /// Implements [`Snapshot::unreferenced`](crate::storage::BodyReads::unreferenced).
     pub(super) fn unreferenced(&self, wanted: ReleasedBefore, limit: usize) -> Vec<Unreferenced> {
         let unused = self.unused.iter();
         let unused =

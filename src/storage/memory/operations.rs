@@ -55,7 +55,7 @@ impl OperationRows {
         rows.map(|row| (&row.operation, &*row.text))
     }
 
-    /// Implements [`Snapshot::last_operation_by`](crate::storage::Snapshot::last_operation_by).
+    /// Implements [`Snapshot::last_operation_by`](crate::storage::LogReads::last_operation_by).
     pub(super) fn last_by(&self, moment: DateTime<Utc>, up_to: u64) -> u64 {
         let end = self.all.len().min(as_place(up_to));
         let mut rows = (0..end).rev().filter_map(|place| self.all.get(place));
@@ -63,7 +63,7 @@ impl OperationRows {
         found.map_or(0, |row| row.operation.number)
     }
 
-    /// Implements [`first_operation_between`](crate::storage::Snapshot::first_operation_between).
+    /// Implements [`first_operation_between`](crate::storage::LogReads::first_operation_between).
     pub(super) fn first_between(&self, after: DateTime<Utc>, by: DateTime<Utc>) -> Option<u64> {
         let is_between = |at: DateTime<Utc>| at > after && at <= by;
         let mut rows = self.all.iter();
@@ -71,7 +71,7 @@ impl OperationRows {
         found.map(|row| row.operation.number)
     }
 
-    /// Implements [`Snapshot::operations`](crate::storage::Snapshot::operations).
+    /// Implements [`Snapshot::operations`](crate::storage::LogReads::operations).
     pub(super) fn list(
         &self,
         filter: &OperationFilter,

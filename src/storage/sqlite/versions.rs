@@ -9,7 +9,8 @@ use super::ids::{blob_is, version_is};
 use super::read_connection::ReadConnection;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Version, VersionFilter};
-use crate::model::version_number::{VersionNumber, admits, majors};
+use crate::model::selector::{admits, majors};
+use crate::model::version_number::VersionNumber;
 use crate::storage::{
     JournaledBodies, Numbering, OldestJournaled, ReleasedBefore, StoredBlob, Unreferenced,
     VersionRow,

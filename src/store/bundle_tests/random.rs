@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use super::damage::forged;
 use super::*;
 use crate::maintenance::GcOptions;
-use crate::model::version_number::{Bump, Selector};
+use crate::model::selector::Selector;
+use crate::model::version_number::Bump;
 use crate::{Body, EnvironmentName, NewPrompt, NewVersion, PromptId, VersionId};
 
 /// One random step: the kind of change, the prompt, and the details.

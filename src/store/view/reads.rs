@@ -11,7 +11,7 @@ use crate::model::arguments::IntoPromptRef;
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Environment, Prompt};
-use crate::model::version_number::PromptRef;
+use crate::model::version_spec::PromptRef;
 use crate::storage::Snapshot;
 use crate::store::shared::StoreShared;
 

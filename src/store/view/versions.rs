@@ -15,7 +15,7 @@ use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::record::{Version, VersionCounts};
-use crate::model::version_number::VersionSpec;
+use crate::model::version_spec::VersionSpec;
 use crate::storage::Snapshot;
 use crate::template::mode::{RenderMode, RenderedBody};
 use crate::template::{Partials, Uses, ValidationError};
@@ -55,7 +55,7 @@ impl Rendered {
 impl View {
     /// Returns the version that a spec selects.
     ///
-    /// The spec is text such as `"greeting@2.1"`, a [`VersionId`], or a prompt and a selector.
+    /// The spec is text such as `"greeting@2.1"`, a [`VersionId`](crate::VersionId), or a prompt and a selector.
     ///
     /// # Errors
     ///

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::model::text_location::TextLocation;
 use crate::template::budget::{MAX_ADDED_BYTES, TooLarge};
-use crate::template::place::{LocationPath, TextLocation};
+use crate::template::place::LocationPath;
 use crate::template::variable::VariableType;
 
 /// The result of [`merge`](super::merge()). As JSON: `{"body": …, "errors": […]}`.

@@ -5,7 +5,7 @@ use crate::engine::find_prompt_or_deleted;
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Operation, OperationFilter, OperationKind};
-use crate::model::version_number::PromptRef;
+use crate::model::version_spec::PromptRef;
 use crate::storage::Snapshot;
 use crate::store::view::View;
 

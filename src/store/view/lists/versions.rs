@@ -9,7 +9,7 @@ use crate::model::id::VersionId;
 #[cfg(feature = "server")]
 use crate::model::record::Environment;
 use crate::model::record::{Version, VersionFilter};
-use crate::model::version_number::PromptRef;
+use crate::model::version_spec::PromptRef;
 use crate::storage::Snapshot;
 use crate::store::view::View;
 

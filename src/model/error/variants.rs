@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use super::labels::{FreezeProblem, VersionLabel};
+use super::wording::{counted, found_or_nothing, list, operations_that_depend, version_not_found};
 use crate::fs::checksummed_file::FileError;
+use crate::model::body::InvalidBody;
 use crate::model::breakage::Breakage;
 use crate::model::gc_summary::GcSummary;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::invalid_argument::InvalidArgument;
 use crate::model::log_position::LogPosition;
-use crate::model::record::Version;
-use crate::model::shown::{Escaped, Quoted};
-use crate::model::version_number::{Selector, VersionNumber};
+use crate::model::selector::Selector;
+use crate::model::shown::Quoted;
+use crate::model::version_number::VersionNumber;
 use crate::storage;
 use crate::template::{MergeError, Problem};
 
@@ -256,11 +259,8 @@ pub enum Error {
     InvalidArgument(#[from] InvalidArgument),
 
     /// A body is not a JSON object, or exceeds the limits of [`Body`](crate::Body).
-    #[error("the body is not accepted: {reason}")]
-    InvalidBody {
-        /// What is wrong, with line and column if it is a syntax error.
-        reason: String,
-    },
+    #[error(transparent)]
+    InvalidBody(#[from] InvalidBody),
 
     /// A body could not be rendered. The error lists all problems.
     #[error("not rendered: {}", list(problems))]
@@ -425,98 +425,4 @@ pub enum Error {
     /// [`kind`](Error::kind) says what a caller can do about it.
     #[error(transparent)]
     Storage(storage::StorageError),
-}
-
-impl From<std::convert::Infallible> for Error {
-    fn from(never: std::convert::Infallible) -> Self {
-        match never {}
-    }
-}
-
-impl From<storage::StorageError> for Error {
-    fn from(error: storage::StorageError) -> Self {
-        match error.kind() {
-            storage::StorageErrorKind::ReadOnly => Self::ReadOnly,
-            storage::StorageErrorKind::Poisoned => Self::Poisoned,
-            _ => Self::Storage(error),
-        }
-    }
-}
-
-/// A version in an error: its id and number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VersionLabel {
-    /// The version's id.
-    pub id: VersionId,
-    /// The version's number.
-    pub number: VersionNumber,
-}
-
-impl From<&Version> for VersionLabel {
-    fn from(version: &Version) -> Self {
-        Self {
-            id: version.id,
-            number: version.number,
-        }
-    }
-}
-
-impl std::fmt::Display for VersionLabel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.number, self.id)
-    }
-}
-
-/// One reason why a prompt cannot be frozen.
-///
-/// As text: the prompt's name and id, and the problem with its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FreezeProblem {
-    /// The prompt's id.
-    pub prompt: PromptId,
-    /// The prompt's name.
-    pub name: PromptName,
-    /// The problem of its body, or of a body that its partials name.
-    pub problem: Problem,
-}
-
-impl std::fmt::Display for FreezeProblem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = Escaped(self.name.as_str());
-        write!(f, "{name} ({}): {}", self.prompt, self.problem)
-    }
-}
-
-fn found_or_nothing(found: Option<&VersionLabel>) -> String {
-    found.map_or_else(|| "unset".into(), VersionLabel::to_string)
-}
-
-fn version_not_found(prompt: Option<PromptId>, selector: &Selector) -> String {
-    match prompt {
-        Some(prompt) => format!("prompt {prompt} has no version {selector}"),
-        None => format!("no version {selector}"),
-    }
-}
-
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-fn operations_that_depend(later: &[u64]) -> String {
-    match later {
-        [one] => format!("operation {one} depends"),
-        more => format!(
-            "operations {} depend",
-            more.iter()
-                .map(u64::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
-    }
-}
-
-fn list<T: std::fmt::Display>(items: &[T]) -> String {
-    let texts: Vec<String> = items.iter().map(T::to_string).collect();
-    texts.join("; ")
 }
