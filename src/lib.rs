@@ -62,13 +62,13 @@
 //!    [`Durability::Relaxed`] was requested.
 //! 2. A change is visible entirely or not at all, to every thread and every process.
 //! 3. A visible version always has its body. If the bytes of a body do not match its address, the
-//!    store reports an error and never returns them. 4. A version never changes. Its number is
-//! never used again, even after it is deleted. 5. An environment points to exactly one live version
-//! of its prompt, or does not exist. 6. Once a change is acknowledged, every later read on the
-//! machine sees it. 7. Readers never wait for writers, and writers never wait for readers. 8. Every
-//! change appends an [`Operation`](history::Operation) to a hash chain. [`Store::verify`] replays
-//! the chain
-//!    and compares the result with the store.
+//!    store reports an error and never returns them.
+//! 4. A version never changes. Its number is never used again, even after it is deleted.
+//! 5. An environment points to exactly one live version of its prompt, or does not exist.
+//! 6. Once a change is acknowledged, every later read on the machine sees it.
+//! 7. Readers never wait for writers, and writers never wait for readers.
+//! 8. Every change appends an [`Operation`](history::Operation) to a hash chain. [`Store::verify`]
+//!    replays the chain and compares the result with the store.
 //!
 //! A store does not survive a disk that lies about flushes, and network file systems are refused.
 //! [`docs::reliability`] describes how each promise was tested, and what the tests found.
@@ -80,7 +80,7 @@
 //! | `bundled` | yes | compiles SQLite in; without it, a system SQLite of 3.51.3 or newer is linked |
 //! | `cli` | no | the `promptbook` command |
 //! | `server` | no | `server`: Helicone's HTTP API on a store, and a fake of it for tests |
-//! | `testing` | no | `storage::testing`, the suite that every backend must pass |
+//! | `testing` | no | `storage::testing`, the suite that every storage implementation must pass |
 
 // On docs.rs an item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -142,7 +142,7 @@ pub mod maintenance {
     };
 }
 
-/// Bundles, which are a store's history and bodies as one file, and prompts on their way to another store.
+/// Bundles, which are a store's history and bodies as one file, and prompts to be imported into another store.
 ///
 /// [`Store::export_bundle`] describes the file.
 pub mod bundle {

@@ -35,7 +35,7 @@ impl Store {
     /// - [`NetworkFilesystem`](Error::NetworkFilesystem), [`NotWritable`](Error::NotWritable), or
     ///   [`SqliteTooOld`](Error::SqliteTooOld).
     /// - An error of the kind [`Corrupt`](crate::ErrorKind::Corrupt) if the store is damaged, or if
-    ///   its index is missing ([`IndexLost`](Error::IndexMissing)). [`StoreOptions::verify`] reports
+    ///   its index is missing ([`IndexMissing`](Error::IndexMissing)). [`StoreOptions::verify`] reports
     ///   what is wrong with it.
     /// - [`Storage`](Error::Storage) if a lock, a read or a write failed.
     ///

@@ -66,7 +66,7 @@ impl Store {
     /// - **[`WithinBatch`](Error::WithinBatch)**: the call was made inside a [batch](Self::batch)
     ///   of this store. Nothing changed. Use the batch itself.
     /// - **Any other error**, such as a failed read or write ([`Storage`](Error::Storage)) or a
-    ///   damaged body of the base ([`Damaged`](Error::CorruptBody)): nothing changed.
+    ///   damaged body of the base ([`CorruptBody`](Error::CorruptBody)): nothing changed.
     ///   [`verify`](Self::verify) reports damage.
     ///
     /// [`Refused`]: crate::ErrorKind::Refused
@@ -88,7 +88,7 @@ impl Store {
     ///   [expected](NewVersion::expect_head()) one.
     /// - [`NoBase`](Error::NoBase), [`VersionNotFound`](Error::VersionNotFound),
     ///   [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
-    ///   [`ForeignVersion`](Error::MismatchedVersion) if the base does not exist.
+    ///   [`MismatchedVersion`](Error::MismatchedVersion) if the base does not exist.
     /// - [`InvalidBody`](Error::InvalidBody) if the body has more than
     ///   [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
     /// - [`InvalidArgument`](Error::InvalidArgument) if the message has more than 64 KiB.

@@ -12,7 +12,10 @@ use crate::model::log_position::LogPosition;
 /// The interval at which a waiting thread checks for new commits.
 ///
 /// A check costs almost nothing, see [`Index::change_mark`](crate::storage::Index::change_mark).
-const LOOK: Duration = Duration::from_millis(10);
+const CHANGE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The interval at which a waiting thread checks that the store is where it was opened.
+const LOCATION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Store {
     /// Returns the current end of the history. Everything that is committed later comes after it.
@@ -71,6 +74,7 @@ impl Store {
     ) -> Result<Vec<Event>> {
         // None if the time is beyond the range of the clock.
         let deadline = Instant::now().checked_add(timeout);
+        let mut checked = Instant::now();
         loop {
             // The mark is read before the changes, so that every later commit changes it.
             let mark = self.inner.index.change_mark();
@@ -85,10 +89,17 @@ impl Store {
                 if left.is_some_and(|left| left.is_zero()) {
                     return Ok(events);
                 }
-                thread::sleep(left.map_or(LOOK, |left| left.min(LOOK)));
+                thread::sleep(left.map_or(CHANGE_CHECK_INTERVAL, |left| {
+                    left.min(CHANGE_CHECK_INTERVAL)
+                }));
                 let now = self.inner.index.change_mark();
                 if now.is_none() || now != mark {
                     break;
+                }
+                if checked.elapsed() >= LOCATION_CHECK_INTERVAL {
+                    // The mark of files that were moved or removed does not change.
+                    self.inner.index.check_location()?;
+                    checked = Instant::now();
                 }
             }
         }

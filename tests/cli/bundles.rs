@@ -158,7 +158,7 @@ fn merge_conflicts_are_refused() {
     );
     assert_eq!(
         failure(&desk, &["import", "all.bundle"], 4),
-        "contradiction"
+        "merge_conflict"
     );
     assert_eq!(desk.json(&["ops"]), before);
 }

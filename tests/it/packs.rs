@@ -16,7 +16,8 @@ use crate::support::{Done, Place, body, commit, create, is_sound, violations};
 fn import(batch: &mut Batch<'_>, prompts: usize, versions: usize) -> promptbook::Result<()> {
     for prompt in 0..prompts {
         let name = format!("prompt {prompt}");
-        let first = NewPrompt::new(name.as_str(), body(format!("{prompt} 0")));
+        let first =
+            NewPrompt::new(name.as_str(), body(format!("{prompt} 0"))).allow_duplicate_name();
         let id = batch.create_prompt(first)?.prompt.id;
         for version in 1..versions {
             batch.commit(NewVersion::new(id, body(format!("{prompt} {version}"))))?;

@@ -111,12 +111,12 @@ fn watchers_miss_nothing_beside_many_writers() {
                 })
             })
             .collect();
-        let writers: Vec<_> = [&stores[0], &stores[1]]
+        let writers: Vec<_> = [(&stores[0], "a"), (&stores[1], "b")]
             .into_iter()
-            .map(|store| {
+            .map(|(store, name)| {
                 scope.spawn(move || {
                     for number in 0..EACH {
-                        create(store, &format!("p{number}"));
+                        create(store, &format!("{name}{number}"));
                     }
                 })
             })

@@ -53,7 +53,7 @@ impl BodyReader {
 
     /// Reads the body with this address, which a version of this snapshot has.
     ///
-    /// If the body is missing, the error is [`Damaged`](Error::CorruptBody). It may also have been
+    /// If the body is missing, the error is [`CorruptBody`](Error::CorruptBody). It may also have been
     /// garbage-collected after the snapshot was taken, so the caller tries again with a newer
     /// snapshot.
     pub(crate) fn read(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {

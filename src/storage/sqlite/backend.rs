@@ -12,6 +12,7 @@ use crate::storage::{ChangeMark, Deadline, Index, LockGuard, Snapshot, Transacti
 impl Index for SqliteIndex {
     fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
         self.usable()?;
+        self.check_files_of_reads()?;
         let tables = self.reader()?;
         connection::run(&tables.connection, "BEGIN").context("starting to read")?;
         tables.end.set(None);

@@ -1,8 +1,9 @@
 //! [`SqliteIndex`], the index in a file: what an open handle has, and whether it is usable.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -41,6 +42,9 @@ pub(crate) struct SqliteIndex {
     pub(super) poisoned: AtomicBool,
     /// Whether another file has taken the name of one of `files`.
     pub(super) replaced: AtomicBool,
+    opened: Instant,
+    /// Seconds from `opened` to the last check that reads made of the files.
+    files_checked: AtomicU64,
     /// The process that opened it. SQLite's connections and locks do not survive a fork:
     /// <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
     pub(super) process: u32,
@@ -78,6 +82,8 @@ impl SqliteIndex {
             bodies: BodyLocks::of(path.parent().unwrap_or(path), policy)?,
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
+            opened: Instant::now(),
+            files_checked: AtomicU64::new(0),
             process: std::process::id(),
             checked_schema: AtomicI64::new(UNCHECKED),
             is_damaged,
@@ -114,6 +120,17 @@ impl SqliteIndex {
     /// Those files contain another store, or another state of this one.
     pub(super) fn check_files(&self) -> SqliteResult<()> {
         self.note_replaced(self.files.check())
+    }
+
+    /// Checks the files if no read has checked them for a second.
+    ///
+    /// An idle connection reads files that were moved or removed as well as before.
+    pub(super) fn check_files_of_reads(&self) -> SqliteResult<()> {
+        let now = self.opened.elapsed().as_secs();
+        if self.files_checked.fetch_max(now, Ordering::Relaxed) < now {
+            self.check_files()?;
+        }
+        Ok(())
     }
 
     /// Like [`check_files`](Self::check_files), for the files that contain committed data.

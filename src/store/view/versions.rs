@@ -61,7 +61,7 @@ impl View {
     ///
     /// As [`prompt`](Self::prompt); [`VersionNotFound`](Error::VersionNotFound),
     /// [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
-    /// [`ForeignVersion`](Error::MismatchedVersion) if the prompt has no such version;
+    /// [`MismatchedVersion`](Error::MismatchedVersion) if the prompt has no such version;
     /// [`InvalidArgument`](Error::InvalidArgument) if the text is not a spec.
     pub fn version(&self, spec: impl IntoVersionSpec) -> Result<Version> {
         let spec = spec.into_version_spec()?;
@@ -128,7 +128,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// - [`Damaged`](Error::CorruptBody) if the body's bytes do not match its address.
+    /// - [`CorruptBody`](Error::CorruptBody) if the body's bytes do not match its address.
     /// - [`BodyCollected`](Error::BodyCollected) for a view of an earlier moment, if the body was
     ///   removed by garbage collection and is not in this handle's memory.
     /// - As [`version`](Self::version).
@@ -265,7 +265,7 @@ impl View {
     ///
     /// - [`Freeze`](Error::Freeze) if partials cannot be filled. It lists the problems of all
     ///   prompts.
-    /// - [`Damaged`](Error::CorruptBody) or [`BodyCollected`](Error::BodyCollected), as
+    /// - [`CorruptBody`](Error::CorruptBody) or [`BodyCollected`](Error::BodyCollected), as
     ///   [`resolve`](Self::resolve).
     /// - [`InvalidArgument`](Error::InvalidArgument) if the text is not the name of an environment.
     pub fn freeze(&self, environment: impl IntoEnvironmentName) -> Result<Frozen> {
@@ -280,7 +280,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`BodyNotFound`](Error::BodyNotFound) if no such body is stored; [`Damaged`](Error::CorruptBody)
+    /// [`BodyNotFound`](Error::BodyNotFound) if no such body is stored; [`CorruptBody`](Error::CorruptBody)
     /// if its bytes do not match the address; [`Storage`](Error::Storage) if the index or the blob
     /// store failed.
     pub fn body(&self, blob: BlobId) -> Result<Body> {

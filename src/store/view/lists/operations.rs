@@ -19,7 +19,7 @@ impl View {
     /// use promptbook::{NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
-    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
+    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
     /// let author = store.operations().page(None, 1)?.remove(0).content.author;
     /// assert_eq!(store.operations().author(author).prompt("greeting").count()?, 1);
     /// # Ok::<(), promptbook::Error>(())

@@ -15,7 +15,7 @@ impl View {
     ///
     /// let store = Store::in_memory()?;
     /// for name in ["greeting", "Farewell"] {
-    ///     store.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#)?)?;
+    ///     store.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#))?;
     /// }
     /// let mut names = Vec::new();
     /// for prompt in store.prompts().order_by(PromptOrder::Name) {

@@ -20,8 +20,8 @@ impl View {
     /// use promptbook::{NewPrompt, NewVersion, Store};
     ///
     /// let store = Store::in_memory()?;
-    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
-    /// store.commit(NewVersion::new("greeting", r#"{"messages": [], "seed": 1}"#)?)?;
+    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
+    /// store.commit(NewVersion::new("greeting", r#"{"messages": [], "seed": 1}"#))?;
     /// for version in store.versions("greeting").major(1) {
     ///     println!("{}", version?.number);
     /// }
