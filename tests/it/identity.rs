@@ -158,6 +158,22 @@ fn cached_answers_end_within_two_seconds_of_a_swap() {
 }
 
 /// Runs in a child process, because it changes the working directory.
+/// An idle connection still reads files that were moved or removed, and nothing else checks them.
+#[test]
+fn reads_and_waits_end_within_two_seconds_of_a_swap() {
+    let (directory, store) = two();
+    let waiting = store.clone();
+    let position = store.position().unwrap();
+    assert_eq!(store.prompts().count().unwrap(), 1);
+    let waited =
+        std::thread::spawn(move || waiting.wait_for_changes(position, 1, Duration::from_secs(60)));
+    swap(directory.path());
+    std::thread::sleep(Duration::from_secs(2));
+    is_unavailable(store.prompts().count());
+    is_unavailable(store.changes_since(position, 1));
+    is_unavailable(waited.join().unwrap());
+}
+
 #[test]
 fn a_relative_path_means_the_directory_at_opening() {
     let directory = tempfile::tempdir().unwrap();
