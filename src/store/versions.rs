@@ -46,8 +46,9 @@ impl Store {
     /// - **[`Busy`]**: another thread or process held a lock for longer than
     ///   [`StoreOptions::busy_timeout`](crate::StoreOptions::busy_timeout). Nothing changed. Repeat
     ///   the call.
-    /// - **[`Full`]**: the disk or a quota is full. Nothing changed, and the handle works again
-    ///   once there is space. Then repeat the call.
+    /// - **[`Full`]**: the disk is full. Nothing changed, and the handle works again once there
+    ///   is space. Then repeat the call. An exhausted quota can make the handle unusable until the
+    ///   store is reopened, because SQLite reports it as an I/O error.
     /// - **[`OutcomeUnknown`](Error::OutcomeUnknown)**: the flush failed, or the files were
     ///   replaced during the commit. The change may or may not have taken place, entirely or not at
     ///   all, and the handle refuses all further work. Do not repeat the call yet. Open the store
