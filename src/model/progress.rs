@@ -142,9 +142,10 @@ mod tests {
         let mut seen = Vec::new();
         let mut reporter = Reporter::new(|progress| {
             seen.push((progress.done, progress.total));
-            match progress.done < 130 {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            if progress.done < 130 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
         });
         reporter.expect(100);

@@ -158,7 +158,7 @@ impl PromptTables {
             .map(|prompt| (position(filter.order, prompt), &prompt.rows))
             .filter(|(position, _)| after.as_ref().is_none_or(|after| position > after))
             .collect();
-        found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        found.sort_unstable_by_key(|(position, _)| *position);
         let rows = found.into_iter().map(|(_, rows)| &**rows);
         rows.filter_map(prompt_of).take(limit).collect()
     }

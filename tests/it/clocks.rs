@@ -319,7 +319,8 @@ fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
             assert_eq!((collected.leftovers, collected.dropped), (0, 0));
             let repack = GcOptions::new().repack(true);
             assert_eq!(store.collect_garbage_with(repack).unwrap().dropped, 0);
-            create(&store, "in the older one");
+            let prompts = store.prompts().count().unwrap();
+            create(&store, &format!("{prompts} in the older one"));
             is_sound(&store);
         }
         place.checkpoint_wal();

@@ -17,7 +17,7 @@ fn acknowledged_commits_survive_a_full_disk() {
     let limited = [
         "sh",
         "-c",
-        "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"",
+        "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"",
     ];
     passes(command(
         &std::env::current_exe().unwrap(),
@@ -86,7 +86,7 @@ fn acknowledged_commits_of_many_threads_survive_a_full_disk() {
     let limited = [
         "sh",
         "-c",
-        "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"",
+        "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"",
     ];
     passes(command(
         &std::env::current_exe().unwrap(),

@@ -1,5 +1,11 @@
 //! The source files of the crate, parsed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test they say what failed"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -62,11 +62,11 @@ pub(crate) fn changed_prompts(text: &str) -> Result<Vec<PromptId>, OperationText
 pub(crate) fn created_versions(text: &str) -> Result<Vec<(BlobId, VersionId)>, OperationTextError> {
     #[derive(Deserialize)]
     struct Part {
-        changes: Vec<Created>,
+        changes: Vec<AnyChange>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "snake_case")]
-    enum Created {
+    enum AnyChange {
         VersionCreated { id: VersionId, blob: BlobId },
         Prompt {},
         VersionDeleted {},
@@ -75,7 +75,7 @@ pub(crate) fn created_versions(text: &str) -> Result<Vec<(BlobId, VersionId)>, O
     }
     let part: Part = serde_json::from_str(text)?;
     let created = part.changes.into_iter().filter_map(|change| match change {
-        Created::VersionCreated { id, blob } => Some((blob, id)),
+        AnyChange::VersionCreated { id, blob } => Some((blob, id)),
         _ => None,
     });
     Ok(created.collect())

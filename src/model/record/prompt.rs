@@ -48,9 +48,10 @@ impl PromptState {
     pub(crate) fn described(&self) -> String {
         let name = Quoted(self.name.as_str());
         let tags = self.tags.iter().map(|tag| Quoted(tag).to_string());
-        match self.tags.is_empty() {
-            true => name.to_string(),
-            false => format!("{name}, tagged [{}]", tags.collect::<Vec<_>>().join(", ")),
+        if self.tags.is_empty() {
+            name.to_string()
+        } else {
+            format!("{name}, tagged [{}]", tags.collect::<Vec<_>>().join(", "))
         }
     }
 }

@@ -45,7 +45,7 @@ impl Packs {
             Extent::Wasteful => {
                 live(&mut |id, _| {
                     let mut packs = old.iter_mut();
-                    Ok(packs.try_for_each(|pack| pack.mark(id).map(drop))?)
+                    packs.try_for_each(|pack| pack.mark(id).map(drop))
                 })?;
                 for pack in &mut old {
                     pack.mark_young(young_since);
@@ -60,7 +60,7 @@ impl Packs {
                 repacker.copy_young(young_since, is_loose, &mut old)?;
             }
         }
-        Ok(repacker.finish(old)?)
+        repacker.finish(old)
     }
 
     /// Joins small packs, until each pack is larger than all smaller ones together.

@@ -24,7 +24,6 @@ impl View {
     /// assert_eq!(store.operations().author(author).prompt("greeting").count()?, 1);
     /// # Ok::<(), promptbook::Error>(())
     /// ```
-    #[must_use]
     pub fn operations(&self) -> Operations {
         Operations {
             view: self.clone(),

@@ -25,7 +25,6 @@ impl View {
     /// assert_eq!(store.prompts().name_contains("GREET").count()?, 1);
     /// # Ok::<(), promptbook::Error>(())
     /// ```
-    #[must_use]
     pub fn prompts(&self) -> Prompts {
         Prompts {
             view: self.clone(),

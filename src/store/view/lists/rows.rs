@@ -8,6 +8,9 @@ use crate::model::error::Result;
 /// The number of rows that an iterator reads at once.
 pub(super) const PAGE_ROWS: usize = 256;
 
+/// Reads the page after a row, or the first one.
+type NextPage<T> = dyn FnMut(Option<&T>) -> Result<Vec<T>> + Send;
+
 /// The rows of a list, read in pages as the iterator advances.
 ///
 /// Each page is read from a snapshot of its own. So a row that is changed between two pages is
@@ -15,7 +18,7 @@ pub(super) const PAGE_ROWS: usize = 256;
 /// all. A [view of an earlier moment](crate::View::at) never changes. After an error, the iterator
 /// ends.
 pub struct Rows<T> {
-    next_page: Box<dyn FnMut(Option<&T>) -> Result<Vec<T>> + Send>,
+    next_page: Box<NextPage<T>>,
     page: vec::IntoIter<T>,
     /// The last row of the page before, if it was full.
     last: Option<T>,

@@ -28,7 +28,6 @@ impl View {
     /// assert_eq!(store.versions("greeting").page(None, 1)?[0].number.to_string(), "1.1");
     /// # Ok::<(), promptbook::Error>(())
     /// ```
-    #[must_use]
     pub fn versions<P>(&self, prompt: P) -> Versions
     where
         P: TryInto<PromptRef>,
