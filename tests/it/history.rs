@@ -387,16 +387,16 @@ fn an_operation_is_undone_with_its_dependents() {
         store.rename("greeting", "hello").unwrap(); // 4
         let moved = store.set_environment("hello", "production", "1.1");
         moved.unwrap(); // 5
-        let stood_on = |number: u64| match store.undo(number) {
+        let blocked_by = |number: u64| match store.undo(number) {
             Err(Error::UndoBlocked { operation, later }) if operation == number => later,
             other => panic!("{other:?}"),
         };
         assert_eq!(
-            stood_on(2),
+            blocked_by(2),
             [3, 5],
             "its dependents are a later version and an environment, not the rename"
         );
-        assert_eq!(stood_on(1), [2, 3, 4, 5]);
+        assert_eq!(blocked_by(1), [2, 3, 4, 5]);
         assert_eq!(last(store), 5);
 
         let undone = store.undo_with_later(2u64).unwrap(); // 6
@@ -412,7 +412,7 @@ fn an_operation_is_undone_with_its_dependents() {
             other => panic!("{other:?}"),
         }
         // An undone operation no longer depends on any other.
-        assert_eq!(stood_on(1), [4]);
+        assert_eq!(blocked_by(1), [4]);
         store.undo(6u64).unwrap();
         assert_eq!(number_of(store, "hello@production"), "1.1");
         assert_eq!(number_of(store, "hello"), "1.2");

@@ -174,7 +174,7 @@ impl Caller<'_> {
         // A directory that is exchanged between two checks may seem to have lost its index, and a
         // first backup that was killed has none yet.
         let is_without_index =
-            error.contains("\"index_lost\"") || answer.contains("has no index, but a directory");
+            error.contains("\"index_missing\"") || answer.contains("has no index, but a directory");
         let is_damage = code == DAMAGED && !is_without_index;
         if is_damage || code > UNREPORTED {
             let answer = answer.split_whitespace().collect::<Vec<_>>().join(" ");
