@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use crate::Result;
 use crate::model::id::{BlobId, OperationId};
 use crate::storage::{
-    IndexedItem, PromptTable, SearchMatch, SearchQuery, Snapshot, StorageError, StorageResult,
-    StoredBlob,
+    IndexedItem, PromptTable, SearchMatch, SearchQuery, Snapshot, StorageError, StorageErrorKind,
+    StorageResult, StoredBlob,
 };
 
 /// A function that takes the answers of a visitor, and says whether to continue.
@@ -29,6 +29,26 @@ pub(crate) fn fallible<E: From<StorageError>>(
         })
     })?;
     failed.map_or(Ok(()), Err)
+}
+
+/// Runs a visit whose visitor can stop only by a storage error, such as one of the blob store.
+///
+/// The visitor passes each of its answers to the given function. Fails with the first answer that is
+/// an error, or with the error of the visit.
+pub(crate) fn stoppable<T>(
+    visit: impl FnOnce(&mut dyn FnMut(Result<()>) -> StorageResult<()>) -> StorageResult<T>,
+) -> Result<T> {
+    let mut failed = None;
+    let visited = visit(&mut |answer| {
+        answer.map_err(|error| {
+            failed.get_or_insert(error);
+            StorageError::new(StorageErrorKind::Other, "the visitor has stopped")
+        })
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(visited?),
+    }
 }
 
 /// Visits all prompts; see [`each_prompt`](crate::storage::PromptReads::each_prompt).

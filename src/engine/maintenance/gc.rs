@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::lock_bodies;
 use super::repack::{MAX_LOOSE, compact, pack_loose, young_since};
 use super::retention::Retention;
+use crate::engine::visit;
 use crate::model::error::{Error, Result};
 use crate::model::gc_summary::GcSummary;
 use crate::model::id::BlobId;
@@ -170,22 +171,14 @@ fn leftovers(
     progress: &mut Reporter<'_>,
 ) -> Result<Vec<BlobId>> {
     let mut leftovers = Vec::new();
-    let mut reported = Ok(());
-    let visited = blobs.list(&mut |id| {
-        if is_leftover(snapshot, blobs, id, cutoff)? {
-            leftovers.push(id);
-        }
-        reported = progress.pulse();
-        match reported {
-            Ok(()) => Ok(()),
-            Err(_) => Err(storage::StorageError::new(
-                StorageErrorKind::Other,
-                "cancelled",
-            )),
-        }
-    });
-    reported?;
-    visited?;
+    visit::stoppable(|keep| {
+        blobs.list(&mut |id| {
+            if is_leftover(snapshot, blobs, id, cutoff)? {
+                leftovers.push(id);
+            }
+            keep(progress.pulse())
+        })
+    })?;
     Ok(leftovers)
 }
 

@@ -21,7 +21,7 @@ use crate::model::record::{Change, OperationFilter, Version};
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
     Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot,
-    StorageError, StorageErrorKind, StorageResult, StoredBlob,
+    StorageError, StorageResult, StoredBlob,
 };
 
 /// If there are more loose bodies than this, they are packed.
@@ -159,19 +159,17 @@ pub(crate) fn compact(
     progress: &mut Reporter<'_>,
 ) -> Result<CompactionSummary> {
     let lock = lock_bodies(index, blobs)?;
-    let mut cancelled = Ok(());
-    let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
-        // By now no pack that is compacted can be locked, so the snapshot contains the rows that
-        // refer to its bodies.
-        let snapshot = index.snapshot()?;
-        cancelled = progress.pulse();
-        if cancelled.is_err() {
-            return Err(StorageError::new(StorageErrorKind::Other, "cancelled"));
-        }
-        each_body(&*snapshot, visit)
-    });
-    cancelled?;
-    let compacted = compacted?;
+    let compacted = visit::stoppable(|keep| {
+        blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
+            // By now no pack that is compacted can be locked, so the snapshot contains the rows
+            // that refer to its bodies.
+            let snapshot = index.snapshot()?;
+            each_body(&*snapshot, &mut |id, group| {
+                keep(progress.pulse())?;
+                visit(id, group)
+            })
+        })
+    })?;
     drop(lock);
     join(index, blobs)?;
     Ok(compacted)
@@ -220,19 +218,15 @@ pub(crate) fn repack_all(
 ) -> Result<CompactionSummary> {
     progress.report()?;
     let _lock = lock_bodies(index, blobs)?;
-    let mut cancelled = Ok(());
-    let compacted = blobs.compact(Extent::All, young_since, &mut |visit| {
-        let snapshot = index.snapshot()?;
-        each_live_body(&*snapshot, &mut |id, kin| {
-            cancelled = progress.advance(1);
-            if cancelled.is_err() {
-                return Err(StorageError::new(StorageErrorKind::Other, "cancelled"));
-            }
-            visit(id, kin)
+    visit::stoppable(|keep| {
+        blobs.compact(Extent::All, young_since, &mut |visit| {
+            let snapshot = index.snapshot()?;
+            each_live_body(&*snapshot, &mut |id, group| {
+                keep(progress.advance(1))?;
+                visit(id, group)
+            })
         })
-    });
-    cancelled?;
-    Ok(compacted?)
+    })
 }
 
 /// Visits every stored body: first those of each prompt in version order, then all bodies.

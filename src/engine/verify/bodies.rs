@@ -296,31 +296,23 @@ pub(super) fn check_loose(
         });
     let known: HashSet<BlobId> = bodies.collect();
     (report.bodies, report.bytes) = (0, 0);
-    let mut reported = Ok(());
-    let visited = blobs.list(&mut |id| {
-        report.bodies += 1;
-        let detail = match blobs.get(id) {
-            Ok(Some(bytes)) => {
-                report.bytes += bytes.as_bytes().len() as u64;
-                None
+    visit::stoppable(|keep| {
+        blobs.list(&mut |id| {
+            report.bodies += 1;
+            let detail = match blobs.get(id) {
+                Ok(Some(bytes)) => {
+                    report.bytes += bytes.as_bytes().len() as u64;
+                    None
+                }
+                // The body was removed after it was listed.
+                Ok(None) => None,
+                Err(error) if is_damage(&error) => Some(reason_of(&error)),
+                Err(error) => return Err(error),
+            };
+            if let Some(detail) = detail.filter(|_| !known.contains(&id)) {
+                report.violations.push(Violation::Body { blob: id, detail });
             }
-            // The body was removed after it was listed.
-            Ok(None) => None,
-            Err(error) if is_damage(&error) => Some(reason_of(&error)),
-            Err(error) => return Err(error),
-        };
-        if let Some(detail) = detail.filter(|_| !known.contains(&id)) {
-            report.violations.push(Violation::Body { blob: id, detail });
-        }
-        reported = progress.at(report.bodies);
-        match reported {
-            Ok(()) => Ok(()),
-            Err(_) => Err(storage::StorageError::new(
-                StorageErrorKind::Other,
-                "cancelled",
-            )),
-        }
-    });
-    reported?;
-    Ok(visited?)
+            keep(progress.at(report.bodies))
+        })
+    })
 }
