@@ -7,6 +7,7 @@
 pub mod arguments;
 pub(crate) mod body;
 pub(crate) mod breakage;
+pub(crate) mod causes;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod gc_summary;

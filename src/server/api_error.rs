@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::{InvalidArgument, InvalidBody};
+use crate::model::causes::with_causes;
 use crate::{Error, ErrorKind};
 
 /// The set of HTTP statuses that report errors. The texts are the same in both.
@@ -200,7 +201,7 @@ impl From<Error> for ApiError {
             | Error::NoBase { .. }
             | Error::NumbersExhausted { .. }
             | Error::PromptIdTaken { .. } => Self::Rules(error.to_string()),
-            error => Self::Store(error.kind(), error_chain(&error).into()),
+            error => Self::Store(error.kind(), with_causes(&error).into()),
         }
     }
 }
@@ -223,18 +224,6 @@ impl From<InvalidArgument> for ApiError {
         };
         Self::Shape(format!("{member}: {invalid}"))
     }
-}
-
-/// Returns the messages of an error and of all its sources.
-fn error_chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// Conversion of a missing item to the API error that a route has for it.

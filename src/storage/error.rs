@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::causes::with_causes;
 use crate::model::verified_bytes::HashMismatch;
 
 /// The result of a backend's methods.
@@ -101,8 +102,7 @@ impl StorageError {
 
     /// Returns the message, followed by those of all its sources.
     pub(crate) fn in_full(&self) -> String {
-        std::iter::successors(self.source(), |&error| error.source())
-            .fold(self.to_string(), |text, source| format!("{text}: {source}"))
+        with_causes(self)
     }
 }
 

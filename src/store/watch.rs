@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::handle::Store;
 use crate::engine::history::watch;
 use crate::engine::history::watch::Event;
+use crate::engine::maintenance::worker::LOCATION_CHECK_INTERVAL;
 use crate::model::error::Result;
 use crate::model::log_position::LogPosition;
 
@@ -13,9 +14,6 @@ use crate::model::log_position::LogPosition;
 ///
 /// A check costs almost nothing, see [`Index::change_mark`](crate::storage::Index::change_mark).
 const CHANGE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
-
-/// The interval at which a waiting thread checks that the store is where it was opened.
-const LOCATION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Store {
     /// Returns the current end of the history. Everything that is committed later comes after it.

@@ -13,15 +13,16 @@ use super::schedule::{Schedule, Task};
 use super::tasks::Tasks;
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::write::pending_work::PendingWork;
+use crate::model::causes::with_causes;
 use crate::model::clock::{self, Clock};
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::error::{ErrorKind, Result};
 use crate::model::progress::Reporter;
 use crate::storage::Index;
 
 /// The interval between checks for index files that were moved or replaced.
 ///
 /// The checks are made even if the handle answers from memory.
-const LOCATION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const LOCATION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The time that indexing beside commits takes at most before other work is considered.
 const SEARCH_SLICE: Duration = Duration::from_secs(1);
 
@@ -164,12 +165,6 @@ impl Drop for MaintenanceWorker {
     }
 }
 
-/// Returns the message of an error, followed by those of its causes.
-fn in_full(error: &Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 impl WorkerShared {
     fn failure(&self) -> MutexGuard<'_, Option<(DateTime<Utc>, ErrorKind, String)>> {
         self.last_failure
@@ -234,7 +229,7 @@ impl WorkerShared {
             // checkpoint reports the error.
             self.schedule().finish_task(result.is_err(), Instant::now());
             if let Err(error) = result {
-                let failure = (clock::system(), error.kind(), in_full(&error));
+                let failure = (clock::system(), error.kind(), with_causes(&error));
                 *self.failure() = Some(failure);
             }
         }
