@@ -162,7 +162,9 @@ pub mod search {
 pub mod error {
     pub use crate::fs::checksummed_file::FileError;
     pub use crate::model::body::InvalidBody;
-    pub use crate::model::error::{FreezeProblem, VersionLabel};
+    pub use crate::model::error::{
+        ConflictSubject, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
+    };
     pub use crate::model::invalid_argument::InvalidArgument;
 }
 

@@ -3,10 +3,13 @@
 use std::error::Error as StdError;
 use std::io;
 
+use serde_json::{Map, Value, json};
+
 use super::exit::Exit;
-use crate::error::{FileError, InvalidArgument};
+use super::hint::{hint, shell_word};
+use crate::error::{ConflictSubject, FileError, InvalidArgument, PromptLabel};
 use crate::storage::StorageErrorKind;
-use crate::{Error, Store};
+use crate::{Error, Store, VersionSpec};
 
 /// The result of a command, which has written its output.
 pub(crate) type CommandResult<T = ()> = Result<T, Failure>;
@@ -23,6 +26,10 @@ pub(crate) struct Failure {
     /// The single problems, if there are several.
     pub(super) details: Vec<String>,
     pub(super) hint: Option<String>,
+    /// The values of the error for programs.
+    pub(super) fields: Map<String, Value>,
+    /// What was not found, if similar names may exist.
+    pub(super) missing: Option<MissingName>,
 }
 
 impl Failure {
@@ -34,6 +41,8 @@ impl Failure {
             causes: Vec::new(),
             details: Vec::new(),
             hint: None,
+            fields: Map::new(),
+            missing: None,
         }
     }
 
@@ -63,7 +72,7 @@ impl Failure {
         let mut failure = Self::new(Exit::Unreported, "unreported", message);
         failure.causes = vec![self.message];
         failure.causes.extend(self.causes);
-        failure.hint("don't repeat the command: the change took place")
+        failure.hint("do not repeat the command: the change took place")
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -82,13 +91,25 @@ impl Failure {
         self
     }
 
-    /// Adds an error and its sources as causes.
+    /// Adds an error and its sources as causes, except those whose text was already given.
     pub(crate) fn with_causes(mut self, cause: &dyn StdError) -> Self {
         let mut next = Some(cause);
+        let mut last = self.message.clone();
         while let Some(error) = next {
-            self.causes.push(error.to_string());
+            let text = error.to_string();
+            if !last.contains(&text) && !text.contains(&last) && !self.message.contains(&text) {
+                self.causes.push(text.clone());
+            }
+            last = text;
             next = error.source();
         }
+        self
+    }
+
+    /// Puts the spec that the caller typed into the hint, which has `SPEC` in its place.
+    pub(crate) fn for_spec(mut self, spec: &VersionSpec) -> Self {
+        let spec = shell_word(&spec.to_string());
+        self.hint = self.hint.map(|hint| hint.replace("SPEC", &spec));
         self
     }
 
@@ -102,6 +123,29 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         self.exit
+    }
+}
+
+/// A name that does not exist, which similar names may be suggested for.
+#[derive(Clone, Debug)]
+pub(crate) enum MissingName {
+    Prompt(String),
+    Environment { prompt: PromptLabel, name: String },
+}
+
+impl MissingName {
+    fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::PromptNotFound { prompt } => Some(Self::Prompt(prompt.clone())),
+            Error::EnvironmentNotFound {
+                prompt,
+                environment,
+            } => Some(Self::Environment {
+                prompt: prompt.clone(),
+                name: environment.to_string(),
+            }),
+            _ => None,
+        }
     }
 }
 
@@ -147,12 +191,14 @@ impl From<Error> for Failure {
                 failure.details = problems.iter().map(ToString::to_string).collect();
             }
             Error::Freeze { problems } => {
-                failure.message = "not frozen: partials can't be filled in".into();
+                failure.message = "not frozen: partials cannot be filled in".into();
                 failure.details = problems.iter().map(ToString::to_string).collect();
             }
             _ => {}
         }
         failure.hint = hint(&error);
+        failure.missing = MissingName::of(&error);
+        failure.fields = fields(&error);
         failure.with_sources(&error)
     }
 }
@@ -222,80 +268,41 @@ fn name(error: &Error) -> &'static str {
     }
 }
 
-fn hint(error: &Error) -> Option<String> {
-    let hint = match error {
-        Error::NotAStore { .. } => {
-            "create a store with promptbook init, or name another one with --store DIR or PROMPTBOOK_STORE".into()
-        }
-        Error::MismatchedBackup { .. } => "back up to another directory, and check what this one contains".into(),
-        Error::StoreExists { .. } => "use the existing store; promptbook stats shows what it contains".into(),
-        Error::IndexMissing { .. } => "restore index.db from a copy, or move the other files away".into(),
-        Error::UnreleasedFormat { .. } => {
-            "export a bundle with the older build (promptbook export --bundle FILE), \
-             then run promptbook --store NEW init and promptbook --store NEW import FILE"
-                .into()
-        }
-        Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
-        Error::NetworkFilesystem { .. } => {
-            "move the store to a local disk, or pass --allow-network if no other machine uses the store".into()
-        }
-        Error::NotWritable { .. } | Error::ReadOnly => {
-            "the store can be read; changing it requires write permission for its directory and files".into()
-        }
-        Error::SqliteTooOld { .. } => "build promptbook with the feature `bundled`".into(),
-        Error::PromptNotFound { .. } => "promptbook ls lists the prompts".into(),
-        Error::AmbiguousPrompt { .. } => "name one of them by its id: id:ID".into(),
-        Error::VersionNotFound { prompt: Some(id), .. } => {
-            format!("promptbook log {id} lists its versions")
-        }
-        Error::VersionNotFound { .. } => "promptbook log --ids lists versions with their ids".into(),
-        Error::EnvironmentNotFound { prompt, .. } => {
-            format!("promptbook env list {prompt} lists its environments")
-        }
-        Error::MismatchedVersion { version, .. } => format!("name it only by its id: {version}"),
-        Error::ClockInDoubt { .. } => {
-            "nothing was removed; if the clock is right, run promptbook gc --yes".into()
-        }
-        Error::NameTaken { id, .. } => {
-            format!("commit to the existing prompt, id:{id}, or pass --allow-duplicate-name")
-        }
-        Error::PromptIdTaken { .. } => {
-            "choose another id, or none; the id of a deleted prompt is never reused".into()
-        }
-        Error::OperationNotFound { .. } => "promptbook ops lists the operations".into(),
-        Error::UndoBlocked { operation, .. } => {
-            format!("promptbook undo {operation} --also-later undoes them too")
-        }
-        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} redoes it"),
-        Error::Conflict { .. } => "another writer changed it; check the new state before you repeat the command".into(),
-        Error::MergeConflict { .. } => "both sides changed the same thing; \
-            import the bundle into a new store, and copy what is missing from there"
-            .into(),
-        Error::File(FileError::Unsealed { .. } | FileError::Altered { .. }) => {
-            "copy the file again from its source, or write it again".into()
-        }
-        Error::Breaking { .. } => "commit it as a major version (--major), \
-            or force a minor version (--minor --force)"
-            .into(),
-        Error::NoBase { .. } => "commit it as a major version (--major)".into(),
-        Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
-        Error::Render { .. } => "promptbook vars SPEC lists the inputs that it requires".into(),
-        Error::Freeze { .. } => "promptbook vars SPEC lists the partials of a prompt and where they are used".into(),
-        Error::Unrenderable(_) => "use --mode strict, which renders bodies of any shape".into(),
-        Error::CorruptBody { .. } => "promptbook verify lists all damage; \
-            restore the store, or that body, from a backup"
-            .into(),
-        Error::OutcomeUnknown { .. } => "promptbook ops shows whether the change took place; \
-            check the disk before you continue"
-            .into(),
-        Error::Storage(error) => match error.kind() {
-            StorageErrorKind::Full => "free some space and repeat the command; nothing was changed".into(),
-            StorageErrorKind::Busy => "repeat the command, or wait longer with --wait SECONDS; nothing was changed".into(),
-            StorageErrorKind::Replaced => "check what is there now, and repeat the command".into(),
-            StorageErrorKind::Corrupt => "promptbook verify lists all damage".into(),
-            _ => return None,
-        },
-        _ => return None,
+/// Returns the values of an error for programs, for the errors that programs act on.
+fn fields(error: &Error) -> Map<String, Value> {
+    let prompt = |prompt: &PromptLabel| json!({"id": prompt.id, "name": prompt.name});
+    let fields = match error {
+        Error::Conflict {
+            prompt: label,
+            subject,
+            expected,
+            expected_number,
+            found,
+        } => json!({
+            "prompt": prompt(label),
+            "environment": match subject {
+                ConflictSubject::Head => Value::Null,
+                ConflictSubject::Environment(name) => json!(name),
+            },
+            "expected": expected.map(|id| json!({"id": id, "number": expected_number})),
+            "found": found.map(|found| json!({"id": found.id, "number": found.number})),
+        }),
+        Error::AmbiguousPrompt { name, ids } => json!({"name": name, "ids": ids}),
+        Error::NameTaken { name, id } => json!({"prompt": {"id": id, "name": name}}),
+        Error::VersionNotFound {
+            prompt: Some(label),
+            selector,
+        } => json!({"prompt": prompt(label), "selector": selector.to_string()}),
+        Error::EnvironmentNotFound {
+            prompt: label,
+            environment,
+        } => json!({"prompt": prompt(label), "environment": environment}),
+        Error::Breaking { base, reasons } => json!({"base": base, "breaking": reasons}),
+        Error::OutcomeUnknown { number, id, .. } => json!({"operation": number, "id": id}),
+        _ => Value::Null,
     };
-    Some(hint)
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) fn inputs(file: &Path) -> CommandResult<Map<String, Value>> {
     match std::str::from_utf8(&bytes).ok().and_then(inexact_number) {
         None => Ok(inputs),
         Some(number) => {
-            let failure = refuse(&format!("the inputs can't hold the number {number}"));
+            let failure = refuse(&format!("the inputs cannot hold the number {number}"));
             let hint = format!("{NUMBERS_HINT}; write it as a string: \"{number}\"");
             Err(named(file, failure.hint(hint)))
         }
@@ -55,7 +55,7 @@ fn read(file: &Path) -> CommandResult<Vec<u8>> {
             "file_not_found",
             format!("no file {}", file.display()),
         ),
-        _ => Failure::io(format!("{} can't be read", name_of(file)), &error),
+        _ => Failure::io(format!("{} cannot be read", name_of(file)), &error),
     })
 }
 

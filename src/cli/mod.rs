@@ -88,8 +88,10 @@
 //!
 //! Errors are written to standard error: `error: …`, a list if there are several problems,
 //! `because: …` for each cause, and `hint: …` for the remedy. With `--json`, an error is one
-//! object: `{error: {kind, code, message, details: [text], causes: [text], hint: text or null}}`.
-//! `kind` is a word such as `prompt_not_found`, and `code` is the exit code. A `verify` that finds
+//! object: `{error: {kind, code, message, details: [text], causes: [text], hint: text or null, fields: object}}`.
+//! `kind` is a word such as `prompt_not_found`, and `code` is the exit code. `fields` has the values
+//! of the error: a `conflict` has `{prompt: {id, name}, environment, expected, found}`, the last two
+//! `{id, number}` or null, and environment null for the highest version. It is empty for most kinds. A `verify` that finds
 //! violations also writes its usual output.
 //!
 //! | exit code | meaning |
@@ -109,14 +111,18 @@ mod args;
 mod commands;
 mod error;
 mod exit;
+mod hint;
 mod input;
 mod json;
 mod output;
+mod parse_error;
 mod progress;
 mod report;
 mod run;
 mod session;
+mod suggest;
 mod table;
 mod text;
+mod words;
 
 pub use self::run::main;

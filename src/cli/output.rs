@@ -91,6 +91,6 @@ fn write_error(error: io::Error) -> Failure {
     match error.kind() {
         // The reader closed the output because it has read enough.
         io::ErrorKind::BrokenPipe => Failure::closed(),
-        _ => Failure::io("the output can't be written", &error),
+        _ => Failure::io("the output cannot be written", &error),
     }
 }

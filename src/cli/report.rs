@@ -39,6 +39,7 @@ impl Failure {
             "details": self.details,
             "causes": self.causes,
             "hint": self.hint,
+            "fields": self.fields,
         }})
     }
 }

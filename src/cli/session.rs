@@ -162,7 +162,7 @@ fn say(style: Style, start: &str, message: &str) {
 
 /// Returns the current directory.
 pub(crate) fn here() -> CommandResult<PathBuf> {
-    env::current_dir().map_err(|error| Failure::io("the current directory can't be read", &error))
+    env::current_dir().map_err(|error| Failure::io("the current directory cannot be read", &error))
 }
 
 /// Converts an expectation of a pointer, looking up the version that it names.

@@ -43,7 +43,9 @@ pub(crate) use read::bodies::BodyReader;
 pub(crate) use read::compare::{compare_body, compare_environments, compare_versions};
 pub(crate) use read::export::export;
 pub(crate) use read::freeze::{FrozenText, freeze};
-pub(crate) use read::lookup::{find_prompt, find_prompt_or_deleted, find_version, prompt_named};
+pub(crate) use read::lookup::{
+    find_prompt, find_prompt_or_deleted, find_version, prompt_label, prompt_named, version_label,
+};
 pub(crate) use read::partials::gather_partials;
 #[cfg(test)]
 pub(crate) use search::catch_up;

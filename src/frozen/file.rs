@@ -13,7 +13,7 @@ use crate::engine::FrozenText;
 use crate::engine::contract::Contract;
 use crate::fs::checksummed_file::FileError;
 use crate::model::arguments::{IntoInputs, IntoPromptRef, IntoVersionSpec};
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, PromptLabel, Result};
 use crate::model::id::{EnvironmentName, Seal};
 use crate::model::selector::{Selector, admits};
 use crate::model::version_spec::VersionSpec;
@@ -207,7 +207,7 @@ impl Frozen {
             Selector::Environment(name) if name == self.environment() => true,
             Selector::Environment(name) => {
                 return Err(Error::EnvironmentNotFound {
-                    prompt: prompt.id(),
+                    prompt: label(prompt),
                     environment: name.clone(),
                 });
             }
@@ -215,8 +215,15 @@ impl Frozen {
         if selected {
             Ok(prompt)
         } else {
-            Err(not_found(Some(prompt.id())))
+            Err(not_found(Some(label(prompt))))
         }
+    }
+}
+
+fn label(prompt: FrozenPrompt<'_>) -> PromptLabel {
+    PromptLabel {
+        id: prompt.id(),
+        name: Some(prompt.name().clone()),
     }
 }
 

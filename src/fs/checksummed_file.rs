@@ -21,7 +21,7 @@ use crate::model::id::Seal;
 #[non_exhaustive]
 pub enum FileError {
     /// The file does not exist, or the system does not allow reading it.
-    #[error("{path} can't be read")]
+    #[error("{path} cannot be read: {source}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum FileError {
     },
 
     /// The reader that provides the file failed.
-    #[error("the {kind} file can't be read")]
+    #[error("the {kind} file cannot be read: {source}")]
     Reading {
         /// The kind that was expected.
         kind: &'static str,
@@ -39,7 +39,7 @@ pub enum FileError {
     },
 
     /// The writer that receives the file failed.
-    #[error("the {kind} file can't be written")]
+    #[error("the {kind} file cannot be written: {source}")]
     Writing {
         /// The kind that was being written.
         kind: &'static str,

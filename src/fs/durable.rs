@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use crate::fs::io_error::path_error;
-use crate::storage::StorageResult;
+use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 /// Creates a directory, and those above it that are missing.
 ///
@@ -16,6 +16,10 @@ pub(crate) fn prepare(path: &Path) -> StorageResult<()> {
     match fs::create_dir(path) {
         Ok(()) => flush_directory(parent.unwrap_or(Path::new("."))),
         Err(_) if path.is_dir() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let context = format!("{} is not a directory", path.display());
+            Err(StorageError::new(StorageErrorKind::Io, context))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => match parent {
             Some(parent) if !parent.exists() => {
                 prepare(parent)?;

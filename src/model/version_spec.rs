@@ -116,6 +116,17 @@ impl VersionSpec {
     }
 }
 
+/// Writes the spec as it is parsed, without a selector if that is `latest`.
+impl fmt::Display for VersionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.prompt, &self.selector) {
+            (None, selector) => selector.fmt(f),
+            (Some(prompt), Selector::Latest) => prompt.fmt(f),
+            (Some(prompt), selector) => write!(f, "{prompt}@{selector}"),
+        }
+    }
+}
+
 impl FromStr for VersionSpec {
     type Err = InvalidArgument;
 

@@ -42,7 +42,7 @@ pub enum ServerError {
         reason: String,
     },
     /// The server's threads could not be started, or cannot wait for connections.
-    #[error("the server's threads can't be started")]
+    #[error("the server's threads cannot be started")]
     Threads(#[source] io::Error),
     /// The store failed.
     #[error(transparent)]

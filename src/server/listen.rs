@@ -137,7 +137,7 @@ async fn recover(error: &io::Error) {
             | io::ErrorKind::ConnectionReset
     );
     if !of_connection {
-        warn!(%error, "a connection can't be accepted");
+        warn!(%error, "a connection cannot be accepted");
         sleep(Duration::from_millis(100)).await;
     }
 }

@@ -128,7 +128,7 @@ async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, ApiError>
             }
             // The body was cut off, so the client will not read the reason.
             Some(Err(error)) => {
-                return Err(ApiError::Shape(format!("the body can't be read: {error}")));
+                return Err(ApiError::Shape(format!("the body cannot be read: {error}")));
             }
         }
     }

@@ -4,13 +4,15 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::causes::with_causes;
+use crate::model::causes::causes_after;
 use crate::model::verified_bytes::HashMismatch;
 
 /// The result of a backend's methods.
 pub type StorageResult<T, E = StorageError> = std::result::Result<T, E>;
 
 /// A failure of a backend. Clones report one failure to several callers.
+///
+/// As text: what was being done, followed by the cause.
 #[derive(Clone, Debug)]
 pub struct StorageError {
     kind: StorageErrorKind,
@@ -95,14 +97,20 @@ impl StorageError {
         self.kind
     }
 
+    /// Returns the limit that a failure of the kind [`Full`](StorageErrorKind::Full) reached.
+    fn limit(&self) -> String {
+        let io = self.source().and_then(|source| source.downcast_ref());
+        match io.map(|error: &std::io::Error| (error.kind(), error)) {
+            Some((std::io::ErrorKind::StorageFull, _)) | None => {
+                "no space left on the device".into()
+            }
+            Some((_, error)) => error.to_string(),
+        }
+    }
+
     /// Returns the mismatch if the failure is a body with another hash.
     pub(crate) fn hash_mismatch(&self) -> Option<&HashMismatch> {
         self.source()?.downcast_ref()
-    }
-
-    /// Returns the message, followed by those of all its sources.
-    pub(crate) fn in_full(&self) -> String {
-        with_causes(self)
     }
 }
 
@@ -113,9 +121,14 @@ impl From<HashMismatch> for StorageError {
     }
 }
 
+/// Writes what was being done, and why it failed.
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.context)
+        if self.kind == StorageErrorKind::Full {
+            // SQLite and the systems have different texts for it.
+            return write!(f, "{}: {}", self.limit(), self.context);
+        }
+        f.write_str(&causes_after(self.context.clone(), self.source()))
     }
 }
 

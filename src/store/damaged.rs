@@ -78,9 +78,9 @@ impl StoreOptions {
         report.violations.push(Violation::Index {
             detail: match error {
                 Error::Storage(error) => {
-                    let reason = error.in_full();
+                    let reason = error.to_string();
                     let reason = reason.trim_start_matches("index: ");
-                    format!("the store can't be opened: {reason}")
+                    format!("the store cannot be opened: {reason}")
                 }
                 error => error.to_string(),
             },
@@ -88,7 +88,7 @@ impl StoreOptions {
         let blobs = match BlobDirectory::open(location.directory()) {
             Ok(blobs) => blobs,
             Err(error) => {
-                let detail = format!("no body can be read: {}", error.in_full());
+                let detail = format!("no body can be read: {}", error.to_string());
                 report.violations.push(Violation::Pack { detail });
                 return Ok(report);
             }

@@ -6,7 +6,7 @@ use super::handle::Store;
 use super::shared::StoreShared;
 use crate::engine::{
     CommitAttempt, EnsuredPrompt, EnsuredVersion, Judgement, NewPrompt, NewVersion, VersionDraft,
-    find_prompt, find_version, prompt_named,
+    find_prompt, find_version, prompt_named, version_label,
 };
 use crate::model::error::{Error, Result};
 use crate::model::id::VersionId;
@@ -215,9 +215,9 @@ impl Store {
             if let Some(inputs) = snapshot.inputs(version, request_id)? {
                 return Ok(inputs);
             }
-            find_version(snapshot, &version.into())?;
+            let version = find_version(snapshot, &version.into())?;
             Err(Error::InputsNotFound {
-                version,
+                version: version_label(snapshot, &version)?,
                 request: request_id.to_owned(),
             })
         })

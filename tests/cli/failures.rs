@@ -39,7 +39,9 @@ fn errors_are_json_if_answers_are() {
         let error = error(&desk.run(arguments).fails(code));
         assert_eq!(
             members(&error),
-            ["kind", "code", "message", "details", "causes", "hint"]
+            [
+                "kind", "code", "message", "details", "causes", "hint", "fields"
+            ]
         );
         assert_eq!(error["kind"], kind, "{arguments:?}");
         assert_eq!(error["code"], code, "{arguments:?}");
@@ -325,7 +327,7 @@ fn a_store_that_cannot_be_written_is_read() {
     if !free {
         let told = desk.run(&["tag", "greeting", "x"]).fails(1);
         assert!(
-            told.contains("can't be written") && told.contains("because: "),
+            told.contains("cannot be written") && told.contains("because: "),
             "{told}"
         );
     }

@@ -160,11 +160,11 @@ fn numbers_that_inputs_cannot_represent_are_refused() {
         let told = desk
             .run(&["render", "n", &format!("id:={number}")])
             .fails(2);
-        assert!(told.contains("can't hold the number"), "{told}");
+        assert!(told.contains("cannot hold the number"), "{told}");
         assert!(told.contains("give it as text: id="), "{told}");
         desk.write("in.json", format!("{{\"id\": {number}}}"));
         let told = desk.run(&["render", "n", "--inputs", "in.json"]).fails(2);
-        assert!(told.contains("can't hold the number"), "{told}");
+        assert!(told.contains("cannot hold the number"), "{told}");
     }
     let filled = told(&desk, &["render", "n", "id=123456789012345678901"]);
     assert!(filled.contains("Hi 123456789012345678901\""), "{filled}");

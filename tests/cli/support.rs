@@ -157,6 +157,13 @@ impl Answer {
         self.err
     }
 
+    /// Returns the error output of a run that failed.
+    #[track_caller]
+    pub(crate) fn text_of_failure(self) -> String {
+        assert_ne!(self.code, Some(0), "{}", self.told);
+        self.err
+    }
+
     /// Returns the output of a run, successful or not.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.out).into_owned()

@@ -78,7 +78,7 @@ fn a_breaking_minor_is_refused_with_remedies() {
         "{told}"
     );
     assert!(
-        told.contains("--major") && told.contains("--minor --force"),
+        told.contains("--major") && told.contains("--force"),
         "{told}"
     );
     assert_eq!(numbers(&desk.json(&["log", "greeting"])), ["1.0"]);

@@ -574,7 +574,7 @@ fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
     assert_eq!(store.collect_garbage().unwrap().bodies, 1);
     match store.undo_newest() {
         // The commit is the newest operation in effect, apart from its deletion.
-        Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
+        Err(Error::BodyCollected { blob, .. }) => assert_eq!(blob, version.blob),
         other => panic!("{other:?}"),
     }
     // The earlier handle may still have the body in memory.
@@ -585,7 +585,7 @@ fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
         "the metadata of a collected version"
     );
     match then.resolve(version.id) {
-        Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
+        Err(Error::BodyCollected { blob, .. }) => assert_eq!(blob, version.blob),
         other => panic!("{other:?}"),
     }
 }

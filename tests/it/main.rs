@@ -37,6 +37,7 @@ mod identity;
 mod links;
 mod lists;
 mod locks;
+mod messages;
 mod model;
 #[cfg(unix)]
 mod no_room;

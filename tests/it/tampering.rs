@@ -229,7 +229,7 @@ fn altered_operations_are_named() {
         ),
         (
             "UPDATE operation SET content = '{' WHERE number = 2",
-            &["operation 2", "can't be read"],
+            &["operation 2", "cannot be read"],
         ),
         (
             "UPDATE operation SET hash = zeroblob(32) WHERE number = 2",

@@ -15,7 +15,8 @@ pub(crate) struct ServeArgs {
     /// the live service
     #[arg(long)]
     pub(crate) enforce_bumps: bool,
-    /// Open the store read-only, such as a backup or another user's store
+    /// Open the store read-only, such as a backup or another user's store; a store without a key of
+    /// its own, such as a backup, requires --key-file
     #[arg(long)]
     pub(crate) read_only: bool,
     /// HTTP statuses of error responses

@@ -61,8 +61,8 @@ pub(crate) struct CommitArgs {
     /// Commit a major version
     #[arg(long, group = "bump")]
     pub(crate) major: bool,
-    /// Commit the minor version even if it breaks callers of its base
-    #[arg(long, requires = "minor", conflicts_with_all = ["auto", "major"])]
+    /// Commit a minor version even if it breaks callers of its base
+    #[arg(long, conflicts_with_all = ["auto", "major"])]
     pub(crate) force: bool,
     /// Version that the new one is based on
     #[arg(long, value_name = "SELECTOR", default_value = "latest")]

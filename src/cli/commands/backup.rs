@@ -5,14 +5,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::maintenance::{refuse_damaged, report_json, report_text};
-use crate::Store;
 use crate::cli::args::{BackupArgs, RestoreArgs};
-use crate::cli::error::{CommandResult, CompletedChange};
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::output::{NAME, paint};
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
 use crate::maintenance::{BackupOptions, BackupSummary};
+use crate::{Error, Store};
 
 pub(super) fn backup(args: &BackupArgs, session: &Session) -> CommandResult {
     let store = session.reader()?;
@@ -36,10 +36,29 @@ pub(super) fn restore(args: &RestoreArgs, session: &Session) -> CommandResult {
         &args.backup,
         &to,
         BackupOptions::new().progress(|steps| progress.at(steps)),
-    )?;
+    )
+    .map_err(|error| restore_failure(error, &args.backup))?;
     drop(progress);
     let done = CompletedChange::Other("the store was created");
     answer(done, "Created a store in", &to, &made, session)
+}
+
+/// Replaces the hints that are for an existing store by those for a restore.
+fn restore_failure(error: Error, backup: &Path) -> Failure {
+    let hint = match &error {
+        Error::NotAStore { path } if path == backup => {
+            Some("name a directory that promptbook backup wrote")
+        }
+        Error::StoreExists { .. } => {
+            Some("restore to another directory with --store DIR, or move the existing store away")
+        }
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// Reports the copy and its verification. Fails if the copy is damaged.

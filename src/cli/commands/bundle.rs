@@ -47,7 +47,7 @@ pub(super) fn import(path: &Path, session: &Session) -> CommandResult {
             let message = format!("no file {name}");
             Failure::new(Exit::NotFound, "file_not_found", message)
         }
-        _ => Failure::io(format!("{name} can't be read"), &error),
+        _ => Failure::io(format!("{name} cannot be read"), &error),
     })?;
     let imported = store
         .import_bundle(file)
@@ -111,7 +111,7 @@ fn to_standard_output(store: &Store) -> CommandResult {
 /// Writes the bundle to a new file, which replaces an existing one only when it is complete.
 fn to_file(store: &Store, path: &Path, force: bool) -> CommandResult<BundleSummary> {
     let write_failure =
-        |error: &io::Error| Failure::io(format!("{} can't be written", path.display()), error);
+        |error: &io::Error| Failure::io(format!("{} cannot be written", path.display()), error);
     let mut file = NewFile::begin(path).map_err(|error| write_failure(&error))?;
     let summary = store.export_bundle(&mut file)?;
     // Without `force`, never overwrites a file that was created since the check.

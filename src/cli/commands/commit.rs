@@ -14,7 +14,7 @@ pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
     let store = session.store()?;
     let prompt = store.prompt(args.prompt.clone())?;
-    let bump = match (args.minor, args.major) {
+    let bump = match (args.minor || args.force, args.major) {
         (true, _) => Bump::Minor,
         (_, true) => Bump::Major,
         _ => Bump::Auto,

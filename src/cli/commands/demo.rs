@@ -92,7 +92,7 @@ fn directory(named: Option<&Path>) -> CommandResult<PathBuf> {
             temporary.map(tempfile::TempDir::keep)
         }
     }
-    .map_err(|error| Failure::io("the demo's directory can't be created", &error))
+    .map_err(|error| Failure::io("the demo's directory cannot be created", &error))
 }
 
 /// A clock that shows a set time.
@@ -138,7 +138,7 @@ impl DemoStory {
         let save = |step: &DemoStep| {
             clock.set(step.at);
             fs::write(&file, step.body).map_err(|error: io::Error| {
-                Failure::io(format!("{} can't be written", file.display()), &error)
+                Failure::io(format!("{} cannot be written", file.display()), &error)
             })
         };
 

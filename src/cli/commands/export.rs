@@ -160,7 +160,7 @@ fn state(path: &Path, blob: BlobId) -> CommandResult<FileState> {
         Ok(_) => Ok(FileState::Differs),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FileState::Missing),
         Err(error) => Err(Failure::io(
-            format!("{} can't be read", path.display()),
+            format!("{} cannot be read", path.display()),
             &error,
         )),
     }
@@ -192,7 +192,7 @@ fn write(store: &Store, one: &PlannedFile, folder: &Path) -> CommandResult {
 fn write_path(folder: &Path, file: &Path, state: FileState, bytes: &[u8]) -> CommandResult {
     write_file(folder, file, state, bytes).map_err(|error| {
         let path = folder.join(file);
-        Failure::io(format!("{} can't be written", path.display()), &error)
+        Failure::io(format!("{} cannot be written", path.display()), &error)
     })
 }
 

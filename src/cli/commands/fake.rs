@@ -28,7 +28,7 @@ pub(super) fn fake(args: &Arguments) -> CommandResult {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::io("threads can't be started", &error))?;
+        .map_err(|error| Failure::io("threads cannot be started", &error))?;
     let ended = runtime.block_on(async {
         // Listen before the announcement lets another process send a signal.
         let mut signals = Signals::listen()?;

@@ -149,7 +149,8 @@ fn replace(path: &Path, bytes: &[u8]) -> CommandResult<bool> {
         file.write_all(bytes)?;
         file.publish(true)
     });
-    written.map_err(|error| Failure::io(format!("{} can't be written", path.display()), &error))?;
+    written
+        .map_err(|error| Failure::io(format!("{} cannot be written", path.display()), &error))?;
     Ok(true)
 }
 

@@ -108,7 +108,7 @@ fn read_failure((path, error): (PathBuf, io::Error)) -> Failure {
             "file_not_found",
             format!("no file or folder {}", path.display()),
         ),
-        _ => Failure::io(format!("{} can't be read", path.display()), &error),
+        _ => Failure::io(format!("{} cannot be read", path.display()), &error),
     }
 }
 
@@ -157,7 +157,7 @@ fn read_one(folder: &Path, file: &Path) -> Result<ImportEntry, String> {
 
 /// Reads a prompt's name from a file.
 fn read_name(path: &Path) -> Result<String, String> {
-    let bytes = input::bytes(path).map_err(|error| format!("which can't be read: {error}"))?;
+    let bytes = input::bytes(path).map_err(|error| format!("which cannot be read: {error}"))?;
     String::from_utf8(bytes).map_err(|_| "which is not UTF-8".into())
 }
 
@@ -167,7 +167,7 @@ fn refused(invalid: Vec<String>, of: usize) -> Failure {
         Exit::Usage,
         "bad_files",
         format!(
-            "{} of {files} can't be imported, so nothing was imported",
+            "{} of {files} cannot be imported, so nothing was imported",
             invalid.len()
         ),
     )

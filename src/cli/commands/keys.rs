@@ -35,7 +35,7 @@ fn key_in(path: &Path) -> CommandResult<String> {
             Failure::new(Exit::NotFound, "file_not_found", format!("no file {name}"))
         }
         io::ErrorKind::InvalidData => Failure::usage(format!("the key in {name} is not UTF-8")),
-        _ => Failure::io(format!("{name} can't be read"), &error),
+        _ => Failure::io(format!("{name} cannot be read"), &error),
     })?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let key = line.strip_suffix('\r').unwrap_or(line);

@@ -13,7 +13,8 @@ use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
 use crate::maintenance::{
-    CheckpointOptions, GcOptions, GcSummary, RepairOptions, StoreStats, VerifyOptions, VerifyReport,
+    CheckpointOptions, GcOptions, GcSummary, RepairOptions, StoreStats, VerifyOptions,
+    VerifyReport, Violation,
 };
 use crate::{BumpPolicy, Store};
 
@@ -121,12 +122,15 @@ pub(crate) fn refuse_damaged(report: &VerifyReport) -> CommandResult {
         return Ok(());
     }
     let found = text::count(report.violations.len() as u64, "violation", "violations");
-    Err(
-        Failure::new(Exit::Damaged, "violations", format!("{found} found")).hint(
-            "copy the store's directory first; \
-             then run promptbook verify --repair --from BACKUP, or restore the backup",
-        ),
-    )
+    let is_pin = |violation: &Violation| matches!(violation, Violation::Pin { .. });
+    let hint = if report.violations.iter().all(is_pin) {
+        "the store is sound, but its history was rewritten, or it is another store or an older copy: \
+         compare promptbook ops with a backup or a bundle"
+    } else {
+        "copy the store's directory first; \
+         then run promptbook verify --repair --from BACKUP, or restore the backup"
+    };
+    Err(Failure::new(Exit::Damaged, "violations", format!("{found} found")).hint(hint))
 }
 
 pub(crate) fn report_text(report: &VerifyReport, quick: bool) -> String {

@@ -192,7 +192,7 @@ fn confirmed(question: &str) -> CommandResult<bool> {
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)
-        .map_err(|error| Failure::io("the answer can't be read", &error))?;
+        .map_err(|error| Failure::io("the answer cannot be read", &error))?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 

@@ -33,7 +33,7 @@ pub(super) fn serve(args: &ServeArgs, session: &Session) -> CommandResult {
     let kept = keys.is_empty();
     log(args.log);
     let runtime =
-        Runtime::new().map_err(|error| Failure::io("threads can't be started", &error))?;
+        Runtime::new().map_err(|error| Failure::io("threads cannot be started", &error))?;
     let served = runtime.block_on(async {
         // Listen before the announcement lets another process send a signal.
         let mut signals = Signals::listen()?;
@@ -55,13 +55,18 @@ fn announce(server: &Server, kept: bool, session: &Session) -> CommandResult {
     }
     let url = paint(NAME, text::line(server.url()));
     let key = key.map_or_else(String::new, |key| format!("The key is {key}\n"));
-    let made = if made {
+    // A caller that gives a key uses none that another copy may have.
+    let made = if made && kept {
         "Its secrets are new: keys and signed URLs of other copies of the store are not valid here\n"
     } else {
         ""
     };
     output::write_text(&format!("Listening on {url}\n{key}{made}"))
 }
+
+/// The remedy if the store's own key is not used.
+const KEY_HINT: &str = "pass a key with --key-file FILE; \
+    a store that is opened read-only, such as a backup, cannot store a key of its own";
 
 /// Serves until a signal, then completes the current requests. A second signal stops immediately.
 async fn run(server: Server, signals: &mut Signals) -> CommandResult {
@@ -125,7 +130,7 @@ impl From<ServerError> for Failure {
         let failure = Self::new(exit, kind, error.to_string()).with_sources(&error);
         match error {
             ServerError::KeyNeeded { .. } | ServerError::SecretsWithheld { .. } => {
-                failure.hint("pass a key with --key-file FILE")
+                failure.hint(KEY_HINT)
             }
             _ => failure,
         }

@@ -15,7 +15,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Starts listening. Must be called inside a runtime.
     pub(super) fn listen() -> CommandResult<Self> {
-        let failure = |error: std::io::Error| Failure::io("signals can't be received", &error);
+        let failure = |error: std::io::Error| Failure::io("signals cannot be received", &error);
         #[cfg(unix)]
         {
             use signal::unix::{SignalKind, signal};

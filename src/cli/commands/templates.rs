@@ -83,7 +83,8 @@ pub(super) fn render(args: &RenderArgs, session: &Session) -> CommandResult {
     inputs.extend(typed(&args.inputs)?);
     let rendered = session
         .view(&args.as_of)?
-        .render_as(&args.spec, inputs, args.mode.into())?;
+        .render_as(&args.spec, inputs, args.mode.into())
+        .map_err(|error| Failure::from(error).for_spec(&args.spec))?;
     for error in &rendered.errors {
         let given = error
             .value
@@ -138,7 +139,7 @@ fn one_typed(argument: &str) -> CommandResult<(&str, Value)> {
     };
     match serde_json::from_str(value) {
         Ok(_) if let Some(number) = inexact_number(value) => {
-            let message = format!("input {name:?} can't hold the number {number}");
+            let message = format!("input {name:?} cannot hold the number {number}");
             let hint = format!("{}; give it as text: {name}={number}", input::NUMBERS_HINT);
             Err(Failure::usage(message).hint(hint))
         }

@@ -127,7 +127,7 @@ impl BundleCheck {
                         .and_then(|prompt_now| prompt_now.holder(*id))
                     {
                         return Err(
-                            format!("version {id} is in {name} and can't be deleted").into()
+                            format!("version {id} is in {name} and cannot be deleted").into()
                         );
                     }
                     self.see(prompt, *id, false);
@@ -202,7 +202,7 @@ impl BundleCheck {
         }
         if after.is_none() {
             if let Some(name) = prompt_now.pointers.keys().next() {
-                return Err(format!("prompt {id} is in {name} and can't be deleted").into());
+                return Err(format!("prompt {id} is in {name} and cannot be deleted").into());
             }
             self.deleted.insert(id);
             for version in self.seen_of.remove(&id).unwrap_or_default() {

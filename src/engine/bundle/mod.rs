@@ -89,5 +89,5 @@ fn malformed(reason: impl Into<String>) -> Error {
 /// Parses the text of an operation of a bundle.
 fn read_bundled(number: u64, text: &str) -> Result<OperationContent> {
     operation_text::read(text)
-        .map_err(|error| malformed(format!("operation {number} can't be read: {error}")))
+        .map_err(|error| malformed(format!("operation {number} cannot be read: {error}")))
 }

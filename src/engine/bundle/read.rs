@@ -45,7 +45,7 @@ impl<R: BufRead> BundleReader<R> {
     pub(super) fn head(&mut self) -> Result<BundleHead> {
         let line = self.line(MAX_LINE_BYTES, || "the second line".into())?;
         let head: BundleHead = serde_json::from_str(line)
-            .map_err(|error| malformed(format!("the second line can't be read: {error}")))?;
+            .map_err(|error| malformed(format!("the second line cannot be read: {error}")))?;
         // Only one text is accepted for a head, so that equal contents make equal bundles.
         match serde_json::to_string(&head) {
             Ok(text) if text == line => Ok(head),

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{BUFFER_BYTES, BundleHead, BundleSummary, KIND, MAX_OPERATION_BYTES};
 use crate::engine::read::bodies::BodyReader;
+use crate::engine::read::lookup::version_label;
 use crate::engine::visit;
 use crate::fs::checksummed_file::ChecksumWriter;
 use crate::model::error::{Error, Result};
@@ -49,6 +50,7 @@ pub(crate) fn export_bundle(
         let bytes = bodies.read_checked(snapshot, id)?.into_bytes();
         if bytes.len() as u64 != size {
             return Err(Error::CorruptBody {
+                version: None,
                 blob: id,
                 reason: format!("it has {} bytes, the index says {size}", bytes.len()),
             });
@@ -97,7 +99,7 @@ fn history(
                 .into());
         }
         let created = operation_text::created_versions(text)
-            .map_err(|error| damaged("its content can't be read").because(error))?;
+            .map_err(|error| damaged("its content cannot be read").because(error))?;
         versions.extend(created);
         last = id;
         head.operations = number;
@@ -138,12 +140,11 @@ fn stored(
 /// Checks that a body that is not stored belongs to no live version.
 fn refuse_live(snapshot: &dyn Snapshot, versions: &[(BlobId, VersionId)]) -> Result<()> {
     for (blob, version) in versions {
-        if snapshot.version(*version)?.is_some() {
-            let reason =
-                format!("version {version} refers to it, but the index does not contain it");
+        if let Some(version) = snapshot.version(*version)? {
             return Err(Error::CorruptBody {
                 blob: *blob,
-                reason,
+                version: Some(version_label(snapshot, &version)?),
+                reason: "the index does not contain it".into(),
             });
         }
     }

@@ -7,7 +7,7 @@ use super::dependencies::{dependents_of, group_in_effect, newest};
 use super::historical::replay_prompts;
 use super::moment::{OperationRef, find_operation};
 use crate::engine::write::writer::WriteTransaction;
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, PromptLabel, PromptVersionLabel, Result};
 use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, OperationContent, OperationKind, PromptState};
 use crate::model::work_counter;
@@ -177,6 +177,20 @@ impl<'a> Inverse<'a> {
         self.without_transient_restores(&lost)
     }
 
+    /// Names a version that cannot be restored, and its prompt, which may be deleted.
+    fn label(&self, id: VersionId) -> Result<Option<Box<PromptVersionLabel>>> {
+        let row = self.snapshot.version_even_deleted(id)?;
+        Ok(row.map(|row| {
+            let id = row.version.prompt_id;
+            let state = self.states.get(&id).and_then(Option::as_ref);
+            let name = state.map(|state| state.name.clone());
+            Box::new(PromptVersionLabel {
+                prompt: PromptLabel { id, name },
+                version: (&row.version).into(),
+            })
+        }))
+    }
+
     /// Removes the changes that restore a version in `lost` only to delete it again later.
     ///
     /// A prompt that has no change left gets one without effect, so that the operation stays in the
@@ -195,7 +209,7 @@ impl<'a> Inverse<'a> {
                 concerning.entry(id).or_default().push_back(at);
             }
         }
-        let mut changes: Vec<Option<Change>> = self.changes.into_iter().map(Some).collect();
+        let mut changes: Vec<Option<Change>> = self.changes.iter().cloned().map(Some).collect();
         let mut emptied = Vec::new();
         for (at, id, blob) in lost {
             let positions = concerning.entry(*id).or_default();
@@ -207,7 +221,11 @@ impl<'a> Inverse<'a> {
                 .and_then(|next| changes.get_mut(next))
                 .map(Option::take)
             else {
-                return Err(Error::BodyCollected { blob: *blob });
+                let version = self.label(*id)?;
+                return Err(Error::BodyCollected {
+                    blob: *blob,
+                    version,
+                });
             };
             changes[*at] = None;
             if let Some(changes_left) = changes_left.get_mut(&prompt) {

@@ -83,7 +83,7 @@ pub(crate) fn blame(
     bodies: &BodyReader,
     version: Version,
 ) -> Result<Blame> {
-    let body = bodies.read(snapshot, version.blob)?;
+    let body = bodies.read_of(snapshot, &version)?;
     let tree = JsonTree::of(body.text());
     let all = parts(&tree);
     let mut origins: HashMap<Part, (BlameOrigin, bool)> = HashMap::new();
@@ -147,7 +147,7 @@ fn base(
     let Some(base) = snapshot.version_even_deleted(base)?.map(|row| row.version) else {
         return Ok(None);
     };
-    match bodies.read(snapshot, base.blob) {
+    match bodies.read_of(snapshot, &base) {
         Ok(body) => Ok(Some((base, body))),
         // The body was garbage-collected, as the body of a deleted version may be. A body that is
         // stored but damaged is an error.

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::engine::read::lookup::version_label;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::memory_size::ENTRY;
+use crate::model::record::Version;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{Blobs, Snapshot, StorageErrorKind, StoredBlob};
 
@@ -68,6 +70,12 @@ impl BodyReader {
         Ok(body)
     }
 
+    /// Reads the body of a version as [`read`](Self::read) does. An error names the version.
+    pub(crate) fn read_of(&self, snapshot: &dyn Snapshot, version: &Version) -> Result<Body> {
+        self.read(snapshot, version.blob)
+            .map_err(|error| named_by(error, snapshot, version))
+    }
+
     fn keep(&self, body: &Body) {
         // The weight includes the parsed JSON, because a reader of the cached body may parse it.
         let bytes = ENTRY + body.weight();
@@ -96,7 +104,11 @@ impl BodyReader {
         snapshot: &dyn Snapshot,
         id: BlobId,
     ) -> Result<VerifiedBytes> {
-        let damaged = |reason| Error::CorruptBody { blob: id, reason };
+        let damaged = |reason| Error::CorruptBody {
+            blob: id,
+            version: None,
+            reason,
+        };
         let mismatch = match snapshot.blob(id)? {
             Some(StoredBlob::Journaled(bytes)) => match VerifiedBytes::check(id, bytes) {
                 Ok(bytes) => return Ok(bytes),
@@ -124,5 +136,17 @@ impl BodyReader {
 
     fn cache(&self) -> MutexGuard<'_, BodyCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds the version that has a corrupt body to an error.
+fn named_by(error: Error, snapshot: &dyn Snapshot, version: &Version) -> Error {
+    match error {
+        Error::CorruptBody { blob, reason, .. } => Error::CorruptBody {
+            blob,
+            version: version_label(snapshot, version).ok(),
+            reason,
+        },
+        error => error,
     }
 }

@@ -144,7 +144,7 @@ type ComparedBody = (Option<Version>, Body);
 
 /// Returns a version as one side of a comparison.
 fn side(snapshot: &dyn Snapshot, bodies: &BodyReader, version: Version) -> Result<ComparedBody> {
-    let body = bodies.read(snapshot, version.blob)?;
+    let body = bodies.read_of(snapshot, &version)?;
     let version = Some(version);
     Ok((version, body))
 }

@@ -38,6 +38,7 @@ fn export_version(
     version: Version,
 ) -> Result<PortableVersion> {
     let inputs = snapshot.inputs_of(version.id)?;
+    let body = bodies.read_of(snapshot, &version)?;
     Ok(PortableVersion {
         id: Some(version.id),
         number: Some(version.number),
@@ -46,7 +47,7 @@ fn export_version(
         created_at: Some(version.created_at),
         environments: version.environments,
         inputs: inputs.into_iter().map(export_inputs).collect(),
-        body: bodies.read(snapshot, version.blob)?,
+        body,
     })
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn freeze(
     let mut wanted = Vec::new();
     for prompt in snapshot.prompts(&PromptFilter::default(), None, usize::MAX)? {
         if let Some(version) = snapshot.version_in(prompt.id, environment)? {
-            let body = bodies.read(snapshot, version.blob)?;
+            let body = bodies.read_of(snapshot, &version)?;
             let uses = Uses::of(body.json()).partials;
             found.push((prompt, version, body, uses.is_empty()));
             wanted.extend(uses);

@@ -1,6 +1,6 @@
 //! Lookup of the prompts and versions that callers name.
 
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, PromptLabel, PromptVersionLabel, Result};
 use crate::model::id::{PromptId, PromptName};
 use crate::model::record::{Prompt, Version};
 use crate::model::selector::Selector;
@@ -85,6 +85,7 @@ pub(crate) fn select(
         return Ok(version);
     }
     find_prompt(snapshot, &PromptRef::Id(prompt))?;
+    let prompt = prompt_label(snapshot, prompt)?;
     Err(match selector {
         Selector::Environment(name) => Error::EnvironmentNotFound {
             prompt,
@@ -95,6 +96,23 @@ pub(crate) fn select(
             selector: selector.clone(),
         },
     })
+}
+
+/// Names a prompt for an error.
+pub(crate) fn prompt_label(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptLabel> {
+    let name = snapshot.prompt(id)?.map(|prompt| prompt.name);
+    Ok(PromptLabel { id, name })
+}
+
+/// Names a version and its prompt for an error.
+pub(crate) fn version_label(
+    snapshot: &dyn Snapshot,
+    version: &Version,
+) -> Result<Box<PromptVersionLabel>> {
+    Ok(Box::new(PromptVersionLabel {
+        prompt: prompt_label(snapshot, version.prompt_id)?,
+        version: version.into(),
+    }))
 }
 
 fn by_id(
@@ -110,14 +128,13 @@ fn by_id(
     match (found, prompt) {
         (Some(version), Some(prompt)) if version.prompt_id != prompt => {
             Err(Error::MismatchedVersion {
-                version: version.id,
-                prompt,
-                owner: version.prompt_id,
+                version: version_label(snapshot, &version)?,
+                prompt: prompt_label(snapshot, prompt)?,
             })
         }
         (Some(version), _) => Ok(version),
         (None, prompt) => Err(Error::VersionNotFound {
-            prompt,
+            prompt: prompt.map(|id| prompt_label(snapshot, id)).transpose()?,
             selector: selector.clone(),
         }),
     }

@@ -276,7 +276,7 @@ fn is_damage(error: &storage::StorageError) -> bool {
 /// Returns why a body is damaged. Its address is not repeated.
 fn reason_of(error: &storage::StorageError) -> String {
     let mismatch = error.hash_mismatch();
-    mismatch.map_or_else(|| error.in_full(), |mismatch| mismatch.to_string())
+    mismatch.map_or_else(|| error.to_string(), |mismatch| mismatch.to_string())
 }
 
 /// Checks the loose bodies, without an index that lists them.

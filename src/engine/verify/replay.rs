@@ -35,7 +35,7 @@ pub(super) enum ReplayError {
 impl From<crate::storage::StorageError> for ReplayError {
     fn from(error: crate::storage::StorageError) -> Self {
         match error.kind() {
-            StorageErrorKind::Corrupt => Self::Contradiction(error.in_full()),
+            StorageErrorKind::Corrupt => Self::Contradiction(error.to_string()),
             _ => Self::Storage(error.into()),
         }
     }

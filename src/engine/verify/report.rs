@@ -111,7 +111,7 @@ pub(crate) enum Depth {
 /// Describes an error that is caused by damage; returns any other error.
 pub(super) fn damage(error: Error) -> Result<String> {
     match error {
-        Error::Storage(error) if error.kind() == StorageErrorKind::Corrupt => Ok(error.in_full()),
+        Error::Storage(error) if error.kind() == StorageErrorKind::Corrupt => Ok(error.to_string()),
         error => Err(error),
     }
 }

@@ -168,7 +168,7 @@ fn check_chain(
         }
         match operation_text::read(content) {
             Ok(content) => replay.expect(&content.changes),
-            Err(error) => wrong(format!("its content can't be read: {error}")),
+            Err(error) => wrong(format!("its content cannot be read: {error}")),
         }
         (number, id) = (found_number, found_id);
         Ok(ControlFlow::Continue(()))

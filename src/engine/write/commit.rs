@@ -10,9 +10,9 @@ use super::new_version::{EnsuredVersion, VersionDraft};
 use super::numbering;
 use super::writer::{WriteTransaction, check_expected};
 use crate::engine::contract::Breakage;
-use crate::engine::read::lookup::{find_prompt, find_version, prompt_named, select};
+use crate::engine::read::lookup::{find_prompt, find_version, prompt_label, prompt_named, select};
 use crate::model::body::Body;
-use crate::model::error::{Error, Result, VersionLabel};
+use crate::model::error::{ConflictSubject, Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::check_length;
 use crate::model::record::{BumpPolicy, Change, Expected, OperationKind, PromptState, Version};
@@ -135,10 +135,10 @@ impl WriteTransaction<'_> {
     /// Checks first that the head is the one that the caller expects.
     fn expected_line(&mut self, new: &VersionDraft) -> Result<(PromptHead, Option<Version>)> {
         let line = self.line(&new.prompt)?;
-        let subject = || format!("the highest version of prompt {}", line.prompt);
         check_expected(
             self.transaction.snapshot(),
-            subject,
+            line.prompt,
+            || ConflictSubject::Head,
             new.expected_head,
             line.head.as_ref().map(VersionLabel::from),
         )?;
@@ -170,7 +170,10 @@ impl WriteTransaction<'_> {
             None => numbering::next_major(used.highest_major, self.context.settings.first_version),
         };
         let prompt = line.prompt;
-        let number = number.ok_or(Error::NumbersExhausted { prompt })?;
+        let Some(number) = number else {
+            let prompt = prompt_label(self.transaction.snapshot(), prompt)?;
+            return Err(Error::NumbersExhausted { prompt });
+        };
         let version = self.version(at, prompt, number, &new.body, &new.message, base)?;
         let environment = new.environment.as_ref();
         let version = self.write(
@@ -231,7 +234,10 @@ impl WriteTransaction<'_> {
     ) -> Result<bool, E> {
         let base = match (new.bump, base) {
             (Bump::Major, _) | (Bump::Auto, None) => return Ok(false),
-            (Bump::Minor, None) => return Err(Error::NoBase { prompt }.into()),
+            (Bump::Minor, None) => {
+                let prompt = prompt_label(self.transaction.snapshot(), prompt)?;
+                return Err(Error::NoBase { prompt }.into());
+            }
             (Bump::Minor | Bump::Auto, Some(base)) => base,
         };
         let is_unchecked = new.force || self.context.policy == BumpPolicy::Free;

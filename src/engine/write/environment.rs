@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::writer::{WriteTransaction, check_expected};
 use crate::engine::read::lookup::{find_prompt, select};
 use crate::model::arguments::{Draft, IntoEnvironmentName, IntoPromptRef, IntoSelector};
-use crate::model::error::{Result, VersionLabel};
+use crate::model::error::{ConflictSubject, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, Expected, OperationKind, Version};
@@ -143,8 +143,9 @@ impl WriteTransaction<'_> {
                 None => None,
             };
             let now = pointers.of(prompt, &update.environment)?;
-            let subject = || format!("{} of prompt {prompt}", update.environment);
-            check_expected(self.transaction.snapshot(), subject, update.expected, now)?;
+            let subject = || ConflictSubject::Environment(update.environment.clone());
+            let snapshot = self.transaction.snapshot();
+            check_expected(snapshot, prompt, subject, update.expected, now)?;
             pointers.move_to(prompt, &update.environment, to);
             moved.push(EnvironmentChange {
                 prompt_id: prompt,

@@ -11,8 +11,9 @@ use super::heads::PromptHeads;
 use super::pending_work::{BodyCount, PendingWork};
 use crate::engine::contract::Contract;
 use crate::engine::read::bodies::BodyReader;
+use crate::engine::read::lookup::prompt_label;
 use crate::model::body::Body;
-use crate::model::error::{Error, Result, VersionLabel};
+use crate::model::error::{ConflictSubject, Error, Result, VersionLabel};
 use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
 use crate::model::log_position::LogPosition;
 use crate::model::record::{
@@ -426,7 +427,8 @@ impl<'a> WriteTransaction<'a> {
 /// Fails with [`Error::Conflict`] otherwise.
 pub(crate) fn check_expected(
     snapshot: &dyn Snapshot,
-    subject: impl FnOnce() -> String,
+    prompt: PromptId,
+    subject: impl FnOnce() -> ConflictSubject,
     expected: Expected,
     found: Option<VersionLabel>,
 ) -> Result<()> {
@@ -438,15 +440,16 @@ pub(crate) fn check_expected(
     if is_met {
         return Ok(());
     }
+    let expected = match expected {
+        Expected::Is(id) => Some(id),
+        Expected::Absent | Expected::Any => None,
+    };
+    let version = expected.map(|id| snapshot.version(id)).transpose()?;
     Err(Error::Conflict {
+        prompt: prompt_label(snapshot, prompt)?,
         subject: subject(),
-        expected: match expected {
-            Expected::Is(id) => match snapshot.version(id)? {
-                Some(version) => VersionLabel::from(&version).to_string(),
-                None => format!("{id}, which does not exist"),
-            },
-            Expected::Absent | Expected::Any => "unset".into(),
-        },
+        expected,
+        expected_number: version.flatten().map(|version| version.number),
         found,
     })
 }

@@ -26,6 +26,7 @@ impl From<NotUnicode> for Error {
     fn from(error: NotUnicode) -> Self {
         Self::CorruptBody {
             blob: error.blob,
+            version: None,
             reason: error.to_string(),
         }
     }

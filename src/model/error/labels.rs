@@ -2,13 +2,35 @@
 
 use std::fmt;
 
-use crate::model::id::{PromptId, PromptName, VersionId};
+use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::record::Version;
-use crate::model::shown::Escaped;
+use crate::model::shown::{Escaped, Quoted};
 use crate::model::version_number::VersionNumber;
 use crate::template::Problem;
 
+/// A prompt in an error: its id and name.
+///
+/// As text: the name in quotation marks, or the id if no live prompt has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptLabel {
+    /// The prompt's id.
+    pub id: PromptId,
+    /// The prompt's name; none if the prompt does not exist or was deleted.
+    pub name: Option<PromptName>,
+}
+
+impl fmt::Display for PromptLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => Quoted(name.as_str()).fmt(f),
+            None => self.id.fmt(f),
+        }
+    }
+}
+
 /// A version in an error: its id and number.
+///
+/// As text: the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionLabel {
     /// The version's id.
@@ -28,7 +50,42 @@ impl From<&Version> for VersionLabel {
 
 impl fmt::Display for VersionLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.number, self.id)
+        self.number.fmt(f)
+    }
+}
+
+/// A version and its prompt in an error.
+///
+/// As text: `version 1.0 of "greeting"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptVersionLabel {
+    /// The prompt.
+    pub prompt: PromptLabel,
+    /// The version.
+    pub version: VersionLabel,
+}
+
+impl fmt::Display for PromptVersionLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "version {} of {}", self.version, self.prompt)
+    }
+}
+
+/// The pointer that a [`Conflict`](super::Error::Conflict) is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConflictSubject {
+    /// The highest version of the prompt.
+    Head,
+    /// An environment of the prompt.
+    Environment(EnvironmentName),
+}
+
+impl fmt::Display for ConflictSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head => f.write_str("the highest version"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+        }
     }
 }
 

@@ -7,5 +7,7 @@ mod variants;
 mod wording;
 
 pub use self::kind::ErrorKind;
-pub use self::labels::{FreezeProblem, VersionLabel};
+pub use self::labels::{
+    ConflictSubject, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
+};
 pub use self::variants::{Error, Result};

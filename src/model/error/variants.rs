@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use super::labels::{FreezeProblem, VersionLabel};
-use super::wording::{counted, found_or_nothing, list, operations_that_depend, version_not_found};
+use super::labels::{
+    ConflictSubject, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
+};
+use super::wording::{
+    body, counted, expectation, list, operations_that_depend, state_of_pointer, version_not_found,
+};
 use crate::fs::checksummed_file::FileError;
 use crate::model::body::InvalidBody;
 use crate::model::breakage::Breakage;
@@ -107,7 +111,7 @@ pub enum Error {
     /// This process cannot write the store's files.
     ///
     /// [`StoreOptions::read_only`](crate::StoreOptions::read_only) opens the store for reading.
-    #[error("{path} can't be written")]
+    #[error("{path} cannot be written: {source}")]
     NotWritable {
         /// The directory or file.
         path: PathBuf,
@@ -156,10 +160,10 @@ pub enum Error {
     },
 
     /// No live version matches this selector.
-    #[error("{}", version_not_found(*prompt, selector))]
+    #[error("{}", version_not_found(prompt.as_ref(), selector))]
     VersionNotFound {
         /// The prompt that was searched, if the selector depends on one.
-        prompt: Option<PromptId>,
+        prompt: Option<PromptLabel>,
         /// The selector.
         selector: Selector,
     },
@@ -168,27 +172,25 @@ pub enum Error {
     #[error("prompt {prompt} has no version in environment {environment:?}", environment = environment.as_str())]
     EnvironmentNotFound {
         /// The prompt.
-        prompt: PromptId,
+        prompt: PromptLabel,
         /// The environment that the caller gave.
         environment: EnvironmentName,
     },
 
     /// The version belongs to another prompt than the one that the caller named.
-    #[error("version {version} belongs to prompt {owner}, not to {prompt}")]
+    #[error("{version} (id {}) does not belong to prompt {prompt}", version.version.id)]
     MismatchedVersion {
-        /// The version.
-        version: VersionId,
+        /// The version, with the prompt that it belongs to.
+        version: Box<PromptVersionLabel>,
         /// The prompt that the caller named.
-        prompt: PromptId,
-        /// The prompt that the version belongs to.
-        owner: PromptId,
+        prompt: PromptLabel,
     },
 
     /// No inputs are recorded for this version and request.
-    #[error("no inputs of request {request:?} are recorded for version {version}")]
+    #[error("no inputs of request {request:?} are recorded for {version}")]
     InputsNotFound {
         /// The version.
-        version: VersionId,
+        version: Box<PromptVersionLabel>,
         /// The request's id.
         request: String,
     },
@@ -221,13 +223,21 @@ pub enum Error {
     },
 
     /// The current value is not the [`Expected`](crate::Expected) one.
-    #[error("{subject} is {}, expected {expected}", found_or_nothing(found.as_ref()))]
+    #[error(
+        "{subject} of prompt {prompt} {}, expected {}",
+        state_of_pointer(found.as_ref()),
+        expectation(*expected, *expected_number)
+    )]
     Conflict {
-        /// The compared value, such as `production of prompt abc123`.
-        subject: String,
-        /// A description of the expected value.
-        expected: String,
-        /// The current version, if there is one.
+        /// The prompt.
+        prompt: PromptLabel,
+        /// The pointer that was compared.
+        subject: ConflictSubject,
+        /// The version that the caller expected; none if it expected that there is none.
+        expected: Option<VersionId>,
+        /// The number of the expected version; none if there is no such version.
+        expected_number: Option<VersionNumber>,
+        /// The version that the pointer names now, if there is one.
         found: Option<VersionLabel>,
     },
 
@@ -244,14 +254,14 @@ pub enum Error {
     #[error("prompt {prompt} has no live version that a minor version could be based on")]
     NoBase {
         /// The prompt.
-        prompt: PromptId,
+        prompt: PromptLabel,
     },
 
     /// The prompt has used its last version number. Numbers are 32 bits wide.
     #[error("prompt {prompt} has no version number left")]
     NumbersExhausted {
         /// The prompt.
-        prompt: PromptId,
+        prompt: PromptLabel,
     },
 
     /// An id, name, number, selector or other argument is malformed.
@@ -298,7 +308,7 @@ pub enum Error {
     },
 
     /// A body cannot be rendered in Helicone mode, because the reference client refuses it too.
-    #[error("the body can't be rendered as the reference client does")]
+    #[error("the body cannot be rendered as Helicone's client does: {0}")]
     Unrenderable(#[source] MergeError),
 
     /// No operation has this number or id.
@@ -321,7 +331,7 @@ pub enum Error {
     ///
     /// [`Store::undo_with_later`](crate::Store::undo_with_later) undoes them together.
     #[error(
-        "operation {operation} can't be undone alone: {} on it",
+        "operation {operation} cannot be undone alone: {} on it",
         operations_that_depend(later)
     )]
     UndoBlocked {
@@ -343,10 +353,12 @@ pub enum Error {
     /// The body of a deleted version was removed by garbage collection and cannot be restored.
     ///
     /// It had been unused for longer than the retention.
-    #[error("the body {blob} was removed by garbage collection")]
+    #[error("{} was removed by garbage collection", body(version.as_deref(), *blob))]
     BodyCollected {
         /// The body's address.
         blob: BlobId,
+        /// A version that has the body; none if the call was for the body alone.
+        version: Option<Box<PromptVersionLabel>>,
     },
 
     /// Garbage collection would remove something, but the clock may be ahead.
@@ -373,10 +385,12 @@ pub enum Error {
     ///
     /// The store returns this error and never the wrong bytes.
     /// [`Store::verify`](crate::Store::verify) lists everything that is damaged.
-    #[error("the body {blob} is damaged: {reason}")]
+    #[error("{} is damaged: {reason}", body(version.as_deref(), *blob))]
     CorruptBody {
         /// The body's address.
         blob: BlobId,
+        /// A version that has the body; none if the call was for the body alone.
+        version: Option<Box<PromptVersionLabel>>,
         /// What was found.
         reason: String,
     },
@@ -387,7 +401,7 @@ pub enum Error {
     ///
     /// Open the store again and check: if the operation took place, operation `number` has this
     /// `id`.
-    #[error("operation {number} ({id}) may or may not have taken place")]
+    #[error("operation {number} ({id}) may or may not have taken place: {source}")]
     OutcomeUnknown {
         /// The operation's number.
         number: u64,

@@ -2,15 +2,34 @@
 
 use std::fmt::Display;
 
-use super::labels::VersionLabel;
-use crate::model::id::PromptId;
+use super::labels::{PromptLabel, PromptVersionLabel, VersionLabel};
+use crate::model::id::{BlobId, VersionId};
 use crate::model::selector::Selector;
+use crate::model::version_number::VersionNumber;
 
-pub(super) fn found_or_nothing(found: Option<&VersionLabel>) -> String {
-    found.map_or_else(|| "unset".into(), VersionLabel::to_string)
+/// Returns what a compared pointer is, as the end of a sentence.
+pub(super) fn state_of_pointer(found: Option<&VersionLabel>) -> String {
+    found.map_or_else(|| "does not exist".into(), |found| format!("is {found}"))
 }
 
-pub(super) fn version_not_found(prompt: Option<PromptId>, selector: &Selector) -> String {
+/// Returns what a compared pointer was expected to be.
+pub(super) fn expectation(id: Option<VersionId>, number: Option<VersionNumber>) -> String {
+    match (number, id) {
+        (Some(number), _) => number.to_string(),
+        (None, Some(id)) => format!("version {id}, which does not exist"),
+        (None, None) => "none".into(),
+    }
+}
+
+/// Names a body by its version, or by its address if the version is unknown.
+pub(super) fn body(version: Option<&PromptVersionLabel>, blob: BlobId) -> String {
+    version.map_or_else(
+        || format!("the body {blob}"),
+        |version| format!("the body of {version}"),
+    )
+}
+
+pub(super) fn version_not_found(prompt: Option<&PromptLabel>, selector: &Selector) -> String {
     match prompt {
         Some(prompt) => format!("prompt {prompt} has no version {selector}"),
         None => format!("no version {selector}"),

@@ -47,9 +47,9 @@ pub(super) fn all(connection: &Connection) -> SqliteResult<Vec<String>> {
 }
 
 fn unread(what: &str, error: &StorageError) -> String {
-    let reason = error.in_full();
+    let reason = error.to_string();
     format!(
-        "{what} can't be read: {}",
+        "{what} cannot be read: {}",
         reason.trim_start_matches("index: ")
     )
 }

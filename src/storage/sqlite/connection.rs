@@ -98,7 +98,7 @@ pub(super) fn open_log(path: &Path, connection: &Connection) -> SqliteResult<()>
             ) && !shared.exists() =>
         {
             let reason = format!(
-                "{} has a log, and reading it needs {}, which this process can't make; first open the store in a process that may write to it",
+                "{} has a log, and reading it needs {}, which this process cannot make; first open the store in a process that may write to it",
                 path.display(),
                 shared.display()
             );

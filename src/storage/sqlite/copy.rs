@@ -113,7 +113,7 @@ fn lock_whole(path: &Path) -> SqliteResult<Option<Connection>> {
         if Instant::now() >= deadline {
             let path = path.display();
             let reason = format!(
-                "{path} can't be replaced while a process has it open; nothing was changed"
+                "{path} cannot be replaced while a process has it open; nothing was changed"
             );
             return Err(StorageError::new(StorageErrorKind::Busy, reason));
         }

@@ -12,6 +12,11 @@ pub(super) trait SqliteContext<T> {
     fn context(self, doing: &str) -> SqliteResult<T>;
 }
 
+/// Returns the error for a `COMMIT` that certainly did not take effect.
+pub(super) fn not_committed(error: rusqlite::Error) -> StorageError {
+    StorageError::new(kind_of(&error), "the commit was not made").because(error)
+}
+
 impl<T> SqliteContext<T> for rusqlite::Result<T> {
     fn context(self, doing: &str) -> SqliteResult<T> {
         self.map_err(|error| {
@@ -85,6 +90,19 @@ mod tests {
 
     fn failure(code: i32) -> rusqlite::Error {
         rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let error = not_committed(failure(ffi::SQLITE_FULL));
+        let text = "no space left on the device: the commit was not made";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(crate::Error::from(error).to_string(), text);
+        let busy = Err::<(), _>(failure(ffi::SQLITE_BUSY)).context("counting prompts");
+        assert_eq!(
+            busy.unwrap_err().to_string(),
+            "index: counting prompts: Error code 5: database is locked"
+        );
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn the_reason_of_a_refusal_is_reported() {
         assert!(told.contains(reason), "{told}");
     };
     said(|_| String::new(), "ends before the end of the second line");
-    said(|text| format!("\n{text}"), "the second line can't be read");
+    said(|text| format!("\n{text}"), "the second line cannot be read");
     said(
         |text| text.replacen("{\"op", "{ \"op", 1),
         "is not in its canonical form",
@@ -89,7 +89,7 @@ fn the_reason_of_a_refusal_is_reported() {
     );
     said(
         |text| text.replacen(":19,", ":20,", 1),
-        "operation 20 can't be read",
+        "operation 20 cannot be read",
     );
     said(
         |text| text.replacen("scribe", "forger", 1),
@@ -300,7 +300,7 @@ fn announced_sizes_allocate_no_memory() {
             head("0", "1") + &format!("{id} 02\n{{}}\n"),
             "is not an address and a length",
         ),
-        (head("1", "0") + &made + "\n", "operation 1 can't be read"),
+        (head("1", "0") + &made + "\n", "operation 1 cannot be read"),
     ] {
         let told = refuses(&Store::in_memory().unwrap(), &sealed(content.as_bytes()));
         assert!(told.contains(reason), "{told}");

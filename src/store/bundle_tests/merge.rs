@@ -219,7 +219,7 @@ fn conflicts_are_reported() {
     assert_eq!(
         told(&staged, &delete),
         format!(
-            "version {} is in staging and can't be deleted",
+            "version {} is in staging and cannot be deleted",
             version_id(3)
         )
     );

@@ -309,7 +309,7 @@ fn errors_contain_the_cause() {
         let error = store.export_bundle(Full(room)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the bundle file can't be written",
+            "the bundle file cannot be written: no storage space",
             "{room}"
         );
         let source = std::error::Error::source(&error).map(ToString::to_string);
@@ -318,7 +318,10 @@ fn errors_contain_the_cause() {
     let empty = Store::in_memory().unwrap();
     let broken = Broken(Cursor::new(bundle.clone()), bundle.len() as u64 / 2);
     let error = empty.import_bundle(broken).unwrap_err();
-    assert_eq!(error.to_string(), "the bundle file can't be read");
+    assert_eq!(
+        error.to_string(),
+        "the bundle file cannot be read: torn out"
+    );
     assert_eq!(empty.stats().unwrap().operations, 0);
 }
 

@@ -123,12 +123,21 @@ impl View {
             // snapshot, a deleted version is not found, and a damaged body is still damaged.
             (Err(Error::CorruptBody { .. }), None) => attempt(),
             // For an earlier moment, a newer snapshot only shows whether the body is still stored.
-            (Err(Error::CorruptBody { blob, reason }), Some(_)) => {
-                Err(match self.inner.index.snapshot()?.blob(blob)? {
-                    None => Error::BodyCollected { blob },
-                    Some(_) => Error::CorruptBody { blob, reason },
-                })
-            }
+            (
+                Err(Error::CorruptBody {
+                    blob,
+                    version,
+                    reason,
+                }),
+                Some(_),
+            ) => Err(match self.inner.index.snapshot()?.blob(blob)? {
+                None => Error::BodyCollected { blob, version },
+                Some(_) => Error::CorruptBody {
+                    blob,
+                    version,
+                    reason,
+                },
+            }),
             (answer, _) => answer,
         }
     }

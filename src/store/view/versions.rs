@@ -174,7 +174,7 @@ impl View {
 
     fn read_resolved(&self, snapshot: &dyn Snapshot, spec: &VersionSpec) -> Result<Arc<Resolved>> {
         let version = Arc::new(find_version(snapshot, spec)?);
-        let body = self.inner.bodies.read(snapshot, version.blob)?;
+        let body = self.inner.bodies.read_of(snapshot, &version)?;
         Ok(Arc::new(Resolved { version, body }))
     }
 
@@ -308,7 +308,7 @@ impl View {
     ) -> Result<(Version, Body, T)> {
         self.look(|snapshot| {
             let version = find_version(snapshot, spec)?;
-            let body = self.inner.bodies.read(snapshot, version.blob)?;
+            let body = self.inner.bodies.read_of(snapshot, &version)?;
             let more = more(snapshot, &body)?;
             Ok((version, body, more))
         })

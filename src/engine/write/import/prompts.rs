@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::engine::read::lookup::prompt_label;
 use crate::engine::write::bulk_bodies::delta_group_of;
 use crate::engine::write::checks::{check_body, check_tags};
 use crate::engine::write::numbering;
@@ -202,7 +203,13 @@ impl WriteTransaction<'_> {
                     (Some(number), _) => number,
                     (None, Some(before)) => {
                         let next = numbering::next_minor(before.number, before.number.minor);
-                        next.ok_or(Error::NumbersExhausted { prompt })?
+                        match next {
+                            Some(number) => number,
+                            None => {
+                                let prompt = prompt_label(self.transaction.snapshot(), prompt)?;
+                                return Err(Error::NumbersExhausted { prompt });
+                            }
+                        }
                     }
                     (None, None) => self.context.settings.first_version,
                 },

@@ -100,7 +100,7 @@ pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Stor
             .decompress_using_dict(&mut body, frame, base.unwrap_or_default())
             .map_err(|code| {
                 corrupt(format!(
-                    "a body in a pack can't be decompressed: {}",
+                    "a body in a pack cannot be decompressed: {}",
                     get_error_name(code)
                 ))
             })

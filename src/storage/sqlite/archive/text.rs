@@ -270,7 +270,7 @@ fn decompressed(content: &[u8]) -> SqliteResult<Vec<u8>> {
     match content.split_first() {
         Some((&PLAIN, marked)) => Ok(marked.to_vec()),
         Some((&ZSTD, packed)) => zstd::bulk::decompress(packed, most(packed.len()))
-            .map_err(|error| damaged("it can't be decompressed").because(error)),
+            .map_err(|error| damaged("it cannot be decompressed").because(error)),
         _ => Err(damaged("its kind is unknown")),
     }
 }

@@ -12,7 +12,7 @@ use crate::model::id::{BlobId, EnvironmentName, OperationId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
 use crate::storage::sqlite::archive::RowPosition;
 use crate::storage::sqlite::columns::{limit, micros};
-use crate::storage::sqlite::error::{SqliteContext, SqliteResult, may_be_committed};
+use crate::storage::sqlite::error::{SqliteContext, SqliteResult, may_be_committed, not_committed};
 use crate::storage::sqlite::ids::blob_is;
 use crate::storage::sqlite::{connection, operations, search};
 use crate::storage::{
@@ -234,7 +234,7 @@ impl Transaction for SqliteTransaction<'_> {
                     _ => Ok(()),
                 }
             }
-            Err(error) => Err(error).context("committing"),
+            Err(error) => Err(not_committed(error)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The list of a prompt's versions.
 
 use super::rows::{PAGE_ROWS, Rows};
-use crate::engine::find_prompt;
+use crate::engine::{find_prompt, prompt_label};
 use crate::model::error::{Error, Result};
 #[cfg(feature = "server")]
 use crate::model::id::PromptId;
@@ -159,7 +159,7 @@ fn list(
     let prompt = find_prompt(snapshot, prompt)?;
     match before {
         Some(id) if snapshot.version_even_deleted(id)?.is_none() => Err(Error::VersionNotFound {
-            prompt: Some(prompt),
+            prompt: Some(prompt_label(snapshot, prompt)?),
             selector: id.into(),
         }),
         before => Ok(snapshot.versions(prompt, filter, before, limit)?),

@@ -1,0 +1,213 @@
+//! Commands of git and of other tools that this command has under another name.
+//!
+//! They are not aliases: an error names the right command, so that each command has one name.
+
+/// The words, each with the right command.
+const WORDS: &[(&[&str], &str)] = &[
+    (
+        &["status", "st"],
+        "promptbook diff PROMPT --file FILE shows what a file changes, \
+         and promptbook stats what the store contains",
+    ),
+    (
+        &["list", "prompts", "dir"],
+        "promptbook ls lists the prompts, and promptbook log the versions",
+    ),
+    (
+        &["cat", "get", "view", "read", "open", "print", "display"],
+        "promptbook show SPEC shows a version, and promptbook resolve SPEC writes its exact body",
+    ),
+    (
+        &["edit", "modify", "change"],
+        "write the body to a file with promptbook resolve SPEC > FILE, edit it, \
+         and run promptbook commit PROMPT FILE -m MESSAGE",
+    ),
+    (
+        &["add", "new", "insert"],
+        "promptbook create NAME FILE creates a prompt, \
+         and promptbook commit PROMPT FILE -m MESSAGE adds a version",
+    ),
+    (
+        &["save", "update", "put", "set", "stage", "ci"],
+        "promptbook commit PROMPT FILE -m MESSAGE commits a new version",
+    ),
+    (
+        &[
+            "promote", "deploy", "release", "publish", "activate", "point",
+        ],
+        "promptbook env set PROMPT ENVIRONMENT VERSION points an environment to a version",
+    ),
+    (
+        &["checkout", "switch", "co", "use"],
+        "there is no working copy: promptbook show PROMPT@VERSION reads a version, \
+         and promptbook env set PROMPT ENVIRONMENT VERSION points an environment to it",
+    ),
+    (
+        &[
+            "branch",
+            "branches",
+            "environment",
+            "environments",
+            "envs",
+            "label",
+            "labels",
+        ],
+        "promptbook env list PROMPT lists the environments, \
+         and promptbook env set PROMPT ENVIRONMENT VERSION points one to a version",
+    ),
+    (
+        &[
+            "push", "pull", "fetch", "remote", "sync", "clone", "merge", "rebase",
+        ],
+        "promptbook export --bundle FILE writes the whole history to a file, \
+         and promptbook import FILE merges it into another store",
+    ),
+    (
+        &["revert", "reset", "rollback", "unstage"],
+        "promptbook help undo explains how an operation is taken back, and \
+         promptbook env set PROMPT ENVIRONMENT VERSION points an environment back to an older version",
+    ),
+    (
+        &["delete", "remove", "del", "drop", "destroy"],
+        "promptbook help rm explains how a version or a prompt is deleted",
+    ),
+    (
+        &["history", "versions", "reflog", "whatchanged", "shortlog"],
+        "promptbook log lists versions, and promptbook ops lists every change of the store",
+    ),
+    (
+        &["mv", "move"],
+        "promptbook rename PROMPT NAME renames a prompt",
+    ),
+    (
+        &["grep", "find", "query"],
+        "promptbook search TEXT searches names, texts and messages",
+    ),
+    (
+        &["run", "fill", "test", "exec", "compile", "format"],
+        "promptbook render SPEC NAME=VALUE fills a body with inputs",
+    ),
+    (
+        &["variables", "inputs", "params", "args"],
+        "promptbook vars SPEC lists the variables of a version",
+    ),
+    (
+        &["tags"],
+        "promptbook tag PROMPT lists the tags of a prompt",
+    ),
+    (
+        &["annotate", "praise"],
+        "promptbook blame SPEC shows which version introduced each part",
+    ),
+    (
+        &["compare", "cmp", "difftool"],
+        "promptbook diff SPEC SPEC compares two versions",
+    ),
+    (
+        &["fsck", "check", "doctor"],
+        "promptbook verify checks the whole store",
+    ),
+    (
+        &["dump", "archive", "bundle", "save-all"],
+        "promptbook export FOLDER writes a file for each prompt, \
+         and promptbook export --bundle FILE the whole history",
+    ),
+    (
+        &["load", "apply"],
+        "promptbook import FOLDER imports a folder of JSON files, and promptbook import FILE a bundle",
+    ),
+    (
+        &["start", "server", "up"],
+        "promptbook serve serves the store over HTTP, and promptbook fake a fake for tests",
+    ),
+    (
+        &["info", "du", "count-objects", "config"],
+        "promptbook stats shows what the store contains",
+    ),
+    (
+        &["build", "lock", "snapshot"],
+        "promptbook freeze FILE writes one file for an app without a store",
+    ),
+    (&["man"], "promptbook help COMMAND explains a command"),
+];
+
+/// The words below `env`, each with the right command.
+const ENV_WORDS: &[(&[&str], &str)] = &[
+    (
+        &[
+            "add", "move", "mv", "promote", "point", "create", "update", "new",
+        ],
+        "promptbook env set PROMPT ENVIRONMENT VERSION points an environment to a version",
+    ),
+    (
+        &["ls", "show", "get", "status"],
+        "promptbook env list PROMPT lists the environments of a prompt",
+    ),
+    (
+        &["rm", "delete", "del", "unset"],
+        "promptbook help env remove explains how an environment is removed",
+    ),
+    (
+        &["log", "history"],
+        "promptbook log PROMPT --env ENVIRONMENT shows the history of an environment",
+    ),
+];
+
+/// Returns the right command for a word of another tool.
+pub(super) fn hint_for_word(word: &str, is_within_env: bool) -> Option<&'static str> {
+    let words = if is_within_env { ENV_WORDS } else { WORDS };
+    let found = words.iter().find(|(words, _)| words.contains(&word));
+    found.map(|(_, hint)| *hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::args::Arguments;
+
+    /// Returns whether a hint names only commands that exist.
+    fn is_true(hint: &str, commands: &clap::Command) -> bool {
+        let mut named = hint.split("promptbook ").skip(1);
+        named.all(|rest| {
+            let rest = rest.strip_prefix("help ").unwrap_or(rest);
+            let mut words = rest.split([' ', ',', ':']);
+            words
+                .next()
+                .is_some_and(|word| word == "COMMAND" || commands.find_subcommand(word).is_some())
+        })
+    }
+
+    #[test]
+    fn every_hint_names_commands_that_exist() {
+        let commands = Arguments::command();
+        for (words, hint) in WORDS.iter().chain(ENV_WORDS) {
+            #[cfg(not(feature = "server"))]
+            if hint.contains("promptbook serve") {
+                continue;
+            }
+            assert!(is_true(hint, &commands), "{words:?}: {hint}");
+        }
+    }
+
+    #[test]
+    fn no_word_is_a_command() {
+        let commands = Arguments::command();
+        for word in WORDS.iter().flat_map(|(words, _)| *words) {
+            assert!(commands.find_subcommand(word).is_none(), "{word}");
+        }
+    }
+
+    #[test]
+    fn no_hint_runs_a_command_that_deletes() {
+        for (words, hint) in WORDS.iter().chain(ENV_WORDS) {
+            for command in ["rm", "gc", "undo", "restore", "env remove"] {
+                assert!(
+                    !hint.contains(&format!("promptbook {command} ")),
+                    "{words:?}"
+                );
+            }
+        }
+    }
+}
