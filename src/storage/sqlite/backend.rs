@@ -54,7 +54,7 @@ impl Index for SqliteIndex {
         }
         self.watcher.mark(|| match self.access() {
             Ok((access, None)) => {
-                let open = || connection::open_to_watch(&self.path, access);
+                let open = || connection::open_to_watch(self.files.place(), access);
                 self.connect_by(open).ok()
             }
             _ => None,

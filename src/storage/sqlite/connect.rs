@@ -31,7 +31,7 @@ impl SqliteIndex {
             connection::open_within
         };
         let limit = self.lock.policy().limit;
-        let connection = self.connect_by(|| open(&self.path, access, limit))?;
+        let connection = self.connect_by(|| open(self.files.place(), access, limit))?;
         Ok(ReadConnection {
             unlocked,
             ..ReadConnection::of(connection, &self.segments)

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -9,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{SqliteContext, SqliteResult};
 use super::files::OpenFiles;
+use super::index_directory::IndexDirectory;
 use super::open_mode::ConnectionMode;
 use super::paths::beside;
 use super::schema;
@@ -28,18 +30,18 @@ pub(crate) fn linked_version() -> (i32, &'static str) {
     (rusqlite::version_number(), rusqlite::version())
 }
 
-pub(super) fn open(path: &Path, access: ConnectionMode) -> SqliteResult<Connection> {
-    open_within(path, access, LockPolicy::default().limit)
+pub(super) fn open(place: &IndexDirectory, access: ConnectionMode) -> SqliteResult<Connection> {
+    open_within(place, access, LockPolicy::default().limit)
 }
 
 /// Opens a connection that waits no longer than `limit` for SQLite's locks.
 pub(super) fn open_within(
-    path: &Path,
+    place: &IndexDirectory,
     access: ConnectionMode,
     limit: Duration,
 ) -> SqliteResult<Connection> {
-    let doing = format!("opening {}", path.display());
-    let connection = open_file(path, access).context(&doing)?;
+    let doing = format!("opening {}", place.index().display());
+    let connection = open_file(place, access).context(&doing)?;
     limit_waits(&connection, limit)?;
     set_up(&connection).context(&doing)?;
     #[cfg(test)]
@@ -61,12 +63,12 @@ fn counting(mut connection: Connection) -> rusqlite::Result<Connection> {
 
 /// Opens a file whose schema may be damaged, for reading. Whatever can be read of it is used.
 pub(super) fn open_damaged(
-    path: &Path,
+    place: &IndexDirectory,
     access: ConnectionMode,
     limit: Duration,
 ) -> SqliteResult<Connection> {
-    let doing = format!("opening {}", path.display());
-    let connection = open_file(path, access).context(&doing)?;
+    let doing = format!("opening {}", place.index().display());
+    let connection = open_file(place, access).context(&doing)?;
     limit_waits(&connection, limit)?;
     // In addition to what its name says, this makes SQLite ignore errors in the schema, from the
     // second statement on. Nothing is written.
@@ -109,28 +111,36 @@ pub(super) fn open_log(path: &Path, connection: &Connection) -> SqliteResult<()>
 }
 
 /// Opens a connection that fails instead of waiting.
-pub(super) fn open_to_watch(path: &Path, access: ConnectionMode) -> SqliteResult<Connection> {
-    open_within(path, access, Duration::ZERO)
+pub(super) fn open_to_watch(
+    place: &IndexDirectory,
+    access: ConnectionMode,
+) -> SqliteResult<Connection> {
+    open_within(place, access, Duration::ZERO)
 }
 
-fn open_file(path: &Path, access: ConnectionMode) -> rusqlite::Result<Connection> {
-    let base = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
-    match access {
-        ConnectionMode::Create => Connection::open_with_flags(
-            path,
-            base | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        ),
-        ConnectionMode::Write => {
-            Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_WRITE)
-        }
-        ConnectionMode::Read => {
-            Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_ONLY)
-        }
-        ConnectionMode::Immutable => Connection::open_with_flags(
-            immutable_uri(path),
-            base | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
-        ),
-    }
+fn open_file(place: &IndexDirectory, access: ConnectionMode) -> rusqlite::Result<Connection> {
+    let (path, vfs) = place.address();
+    let mode = match access {
+        ConnectionMode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        ConnectionMode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        ConnectionMode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        ConnectionMode::Immutable => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+    };
+    let name = if access == ConnectionMode::Immutable {
+        immutable_uri(&path)
+    } else {
+        path.into_os_string()
+    };
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE | mode;
+    let opened = match vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(name, flags, vfs),
+        None => Connection::open_with_flags(name, flags),
+    };
+    // The message contains the name by which SQLite opens the file, which callers do not know.
+    opened.map_err(|error| match error {
+        rusqlite::Error::SqliteFailure(failure, _) => rusqlite::Error::SqliteFailure(failure, None),
+        other => other,
+    })
 }
 
 /// Returns a URI by which SQLite opens a path as immutable: <https://sqlite.org/uri.html>.
@@ -227,18 +237,19 @@ pub(super) fn open_first(
     path: &Path,
     access: ConnectionMode,
     limit: Duration,
-    open: fn(&Path, ConnectionMode, Duration) -> SqliteResult<Connection>,
+    open: fn(&IndexDirectory, ConnectionMode, Duration) -> SqliteResult<Connection>,
 ) -> SqliteResult<(Connection, OpenFiles)> {
     // While it waits, for example for a backup that replaces the index, the name may come to lead
     // to another file.
     for _ in 0..REPLACED_AT_MOST {
-        let before = OpenFiles::of(path)?;
-        let opened = open(path, access, limit)
+        let place = Arc::new(IndexDirectory::of(path));
+        let before = OpenFiles::of(&place)?;
+        let opened = open(&place, access, limit)
             .and_then(|connection| open_log(path, &connection).map(|()| connection));
-        let after = OpenFiles::of(path)?;
+        let after = OpenFiles::of(&place)?;
         // If the index was replaced meanwhile, it may have been opened with the log of another, and
         // the result is meaningless.
-        if after.is_same_index(&before) {
+        if after.is_same_index(&before) && after.is_at_its_path() {
             return opened.map(|connection| (connection, after));
         }
     }

@@ -1,6 +1,7 @@
 //! Copying of an index while it is in use, and replacement of an earlier copy.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -10,6 +11,7 @@ use super::connection;
 use super::error::{SqliteContext, SqliteResult};
 use super::files::OpenFiles;
 use super::index::SqliteIndex;
+use super::index_directory::IndexDirectory;
 use super::open_mode::ConnectionMode;
 use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
@@ -51,9 +53,10 @@ impl SqliteIndex {
         path: &Path,
         check: impl FnOnce(&dyn Snapshot) -> Result<(), E>,
     ) -> Result<(), E> {
-        // Locked until this is dropped, after the renaming.
-        let old = lock_whole(path)?
-            .map(|old| SqliteSnapshot::apart(ReadConnection::of(old, &Default::default())));
+        // Locked until the connection is dropped, after the renaming.
+        let (_place, locked) = lock_whole(path)?.unzip();
+        let old =
+            locked.map(|old| SqliteSnapshot::apart(ReadConnection::of(old, &Default::default())));
         if let Some(old) = &old {
             check(old)?;
             // What remains of the log is empty, and belongs to no index.
@@ -75,7 +78,8 @@ impl SqliteIndex {
 
 fn copy(source: &Connection, to: &Path) -> SqliteResult<()> {
     prepare_index(to)?;
-    let mut target = connection::open(to, ConnectionMode::Create)?;
+    let place = IndexDirectory::of(to);
+    let mut target = connection::open(&place, ConnectionMode::Create)?;
     let doing = "copying the index";
     let backup = Backup::new(source, &mut target).context(doing)?;
     // In one step, because a commit of another connection would restart the copy.
@@ -90,24 +94,27 @@ fn copy(source: &Connection, to: &Path) -> SqliteResult<()> {
     target.close().map_err(|(_, error)| error).context(doing)
 }
 
-/// Returns a connection that holds all locks of an index; `None` if there is no index.
+/// Returns a connection that holds all locks of an index, and the index's directory.
+///
+/// Returns `None` if there is no index.
 ///
 /// The locks are held until the connection is closed. In the exclusive locking mode the first read
 /// takes SQLite's exclusive lock. Any other open connection to a database with a log prevents that
 /// (<https://sqlite.org/wal.html#use_of_wal_without_shared_memory>).
-fn lock_whole(path: &Path) -> SqliteResult<Option<Connection>> {
+fn lock_whole(path: &Path) -> SqliteResult<Option<(Arc<IndexDirectory>, Connection)>> {
     let doing = format!("locking {}", path.display());
     let deadline = Instant::now() + WAIT_FOR_OTHERS;
     while path
         .try_exists()
         .map_err(|error| StorageError::io(&doing, error))?
     {
-        let before = OpenFiles::of(path)?;
-        let connection = connection::open(path, ConnectionMode::Write)?;
-        if is_locked_whole(&connection).context(&doing)?
-            && OpenFiles::of(path)?.is_same_index(&before)
-        {
-            return Ok(Some(connection));
+        let place = Arc::new(IndexDirectory::of(path));
+        let before = OpenFiles::of(&place)?;
+        let connection = connection::open(&place, ConnectionMode::Write)?;
+        let is_locked = is_locked_whole(&connection).context(&doing)?;
+        let after = OpenFiles::of(&place)?;
+        if is_locked && after.is_same_index(&before) && after.is_at_its_path() {
+            return Ok(Some((place, connection)));
         }
         drop(connection);
         if Instant::now() >= deadline {

@@ -2,10 +2,12 @@
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::error::SqliteResult;
+use super::index_directory::IndexDirectory;
 use super::paths::beside;
 use crate::fs::identity::identity;
 use crate::fs::io_error::path_error;
@@ -24,24 +26,36 @@ pub(super) struct OpenFiles {
     index: (PathBuf, FileIdentity),
     /// The log and its shared memory. Empty for a connection that uses neither.
     log: Vec<(PathBuf, FileIdentity)>,
+    place: Arc<IndexDirectory>,
 }
 
 impl OpenFiles {
-    /// Returns the files that an index's name leads to now.
+    /// Returns the files that an index has in its directory now.
     ///
     /// A caller that opens a connection calls this before it opens the index and after its first
     /// read, and compares the results.
-    pub(super) fn of(index: &Path) -> SqliteResult<Self> {
-        let found = fs::metadata(index).map_err(path_error("inspecting", index))?;
-        let log = ["-wal", "-shm"].map(|suffix| beside(index, suffix));
-        let log = log.into_iter().filter_map(|path| {
-            let found = fs::metadata(&path).ok()?;
-            Some((path, identity(&found)))
+    pub(super) fn of(place: &Arc<IndexDirectory>) -> SqliteResult<Self> {
+        let (index, (address, _)) = (place.index(), place.address());
+        let found = fs::metadata(&address).map_err(path_error("inspecting", index))?;
+        let log = ["-wal", "-shm"].into_iter().filter_map(|suffix| {
+            let found = fs::metadata(beside(&address, suffix)).ok()?;
+            Some((beside(index, suffix), identity(&found)))
         });
         Ok(Self {
             index: (index.to_owned(), identity(&found)),
             log: log.collect(),
+            place: Arc::clone(place),
         })
+    }
+
+    /// Returns the directory of the files.
+    pub(super) fn place(&self) -> &Arc<IndexDirectory> {
+        &self.place
+    }
+
+    /// Checks whether the path of the index leads to the open file.
+    pub(super) fn is_at_its_path(&self) -> bool {
+        check(&self.index).is_ok()
     }
 
     /// Checks whether both have the same index.

@@ -29,9 +29,6 @@ pub(crate) struct SqliteIndex {
     pub(super) purpose: OpenMode,
     /// The state that shows whether anything was written, while the index is read without locks.
     pub(super) unlocked: Mutex<Option<Arc<LocklessState>>>,
-    /// The files of its connections. At least one connection is open as long as the handle is,
-    /// because SQLite removes the log with the last one.
-    pub(super) files: OpenFiles,
     pub(super) readers: ReaderPool,
     pub(super) watcher: ChangeCounter,
     /// Opened by the first write; `None` in an index that is only read.
@@ -56,6 +53,10 @@ pub(crate) struct SqliteIndex {
     /// checkpointed.
     pub(super) shrinks_at_checkpoint: AtomicBool,
     pub(super) segments: Arc<SegmentCache>,
+    /// The files of its connections. At least one connection is open as long as the handle is,
+    /// because SQLite removes the log with the last one. They are declared last because connections
+    /// need their directory until they are closed.
+    pub(super) files: OpenFiles,
 }
 
 /// A value that is no count of schema changes, because those have 32 bits.

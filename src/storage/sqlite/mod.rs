@@ -22,6 +22,7 @@ mod error;
 mod files;
 mod ids;
 mod index;
+mod index_directory;
 mod index_file;
 mod interned;
 mod maintenance;
@@ -39,6 +40,8 @@ mod search;
 mod snapshot;
 mod transaction;
 mod versions;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod vfs;
 mod wal_index;
 mod write_connection;
 mod write_lock;

@@ -1,10 +1,12 @@
 //! The creation, identification and opening of an index.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::SqliteResult;
 use super::files::OpenFiles;
 use super::index::SqliteIndex;
+use super::index_directory::IndexDirectory;
 use super::index_file::{IndexFile, Probe};
 use super::open_mode::{ConnectionMode, OpenMode};
 use super::paths::write_lock_file;
@@ -38,7 +40,8 @@ impl SqliteIndex {
         }
         if found == IndexFile::Nothing {
             prepare_index(path)?;
-            let connection = connection::open(path, ConnectionMode::Create)?;
+            let place = IndexDirectory::of(path);
+            let connection = connection::open(&place, ConnectionMode::Create)?;
             connection::enable_wal(&connection)?;
             schema::create(&connection, settings, rest)?;
             // The next process that opens the index would read the whole log. If this fails,
@@ -134,7 +137,7 @@ impl SqliteIndex {
             }
             connection::open_log(path, connection)?;
             path.parent().map_or(Ok(()), flush_directory)?;
-            *files = OpenFiles::of(path)?;
+            *files = OpenFiles::of(&Arc::clone(files.place()))?;
         }
         drop(write_lock);
         Ok(probed)

@@ -7,7 +7,7 @@
 //! header of one commit. Once a commit is acknowledged, every reader finds its header or a later
 //! one. The header counts commits and contains checksums of the log, so no header occurs twice.
 //!
-//! This is the crate's only `unsafe` code. It relies on the following:
+//! The `unsafe` code relies on the following:
 //!
 //! - The pointer is the one that SQLite's own VFS returns for this file (`xShmMap`). It is valid
 //!   while a connection has the file open: [`WalIndex`] keeps one for that, and uses it for nothing

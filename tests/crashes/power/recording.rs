@@ -150,8 +150,11 @@ impl Reader {
         }
         let arguments = split(arguments);
         let number = |place: usize| arguments[place].parse::<i64>().unwrap();
-        let path =
-            |place: usize| PathBuf::from(String::from_utf8(bytes(&arguments[place])).unwrap());
+        let path = |place: usize| {
+            self.resolved(PathBuf::from(
+                String::from_utf8(bytes(&arguments[place])).unwrap(),
+            ))
+        };
         // A name may be relative to an open directory.
         let path_at = |directory: usize| {
             let name = path(directory + 1);
@@ -188,6 +191,20 @@ impl Reader {
                 "the replay does not support the call {other}({})",
                 arguments.join(", ")
             ),
+        }
+    }
+
+    /// Returns a path that begins with the name of an open directory's descriptor in full.
+    fn resolved(&self, path: PathBuf) -> PathBuf {
+        let Ok(rest) = path.strip_prefix("/proc/self/fd") else {
+            return path;
+        };
+        let mut rest = rest.components();
+        let descriptor = rest.next().and_then(|name| name.as_os_str().to_str());
+        let descriptor = descriptor.and_then(|name| name.parse::<i64>().ok());
+        match descriptor.and_then(|descriptor| self.open.get(&descriptor)) {
+            Some(Open::Directory(above)) => above.join(rest),
+            _ => path,
         }
     }
 
