@@ -11,6 +11,7 @@ pub(crate) mod causes;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod gc_summary;
+pub(crate) mod hash;
 pub(crate) mod heap;
 pub(crate) mod id;
 pub(crate) mod inputs;
