@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use chrono::{DateTime, Utc};
 
+use super::format::{BUFFER_BYTES, BundleHead, KIND, malformed, read_bundled};
 use super::read::{BundleReader, failed};
-use super::{BUFFER_BYTES, BundleHead, KIND, malformed, read_bundled};
 use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};

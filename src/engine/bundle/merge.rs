@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 
 use super::check::{BundleCheck, BundleRejection};
+use super::format::{KIND, malformed, read_bundled};
 use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
 use super::shared_history::SharedHistory;
-use super::{ImportSummary, KIND, malformed, read_bundled};
+use super::summary::ImportSummary;
 use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;

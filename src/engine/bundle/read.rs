@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::{BundleHead, KIND, MAX_OPERATION_BYTES, malformed};
+use super::format::{BundleHead, KIND, MAX_OPERATION_BYTES, malformed};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
+use super::format::read_bundled;
 use super::local_changes::LocalChanges;
 use super::manifest::Bundle;
-use super::read_bundled;
 use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::OperationId;

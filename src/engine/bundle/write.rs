@@ -3,7 +3,8 @@
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 
-use super::{BUFFER_BYTES, BundleHead, BundleSummary, KIND, MAX_OPERATION_BYTES};
+use super::format::{BUFFER_BYTES, BundleHead, KIND, MAX_OPERATION_BYTES};
+use super::summary::BundleSummary;
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::read::lookup::version_label;
 use crate::engine::visit;
