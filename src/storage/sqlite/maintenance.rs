@@ -1,7 +1,6 @@
-//! Maintenance of an index: WAL checkpoints, free pages, and archiving of old operations.
+//! Maintenance of an index: archiving of old operations, and free pages.
 
 use std::sync::atomic::Ordering;
-use std::sync::{OnceLock, PoisonError};
 
 use super::archive::{SegmentSizes, archive};
 use super::connection;
@@ -11,14 +10,6 @@ use super::read_connection::ReadConnection;
 use super::transaction::SqliteTransaction;
 use crate::model::record::Durability;
 use crate::storage::Transaction as _;
-
-/// Number of pages at which the write-ahead log is checkpointed. The log is then overwritten from
-/// its start, which is cheaper than growing a file.
-const MAX_WAL_PAGES: i64 = 1000;
-
-/// The same limit when an index that was written to is closed. It is lower, because the next
-/// process that opens the index reads all pages that are left.
-const MAX_WAL_PAGES_AT_CLOSE: i64 = 128;
 
 /// Maximum number of segments that are made in one call: about 65,000 operations, in about a
 /// second.
@@ -36,13 +27,7 @@ impl SqliteIndex {
         if self.compact(reader)? {
             self.shrinks_at_checkpoint.store(true, Ordering::Relaxed);
         }
-        let pages_left = || connection::pages_to_checkpoint(&reader.connection);
-        if self.shrinks_at_checkpoint.load(Ordering::Relaxed) || pages_left()? >= MAX_WAL_PAGES {
-            self.checkpoint_wal(reader)?;
-            // A reader of an earlier state prevents a complete checkpoint.
-            self.shrinks_at_checkpoint
-                .fetch_and(pages_left()? > 0, Ordering::Relaxed);
-        }
+        self.checkpoint_long_wal(reader)?;
         Ok(more)
     }
 
@@ -87,32 +72,5 @@ impl SqliteIndex {
         write_lock.set_durability(Durability::Relaxed)?;
         connection::compact(&write_lock.tables().connection)?;
         Ok(true)
-    }
-
-    fn checkpoint_wal(&self, checkpointer: &ReadConnection) -> SqliteResult<()> {
-        // Most of the log is checkpointed while writers continue. The few pages that were added
-        // meanwhile follow while none writes, after which the next writer restarts the log.
-        connection::checkpoint(&checkpointer.connection)?;
-        let _write_lock = self.write_lock()?;
-        connection::checkpoint(&checkpointer.connection)
-    }
-}
-
-impl Drop for SqliteIndex {
-    /// Checkpoints the log if it is long.
-    ///
-    /// SQLite knows which pages are checkpointed only as long as any process has the index open.
-    /// For the next process, the whole log is new: it would be read to its end and not overwritten,
-    /// and would grow with each process.
-    fn drop(&mut self) {
-        if self.usable().is_err() {
-            return;
-        }
-        if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
-            let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-            // A log that stays only costs time.
-            let _ =
-                connection::empty_log(&writer.snapshot.tables().connection, MAX_WAL_PAGES_AT_CLOSE);
-        }
     }
 }

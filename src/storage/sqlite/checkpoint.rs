@@ -1,0 +1,58 @@
+//! WAL checkpoints: when the log is checkpointed, while the index is in use and at its end.
+
+use std::sync::atomic::Ordering;
+use std::sync::{OnceLock, PoisonError};
+
+use super::connection;
+use super::error::SqliteResult;
+use super::index::SqliteIndex;
+use super::read_connection::ReadConnection;
+
+/// Number of pages at which the write-ahead log is checkpointed. The log is then overwritten from
+/// its start, which is cheaper than growing a file.
+const MAX_WAL_PAGES: i64 = 1000;
+
+/// The same limit when an index that was written to is closed. It is lower, because the next
+/// process that opens the index reads all pages that are left.
+const MAX_WAL_PAGES_AT_CLOSE: i64 = 128;
+
+impl SqliteIndex {
+    /// Checkpoints the log if it is long, or if the file is to get shorter.
+    pub(super) fn checkpoint_long_wal(&self, reader: &ReadConnection) -> SqliteResult<()> {
+        let pages_left = || connection::pages_to_checkpoint(&reader.connection);
+        if self.shrinks_at_checkpoint.load(Ordering::Relaxed) || pages_left()? >= MAX_WAL_PAGES {
+            self.checkpoint_wal(reader)?;
+            // A reader of an earlier state prevents a complete checkpoint.
+            self.shrinks_at_checkpoint
+                .fetch_and(pages_left()? > 0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn checkpoint_wal(&self, checkpointer: &ReadConnection) -> SqliteResult<()> {
+        // Most of the log is checkpointed while writers continue. The few pages that were added
+        // meanwhile follow while none writes, after which the next writer restarts the log.
+        connection::checkpoint(&checkpointer.connection)?;
+        let _write_lock = self.write_lock()?;
+        connection::checkpoint(&checkpointer.connection)
+    }
+}
+
+impl Drop for SqliteIndex {
+    /// Checkpoints the log if it is long.
+    ///
+    /// SQLite knows which pages are checkpointed only as long as any process has the index open.
+    /// For the next process, the whole log is new: it would be read to its end and not overwritten,
+    /// and would grow with each process.
+    fn drop(&mut self) {
+        if self.usable().is_err() {
+            return;
+        }
+        if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
+            let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // A log that stays only costs time.
+            let _ =
+                connection::empty_log(&writer.snapshot.tables().connection, MAX_WAL_PAGES_AT_CLOSE);
+        }
+    }
+}
