@@ -36,7 +36,7 @@ pub(crate) use cache::resolved::ResolvedSpecs;
 pub(crate) use maintenance::gc::{collect, unreferenced};
 pub(crate) use maintenance::repack::{oldest_journaled, repack};
 pub(crate) use maintenance::repair::repair;
-pub(crate) use maintenance::retention::Retention;
+pub(crate) use maintenance::retention::{DEFAULT_RETENTION, Retention};
 pub(crate) use maintenance::worker::MaintenanceWorker;
 pub(crate) use read::blame::blame;
 pub(crate) use read::bodies::BodyReader;
@@ -44,7 +44,8 @@ pub(crate) use read::compare::{compare_body, compare_environments, compare_versi
 pub(crate) use read::export::export;
 pub(crate) use read::freeze::{FrozenText, freeze};
 pub(crate) use read::lookup::{
-    find_prompt, find_prompt_or_deleted, find_version, prompt_label, prompt_named, version_label,
+    find_prompt, find_prompt_or_deleted, find_version, prompt_label, prompt_named, resolve,
+    version_label,
 };
 pub(crate) use read::partials::gather_partials;
 #[cfg(test)]

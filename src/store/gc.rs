@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::handle::Store;
-use crate::engine::{Retention, collect, repack, unreferenced};
+use crate::engine::{DEFAULT_RETENTION, Retention, collect, repack, unreferenced};
 use crate::model::error::Result;
 use crate::model::gc_summary::GcSummary;
 use crate::model::progress::{Progress, ProgressAnswer, Reporter};
@@ -97,7 +97,7 @@ impl<'a> GcOptions<'a> {
 
 impl Store {
     /// The default retention of unreferenced bodies: 30 days.
-    pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+    pub const RETENTION: Duration = DEFAULT_RETENTION;
 
     /// Removes unreferenced bodies and the leftovers of interrupted work.
     ///

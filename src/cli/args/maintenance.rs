@@ -77,7 +77,7 @@ pub(crate) struct RestoreArgs {
 pub(crate) struct GcArgs {
     /// Number of days to keep bodies after their last use, and unknown files after they were
     /// written
-    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    #[arg(long, value_name = "DAYS", default_value_t = retention_days())]
     pub(crate) retention: u32,
     /// Pack all bodies that can be packed, however few, and rewrite all packs as small as possible
     #[arg(long)]
@@ -137,4 +137,10 @@ pub(crate) struct CompletionsArgs {
     /// Shell to write the script for
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Returns the default retention in days.
+fn retention_days() -> u32 {
+    let days = crate::Store::RETENTION.as_secs() / (24 * 60 * 60);
+    days.try_into().unwrap_or(u32::MAX)
 }

@@ -7,6 +7,9 @@ use chrono::{DateTime, Utc};
 use crate::model::error::Result;
 use crate::storage::{Blobs, ReleasedBefore, Snapshot};
 
+/// The time that unreferenced bodies are kept by default: 30 days.
+pub(crate) const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The time that unreferenced bodies are kept, as measured by a clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
