@@ -36,7 +36,7 @@ macro_rules! changes {
         ///   the message or a tag has more than 64 KiB, if there are more than 10,000 tags, or if
         ///   the tags have more than 1 MiB in total.
         /// - [`InvalidBody`](Error::InvalidBody) if the body is not accepted, or has more than
-        ///   [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
+        ///   [`Body::MAX_TEMPLATE_TAGS`](crate::Body::MAX_TEMPLATE_TAGS) template tags.
         /// - Those of the transaction: see "Outcomes" of [`commit`](Store::commit). A refused prompt
         ///   changes nothing.
         pub fn create_prompt($($receiver)+, new: NewPrompt) -> Result<CreatedPrompt> {

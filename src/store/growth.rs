@@ -332,7 +332,7 @@ fn asking(variables: usize) -> Body {
 #[test]
 fn a_body_of_too_many_tags_is_refused_whole() {
     let store = Store::in_memory().unwrap();
-    let most = Body::MAX_TAGS;
+    let most = Body::MAX_TEMPLATE_TAGS;
     let id = store
         .create_prompt(NewPrompt::new("asking", asking(most)))
         .unwrap();

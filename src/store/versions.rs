@@ -91,7 +91,7 @@ impl Store {
     ///   [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
     ///   [`MismatchedVersion`](Error::MismatchedVersion) if the base does not exist.
     /// - [`InvalidBody`](Error::InvalidBody) if the body has more than
-    ///   [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
+    ///   [`Body::MAX_TEMPLATE_TAGS`](crate::Body::MAX_TEMPLATE_TAGS) template tags.
     /// - [`InvalidArgument`](Error::InvalidArgument) if the message has more than 64 KiB.
     /// - [`NumbersExhausted`](Error::NumbersExhausted) if no number is left.
     /// - Those of [`prompt`](crate::View::prompt) if the prompt does not exist, or its name is

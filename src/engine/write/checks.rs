@@ -10,7 +10,7 @@ use crate::template::has_more_tags;
 /// The maximum number of tags of a prompt.
 ///
 /// Each change of a prompt's name or tags records all of them, before and after.
-const MAX_TAGS: usize = 10_000;
+const MAX_PROMPT_TAGS: usize = 10_000;
 /// The maximum total size of a prompt's tags, in bytes.
 const MAX_TAG_BYTES: usize = 1024 * 1024;
 
@@ -23,8 +23,8 @@ pub(crate) fn check_tags(tags: &[String]) -> Result<(), InvalidArgument> {
             reason,
         ))
     };
-    if tags.len() > MAX_TAGS {
-        return refused(format!("a prompt has {} tags at most", MAX_TAGS));
+    if tags.len() > MAX_PROMPT_TAGS {
+        return refused(format!("a prompt has {} tags at most", MAX_PROMPT_TAGS));
     }
     if tags.iter().map(String::len).sum::<usize>() > MAX_TAG_BYTES {
         return refused(format!(
@@ -39,7 +39,7 @@ pub(crate) fn check_tags(tags: &[String]) -> Result<(), InvalidArgument> {
 ///
 /// A body that arrives as part of another store's history is not checked.
 pub(crate) fn check_body(body: &Body) -> Result<()> {
-    let most = Body::MAX_TAGS;
+    let most = Body::MAX_TEMPLATE_TAGS;
     // The cheap upper bound suffices for most bodies, so they are not parsed for this check.
     if max_tag_count(body.as_bytes()) <= most || !body.look(|json| has_more_tags(json, most)) {
         return Ok(());

@@ -63,7 +63,7 @@ impl Body {
     ///
     /// Every occurrence of a tag counts, in the places where tags have a meaning. The limit exists
     /// because the bump rules may compare the tags one by one.
-    pub const MAX_TAGS: usize = 10_000;
+    pub const MAX_TEMPLATE_TAGS: usize = 10_000;
 
     /// Returns the text, exactly as it was given.
     #[must_use]
