@@ -29,7 +29,7 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// Takes a snapshot.
     ///
     /// It shows the state as of this call, or as of its first read if that is later. From then on
-    /// it does not change. Hold it only briefly.
+    /// it does not change. Hold it only briefly. The call itself needs no round trip.
     ///
     /// # Errors
     ///

@@ -43,9 +43,9 @@ pub use search::{
     SearchablePrompt, SearchableVersion, WordQuery,
 };
 pub use snapshot::{
-    BlobVisitor, BodyReads, JournaledBodies, LogReads, Numbering, OldestJournaled,
-    OperationVisitor, PromptReads, PromptVisitor, ReleasedBefore, SearchReads, Snapshot,
-    StoredBlob, Unreferenced, VersionReads,
+    BlobVisitor, BodyReads, EnvironmentLookup, HeadLookup, JournaledBodies, LogReads, LookupReads,
+    Numbering, OldestJournaled, OperationVisitor, PromptReads, PromptVisitor, ReleasedBefore,
+    Resolution, SearchReads, Snapshot, StoredBlob, Unreferenced, VersionReads,
 };
 pub(crate) use tables::PromptTables;
 

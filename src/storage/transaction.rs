@@ -29,7 +29,12 @@ pub trait Transaction {
     /// Stores bodies, appends an operation, and applies its changes in order.
     ///
     /// Each body is stored as [`put_body`](Self::put_body) or
-    /// [`put_packed_body`](Self::put_packed_body) does. Returns those that were newly stored.
+    /// [`put_packed_body`](Self::put_packed_body) does. Returns the bodies of
+    /// [`AppendedPlace::Pack`] that were newly stored; the caller ignores others.
+    ///
+    /// If there are no such bodies, the answer is known, and an index may delay the writes until
+    /// the next read of the transaction, the next savepoint or the commit. These then fail instead
+    /// of this call.
     ///
     /// `text` is the operation's content as it was hashed. The prompts, versions and environments
     /// get the time that the operation contains. `now` is the time at which it is appended; for an

@@ -125,35 +125,50 @@ impl ResolvedSpecs {
 
     /// Removes the answers that operations up to this snapshot changed, and marks the others valid.
     ///
-    /// They are then valid under `mark`, which was read before the snapshot was taken. Returns the
-    /// stamp for answers from the snapshot; none if there is no mark, or if the cache is ahead of
-    /// the snapshot.
-    pub(crate) fn catch_up(
-        &self,
-        mark: Option<ChangeMark>,
-        snapshot: &dyn Snapshot,
-    ) -> Result<Option<SnapshotStamp>> {
-        let Some(mark) = mark else { return Ok(None) };
-        if self.current.load().mark == Some(mark) {
-            let last = LogPosition::after_last(snapshot.last_operation()?);
-            return Ok(Some(SnapshotStamp { mark, last }));
+    /// They are then valid under `mark`, which was read before the snapshot was taken. If there is
+    /// nothing to remove, the snapshot is not read.
+    pub(crate) fn catch_up(&self, mark: Option<ChangeMark>, snapshot: &dyn Snapshot) -> Result<()> {
+        let current = self.current.load();
+        if mark.is_none() || current.mark == mark || current.answers.is_empty() {
+            return Ok(());
         }
-        let mut stamp = None;
         self.replace(|known| {
             // Another thread may have caught up with a later snapshot in the meantime.
             let Some(changes) = ChangesSince::since(known.last, snapshot)? else {
                 return Ok(None);
             };
-            let last = changes.last;
-            stamp = Some(SnapshotStamp { mark, last });
             let mut next = match &changes.changed {
                 Some(changed) => known.without(changed),
                 None => CacheState::default(),
             };
-            (next.mark, next.last) = (Some(mark), last);
+            (next.mark, next.last) = (mark, changes.last);
             Ok(Some(next))
-        })?;
-        Ok(stamp)
+        })
+    }
+
+    /// Returns the stamp for answers from a snapshot with this last operation.
+    ///
+    /// Returns `None` if there is no mark. Answers are cached only if the cache has caught up with
+    /// this snapshot.
+    pub(crate) fn stamp(
+        &self,
+        mark: Option<ChangeMark>,
+        last: LogPosition,
+    ) -> Option<SnapshotStamp> {
+        let mark = mark?;
+        let current = self.current.load();
+        if current.answers.is_empty() && (current.mark, current.last) != (Some(mark), last) {
+            // The closure returns no error.
+            let _ = self.replace(|known| {
+                let begins = known.answers.is_empty() && known.last.number <= last.number;
+                Ok(begins.then(|| CacheState {
+                    mark: Some(mark),
+                    last,
+                    ..CacheState::default()
+                }))
+            });
+        }
+        Some(SnapshotStamp { mark, last })
     }
 
     /// Caches the version that a spec selected in a snapshot.

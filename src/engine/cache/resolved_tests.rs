@@ -37,8 +37,17 @@ fn catch_up(
     index: &dyn Index,
 ) -> (Option<ChangeMark>, Option<SnapshotStamp>) {
     let mark = index.change_mark();
-    let stamp = known.catch_up(mark, &*index.snapshot().unwrap());
-    (mark, stamp.unwrap())
+    (mark, stamp(known, mark, &*index.snapshot().unwrap()))
+}
+
+fn stamp(
+    known: &ResolvedSpecs,
+    mark: Option<ChangeMark>,
+    snapshot: &dyn Snapshot,
+) -> Option<SnapshotStamp> {
+    known.catch_up(mark, snapshot).unwrap();
+    let last = snapshot.last_operation().unwrap();
+    known.stamp(mark, LogPosition::after_last(last))
 }
 
 /// Resolves a spec as a caller does: from the cache if possible.
@@ -120,7 +129,7 @@ fn an_earlier_snapshot_changes_nothing() {
     let a = spec("a@production");
     HistoryWriter::new(&*index).commit(1, 9, "1.1");
     assert_eq!(ask(&known, &*index, &a), Some(version_id(1)));
-    let stamp = known.catch_up(mark_before, &*early).unwrap();
+    let stamp = stamp(&known, mark_before, &*early);
     known.put_version(stamp, &a, &answer(2));
     assert_eq!(known.version(mark_before, &a), None);
     let now = index.change_mark();
@@ -139,8 +148,8 @@ fn snapshots_of_the_same_mark_are_distinguished() {
     let a = spec("a@production");
     for first in [&late, &early] {
         let known = ResolvedSpecs::default();
-        known.catch_up(mark, &**first).unwrap();
-        let stamp = known.catch_up(mark, &*early).unwrap();
+        stamp(&known, mark, &**first);
+        let stamp = stamp(&known, mark, &*early);
         known.put_version(stamp, &a, &answer(1));
         assert_eq!(ask(&known, &*index, &a), None, "a stale answer");
     }

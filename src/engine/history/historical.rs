@@ -16,7 +16,7 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, LookupReads, Numbering,
     OldestJournaled, OperationVisitor, PromptReads, PromptTables, PromptVisitor, ReleasedBefore,
     SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageError, StorageErrorKind,
     StorageResult, StoredBlob, Unreferenced, VersionReads, VersionRow, read_operation,
@@ -465,6 +465,8 @@ impl SearchReads for HistoricalSnapshot<'_> {
         Ok(())
     }
 }
+
+impl LookupReads for HistoricalSnapshot<'_> {}
 
 impl Snapshot for HistoricalSnapshot<'_> {
     fn settings(&self) -> StorageResult<Settings> {

@@ -62,18 +62,43 @@ impl BodyReader {
         if let Some(body) = self.remembered(id) {
             return Ok(body);
         }
-        let body = self.read_once(snapshot, id)?;
+        Ok(self.kept(self.read_once(snapshot, id)?))
+    }
+
+    /// Reads a body as [`read`](Self::read) does, if it is `stored` in this place.
+    fn read_from(&self, stored: StoredBlob, id: BlobId) -> Result<Body> {
+        if let Some(body) = self.remembered(id) {
+            return Ok(body);
+        }
+        Ok(self.kept(self.read_once_from(stored, id)?))
+    }
+
+    /// Caches a body, and returns it.
+    fn kept(&self, body: Body) -> Body {
         // A body that would evict all others is not cached; its weight need not even be computed.
         if body.as_bytes().len() <= MAX_CACHE_BYTES {
             self.keep(&body);
         }
-        Ok(body)
+        body
     }
 
     /// Reads the body of a version as [`read`](Self::read) does. An error names the version.
     pub(crate) fn read_of(&self, snapshot: &dyn Snapshot, version: &Version) -> Result<Body> {
-        self.read(snapshot, version.blob)
-            .map_err(|error| named_by(error, snapshot, version))
+        self.read_of_from(snapshot, version, None)
+    }
+
+    /// Reads a body as [`read_of`](Self::read_of) does, if its place is known from there.
+    pub(crate) fn read_of_from(
+        &self,
+        snapshot: &dyn Snapshot,
+        version: &Version,
+        stored: Option<StoredBlob>,
+    ) -> Result<Body> {
+        let body = match stored {
+            Some(stored) => self.read_from(stored, version.blob),
+            None => self.read(snapshot, version.blob),
+        };
+        body.map_err(|error| named_by(error, snapshot, version))
     }
 
     fn keep(&self, body: &Body) {
@@ -93,6 +118,11 @@ impl BodyReader {
         Ok(Body::from_store(self.read_checked(snapshot, id)?)?)
     }
 
+    /// Reads a body as [`read_from`](Self::read_from) does, without the cache.
+    pub(crate) fn read_once_from(&self, stored: StoredBlob, id: BlobId) -> Result<Body> {
+        Ok(Body::from_store(self.check_stored(Some(stored), id)?)?)
+    }
+
     /// Returns the body with this address if it is cached.
     pub(crate) fn remembered(&self, id: BlobId) -> Option<Body> {
         self.cache().bodies.get(&id).cloned()
@@ -104,12 +134,17 @@ impl BodyReader {
         snapshot: &dyn Snapshot,
         id: BlobId,
     ) -> Result<VerifiedBytes> {
+        self.check_stored(snapshot.blob(id)?, id)
+    }
+
+    /// Returns the bytes that the index or the blob store has of a body, verified.
+    fn check_stored(&self, stored: Option<StoredBlob>, id: BlobId) -> Result<VerifiedBytes> {
         let damaged = |reason| Error::CorruptBody {
             blob: id,
             version: None,
             reason,
         };
-        let mismatch = match snapshot.blob(id)? {
+        let mismatch = match stored {
             Some(StoredBlob::Journaled(bytes)) => match VerifiedBytes::check(id, bytes) {
                 Ok(bytes) => return Ok(bytes),
                 Err(mismatch) => Some(mismatch),

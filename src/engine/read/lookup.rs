@@ -1,25 +1,20 @@
 //! Lookup of the prompts and versions that callers name.
 
 use crate::model::error::{Error, PromptLabel, PromptVersionLabel, Result};
-use crate::model::id::{PromptId, PromptName};
+use crate::model::id::{BlobId, PromptId, PromptName};
+use crate::model::log_position::LogPosition;
 use crate::model::record::{Prompt, Version};
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, StoredBlob};
 
 /// Returns the prompt that a reference names.
 pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result<PromptId> {
-    let mut ids = match prompt {
-        PromptRef::Id(_) => Vec::new(),
-        PromptRef::Name(name) => snapshot.prompts_named(name)?,
-        PromptRef::IdOrName(id) => snapshot.prompts_named(&id.as_str().parse()?)?,
-    };
-    if let PromptRef::Id(id) | PromptRef::IdOrName(id) = prompt
-        && !ids.contains(id)
-        && snapshot.prompt_exists(*id)?
-    {
-        ids.push(*id);
-    }
+    one_prompt(prompt, snapshot.prompts_of(prompt)?)
+}
+
+/// Returns the only one of the prompts that a reference names.
+pub(crate) fn one_prompt(prompt: &PromptRef, ids: Vec<PromptId>) -> Result<PromptId> {
     match ids[..] {
         [id] => Ok(id),
         [] => Err(Error::PromptNotFound {
@@ -62,7 +57,7 @@ pub(crate) fn find_version(snapshot: &dyn Snapshot, spec: &VersionSpec) -> Resul
         // The prompt of an existing version need not be looked up.
         Some(PromptRef::Id(prompt)) => select(snapshot, *prompt, &spec.selector),
         Some(prompt) => select(snapshot, find_prompt(snapshot, prompt)?, &spec.selector),
-        None => by_id(snapshot, None, &spec.selector),
+        None => by_id(snapshot, &spec.selector),
     }
 }
 
@@ -72,30 +67,11 @@ pub(crate) fn select(
     prompt: PromptId,
     selector: &Selector,
 ) -> Result<Version> {
-    let found = match selector {
-        Selector::Id(_) => return by_id(snapshot, Some(prompt), selector),
-        Selector::Number(number) => snapshot.version_numbered(prompt, *number)?,
-        Selector::Latest => snapshot.highest_version(prompt, None)?,
-        Selector::Requirement(requirement) => {
-            snapshot.highest_version(prompt, Some(requirement))?
-        }
-        Selector::Environment(name) => snapshot.version_in(prompt, name)?,
-    };
-    if let Some(version) = found {
-        return Ok(version);
+    let selected = snapshot.selected(prompt, selector)?;
+    if selected.is_none() && !matches!(selector, Selector::Id(_)) {
+        find_prompt(snapshot, &PromptRef::Id(prompt))?;
     }
-    find_prompt(snapshot, &PromptRef::Id(prompt))?;
-    let prompt = prompt_label(snapshot, prompt)?;
-    Err(match selector {
-        Selector::Environment(name) => Error::EnvironmentNotFound {
-            prompt,
-            environment: name.clone(),
-        },
-        selector => Error::VersionNotFound {
-            prompt: Some(prompt),
-            selector: selector.clone(),
-        },
-    })
+    check_selected(snapshot, prompt, selector, selected)
 }
 
 /// Names a prompt for an error.
@@ -115,27 +91,76 @@ pub(crate) fn version_label(
     }))
 }
 
-fn by_id(
+/// Returns the version that a selector selected, if it is one of the prompt.
+pub(crate) fn check_selected(
     snapshot: &dyn Snapshot,
-    prompt: Option<PromptId>,
+    prompt: PromptId,
     selector: &Selector,
+    selected: Option<Version>,
 ) -> Result<Version> {
-    let found = match selector {
-        Selector::Id(id) => snapshot.version(*id)?,
-        // Without a prompt, only an id selects a version.
-        _ => None,
-    };
-    match (found, prompt) {
-        (Some(version), Some(prompt)) if version.prompt_id != prompt => {
-            Err(Error::MismatchedVersion {
-                version: version_label(snapshot, &version)?,
-                prompt: prompt_label(snapshot, prompt)?,
-            })
-        }
-        (Some(version), _) => Ok(version),
-        (None, prompt) => Err(Error::VersionNotFound {
-            prompt: prompt.map(|id| prompt_label(snapshot, id)).transpose()?,
+    match (selected, selector) {
+        (Some(version), _) if version.prompt_id == prompt => Ok(version),
+        (Some(version), _) => Err(Error::MismatchedVersion {
+            version: version_label(snapshot, &version)?,
+            prompt: prompt_label(snapshot, prompt)?,
+        }),
+        (None, Selector::Environment(name)) => Err(Error::EnvironmentNotFound {
+            prompt: prompt_label(snapshot, prompt)?,
+            environment: name.clone(),
+        }),
+        (None, selector) => Err(Error::VersionNotFound {
+            prompt: Some(prompt_label(snapshot, prompt)?),
             selector: selector.clone(),
         }),
     }
+}
+
+/// Returns the version of a spec that has no prompt. Only an id can select it.
+fn by_id(snapshot: &dyn Snapshot, selector: &Selector) -> Result<Version> {
+    let selected = match selector {
+        Selector::Id(id) => snapshot.version(*id)?,
+        _ => None,
+    };
+    selected.ok_or_else(|| Error::VersionNotFound {
+        prompt: None,
+        selector: selector.clone(),
+    })
+}
+
+/// A version that a spec selects, and what was read with it.
+pub(crate) struct FoundVersion {
+    pub(crate) version: Version,
+    /// The place of its body, unless the caller has the body.
+    pub(crate) body: Option<StoredBlob>,
+    /// The last operation of the snapshot.
+    pub(crate) last: LogPosition,
+}
+
+/// Returns the version that a spec selects, with its body, by one call.
+///
+/// The body is left out if `is_known` returns true for its address.
+pub(crate) fn resolve(
+    snapshot: &dyn Snapshot,
+    spec: &VersionSpec,
+    is_known: &dyn Fn(BlobId) -> bool,
+) -> Result<FoundVersion> {
+    let found = snapshot.resolve(spec, is_known)?;
+    let version = match (&spec.prompt, found.version) {
+        (Some(prompt), version) => {
+            let prompt = one_prompt(prompt, found.prompts)?;
+            check_selected(snapshot, prompt, &spec.selector, version)?
+        }
+        (None, Some(version)) => version,
+        (None, None) => {
+            return Err(Error::VersionNotFound {
+                prompt: None,
+                selector: spec.selector.clone(),
+            });
+        }
+    };
+    Ok(FoundVersion {
+        version,
+        body: found.body,
+        last: LogPosition::after_last(found.last),
+    })
 }

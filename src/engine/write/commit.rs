@@ -10,7 +10,7 @@ use super::new_version::{EnsuredVersion, VersionDraft};
 use super::numbering;
 use super::writer::{WriteTransaction, check_expected};
 use crate::engine::contract::Breakage;
-use crate::engine::read::lookup::{find_prompt, find_version, prompt_label, prompt_named, select};
+use crate::engine::read::lookup::{find_version, one_prompt, prompt_label, prompt_named, select};
 use crate::model::body::Body;
 use crate::model::error::{ConflictSubject, Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -49,6 +49,14 @@ impl WriteTransaction<'_> {
             environment,
             &new.body,
         )?;
+        self.lines.put(PromptHead {
+            prompt,
+            head: Some(version.clone()),
+            used: Numbering {
+                highest_major: Some(number.major),
+                highest_minor: Some(number.minor),
+            },
+        });
         let prompt = self.prompt(prompt)?;
         Ok(CreatedPrompt { prompt, version })
     }
@@ -158,11 +166,11 @@ impl WriteTransaction<'_> {
     ) -> Result<Version> {
         let at = self.context.now();
         let base = chosen.as_ref().or(line.head.as_ref());
-        let used = match line.used {
-            Some(used) if chosen.is_none() => used,
-            _ => {
-                let major = base.map_or(0, |base| base.number.major);
-                self.transaction.snapshot().numbering(line.prompt, major)?
+        let used = match &chosen {
+            None => line.used,
+            Some(base) => {
+                let snapshot = self.transaction.snapshot();
+                snapshot.numbering(line.prompt, base.number.major)?
             }
         };
         let number = match base.filter(|_| is_minor).map(|base| base.number) {
@@ -187,37 +195,36 @@ impl WriteTransaction<'_> {
             self.lines.put(PromptHead {
                 prompt: line.prompt,
                 head: Some(version.clone()),
-                used: Some(Numbering {
+                used: Numbering {
                     highest_major: used.highest_major.max(Some(number.major)),
                     highest_minor: Some(number.minor),
-                }),
+                },
             });
         }
         Ok(version)
     }
 
     /// Returns the head of a prompt, from the cache if possible.
-    ///
-    /// A prompt that has a version exists, so it need not be looked up.
     fn line(&mut self, prompt: &PromptRef) -> Result<PromptHead> {
-        if let PromptRef::Id(id) = prompt {
-            if let Some(line) = self.lines.take(*id) {
-                return Ok(line);
-            }
-            let head = self.transaction.snapshot().highest_version(*id, None)?;
-            if head.is_some() {
-                return Ok(PromptHead {
-                    prompt: *id,
-                    head,
-                    used: None,
-                });
-            }
+        if let PromptRef::Id(id) = prompt
+            && let Some(line) = self.lines.take(*id)
+        {
+            return Ok(line);
         }
-        let id = find_prompt(self.transaction.snapshot(), prompt)?;
+        let contracts = &self.context.contracts;
+        let is_known = |blob| {
+            let contract = contracts.get(blob);
+            contract.is_some_and(|contract| contract.partials.is_empty())
+        };
+        let found = self.transaction.snapshot().head(prompt, &is_known)?;
+        let id = one_prompt(prompt, found.prompts)?;
+        if let (Some(head), Some(stored)) = (&found.version, found.body) {
+            self.prefetched.set(Some((head.blob, stored)));
+        }
         Ok(PromptHead {
             prompt: id,
-            head: self.transaction.snapshot().highest_version(id, None)?,
-            used: None,
+            head: found.version,
+            used: found.numbering,
         })
     }
 

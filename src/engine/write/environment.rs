@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::writer::{WriteTransaction, check_expected};
-use crate::engine::read::lookup::{find_prompt, select};
+use crate::engine::read::lookup::{check_selected, find_prompt, one_prompt, select};
 use crate::model::arguments::{Draft, IntoEnvironmentName, IntoPromptRef, IntoSelector};
 use crate::model::error::{ConflictSubject, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -137,12 +137,7 @@ impl WriteTransaction<'_> {
             if let Some(message) = &update.message {
                 check_length("message", message)?;
             }
-            let prompt = pointers.prompt(&update.prompt)?;
-            let to = match &update.to {
-                Some(selector) => Some(pointers.select(prompt, selector)?),
-                None => None,
-            };
-            let now = pointers.of(prompt, &update.environment)?;
+            let UpdateTarget { prompt, now, to } = pointers.target(update)?;
             let subject = || ConflictSubject::Environment(update.environment.clone());
             let snapshot = self.transaction.snapshot();
             check_expected(snapshot, prompt, subject, update.expected, now)?;
@@ -229,6 +224,15 @@ struct PointerLookup<'a> {
     cache: Option<LookupCache<'a>>,
 }
 
+/// The prompt and the versions that an update is about.
+struct UpdateTarget {
+    prompt: PromptId,
+    /// The version that the environment points to before the update.
+    now: Option<VersionLabel>,
+    /// The version that it points to afterwards.
+    to: Option<VersionLabel>,
+}
+
 /// The results of earlier lookups.
 #[derive(Default)]
 struct LookupCache<'a> {
@@ -251,6 +255,40 @@ impl<'a> PointerLookup<'a> {
             cache
         });
         Self { snapshot, cache }
+    }
+
+    fn target(&mut self, update: &'a UpdateDraft) -> Result<UpdateTarget> {
+        if self.cache.is_none() {
+            return self.single_target(update);
+        }
+        let prompt = self.prompt(&update.prompt)?;
+        let to = match &update.to {
+            Some(selector) => Some(self.select(prompt, selector)?),
+            None => None,
+        };
+        let now = self.of(prompt, &update.environment)?;
+        Ok(UpdateTarget { prompt, now, to })
+    }
+
+    fn single_target(&self, update: &UpdateDraft) -> Result<UpdateTarget> {
+        work_counter::step();
+        let (name, to) = (&update.environment, update.to.as_ref());
+        let found = self.snapshot.environment(&update.prompt, name, to)?;
+        let prompt = one_prompt(&update.prompt, found.prompts)?;
+        let to = match to {
+            Some(selector) => Some(check_selected(
+                self.snapshot,
+                prompt,
+                selector,
+                found.selected,
+            )?),
+            None => None,
+        };
+        Ok(UpdateTarget {
+            prompt,
+            now: found.current.as_ref().map(VersionLabel::from),
+            to: to.as_ref().map(VersionLabel::from),
+        })
     }
 
     fn prompt(&mut self, prompt: &'a PromptRef) -> Result<PromptId> {

@@ -19,8 +19,8 @@ pub(crate) struct PromptHead {
     pub(crate) prompt: PromptId,
     /// The highest version of the prompt.
     pub(crate) head: Option<Version>,
-    /// The numbers that are used up, those of the head's major included, if they were looked up.
-    pub(crate) used: Option<Numbering>,
+    /// The numbers that are used up, those of the head's major included.
+    pub(crate) used: Numbering,
 }
 
 /// The heads of several prompts, all of one log position.

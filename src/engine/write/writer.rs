@@ -1,5 +1,6 @@
 //! A write transaction that enforces the store's rules.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -21,8 +22,8 @@ use crate::model::record::{
 };
 use crate::storage;
 use crate::storage::{
-    AppendedBody, AppendedPlace, Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction,
-    write_operation,
+    AppendedBody, AppendedPlace, Deadline, DeltaGroup, Index, LockGuard, Snapshot, StoredBlob,
+    Transaction, write_operation,
 };
 
 /// A write transaction of any number of operations, which commits entirely or not at all.
@@ -32,6 +33,8 @@ pub(crate) struct WriteTransaction<'a> {
     pub(crate) context: &'a WriteContext,
     /// The author of the changes that follow.
     pub(crate) author: Arc<str>,
+    /// A body that was looked up together with the version that it is needed for.
+    pub(crate) prefetched: Cell<Option<(BlobId, StoredBlob)>>,
     /// The heads of prompts that were committed to, as this transaction left them.
     pub(crate) lines: PromptHeads,
     pub(crate) reserved: ReservedIds,
@@ -74,6 +77,7 @@ impl<'a> WriteTransaction<'a> {
             bodies,
             context,
             author: Arc::clone(&context.author),
+            prefetched: Cell::new(None),
             lines: context.lines.take(last),
             reserved: ReservedIds::default(),
             last,
@@ -329,9 +333,14 @@ impl<'a> WriteTransaction<'a> {
     /// Reads a body of a version of this transaction.
     fn read_body(&self, id: BlobId) -> Result<Body> {
         let added = self.bulk.as_ref().map(|bulk| bulk.get(id));
-        match added.transpose()?.flatten() {
-            Some(body) => Ok(body),
-            None => self.bodies.read_once(self.transaction.snapshot(), id),
+        if let Some(body) = added.transpose()?.flatten() {
+            return Ok(body);
+        }
+        match self.prefetched.take() {
+            Some((prefetched, stored)) if prefetched == id => {
+                self.bodies.read_once_from(stored, id)
+            }
+            _ => self.bodies.read_once(self.transaction.snapshot(), id),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, LookupReads, Numbering,
     OldestJournaled, OperationVisitor, PromptReads, PromptTables, PromptVisitor, ReleasedBefore,
     SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageResult, StoredBlob, Unreferenced,
     VersionReads, VersionRow,
@@ -278,6 +278,8 @@ impl SearchReads for MemoryState {
         Ok(())
     }
 }
+
+impl LookupReads for MemoryState {}
 
 impl Snapshot for MemoryState {
     fn settings(&self) -> StorageResult<Settings> {

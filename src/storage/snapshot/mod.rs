@@ -2,6 +2,7 @@
 
 mod bodies;
 mod log;
+mod lookups;
 mod prompts;
 mod search;
 mod versions;
@@ -12,6 +13,7 @@ pub use bodies::{
     Unreferenced,
 };
 pub use log::{LogReads, OperationVisitor};
+pub use lookups::{EnvironmentLookup, HeadLookup, LookupReads, Resolution};
 pub use prompts::{PromptReads, PromptVisitor};
 pub use search::SearchReads;
 pub use versions::{Numbering, VersionReads};

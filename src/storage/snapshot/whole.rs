@@ -1,19 +1,19 @@
 //! [`Snapshot`], all reads of one state of an index.
 
-use super::{BodyReads, LogReads, PromptReads, SearchReads, VersionReads};
+use super::{LookupReads, SearchReads};
 use crate::model::id::{BlobId, VersionId};
 use crate::model::record::Settings;
 use crate::storage::StorageResult;
 
 /// Consistent reads of one state of the index.
 ///
-/// The reads are in five groups, each a trait of its own. Deleted prompts and versions are not found, unless a method says otherwise.
+/// The reads are in six groups, each a trait of its own. Deleted prompts and versions are not found, unless a method says otherwise.
 ///
 /// # Errors
 ///
 /// A failed read changes nothing. A visitor that stops a visit is no failure: the method visits
 /// nothing more and succeeds, and the snapshot remains usable.
-pub trait Snapshot: PromptReads + VersionReads + BodyReads + LogReads + SearchReads {
+pub trait Snapshot: LookupReads + SearchReads {
     /// Returns whether everything that was read so far belongs to one committed state.
     ///
     /// If not, the caller must discard all answers, errors included, and read again from a new

@@ -19,7 +19,7 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, LookupReads, Numbering,
     OldestJournaled, OperationVisitor, PromptReads, PromptTable, PromptVisitor, ReleasedBefore,
     SearchQuery, SearchReads, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionReads,
     VersionRow,
@@ -298,6 +298,8 @@ impl SearchReads for SqliteSnapshot<'_> {
         search::each(&self.tables().connection, visit)
     }
 }
+
+impl LookupReads for SqliteSnapshot<'_> {}
 
 impl Snapshot for SqliteSnapshot<'_> {
     fn is_consistent(&self) -> bool {

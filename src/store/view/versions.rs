@@ -7,13 +7,16 @@ use serde_json::Value;
 
 use super::reads::View;
 use crate::engine::contract::{Breakage, Contract, breakages};
-use crate::engine::{PortablePrompt, Resolved, export, find_version, freeze, gather_partials};
+use crate::engine::{
+    PortablePrompt, Resolved, export, find_version, freeze, gather_partials, resolve,
+};
 use crate::frozen::Frozen;
 use crate::json::Json;
 use crate::model::arguments::{IntoEnvironmentName, IntoInputs, IntoPromptRef, IntoVersionSpec};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
+use crate::model::log_position::LogPosition;
 use crate::model::record::{Version, VersionCounts};
 use crate::model::version_spec::VersionSpec;
 use crate::storage::Snapshot;
@@ -82,13 +85,15 @@ impl View {
             return Ok(version);
         }
         self.look(|snapshot| {
-            let vouched = known.catch_up(mark, snapshot)?;
+            known.catch_up(mark, snapshot)?;
             if let Some(version) = known.version(mark, spec) {
                 return Ok(version);
             }
-            let version = Arc::new(find_version(snapshot, spec)?);
-            known.put_version(vouched, spec, &version);
-            if vouched.is_some() {
+            let found = resolve(snapshot, spec, &|_| true)?;
+            let version = Arc::new(found.version);
+            let stamp = known.stamp(mark, found.last);
+            known.put_version(stamp, spec, &version);
+            if stamp.is_some() {
                 self.inner.watch_location();
             }
             Ok(version)
@@ -135,7 +140,7 @@ impl View {
     pub fn resolve(&self, spec: impl IntoVersionSpec) -> Result<Arc<Resolved>> {
         let spec = spec.into_version_spec()?;
         if self.past.is_some() {
-            return self.look(|snapshot| self.read_resolved(snapshot, &spec));
+            return self.look(|snapshot| Ok(self.read_resolved(snapshot, &spec)?.0));
         }
         let known = &self.inner.resolved;
         let mark = self.inner.index.change_mark();
@@ -143,13 +148,14 @@ impl View {
             return Ok(resolved);
         }
         self.look(|snapshot| {
-            let vouched = known.catch_up(mark, snapshot)?;
+            known.catch_up(mark, snapshot)?;
             if let Some(resolved) = known.resolved(mark, &spec) {
                 return Ok(resolved);
             }
-            let resolved = self.read_resolved(snapshot, &spec)?;
-            known.put_resolved(vouched, &spec, &resolved);
-            if vouched.is_some() {
+            let (resolved, last) = self.read_resolved(snapshot, &spec)?;
+            let stamp = known.stamp(mark, last);
+            known.put_resolved(stamp, &spec, &resolved);
+            if stamp.is_some() {
                 self.inner.watch_location();
             }
             Ok(resolved)
@@ -172,10 +178,17 @@ impl View {
         self.inner.resolved.resolved(mark, spec)
     }
 
-    fn read_resolved(&self, snapshot: &dyn Snapshot, spec: &VersionSpec) -> Result<Arc<Resolved>> {
-        let version = Arc::new(find_version(snapshot, spec)?);
-        let body = self.inner.bodies.read_of(snapshot, &version)?;
-        Ok(Arc::new(Resolved { version, body }))
+    /// Reads a version and its body, and returns them with the last operation of the snapshot.
+    fn read_resolved(
+        &self,
+        snapshot: &dyn Snapshot,
+        spec: &VersionSpec,
+    ) -> Result<(Arc<Resolved>, LogPosition)> {
+        let bodies = &self.inner.bodies;
+        let found = resolve(snapshot, spec, &|id| bodies.remembered(id).is_some())?;
+        let version = Arc::new(found.version);
+        let body = bodies.read_of_from(snapshot, &version, found.body)?;
+        Ok((Arc::new(Resolved { version, body }), found.last))
     }
 
     /// Returns the contract of a version, with its current partials.

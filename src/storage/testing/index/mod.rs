@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod contradictions;
 pub mod environments;
 pub mod locks;
+pub mod lookups;
 pub mod marks;
 pub mod operations;
 pub mod prompts;
@@ -33,6 +34,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         prompts::TESTS,
         versions::TESTS,
         environments::TESTS,
+        lookups::TESTS,
         bodies::TESTS,
         absent::TESTS,
         operations::TESTS,
