@@ -38,6 +38,7 @@ mod links;
 mod lists;
 mod locks;
 mod messages;
+mod metered;
 mod model;
 #[cfg(unix)]
 mod no_room;

@@ -57,3 +57,19 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    // A call takes a millisecond, so there are fewer sequences.
+    #![proptest_config(Config { cases: config().cases.div_ceil(12), ..config() })]
+
+    /// The engine relies on no order of events that only a fast index has.
+    #[test]
+    fn a_store_on_slow_backends_matches_the_model(first_major in 0..2_u32, ops in ops()) {
+        let mut slow = Stage::on_slow_backends(BumpPolicy::Enforced, first_major);
+        for op in &ops {
+            slow.perform(op);
+            slow.compare();
+        }
+        slow.verify();
+    }
+}

@@ -9,7 +9,10 @@ use promptbook::changes::RenameOptions;
 use promptbook::error::InvalidArgument;
 use promptbook::history::OperationKind;
 use promptbook::maintenance::GcOptions;
-use promptbook::{BumpPolicy, Durability, Error, OperationId, Result, Store, StoreOptions};
+use promptbook::{
+    BumpPolicy, Durability, Error, OperationId, Result, Settings, Store, StoreOptions,
+    VersionNumber,
+};
 use serde_json::{Map, json};
 use tempfile::TempDir;
 
@@ -17,6 +20,7 @@ use super::book::{Book, ModelOperation, Refusal};
 use super::compare::{self, change_of_prompt};
 use super::op::{NAMES, Op};
 use super::perform::{agree, prompt_id, step, tags, unknown_prompt, version_at};
+use crate::metered::Backends;
 
 /// A store and its model.
 pub struct Stage {
@@ -25,19 +29,36 @@ pub struct Stage {
     book: Book,
     clock: Arc<AtomicI64>,
     options: StoreOptions,
-    directory: Option<TempDir>,
+    place: Place,
+}
+
+/// The place of a store's data.
+enum Place {
+    Memory,
+    Directory(TempDir),
+    Backends(Backends),
 }
 
 impl Stage {
     pub fn in_memory(policy: BumpPolicy, first_major: u32) -> Self {
-        Self::new(policy, first_major, None)
+        Self::new(policy, first_major, Place::Memory)
     }
 
     pub fn in_a_directory(policy: BumpPolicy, first_major: u32) -> Self {
-        Self::new(policy, first_major, Some(tempfile::tempdir().unwrap()))
+        let directory = tempfile::tempdir().unwrap();
+        Self::new(policy, first_major, Place::Directory(directory))
     }
 
-    fn new(policy: BumpPolicy, first_major: u32, directory: Option<TempDir>) -> Self {
+    /// Returns a stage whose index and blob store need a millisecond for each call.
+    pub fn on_slow_backends(policy: BumpPolicy, first_major: u32) -> Self {
+        let mut settings = Settings::default();
+        settings.policy = policy;
+        settings.first_version = VersionNumber::new(first_major, 0);
+        let backends = Backends::new(Duration::from_millis(1), settings);
+        Self::new(policy, first_major, Place::Backends(backends))
+    }
+
+    fn new(policy: BumpPolicy, first_major: u32, place: Place) -> Self {
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000_000));
         let options = StoreOptions::new()
             .first_version(first_major, 0)
@@ -50,16 +71,17 @@ impl Stage {
                 let clock = Arc::clone(&clock);
                 move || moment(&clock)
             });
-        let store = match &directory {
-            Some(directory) => options.create(directory.path()),
-            None => options.in_memory(),
+        let store = match &place {
+            Place::Memory => options.in_memory().unwrap(),
+            Place::Directory(directory) => options.create(directory.path()).unwrap(),
+            Place::Backends(backends) => backends.open(&options),
         };
         Self {
-            store: Some(store.unwrap()),
-            book: Book::new(policy, promptbook::VersionNumber::new(first_major, 0)),
+            store: Some(store),
+            book: Book::new(policy, VersionNumber::new(first_major, 0)),
             clock,
             options,
-            directory,
+            place,
         }
     }
 
@@ -139,9 +161,16 @@ impl Stage {
                 Ok("set on".into())
             }
             Op::Reopen => {
-                if let Some(directory) = &self.directory {
-                    self.store = None;
-                    self.store = Some(self.options.open(directory.path())?);
+                match &self.place {
+                    Place::Memory => {}
+                    Place::Directory(directory) => {
+                        self.store = None;
+                        self.store = Some(self.options.open(directory.path())?);
+                    }
+                    Place::Backends(backends) => {
+                        self.store = None;
+                        self.store = Some(backends.open(&self.options));
+                    }
                 }
                 Ok("opened".into())
             }
