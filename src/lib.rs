@@ -93,6 +93,8 @@ mod engine;
 pub mod frozen;
 mod fs;
 mod json;
+#[cfg(any(feature = "cli", feature = "server"))]
+mod json_files;
 mod model;
 #[cfg(feature = "server")]
 pub mod server;
@@ -138,7 +140,8 @@ pub mod maintenance {
     pub use crate::storage::BlobUsage;
     pub use crate::store::{
         BackupOptions, BackupSummary, CheckpointOptions, Diagnostics, GcOptions,
-        MaintenanceFailure, RepackOptions, RepairOptions, RepairSummary, StoreStats, VerifyOptions,
+        MaintenanceFailure, RepackOptions, RepairOptions, RepairSummary, Secrets, SecretsResult,
+        StoreImage, StoreStats, VerifyOptions,
     };
 }
 

@@ -51,7 +51,6 @@ pub(crate) fn replace_durably(file: &Path, place: &Path) -> StorageResult<()> {
 }
 
 /// Removes a file, if it exists.
-#[cfg(feature = "server")]
 pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),

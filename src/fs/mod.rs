@@ -13,8 +13,6 @@ pub(crate) mod flush;
 pub(crate) mod folder;
 pub(crate) mod identity;
 pub(crate) mod io_error;
-#[cfg(any(feature = "cli", feature = "server"))]
-pub(crate) mod json_files;
 pub(crate) mod lock;
 pub(crate) mod network;
 #[cfg(feature = "cli")]

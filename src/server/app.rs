@@ -188,7 +188,7 @@ impl App {
     ) -> Result<crate::Result<Arc<Version>>, ApiError> {
         // If the store is being replaced, this thread must not wait for it.
         let remembered = self.store.try_read().ok();
-        if let Some(version) = remembered.and_then(|store| store.remembered_version(&spec)) {
+        if let Some(version) = remembered.and_then(|store| store.try_version_cached(&spec)) {
             return Ok(Ok(version));
         }
         self.read(move |store| store.shared_version(&spec)).await

@@ -14,7 +14,7 @@ use super::options::ServerOptions;
 use super::signature::Signer;
 use super::{keys, listen, options, routes};
 use crate::Store;
-use crate::store::secrets::{Secrets, SecretsResult};
+use crate::maintenance::{Secrets, SecretsResult};
 
 /// A store on an address that is bound, but not served yet.
 ///

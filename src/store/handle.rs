@@ -114,9 +114,12 @@ impl Store {
         }
     }
 
-    /// Marks the store as about to be removed. Closing it then skips all outstanding work.
-    #[cfg(feature = "server")]
-    pub(crate) fn abandon(&self) {
+    /// Makes closing the store skip all outstanding work, such as writing bodies to files.
+    ///
+    /// It is for a store that is about to be [removed](Self::remove), and for a program that must
+    /// end immediately. It applies to all clones of this handle. Nothing is lost: bodies stay in the
+    /// journal, and the next handle that writes moves them.
+    pub fn abandon(&self) {
         self.inner.settler.abandon();
     }
 

@@ -13,7 +13,6 @@ mod gc;
 #[cfg(test)]
 mod growth;
 mod handle;
-#[cfg(feature = "server")]
 mod image;
 mod location;
 mod opening;
@@ -21,8 +20,7 @@ mod options;
 mod repack;
 mod repair;
 mod search;
-#[cfg(feature = "server")]
-pub(crate) mod secrets;
+mod secrets;
 mod shared;
 mod source;
 mod stats;
@@ -38,11 +36,11 @@ pub use self::checkpoint::CheckpointOptions;
 pub use self::diagnostics::{Diagnostics, MaintenanceFailure};
 pub use self::gc::GcOptions;
 pub use self::handle::Store;
-#[cfg(feature = "server")]
-pub(crate) use self::image::Image;
+pub use self::image::StoreImage;
 pub use self::options::StoreOptions;
 pub use self::repack::RepackOptions;
 pub use self::repair::{RepairOptions, RepairSummary};
+pub use self::secrets::{Secrets, SecretsResult};
 pub use self::source::PromptSource;
 pub use self::stats::StoreStats;
 pub use self::verify::VerifyOptions;

@@ -9,15 +9,14 @@ use super::StoreOptions;
 use super::admission::{readable, refuse_lost, unopened};
 use super::handle::Store;
 use super::location::{INDEX, Location};
-#[cfg(feature = "server")]
 use super::secrets::InMemorySecrets;
 #[cfg(feature = "cli")]
 use super::shared::LastTransaction;
-use super::shared::{MemoryImage, StoreLocation, StoreShared};
+use super::shared::{MemoryParts, StoreLocation, StoreShared};
 use crate::engine::{BodyReader, MaintenanceWorker, ResolvedSpecs, WriteQueue};
+use crate::fs::io_error::path_error;
 use crate::model::error::{Error, Result};
 use crate::model::record::Settings;
-#[cfg(feature = "server")]
 use crate::storage::directory;
 use crate::storage::directory::BlobDirectory;
 use crate::storage::sqlite;
@@ -76,15 +75,35 @@ impl Store {
         StoreOptions::new().in_memory()
     }
 
-    /// Removes the store in a directory, and no other files in it.
+    /// Removes the store in a directory: all its files, and no files of other names.
     ///
-    /// No process may have the store open. The index is removed last, because bodies without an
-    /// index are a loss.
-    #[cfg(feature = "server")]
-    pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
-        BlobDirectory::remove(path)?;
-        directory::remove_secrets(path)?;
-        SqliteIndex::remove(&path.join(INDEX))
+    /// This cannot be undone. The caller must ensure that no process has the store open; a handle
+    /// that is still open refuses all further work. The directory itself remains. If it contains no
+    /// store, the call removes what an interrupted removal left.
+    ///
+    /// ```
+    /// use promptbook::Store;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let directory = directory.path().join("prompts");
+    /// drop(Store::create(&directory)?);
+    /// Store::remove(&directory)?;
+    /// assert!(directory.read_dir().unwrap().next().is_none());
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Storage`](Error::Storage) if a file cannot be removed. The index is removed last, so a
+    /// store that was removed in part opens as a damaged one, and the call can be repeated.
+    pub fn remove(path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let remove = || {
+            BlobDirectory::remove(path)?;
+            directory::remove_secrets(path)?;
+            SqliteIndex::remove(&path.join(INDEX))
+        };
+        Ok(remove().map_err(path_error("removing the store in", path))?)
     }
 }
 
@@ -171,11 +190,10 @@ impl StoreOptions {
     /// There are none today. The signature allows for later ones.
     pub fn in_memory(&self) -> Result<Store> {
         let settings = self.settings();
-        Ok(self.join_memory(MemoryImage {
+        Ok(self.join_memory(MemoryParts {
             settings,
             index: Arc::new(MemoryIndex::new(settings)),
             blobs: Arc::new(MemoryBlobs::new()),
-            #[cfg(feature = "server")]
             secrets: Arc::default(),
         }))
     }
@@ -206,13 +224,12 @@ impl StoreOptions {
     pub fn open_with(&self, index: Arc<dyn Index>, blobs: Arc<dyn Blobs>) -> Result<Store> {
         let settings = index.snapshot()?.settings()?;
         let place = StoreLocation::Given {
-            #[cfg(feature = "server")]
             secrets: InMemorySecrets::default(),
         };
         Ok(self.join(index, blobs, settings, place))
     }
 
-    pub(super) fn join_memory(&self, memory: MemoryImage) -> Store {
+    pub(super) fn join_memory(&self, memory: MemoryParts) -> Store {
         let (index, blobs) = (Arc::clone(&memory.index), Arc::clone(&memory.blobs));
         self.join(index, blobs, memory.settings, StoreLocation::Memory(memory))
     }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 
 use super::location::Location;
-#[cfg(feature = "server")]
 use super::secrets::InMemorySecrets;
 use crate::engine::{
     BodyReader, MaintenanceWorker, ResolvedSpecs, Transactions, WriteContext, WriteQueue,
@@ -108,11 +107,9 @@ pub(super) enum StoreLocation {
         index: Arc<SqliteIndex>,
         blobs: Arc<BlobDirectory>,
     },
-    #[cfg_attr(not(feature = "server"), allow(dead_code))]
-    Memory(MemoryImage),
+    Memory(MemoryParts),
     /// An index and a blob store that the caller opened.
     Given {
-        #[cfg(feature = "server")]
         secrets: InMemorySecrets,
     },
 }
@@ -125,10 +122,9 @@ impl StoreLocation {
 
 /// The parts of a store in memory.
 #[derive(Clone, Debug)]
-pub(super) struct MemoryImage {
+pub(super) struct MemoryParts {
     pub(super) settings: Settings,
     pub(super) index: Arc<MemoryIndex>,
     pub(super) blobs: Arc<MemoryBlobs>,
-    #[cfg(feature = "server")]
     pub(super) secrets: Arc<InMemorySecrets>,
 }

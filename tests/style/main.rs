@@ -3,6 +3,7 @@
 //! `src/docs/style.md` states the rules. What clippy can check is a lint in `Cargo.toml` or `clippy.toml` instead.
 
 mod circles;
+mod features;
 mod names;
 mod source;
 mod words;

@@ -16,7 +16,7 @@ use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, text};
-use crate::fs::json_files::json_files;
+use crate::json_files::json_files;
 use crate::{
     Batch, Body, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef, Selector, Version,
     VersionSpec,

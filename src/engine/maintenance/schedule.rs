@@ -244,7 +244,6 @@ impl Schedule {
     }
 
     /// Makes closing leave all unfinished work undone.
-    #[cfg(feature = "server")]
     pub(super) fn abandon(&mut self) {
         self.is_abandoned = true;
     }

@@ -91,7 +91,6 @@ impl MaintenanceWorker {
     }
 
     /// Makes closing leave all unfinished work undone, because the store is about to be removed.
-    #[cfg(feature = "server")]
     pub(crate) fn abandon(&self) {
         self.shared.schedule().abandon();
     }

@@ -148,7 +148,6 @@ fn a_close_that_takes_long_is_cut_short() {
     assert!(begun.elapsed() >= CLOSE_TIMEOUT * 3 / 4);
 }
 
-#[cfg(feature = "server")]
 #[test]
 fn an_abandoned_store_closes_without_work() {
     for abandoned in [false, true] {

@@ -82,7 +82,6 @@ impl Folder {
     }
 
     /// Creates a file as [`create_new`](Self::create_new) does, which no other user may read.
-    #[cfg(feature = "server")]
     pub(crate) fn create_private(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.create(name.as_ref(), 0o600)
     }

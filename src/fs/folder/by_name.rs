@@ -67,7 +67,6 @@ impl Folder {
     }
 
     /// Creates a file as [`create_new`](Self::create_new) does, with default permissions.
-    #[cfg(feature = "server")]
     pub(crate) fn create_private(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.create_new(name)
     }

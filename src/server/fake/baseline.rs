@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::clock::{FakeTime, TimeMode};
 use super::{FakeClock, FakeError};
+use crate::maintenance::StoreImage;
 use crate::server::Fixtures;
-use crate::store::Image;
 use crate::{Store, StoreOptions};
 
 /// The baseline: the fixtures, and the time after they were loaded.
@@ -23,7 +23,7 @@ pub(crate) struct Baseline {
     /// The fixtures with all their ids and times, so that loading them always gives the same store.
     fixtures: Fixtures,
     /// The store in memory that the fixtures produce.
-    image: Option<Image>,
+    image: Option<StoreImage>,
     start: TimeMode,
 }
 
@@ -124,10 +124,7 @@ impl Baseline {
             old.abandon();
             // This closes the files.
             drop(old);
-            Store::remove(path).map_err(|source| FakeError::Remove {
-                path: path.clone(),
-                source,
-            })?;
+            Store::remove(path)?;
         }
         *store = self.create()?;
         Ok(())

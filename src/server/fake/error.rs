@@ -1,6 +1,5 @@
 //! Errors of a fake.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::server::api_error::ApiError;
@@ -39,14 +38,6 @@ pub enum FakeError {
         /// The store's directory.
         path: PathBuf,
     },
-    /// The store's files could not be removed.
-    #[error("cannot remove the store in {}", path.display())]
-    Remove {
-        /// The store's directory.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
 }
 
 fn list(known: &[String]) -> String {
@@ -70,9 +61,6 @@ impl From<FakeError> for ApiError {
             }
             FakeError::Fixtures(error) => Self::Shape(error.to_string()),
             FakeError::Server(error) => Self::Internal(error.to_string().into()),
-            FakeError::Remove { ref source, .. } => {
-                Self::Internal(format!("{error}: {source}").into())
-            }
         }
     }
 }

@@ -138,10 +138,9 @@ impl Fake {
     /// # Errors
     ///
     /// [`NotMadeHere`](FakeError::NotMadeHere) if the store's directory existed before the fake:
-    /// nothing is changed. [`Remove`](FakeError::Remove), [`Store`](FakeError::Store) and
-    /// [`Fixtures`](FakeError::Fixtures) if the directory cannot be emptied, or the store cannot be
-    /// created and filled again: the fake then has an empty store in memory, and the same clock,
-    /// faults and calls as before.
+    /// nothing is changed. [`Store`](FakeError::Store) and [`Fixtures`](FakeError::Fixtures) if the
+    /// directory cannot be emptied, or the store cannot be created and filled again: the fake then
+    /// has an empty store in memory, and the same clock, faults and calls as before.
     pub fn reset(&self) -> Result<(), FakeError> {
         self.state.reset()
     }

@@ -158,7 +158,8 @@ impl VersionPages {
                     .with_filter(filter)
                     .page(self.before, self.left);
             }
-            let (found, environments) = store.first_versions(prompt, filter, self.before, most)?;
+            let list = store.versions(prompt).with_filter(filter);
+            let (found, environments) = list.page_with_environments(self.before, most)?;
             let mut of_version: HashMap<_, Vec<_>> = HashMap::new();
             for environment in environments {
                 let names = of_version.entry(environment.version_id).or_default();

@@ -1,6 +1,5 @@
 //! [`BlobDirectory`], the blob store of a directory.
 
-#[cfg(feature = "server")]
 use super::removal;
 use crate::fs::io_error::path_error;
 use crate::fs::nocow;
@@ -55,7 +54,6 @@ impl BlobDirectory {
     /// Removes all files of a blob store from this directory, and no file of another name.
     ///
     /// No handle may have it open.
-    #[cfg(feature = "server")]
     pub(crate) fn remove(store: &Path) -> std::io::Result<()> {
         removal::remove(store)
     }

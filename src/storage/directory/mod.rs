@@ -25,11 +25,8 @@ pub(crate) mod copy;
 mod copy_search;
 mod loose;
 mod packs;
-#[cfg(feature = "server")]
 mod removal;
-#[cfg(feature = "server")]
 pub(crate) mod secrets;
 
 pub(crate) use self::blob_directory::BlobDirectory;
-#[cfg(feature = "server")]
 pub(crate) use self::secrets::{NAME as SECRETS, read_secrets, remove_secrets, write_secrets};

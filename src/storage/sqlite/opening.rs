@@ -13,7 +13,6 @@ use super::paths::write_lock_file;
 use super::schema::FORMAT;
 use super::{connection, index_file, open_mode, paths, schema};
 use crate::fs::durable::flush_directory;
-#[cfg(feature = "server")]
 use crate::fs::durable::remove;
 use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_index;
@@ -55,7 +54,6 @@ impl SqliteIndex {
     ///
     /// The file itself is removed last, because a log without an index means a loss. No process may
     /// have it open.
-    #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         let [log, shared] = ["-wal", "-shm"].map(|suffix| paths::beside(path, suffix));
         let parts = [paths::write_lock_path(path), log, shared, path.to_owned()];

@@ -1,4 +1,4 @@
-//! Access to the secrets of a server: they are read from the store, or created in it.
+//! Access to the secrets of a store: they are read from the store, or created in it.
 
 use std::io;
 use std::path::Path;
@@ -14,14 +14,32 @@ use crate::store::handle::Store;
 use crate::store::shared::StoreLocation;
 
 impl Store {
-    /// Returns the secrets of the store, and creates them if there are none.
+    /// Returns the secrets with which the store is served, and creates them if there are none.
     ///
-    /// All processes get the same secrets.
+    /// The server of this crate uses them. A program that serves the store by other means, or that
+    /// starts a server and calls it, gets the same key here. `make` is called if the store has no
+    /// secrets. All handles and processes get the same ones.
+    ///
+    /// The file `secrets` of the store's directory contains them. Only its owner can read it, and
+    /// no backup, bundle or other copy contains it.
+    ///
+    /// ```
+    /// use promptbook::Store;
+    /// use promptbook::maintenance::{Secrets, SecretsResult};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let make = || Secrets { key: "a random key".into(), signing: "another one".into() };
+    /// assert!(matches!(store.secrets(make)?, SecretsResult::Made(_)));
+    /// assert!(matches!(store.secrets(make)?, SecretsResult::Found(_)));
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Storage`](Error::Storage) if the file cannot be read or written, or is damaged.
-    pub(crate) fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<SecretsResult> {
+    /// [`Storage`](Error::Storage) if the file cannot be read or written, if it is damaged, or if
+    /// another process held the write lock for too long. A failure leaves the file unchanged, or
+    /// the store without one.
+    pub fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<SecretsResult> {
         let index = match &self.inner.place {
             StoreLocation::Directory { location, .. } => location.index(),
             StoreLocation::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
@@ -42,7 +60,7 @@ impl Store {
                 return Ok(kept);
             }
             let secrets = make();
-            let text = serde_json::to_string_pretty(&secrets).map_err(io::Error::from);
+            let text = secrets.to_json().map_err(io::Error::from);
             let text = text.map_err(path_error("writing", &directory.join(SECRETS)))?;
             directory::write_secrets(directory, index, &(text + "\n"))?;
             drop(turn);
@@ -62,7 +80,7 @@ fn read(directory: &Path) -> Result<Option<SecretsResult>> {
     };
     match directory::read_secrets(directory) {
         Ok(None) => Ok(None),
-        Ok(Some(text)) => match serde_json::from_str(&text) {
+        Ok(Some(text)) => match Secrets::from_json(&text) {
             Ok(secrets) => Ok(Some(SecretsResult::Found(secrets))),
             Err(error) => Err(damaged(error.into()).into()),
         },

@@ -7,13 +7,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::error::Error;
 
-/// The secrets of a store.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Secrets {
+/// The secrets with which a store is served; see [`Store::secrets`](crate::Store::secrets).
+///
+/// They are not shown by `Debug`, and they do not serialise.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secrets {
     /// The key that clients of the API must send.
-    pub(crate) key: String,
-    /// The key that signs URLs.
-    pub(crate) signing: String,
+    pub key: String,
+    /// The key that signs the URLs of bodies.
+    pub signing: String,
+}
+
+/// The text of the file that contains the secrets.
+#[derive(Serialize, Deserialize)]
+struct SecretsFile {
+    key: String,
+    signing: String,
+}
+
+impl Secrets {
+    pub(super) fn from_json(text: &str) -> serde_json::Result<Self> {
+        let SecretsFile { key, signing } = serde_json::from_str(text)?;
+        Ok(Self { key, signing })
+    }
+
+    pub(super) fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(&SecretsFile {
+            key: self.key.clone(),
+            signing: self.signing.clone(),
+        })
+    }
 }
 
 impl fmt::Debug for Secrets {
@@ -24,7 +47,9 @@ impl fmt::Debug for Secrets {
 
 /// The result of a request for the secrets of a store.
 #[derive(Debug)]
-pub(crate) enum SecretsResult {
+#[must_use]
+pub enum SecretsResult {
+    /// The store had secrets.
     Found(Secrets),
     /// The store had no secrets, and these are new.
     Made(Secrets),

@@ -1,4 +1,4 @@
-//! The secrets of a server.
+//! The secrets with which a store is served.
 //!
 //! They are in a file of their own in the store, and in no backup or bundle.
 
@@ -6,4 +6,4 @@ mod access;
 mod kept;
 
 pub(super) use self::kept::InMemorySecrets;
-pub(crate) use self::kept::{Secrets, SecretsResult};
+pub use self::kept::{Secrets, SecretsResult};

@@ -100,14 +100,16 @@ impl View {
         })
     }
 
-    /// Returns the version that a spec selects now, if it is in memory.
+    /// Returns the version that a spec selects, if it is in memory.
     ///
-    /// It is the version that [`shared_version`](Self::shared_version) would return.
-    ///
-    /// The call takes microseconds and does not wait for the disk, so a thread that must not block
-    /// can use it.
-    #[cfg(feature = "server")]
-    pub(crate) fn remembered_version(&self, spec: &VersionSpec) -> Option<Arc<Version>> {
+    /// The answer is the one that [`version`](Self::version) would return now, so it is never stale.
+    /// As with [`try_resolve_cached`](Self::try_resolve_cached), the call waits for neither the disk
+    /// nor a lock, and a view of an earlier moment always returns none.
+    #[must_use]
+    pub fn try_version_cached(&self, spec: &VersionSpec) -> Option<Arc<Version>> {
+        if self.past.is_some() {
+            return None;
+        }
         let mark = self.inner.index.change_mark();
         self.inner.resolved.version(mark, spec)
     }
@@ -342,7 +344,7 @@ impl View {
     }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{EnvironmentName, NewPrompt, Store};
@@ -359,13 +361,13 @@ mod tests {
 
         let production = VersionSpec::new(created.prompt.id, EnvironmentName::production());
         assert_eq!(
-            store.remembered_version(&production),
+            store.try_version_cached(&production),
             None,
             "before it was read"
         );
         let found = store.shared_version(&production).unwrap();
         assert_eq!(found.id, created.version.id);
-        let remembered = store.remembered_version(&production).unwrap();
+        let remembered = store.try_version_cached(&production).unwrap();
         assert!(
             Arc::ptr_eq(&found, &remembered),
             "the cache returned a copy"
@@ -374,14 +376,14 @@ mod tests {
         let moved = other.set_environment(created.prompt.id, "other", "1.0");
         moved.unwrap();
         assert_eq!(
-            store.remembered_version(&production),
+            store.try_version_cached(&production),
             None,
             "after a commit"
         );
         store.delete_version(created.version.id).unwrap();
         assert!(store.shared_version(&production).is_err());
         assert_eq!(
-            store.remembered_version(&production),
+            store.try_version_cached(&production),
             None,
             "after an error"
         );

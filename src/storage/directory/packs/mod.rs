@@ -21,6 +21,5 @@ mod tests;
 mod writer;
 
 pub(super) use self::copy::OpenPack;
-#[cfg(feature = "server")]
 pub(super) use self::pack_name::is_pack_name;
 pub(super) use self::pack_set::Packs;

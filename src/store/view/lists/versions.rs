@@ -3,12 +3,8 @@
 use super::rows::{PAGE_ROWS, Rows};
 use crate::engine::{find_prompt, prompt_label};
 use crate::model::error::{Error, Result};
-#[cfg(feature = "server")]
-use crate::model::id::PromptId;
 use crate::model::id::VersionId;
-#[cfg(feature = "server")]
-use crate::model::record::Environment;
-use crate::model::record::{Version, VersionFilter};
+use crate::model::record::{Environment, Version, VersionFilter};
 use crate::model::version_spec::PromptRef;
 use crate::storage::Snapshot;
 use crate::store::view::View;
@@ -38,31 +34,6 @@ impl View {
             prompt: prompt.try_into().map_err(Error::from),
             filter: VersionFilter::default(),
         }
-    }
-
-    /// Returns a page of versions and the prompt's environments.
-    ///
-    /// The environments are of the same moment. They are only read if there are as many versions as
-    /// the limit, so that more may follow.
-    #[cfg(feature = "server")]
-    pub(crate) fn first_versions(
-        &self,
-        prompt: PromptId,
-        filter: &VersionFilter,
-        before: Option<VersionId>,
-        limit: usize,
-    ) -> Result<(Vec<Version>, Vec<Environment>)> {
-        let prompt = prompt.into();
-        self.look(|snapshot| {
-            let versions = list(snapshot, &prompt, filter, before, limit)?;
-            let environments = match versions.first() {
-                Some(version) if versions.len() == limit => {
-                    snapshot.environments(version.prompt_id)?
-                }
-                _ => Vec::new(),
-            };
-            Ok((versions, environments))
-        })
     }
 }
 
@@ -110,6 +81,27 @@ impl Versions {
         let prompt = self.prompt?;
         self.view
             .look(|snapshot| list(snapshot, &prompt, &self.filter, before, limit))
+    }
+
+    /// Returns a page as [`page`](Self::page) does, and all environments of the prompt.
+    ///
+    /// Both are read from one snapshot. A caller that lists versions in pages can show the
+    /// environments of this moment on every page, even if they are moved in the meantime.
+    ///
+    /// # Errors
+    ///
+    /// As [`page`](Self::page).
+    pub fn page_with_environments(
+        self,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<(Vec<Version>, Vec<Environment>)> {
+        let prompt = self.prompt?;
+        self.view.look(|snapshot| {
+            let versions = list(snapshot, &prompt, &self.filter, before, limit)?;
+            let environments = snapshot.environments(find_prompt(snapshot, &prompt)?)?;
+            Ok((versions, environments))
+        })
     }
 
     /// Returns the number of versions in the list.
