@@ -166,7 +166,7 @@ pub mod error {
     pub use crate::fs::checksummed_file::FileError;
     pub use crate::model::body::InvalidBody;
     pub use crate::model::error::{
-        ConflictSubject, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
+        ConflictSubject, FreezeProblem, OpenError, PromptLabel, PromptVersionLabel, VersionLabel,
     };
     pub use crate::model::invalid_argument::InvalidArgument;
 }

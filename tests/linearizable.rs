@@ -36,10 +36,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use promptbook::error::OpenError;
 use promptbook::history::Change;
 use promptbook::maintenance::GcOptions;
 use promptbook::{
-    BlobId, Body, Bump, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, Selector, Store,
+    BlobId, Body, Bump, EnvironmentName, NewPrompt, NewVersion, PromptId, Selector, Store,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
@@ -348,7 +349,8 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
     for place in ["store", "backup"] {
         match Store::open(directory.join(place)) {
             Ok(store) => assert_eq!(store.verify().unwrap().violations, [], "{place}"),
-            Err(Error::NotAStore { .. } | Error::IndexMissing { .. }) if place == "backup" => {}
+            Err(OpenError::NotAStore { .. } | OpenError::IndexMissing { .. })
+                if place == "backup" => {}
             Err(error) => panic!("{error}"),
         }
     }

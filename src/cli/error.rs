@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
 use super::hint::{hint, shell_word};
-use crate::error::{ConflictSubject, FileError, InvalidArgument, PromptLabel};
+use crate::error::{ConflictSubject, FileError, InvalidArgument, OpenError, PromptLabel};
 use crate::storage::StorageErrorKind;
 use crate::{Error, Store, VersionSpec};
 
@@ -177,6 +177,12 @@ impl From<InvalidArgument> for Failure {
     }
 }
 
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let mut failure = Self::new(error.kind().into(), name(&error), error.to_string());
@@ -206,15 +212,8 @@ impl From<Error> for Failure {
 /// Returns the name of an error for programs.
 fn name(error: &Error) -> &'static str {
     match error {
-        Error::NotAStore { .. } => "not_a_store",
-        Error::StoreExists { .. } => "store_exists",
+        Error::Open(error) => name_at_opening(error),
         Error::MismatchedBackup { .. } => "mismatched_backup",
-        Error::IndexMissing { .. } => "index_missing",
-        Error::NewerFormat { .. } => "newer_format",
-        Error::UnreleasedFormat { .. } => "unreleased_format",
-        Error::NetworkFilesystem { .. } => "network_filesystem",
-        Error::NotWritable { .. } => "not_writable",
-        Error::SqliteTooOld { .. } => "sqlite_too_old",
         Error::ReadOnly => "read_only",
         Error::PromptNotFound { .. } => "prompt_not_found",
         Error::AmbiguousPrompt { .. } => "ambiguous_prompt",
@@ -256,15 +255,33 @@ fn name(error: &Error) -> &'static str {
         Error::WithinBatch => "within_batch",
         Error::Cancelled => "cancelled",
         Error::Poisoned => "poisoned",
-        Error::Storage(error) => match error.kind() {
-            StorageErrorKind::Full => "full",
-            StorageErrorKind::Busy => "busy",
-            StorageErrorKind::Corrupt => "corrupt",
-            StorageErrorKind::OutcomeUnknown => "outcome_unknown",
-            StorageErrorKind::Io => "io",
-            StorageErrorKind::Replaced => "replaced",
-            _ => "storage",
-        },
+        Error::Storage(error) => name_of_storage(error.kind()),
+    }
+}
+
+fn name_at_opening(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::NotAStore { .. } => "not_a_store",
+        OpenError::StoreExists { .. } => "store_exists",
+        OpenError::IndexMissing { .. } => "index_missing",
+        OpenError::NewerFormat { .. } => "newer_format",
+        OpenError::UnreleasedFormat { .. } => "unreleased_format",
+        OpenError::NetworkFilesystem { .. } => "network_filesystem",
+        OpenError::NotWritable { .. } => "not_writable",
+        OpenError::SqliteTooOld { .. } => "sqlite_too_old",
+        OpenError::Storage(error) => name_of_storage(error.kind()),
+    }
+}
+
+fn name_of_storage(kind: StorageErrorKind) -> &'static str {
+    match kind {
+        StorageErrorKind::Full => "full",
+        StorageErrorKind::Busy => "busy",
+        StorageErrorKind::Corrupt => "corrupt",
+        StorageErrorKind::OutcomeUnknown => "outcome_unknown",
+        StorageErrorKind::Io => "io",
+        StorageErrorKind::Replaced => "replaced",
+        _ => "storage",
     }
 }
 

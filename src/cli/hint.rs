@@ -2,32 +2,32 @@
 
 use super::text;
 use crate::Error;
-use crate::error::{ConflictSubject, FileError, FreezeProblem, PromptLabel};
+use crate::error::{ConflictSubject, FileError, FreezeProblem, OpenError, PromptLabel};
 use crate::storage::StorageErrorKind;
 use crate::template::Problem;
 
 /// Returns the remedy for an error, if there is one.
 pub(super) fn hint(error: &Error) -> Option<String> {
     let hint = match error {
-        Error::NotAStore { .. } => {
+        Error::Open(OpenError::NotAStore { .. }) => {
             "create a store with promptbook init, or name another one with --store DIR or PROMPTBOOK_STORE".into()
         }
         Error::MismatchedBackup { .. } => "back up to another directory, and check what this one contains".into(),
-        Error::StoreExists { .. } => "use the existing store; promptbook stats shows what it contains".into(),
-        Error::IndexMissing { .. } => "restore index.db from a copy, or move the other files away".into(),
-        Error::UnreleasedFormat { .. } => {
+        Error::Open(OpenError::StoreExists { .. }) => "use the existing store; promptbook stats shows what it contains".into(),
+        Error::Open(OpenError::IndexMissing { .. }) => "restore index.db from a copy, or move the other files away".into(),
+        Error::Open(OpenError::UnreleasedFormat { .. }) => {
             "export a bundle with the older build (promptbook export --bundle FILE), \
              then run promptbook --store NEW init and promptbook --store NEW import FILE"
                 .into()
         }
-        Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
-        Error::NetworkFilesystem { .. } => {
+        Error::Open(OpenError::NewerFormat { .. }) => "install the newest release of promptbook".into(),
+        Error::Open(OpenError::NetworkFilesystem { .. }) => {
             "move the store to a local disk, or pass --allow-network if no other machine uses the store".into()
         }
-        Error::NotWritable { .. } | Error::ReadOnly => {
+        Error::Open(OpenError::NotWritable { .. }) | Error::ReadOnly => {
             "the store can be read; changing it requires write permission for its directory and files".into()
         }
-        Error::SqliteTooOld { .. } => "build promptbook with the feature `bundled`".into(),
+        Error::Open(OpenError::SqliteTooOld { .. }) => "build promptbook with the feature `bundled`".into(),
         Error::PromptNotFound { .. } => "promptbook ls lists the prompts".into(),
         Error::AmbiguousPrompt { .. } => "name one of them by its id: id:ID".into(),
         Error::VersionNotFound { prompt: Some(prompt), .. } => {

@@ -6,19 +6,19 @@ use std::path::Path;
 
 use super::StoreOptions;
 use super::location::Location;
-use crate::model::error::{Error, Result};
+use crate::model::error::{OpenError, Result};
 use crate::storage::directory::BlobDirectory;
 use crate::storage::sqlite;
 use crate::storage::sqlite::{IndexFile, OpenMode, Probe, SqliteIndex};
-use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 impl StoreOptions {
     /// Checks whether the store can be opened here, and in which mode.
-    pub(super) fn admit(&self, path: &Path, location: &Location) -> Result<OpenMode> {
+    pub(super) fn admit(&self, path: &Path, location: &Location) -> Result<OpenMode, OpenError> {
         let (found, version) = sqlite::linked_version();
         let (least, needed) = sqlite::MINIMUM_VERSION;
         if found < least {
-            return Err(Error::SqliteTooOld {
+            return Err(OpenError::SqliteTooOld {
                 found: version.into(),
                 needed,
             });
@@ -34,7 +34,7 @@ impl StoreOptions {
             .flatten()
             .find_map(|path| Some((path, crate::fs::permissions::check_writable(path).err()?)));
         match (self.read_only, unwritable) {
-            (false, Some((path, source))) => Err(Error::NotWritable {
+            (false, Some((path, source))) => Err(OpenError::NotWritable {
                 path: path.into(),
                 source,
             }),
@@ -44,13 +44,13 @@ impl StoreOptions {
         }
     }
 
-    pub(super) fn refuse_network(&self, location: &Location) -> Result<()> {
+    pub(super) fn refuse_network(&self, location: &Location) -> Result<(), OpenError> {
         let directories = [Some(location.directory()), location.index().parent()];
         for path in directories.into_iter().flatten() {
             if let Some(filesystem) = crate::fs::network::network_filesystem(path)
                 && !self.allow_network
             {
-                return Err(Error::NetworkFilesystem {
+                return Err(OpenError::NetworkFilesystem {
                     path: path.into(),
                     filesystem,
                 });
@@ -63,9 +63,9 @@ impl StoreOptions {
 /// Refuses a write-ahead log without its index.
 ///
 /// It contains the only copy of some commits, and SQLite would delete it.
-pub(super) fn refuse_lost(location: &Location) -> Result<()> {
+pub(super) fn refuse_lost(location: &Location) -> Result<(), OpenError> {
     if SqliteIndex::log_without_index(location.index()) {
-        Err(Error::IndexMissing {
+        Err(OpenError::IndexMissing {
             path: location.directory().into(),
             left: "a write-ahead log",
         })
@@ -75,13 +75,13 @@ pub(super) fn refuse_lost(location: &Location) -> Result<()> {
 }
 
 /// Refuses an index with a format that this release does not read.
-pub(super) fn readable(path: &Path, found: IndexFile) -> Result<IndexFile> {
+pub(super) fn readable(path: &Path, found: IndexFile) -> Result<IndexFile, OpenError> {
     match found {
-        IndexFile::Unreleased(format) => Err(Error::UnreleasedFormat {
+        IndexFile::Unreleased(format) => Err(OpenError::UnreleasedFormat {
             path: path.into(),
             found: format,
         }),
-        IndexFile::Index(format) if format > sqlite::FORMAT => Err(Error::NewerFormat {
+        IndexFile::Index(format) if format > sqlite::FORMAT => Err(OpenError::NewerFormat {
             path: path.into(),
             found: format,
             supported: sqlite::FORMAT,
@@ -93,10 +93,14 @@ pub(super) fn readable(path: &Path, found: IndexFile) -> Result<IndexFile> {
 /// Returns the error for a directory whose index this release cannot open.
 ///
 /// The directory contains no store, or a damaged one.
-pub(super) fn unopened(path: &Path, location: &Location, probed: Probe) -> Result<Error> {
+pub(super) fn unopened(
+    path: &Path,
+    location: &Location,
+    probed: Probe,
+) -> Result<OpenError, OpenError> {
     let (directory, index) = (location.directory(), location.index());
     let has_bodies = BlobDirectory::has_bodies(directory)?;
-    let is_made = || -> Result<bool> {
+    let is_made = || -> StorageResult<bool> {
         Ok(
             (BlobDirectory::exists(directory) || SqliteIndex::begins_as_index(index))
                 && !SqliteIndex::is_unwritten(index)?,
@@ -112,21 +116,21 @@ pub(super) fn unopened(path: &Path, location: &Location, probed: Probe) -> Resul
             );
             StorageError::new(StorageErrorKind::Corrupt, reason).into()
         }
-        _ => Error::NotAStore { path: path.into() },
+        _ => OpenError::NotAStore { path: path.into() },
     })
 }
 
 /// Returns the error for a directory without an index.
-pub(super) fn without_index(path: &Path, location: &Location) -> Result<Error> {
+pub(super) fn without_index(path: &Path, location: &Location) -> Result<OpenError, OpenError> {
     Ok(if BlobDirectory::has_bodies(location.directory())? {
         index_lost(path)
     } else {
-        Error::NotAStore { path: path.into() }
+        OpenError::NotAStore { path: path.into() }
     })
 }
 
-fn index_lost(path: &Path) -> Error {
-    Error::IndexMissing {
+fn index_lost(path: &Path) -> OpenError {
+    OpenError::IndexMissing {
         path: path.into(),
         left: "a directory of bodies",
     }

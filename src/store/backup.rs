@@ -16,7 +16,7 @@ use super::shared::StoreLocation;
 use crate::engine::{Depth, VerifyReport};
 use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFolder;
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, OpenError, Result};
 use crate::model::id::BlobId;
 use crate::model::invalid_argument::InvalidArgument;
 use crate::model::progress::{Progress, ProgressAnswer, Reporter};
@@ -106,8 +106,8 @@ impl Store {
     ///
     /// - [`InvalidArgument`](Error::InvalidArgument) if the store is not in a directory, or if the directory
     ///   is inside the store's directory.
-    /// - [`MismatchedBackup`](Error::MismatchedBackup), [`NotAStore`](Error::NotAStore) or
-    ///   [`IndexMissing`](Error::IndexMissing) if the directory contains something other than a
+    /// - [`MismatchedBackup`](Error::MismatchedBackup), [`NotAStore`](OpenError::NotAStore) or
+    ///   [`IndexMissing`](OpenError::IndexMissing) if the directory contains something other than a
     ///   backup of this store.
     /// - [`WithinBatch`](Error::WithinBatch) inside a batch of this store.
     /// - [`Storage`](Error::Storage) if a lock, a read or a write failed. The kind is
@@ -210,7 +210,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreExists`](Error::StoreExists) if the directory already contains a store; the errors of
+    /// [`StoreExists`](OpenError::StoreExists) if the directory already contains a store; the errors of
     /// [`open`](Self::open) for the backup; otherwise as [`backup`](Self::backup). A failure may
     /// leave bodies in the directory, and the next call continues from there.
     pub fn restore(backup: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupSummary> {
@@ -231,7 +231,7 @@ impl Store {
     ) -> Result<BackupSummary> {
         let (backup, to) = (reader(backup.as_ref())?, to.as_ref());
         if exists(&to.join(INDEX))? {
-            Err(Error::StoreExists { path: to.into() })
+            Err(OpenError::StoreExists { path: to.into() }.into())
         } else {
             backup.backup_with(to, options)
         }
@@ -306,7 +306,7 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
 }
 
 /// Opens a backup for reading. It may be on a network file system, unlike a store that is written.
-fn reader(path: &Path) -> Result<Store> {
+fn reader(path: &Path) -> Result<Store, OpenError> {
     let options = StoreOptions::new().read_only(true).allow_network(true);
     options.open(path)
 }

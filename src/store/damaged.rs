@@ -7,7 +7,7 @@ use std::path::Path;
 use super::location::Location;
 use super::{StoreOptions, VerifyOptions};
 use crate::engine::{VerifyReport, Violation, verify_bodies, verify_damaged};
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::error::{ErrorKind, OpenError, Result};
 use crate::model::id::OperationId;
 use crate::model::progress::Reporter;
 use crate::storage::directory::BlobDirectory;
@@ -49,7 +49,7 @@ impl StoreOptions {
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify); [`Cancelled`](Error::Cancelled). Nothing is changed.
+    /// As [`verify`](Self::verify); [`Cancelled`](crate::Error::Cancelled). Nothing is changed.
     pub fn verify_with(
         &self,
         path: impl AsRef<Path>,
@@ -63,21 +63,21 @@ impl StoreOptions {
                 let (pins, progress) = (&options.pins, &mut options.progress);
                 self.verify_unopened(&Location::of(path)?, &error, pins, progress)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     fn verify_unopened(
         &self,
         location: &Location,
-        error: &Error,
+        error: &OpenError,
         pins: &[OperationId],
         progress: &mut Reporter<'_>,
     ) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         report.violations.push(Violation::Index {
             detail: match error {
-                Error::Storage(error) => {
+                OpenError::Storage(error) => {
                     let reason = error.to_string();
                     let reason = reason.trim_start_matches("index: ");
                     format!("the store cannot be opened: {reason}")
@@ -95,7 +95,7 @@ impl StoreOptions {
         };
         // SQLite would delete a write-ahead log without an index.
         let index = match error {
-            Error::IndexMissing { .. } => None,
+            OpenError::IndexMissing { .. } => None,
             _ => SqliteIndex::open_damaged(location.index(), purpose(location), &self.locks).ok(),
         };
         match index {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fs::io_error::path_error;
-use crate::model::error::Result;
+use crate::storage::StorageResult;
 
 /// The name of the index file in a store's directory.
 pub(super) const INDEX: &str = "index.db";
@@ -26,7 +26,7 @@ pub(super) struct Location {
 
 impl Location {
     /// Returns the location of the store in a directory, which need not exist.
-    pub(super) fn of(path: &Path) -> Result<Self> {
+    pub(super) fn of(path: &Path) -> StorageResult<Self> {
         let resolved = resolve(path).map_err(path_error("resolving", path))?;
         let index = resolved.join(INDEX);
         Ok(Self {

@@ -15,7 +15,7 @@ use super::shared::LastTransaction;
 use super::shared::{MemoryParts, StoreLocation, StoreShared};
 use crate::engine::{BodyReader, MaintenanceWorker, ResolvedSpecs, WriteQueue};
 use crate::fs::io_error::path_error;
-use crate::model::error::{Error, Result};
+use crate::model::error::{OpenError, Result};
 use crate::model::record::Settings;
 use crate::storage::directory;
 use crate::storage::directory::BlobDirectory;
@@ -28,18 +28,18 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// - [`NotAStore`](Error::NotAStore) if the directory does not exist or contains no store.
-    /// - [`NewerFormat`](Error::NewerFormat) or [`UnreleasedFormat`](Error::UnreleasedFormat) if
+    /// - [`NotAStore`](OpenError::NotAStore) if the directory does not exist or contains no store.
+    /// - [`NewerFormat`](OpenError::NewerFormat) or [`UnreleasedFormat`](OpenError::UnreleasedFormat) if
     ///   this release does not read the store's format.
-    /// - [`NetworkFilesystem`](Error::NetworkFilesystem), [`NotWritable`](Error::NotWritable), or
-    ///   [`SqliteTooOld`](Error::SqliteTooOld).
+    /// - [`NetworkFilesystem`](OpenError::NetworkFilesystem), [`NotWritable`](OpenError::NotWritable), or
+    ///   [`SqliteTooOld`](OpenError::SqliteTooOld).
     /// - An error of the kind [`Corrupt`](crate::ErrorKind::Corrupt) if the store is damaged, or if
-    ///   its index is missing ([`IndexMissing`](Error::IndexMissing)). [`StoreOptions::verify`] reports
+    ///   its index is missing ([`IndexMissing`](OpenError::IndexMissing)). [`StoreOptions::verify`] reports
     ///   what is wrong with it.
-    /// - [`Storage`](Error::Storage) if a lock, a read or a write failed.
+    /// - [`Storage`](OpenError::Storage) if a lock, a read or a write failed.
     ///
     /// A failure leaves the store's contents unchanged.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         StoreOptions::new().open(path)
     }
 
@@ -47,10 +47,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreExists`](Error::StoreExists) if the directory contains a store, otherwise as
+    /// [`StoreExists`](OpenError::StoreExists) if the directory contains a store, otherwise as
     /// [`open`](Self::open). A failure may leave a directory and an unfinished store, which a later
     /// call completes.
-    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         StoreOptions::new().create(path)
     }
 
@@ -62,7 +62,7 @@ impl Store {
     ///
     /// As [`open`](Self::open). A failure may leave a directory and an unfinished store, which a
     /// later call completes.
-    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         StoreOptions::new().open_or_create(path)
     }
 
@@ -71,7 +71,7 @@ impl Store {
     /// # Errors
     ///
     /// There are none today. The signature allows for later ones.
-    pub fn in_memory() -> Result<Self> {
+    pub fn in_memory() -> Result<Self, OpenError> {
         StoreOptions::new().in_memory()
     }
 
@@ -94,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Storage`](Error::Storage) if a file cannot be removed. The index is removed last, so a
+    /// [`Storage`](crate::Error::Storage) if a file cannot be removed. The index is removed last, so a
     /// store that was removed in part opens as a damaged one, and the call can be repeated.
     pub fn remove(path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
@@ -113,7 +113,7 @@ impl StoreOptions {
     /// # Errors
     ///
     /// As [`Store::open`].
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
         let location = Location::of(path)?;
         let purpose = self.admit(path, &location)?;
@@ -132,10 +132,15 @@ impl StoreOptions {
     /// Migrates an older format, for a handle that only reads.
     ///
     /// Opening for writing migrates as well.
-    fn bring_up_to_date(&self, location: &Location, purpose: OpenMode, format: u32) -> Result<()> {
+    fn bring_up_to_date(
+        &self,
+        location: &Location,
+        purpose: OpenMode,
+        format: u32,
+    ) -> Result<(), OpenError> {
         match purpose {
             OpenMode::Read if format < sqlite::FORMAT => self.wire_new(location.clone()).map(drop),
-            OpenMode::ReadUnwritable if format < sqlite::FORMAT => Err(Error::NotWritable {
+            OpenMode::ReadUnwritable if format < sqlite::FORMAT => Err(OpenError::NotWritable {
                 path: location.directory().into(),
                 source: std::io::ErrorKind::PermissionDenied.into(),
             }),
@@ -150,11 +155,11 @@ impl StoreOptions {
     /// # Errors
     ///
     /// As [`Store::create`].
-    pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
         match self.make(path)? {
             (location, IndexFile::Nothing) => self.wire_new(location),
-            (_, IndexFile::Index(_)) => Err(Error::StoreExists { path: path.into() }),
+            (_, IndexFile::Index(_)) => Err(OpenError::StoreExists { path: path.into() }),
             (location, IndexFile::Foreign | IndexFile::Unreleased(_)) => {
                 Err(self.foreign(path, &location)?)
             }
@@ -166,12 +171,12 @@ impl StoreOptions {
     /// # Errors
     ///
     /// As [`Store::open_or_create`].
-    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store> {
+    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
         if self.read_only || path.join(INDEX).exists() {
             match self.open(path) {
                 // The files may be from an interrupted creation.
-                Err(Error::NotAStore { .. }) if !self.read_only => {}
+                Err(OpenError::NotAStore { .. }) if !self.read_only => {}
                 opened => return opened,
             }
         }
@@ -188,7 +193,7 @@ impl StoreOptions {
     /// # Errors
     ///
     /// There are none today. The signature allows for later ones.
-    pub fn in_memory(&self) -> Result<Store> {
+    pub fn in_memory(&self) -> Result<Store, OpenError> {
         let settings = self.settings();
         Ok(self.join_memory(MemoryParts {
             settings,
@@ -219,9 +224,13 @@ impl StoreOptions {
     ///
     /// # Errors
     ///
-    /// [`Storage`](Error::Storage) if the settings cannot be read from the index. A failure changes
+    /// [`Storage`](OpenError::Storage) if the settings cannot be read from the index. A failure changes
     /// nothing.
-    pub fn open_with(&self, index: Arc<dyn Index>, blobs: Arc<dyn Blobs>) -> Result<Store> {
+    pub fn open_with(
+        &self,
+        index: Arc<dyn Index>,
+        blobs: Arc<dyn Blobs>,
+    ) -> Result<Store, OpenError> {
         let settings = index.snapshot()?.settings()?;
         let place = StoreLocation::Given {
             secrets: InMemorySecrets::default(),
@@ -237,13 +246,13 @@ impl StoreOptions {
     /// Creates the missing parts of a store.
     ///
     /// Returns the location, and the kind of index file that was there before.
-    fn make(&self, path: &Path) -> Result<(Location, IndexFile)> {
+    fn make(&self, path: &Path) -> Result<(Location, IndexFile), OpenError> {
         BlobDirectory::prepare(path)?;
         let location = Location::of(path)?;
         let directory = location.directory();
         self.refuse_network(&location)?;
         if let Err(source) = crate::fs::permissions::check_writable(directory) {
-            return Err(Error::NotWritable {
+            return Err(OpenError::NotWritable {
                 path: path.into(),
                 source,
             });
@@ -253,7 +262,7 @@ impl StoreOptions {
         let found = SqliteIndex::create(index, settings, &self.locks, || {
             if BlobDirectory::has_bodies(directory)? {
                 let left = "a directory of bodies";
-                return Err(Error::IndexMissing {
+                return Err(OpenError::IndexMissing {
                     path: path.into(),
                     left,
                 });
@@ -265,18 +274,23 @@ impl StoreOptions {
     }
 
     /// Returns the error for a directory that contains another file with the index's name.
-    fn foreign(&self, path: &Path, location: &Location) -> Result<Error> {
+    fn foreign(&self, path: &Path, location: &Location) -> Result<OpenError, OpenError> {
         let probed = SqliteIndex::probe(location.index(), OpenMode::Read, &self.locks)?;
         unopened(path, location, probed)
     }
 
     /// Opens an index that is known to have a format that this release reads.
-    fn wire_new(&self, location: Location) -> Result<Store> {
+    fn wire_new(&self, location: Location) -> Result<Store, OpenError> {
         let probed = SqliteIndex::probe(location.index(), OpenMode::Write, &self.locks)?;
         self.wire(location, OpenMode::Write, probed)
     }
 
-    fn wire(&self, location: Location, purpose: OpenMode, probed: Probe) -> Result<Store> {
+    fn wire(
+        &self,
+        location: Location,
+        purpose: OpenMode,
+        probed: Probe,
+    ) -> Result<Store, OpenError> {
         let index = SqliteIndex::open(location.index(), purpose, probed, &self.locks)?
             .with_bodies_in(location.directory())?;
         let index = Arc::new(index);

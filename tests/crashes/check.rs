@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use promptbook::error::OpenError;
 use promptbook::history::Change;
 use promptbook::maintenance::GcOptions;
-use promptbook::{Bump, Error, NewPrompt, NewVersion, Store};
+use promptbook::{Bump, NewPrompt, NewVersion, Store};
 
 use crate::ledger::{Ledger, Made, Outcome};
 use crate::observed::{Observed, observe};
@@ -32,7 +33,9 @@ use crate::truth::{Possible, possible};
 /// Panics if one of them does not hold.
 pub fn check(directory: &Path, ledger: &Ledger) {
     let store = match options().open(directory) {
-        Err(Error::NotAStore { .. }) if !was_made(ledger) => options().open_or_create(directory),
+        Err(OpenError::NotAStore { .. }) if !was_made(ledger) => {
+            options().open_or_create(directory)
+        }
         opened => opened,
     };
     let store =

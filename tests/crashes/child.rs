@@ -110,7 +110,7 @@ fn work(script: &Script, directory: &Path, book: &Book, manner: Manner) {
                 store = Some(opened);
                 Ok(Vec::new())
             }
-            (Some(Err(error)), _) => Err(error),
+            (Some(Err(error)), _) => Err(error.into()),
             (None, _) if *step == Step::Close => {
                 store = None;
                 Ok(Vec::new())

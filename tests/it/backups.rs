@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use promptbook::error::OpenError;
 use promptbook::maintenance::GcOptions;
 use promptbook::maintenance::{BackupOptions, VerifyOptions};
 use promptbook::maintenance::{VerifyReport, Violation};
@@ -276,7 +277,10 @@ fn a_store_is_restored_from_a_backup() {
     store.backup(backup.path()).unwrap();
     let before = all(&store);
     let refused = Store::restore(backup.path(), place.path());
-    assert!(matches!(refused, Err(Error::StoreExists { .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::Open(OpenError::StoreExists { .. }))
+    ));
     drop(store);
     let made = Place::new();
     let restored = Store::restore(backup.path(), made.path().join("new"));
@@ -288,7 +292,10 @@ fn a_store_is_restored_from_a_backup() {
     moved.unwrap();
     is_sound(&store);
     let nothing = Store::restore(made.path().join("nothing"), made.path().join("x"));
-    assert!(matches!(nothing, Err(Error::NotAStore { .. })));
+    assert!(matches!(
+        nothing,
+        Err(Error::Open(OpenError::NotAStore { .. }))
+    ));
 }
 
 /// A backup copies everything that can be read, and does not discard good bodies of an earlier

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use promptbook::error::OpenError;
 use promptbook::maintenance::VerifyOptions;
 use promptbook::maintenance::{VerifyReport, Violation};
-use promptbook::{Error, ErrorKind, Store, StoreOptions};
+use promptbook::{ErrorKind, Store, StoreOptions};
 
 use crate::support::{Place, commit, create};
 
@@ -93,7 +94,10 @@ fn is_named(place: &Place, what: &str) {
     let named = report.violations.iter().any(names);
     assert!(named, "{what}: {:#?}", report.violations);
     let made = Store::create(place.path()).expect_err("a store was created over another one");
-    assert!(!matches!(made, Error::NotAStore { .. }), "{what}: {made}");
+    assert!(
+        !matches!(made, OpenError::NotAStore { .. }),
+        "{what}: {made}"
+    );
 }
 
 #[test]
@@ -222,16 +226,16 @@ fn files_that_never_were_a_store_are_not_reported_as_corrupt() {
     let place = Place::new();
     fs::write(place.index(), "[database]\n".repeat(100)).unwrap();
     let opened = place.open_read_only().unwrap_err();
-    assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
+    assert!(matches!(opened, OpenError::NotAStore { .. }), "{opened}");
     fs::remove_file(place.index()).unwrap();
     place.sql("CREATE TABLE bookmark (url)");
     for opened in [place.open_read_only(), Store::create(place.path())] {
         let opened = opened.unwrap_err();
-        assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
+        assert!(matches!(opened, OpenError::NotAStore { .. }), "{opened}");
     }
     let nothing = Place::new();
     let opened = nothing.open_read_only().unwrap_err();
-    assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
+    assert!(matches!(opened, OpenError::NotAStore { .. }), "{opened}");
     let refused = StoreOptions::new().verify(nothing.path()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use promptbook::{Error, ErrorKind, Store, StoreOptions};
+use promptbook::error::OpenError;
+use promptbook::{ErrorKind, Store, StoreOptions};
 
 use crate::support::Place;
 
@@ -29,7 +30,7 @@ fn a_store_of_an_unreleased_build_is_refused_unchanged() {
     for refused in refused {
         let error = refused.unwrap_err();
         assert!(
-            matches!(error, Error::UnreleasedFormat { found: 3, .. }),
+            matches!(error, OpenError::UnreleasedFormat { found: 3, .. }),
             "{error:?}"
         );
         assert_eq!(error.kind(), ErrorKind::Other);
@@ -47,7 +48,7 @@ fn a_store_of_a_newer_format_is_refused() {
     assert!(
         matches!(
             refused,
-            Err(Error::NewerFormat {
+            Err(OpenError::NewerFormat {
                 found: 2,
                 supported: 1,
                 ..

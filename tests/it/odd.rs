@@ -284,7 +284,7 @@ fn use_a_store_with_few_open_files() {
                 Ok(_) => stores.push(store),
                 Err(error) => break error,
             },
-            Err(error) => break error,
+            Err(error) => break error.into(),
         }
     };
     assert!(matches!(told, Error::Storage(_)), "{told:?}");

@@ -2,13 +2,17 @@
 
 use std::fs;
 
+use promptbook::error::OpenError;
 use promptbook::maintenance::GcOptions;
 use promptbook::{BumpPolicy, Error, ErrorKind, Inputs, NewVersion, Result, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create};
 
-fn is_no_store(opened: Result<Store>) {
-    assert!(matches!(opened, Err(Error::NotAStore { .. })), "{opened:?}");
+fn is_no_store(opened: Result<Store, OpenError>) {
+    assert!(
+        matches!(opened, Err(OpenError::NotAStore { .. })),
+        "{opened:?}"
+    );
 }
 
 /// Checks that no way of opening succeeds.
@@ -41,7 +45,10 @@ fn a_store_is_created_only_if_none_exists() {
     let store = Store::create(&deep).unwrap();
     assert_eq!(store.path(), Some(&*deep));
     let again = Store::create(&deep);
-    assert!(matches!(again, Err(Error::StoreExists { .. })), "{again:?}");
+    assert!(
+        matches!(again, Err(OpenError::StoreExists { .. })),
+        "{again:?}"
+    );
     create(&store, "kept");
     let opened = Store::open_or_create(&deep).unwrap();
     assert_eq!(
@@ -163,7 +170,7 @@ fn a_newer_format_is_refused() {
     ];
     for opened in ways {
         match opened {
-            Err(Error::NewerFormat {
+            Err(OpenError::NewerFormat {
                 found, supported, ..
             }) => {
                 assert_eq!(found, 99);
@@ -287,7 +294,7 @@ fn no_store_is_created_over_the_remains_of_another() {
             Store::create(place.path()),
         ] {
             assert!(
-                matches!(made, Err(Error::IndexMissing { .. })),
+                matches!(made, Err(OpenError::IndexMissing { .. })),
                 "log {with_log}: {made:?}"
             );
         }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use promptbook::error::OpenError;
 use promptbook::{
-    BlobId, Bump, CreatedPrompt, Error, NewPrompt, NewVersion, Store, StoreOptions, Version,
+    BlobId, Bump, CreatedPrompt, NewPrompt, NewVersion, Store, StoreOptions, Version,
 };
 use tempfile::TempDir;
 
@@ -33,7 +34,7 @@ impl Place {
         Store::open(self.path()).unwrap()
     }
 
-    pub fn open_read_only(&self) -> Result<Store, Error> {
+    pub fn open_read_only(&self) -> Result<Store, OpenError> {
         StoreOptions::new().read_only(true).open(self.path())
     }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
+use promptbook::error::OpenError;
 use promptbook::{Error, Store, StoreOptions};
 
 use crate::child::{command, copy_this, directory, passes};
@@ -121,7 +122,7 @@ fn an_unwritable_store_of_an_unreleased_format() {
 fn the_format_of_an_unwritable_store_is_named() {
     let refused = StoreOptions::new().read_only(true).open(directory());
     assert!(
-        matches!(refused, Err(Error::UnreleasedFormat { found: 3, .. })),
+        matches!(refused, Err(OpenError::UnreleasedFormat { found: 3, .. })),
         "{refused:?}"
     );
 }
@@ -131,12 +132,12 @@ fn the_format_of_an_unwritable_store_is_named() {
 fn an_unwritable_store_is_read_and_not_changed() {
     let refused = Store::open(directory());
     assert!(
-        matches!(refused, Err(Error::NotWritable { .. })),
+        matches!(refused, Err(OpenError::NotWritable { .. })),
         "{refused:?}"
     );
     let refused = Store::open_or_create(directory());
     assert!(
-        matches!(refused, Err(Error::NotWritable { .. })),
+        matches!(refused, Err(OpenError::NotWritable { .. })),
         "{refused:?}"
     );
     let store = StoreOptions::new()
@@ -169,7 +170,10 @@ fn an_unwritable_store_is_read_and_not_changed() {
 fn an_unwritable_store_is_read_correctly_or_refused() {
     // SQLite needs the log's index to read the log. A read without both would be stale.
     let opened = StoreOptions::new().read_only(true).open(directory());
-    match opened.and_then(|store| store.resolve("greeting")) {
+    match opened
+        .map_err(Error::from)
+        .and_then(|store| store.resolve("greeting"))
+    {
         Ok(found) => assert_eq!(found.body.text(), body("second"), "a stale read"),
         Err(error) => assert!(matches!(error, Error::Storage(_)), "{error:?}"),
     }
@@ -182,6 +186,9 @@ fn no_store_is_created() {
         Store::create(directory()),
         Store::open_or_create(directory()),
     ] {
-        assert!(matches!(made, Err(Error::NotWritable { .. })), "{made:?}");
+        assert!(
+            matches!(made, Err(OpenError::NotWritable { .. })),
+            "{made:?}"
+        );
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Barrier;
 
 use promptbook::changes::RenameOptions;
+use promptbook::error::OpenError;
 use promptbook::{
-    ErrorKind, Inputs, NewPrompt, NewVersion, PromptSource, Result, Store, VersionSpec,
+    Error, ErrorKind, Inputs, NewPrompt, NewVersion, PromptSource, Result, Store, VersionSpec,
 };
 use serde_json::json;
 
@@ -35,6 +36,35 @@ fn an_app_can_be_run_twice() -> Result<()> {
         assert_eq!(store.prompts().count()?, 1);
     }
     Ok(())
+}
+
+#[test]
+fn an_error_of_opening_has_its_own_type_and_converts() {
+    fn open(path: &std::path::Path) -> Result<Store> {
+        Ok(Store::open(path)?)
+    }
+    let place = Place::new();
+    let path = place.path().join("none");
+    let Err(error @ OpenError::NotAStore { .. }) = Store::open(&path) else {
+        panic!("it opened a store that does not exist");
+    };
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(!error.is_retryable());
+    let converted = open(&path).unwrap_err();
+    assert_eq!(converted.to_string(), error.to_string());
+    assert_eq!(converted.kind(), error.kind());
+    assert!(matches!(
+        converted,
+        Error::Open(OpenError::NotAStore { .. })
+    ));
+
+    // A failure of the index is the same variant, whichever call it fails.
+    std::fs::create_dir_all(path.join("blobs/ab")).unwrap();
+    std::fs::write(path.join("index.db"), [0; 8192]).unwrap();
+    let damaged = Store::open(&path).unwrap_err();
+    assert_eq!(damaged.kind(), ErrorKind::Corrupt);
+    assert!(matches!(damaged, OpenError::Storage(_)), "{damaged:?}");
+    assert!(matches!(open(&path), Err(Error::Storage(_))));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::time::Duration;
 
+use promptbook::error::OpenError;
 use promptbook::maintenance::GcOptions;
 use promptbook::{OperationId, Result, Store};
 
@@ -317,6 +318,7 @@ impl All {
 /// imports the bundle does too.
 fn backup_is_the_same(soak: &Soak, place: &Path) -> Result<(), String> {
     let told = |error: promptbook::Error| chain(&error);
+    let unopened = |error: OpenError| chain(&error);
     let bundle = |store: &Store| -> Result<Vec<u8>, String> {
         let mut bundle = Vec::new();
         store.export_bundle(&mut bundle).map_err(told)?;
@@ -324,15 +326,15 @@ fn backup_is_the_same(soak: &Soak, place: &Path) -> Result<(), String> {
     };
     let [backup, again] = ["backup of a check", "restored by a check"]
         .map(|name| soak.root.join("scratch").join(name));
-    let store = Store::open(place).map_err(told)?;
+    let store = Store::open(place).map_err(unopened)?;
     store.backup(&backup).map_err(told)?;
     let restored = Store::restore(&backup, &again).map_err(told)?;
     if !restored.report.is_clean() {
         return Err(format!("{:?}", restored.report.violations));
     }
     let expected = bundle(&store)?;
-    let restored = Store::open(&again).map_err(told)?;
-    let imported = Store::in_memory().map_err(told)?;
+    let restored = Store::open(&again).map_err(unopened)?;
+    let imported = Store::in_memory().map_err(unopened)?;
     imported
         .import_bundle(Cursor::new(&expected))
         .map_err(told)?;

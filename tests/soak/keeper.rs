@@ -6,6 +6,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
+use promptbook::error::OpenError;
 use promptbook::history::LogPosition as Place;
 use promptbook::maintenance::GcOptions;
 use promptbook::maintenance::VerifyOptions;
@@ -131,7 +132,7 @@ fn upkeep(
                 }
             }
             match restored {
-                Err(Error::NotAStore { .. }) => {}
+                Err(Error::Open(OpenError::NotAStore { .. })) => {}
                 restored => drop(restored?),
             }
         }

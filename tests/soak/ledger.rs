@@ -24,6 +24,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use promptbook::error::OpenError;
 use promptbook::{BlobId, Error, ErrorKind, OperationId, Version, VersionId, VersionNumber};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -114,7 +115,8 @@ fn create(directory: &Path, name: &str, number: usize) -> File {
 /// Returns whether an error says that the store is damaged. A directory that is exchanged between
 /// two checks may seem to have lost its index, so that error does not count.
 fn is_broken(error: &Error) -> bool {
-    error.kind() == ErrorKind::Corrupt && !matches!(error, Error::IndexMissing { .. })
+    error.kind() == ErrorKind::Corrupt
+        && !matches!(error, Error::Open(OpenError::IndexMissing { .. }))
 }
 
 /// Returns an error and its causes, in one line.

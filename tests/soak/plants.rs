@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use promptbook::{NewVersion, Result, Store, StoreOptions, Version};
+use promptbook::{Error, NewVersion, Result, Store, StoreOptions, Version};
 
 use crate::hand::Handle;
 use crate::ledger::{Book, now};
@@ -30,6 +30,7 @@ pub fn commit(
         Some(Plant::Misplaced) => StoreOptions::new()
             .author(&*handle.author)
             .open(&orders.other)
+            .map_err(Error::from)
             .and_then(|elsewhere| elsewhere.commit(new)),
     };
     match &made {

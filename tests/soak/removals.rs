@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use promptbook::{Error, ErrorKind, Store};
+use promptbook::error::OpenError;
+use promptbook::{ErrorKind, Store};
 
 use crate::history::{self, token};
 use crate::ledger::{Outcome, Records, chain, now};
@@ -119,7 +120,7 @@ fn holds(path: &Path, records: &Records, from: u64, until: u64) -> Result<(), St
             Err(error) => return Err(error.to_string()),
         },
         // Without its index the store is gone, and nothing was to be acknowledged.
-        Err(error @ Error::IndexMissing { .. }) => (Some(BTreeSet::new()), chain(&error)),
+        Err(error @ OpenError::IndexMissing { .. }) => (Some(BTreeSet::new()), chain(&error)),
         Err(error) if error.kind() == ErrorKind::Corrupt => (None, chain(&error)),
         Err(error) => (Some(BTreeSet::new()), chain(&error)),
     };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use promptbook::{Store, StoreOptions};
+use promptbook::{Error, Store, StoreOptions};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::ledger::{Book, chain, now};
@@ -79,7 +79,9 @@ fn restore(round: &Round<'_>, number: u64) {
         root.join(format!("scratch/copy {number}")),
     );
     let store = StoreOptions::new().read_only(true).open(&main);
-    let copied = store.and_then(|store| store.backup(&copy));
+    let copied = store
+        .map_err(Error::from)
+        .and_then(|store| store.backup(&copy));
     match copied {
         Ok(copied) if copied.report.is_clean() => {}
         Ok(copied) => {

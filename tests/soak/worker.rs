@@ -166,7 +166,7 @@ impl<'a> Worker<'a> {
                 Some(Handle::new(store, author))
             }
             Err(error) => {
-                self.book.note_broken(&author, &error);
+                self.book.note_broken(&author, &error.into());
                 std::thread::sleep(Duration::from_millis(5));
                 None
             }

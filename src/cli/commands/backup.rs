@@ -46,10 +46,10 @@ pub(super) fn restore(args: &RestoreArgs, session: &Session) -> CommandResult {
 /// Replaces the hints that are for an existing store by those for a restore.
 fn restore_failure(error: Error, backup: &Path) -> Failure {
     let hint = match &error {
-        Error::NotAStore { path } if path == backup => {
+        Error::Open(OpenError::NotAStore { path }) if path == backup => {
             Some("name a directory that promptbook backup wrote")
         }
-        Error::StoreExists { .. } => {
+        Error::Open(OpenError::StoreExists { .. }) => {
             Some("restore to another directory with --store DIR, or move the existing store away")
         }
         _ => None,

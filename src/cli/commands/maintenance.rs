@@ -12,6 +12,7 @@ use crate::cli::output::{DIM, ERROR, NAME, paint};
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
+use crate::error::OpenError;
 use crate::maintenance::{
     CheckpointOptions, GcOptions, GcSummary, RepairOptions, StoreStats, VerifyOptions,
     VerifyReport, Violation,
@@ -85,7 +86,7 @@ fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
         let options = session.options().read_only(true).allow_network(true);
         options.open(path)
     });
-    let sources = sources.collect::<crate::Result<Vec<Store>>>()?;
+    let sources = sources.collect::<Result<Vec<Store>, OpenError>>()?;
     let progress = ProgressDisplay::open_ended(session, CHECKED);
     let repaired = store.repair_with(
         &sources,

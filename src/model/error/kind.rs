@@ -68,8 +68,8 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAStore { .. }
-            | Self::PromptNotFound { .. }
+            Self::Open(error) => error.kind(),
+            Self::PromptNotFound { .. }
             | Self::BodyNotFound { .. }
             | Self::VersionNotFound { .. }
             | Self::EnvironmentNotFound { .. }
@@ -82,8 +82,7 @@ impl Error {
             Self::InvalidArgument(_) | Self::InvalidBody { .. } | Self::WithinBatch => {
                 ErrorKind::Invalid
             }
-            Self::StoreExists { .. }
-            | Self::MismatchedBackup { .. }
+            Self::MismatchedBackup { .. }
             | Self::NameTaken { .. }
             | Self::PromptIdTaken { .. }
             | Self::VersionIdTaken { .. }
@@ -95,18 +94,14 @@ impl Error {
             Self::Breaking { .. } | Self::NoBase { .. } | Self::NumbersExhausted { .. } => {
                 ErrorKind::Refused
             }
-            Self::IndexMissing { .. } | Self::CorruptBody { .. } => ErrorKind::Corrupt,
+            Self::CorruptBody { .. } => ErrorKind::Corrupt,
             Self::Render { .. } | Self::Freeze { .. } | Self::Unrenderable(_) => {
                 ErrorKind::Unrenderable
             }
-            Self::NotWritable { .. } | Self::ReadOnly => ErrorKind::ReadOnly,
+            Self::ReadOnly => ErrorKind::ReadOnly,
             Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Poisoned => ErrorKind::Unavailable,
-            Self::NewerFormat { .. }
-            | Self::UnreleasedFormat { .. }
-            | Self::NetworkFilesystem { .. }
-            | Self::SqliteTooOld { .. } => ErrorKind::Other,
             Self::File(error) => of_file(error),
             Self::Storage(error) => error.kind().into(),
         }

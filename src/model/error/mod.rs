@@ -3,6 +3,7 @@
 mod conversions;
 pub(crate) mod kind;
 mod labels;
+mod open_error;
 mod variants;
 mod wording;
 
@@ -10,4 +11,5 @@ pub use self::kind::ErrorKind;
 pub use self::labels::{
     ConflictSubject, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
 };
+pub use self::open_error::OpenError;
 pub use self::variants::{Error, Result};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::error::OpenError;
 use crate::server::api_error::ApiError;
 use crate::server::{FixturesError, ServerError};
 
@@ -42,6 +43,12 @@ pub enum FakeError {
 
 fn list(known: &[String]) -> String {
     known.iter().map(|route| format!("\n  {route}")).collect()
+}
+
+impl From<OpenError> for FakeError {
+    fn from(error: OpenError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 impl From<FakeError> for ApiError {

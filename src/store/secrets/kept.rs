@@ -47,7 +47,6 @@ impl fmt::Debug for Secrets {
 
 /// The result of a request for the secrets of a store.
 #[derive(Debug)]
-#[must_use]
 pub enum SecretsResult {
     /// The store had secrets.
     Found(Secrets),
