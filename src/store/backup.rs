@@ -131,20 +131,20 @@ impl Store {
         to: impl AsRef<Path>,
         mut options: BackupOptions<'_>,
     ) -> Result<BackupSummary> {
-        self.inner.queue.check_not_reentrant()?;
+        self.shared().queue.check_not_reentrant()?;
         let progress = &mut options.progress;
         let to = to.as_ref();
         let StoreLocation::Directory {
             location: from,
             index: source_index,
             blobs: source,
-        } = &self.inner.place
+        } = &self.shared().place
         else {
             let reason = "the store has no files to copy";
             return Err(InvalidArgument::new("backup", &to.to_string_lossy(), reason).into());
         };
         // This fails if the handle is no longer usable.
-        drop(self.inner.index.snapshot()?);
+        drop(self.shared().index.snapshot()?);
         BlobDirectory::prepare(to)?;
         let to = Location::of(to)?;
         refuse_within(from.directory(), to.directory())?;
@@ -153,7 +153,7 @@ impl Store {
             SqliteIndex::check_unused(to.index())?;
             self.refuse_foreign(
                 to.directory(),
-                &*reader(to.directory())?.inner.index.snapshot()?,
+                &*reader(to.directory())?.shared().index.snapshot()?,
             )?;
         }
         BlobDirectory::create(to.directory())?;
@@ -162,7 +162,7 @@ impl Store {
         let copy = beside.path().join(INDEX);
         let mut copied = CopiedBodies::default();
         // Until the new index is in place, garbage collection would remove the copied bodies.
-        let target_locks = BodyLocks::of(to.directory(), &self.inner.locks)?;
+        let target_locks = BodyLocks::of(to.directory(), &self.shared().locks)?;
         let target_hold = target_locks.take()?;
         target.check_removable()?;
         if progress.is_watched() {
@@ -239,7 +239,7 @@ impl Store {
 
     fn settled_bodies(&self) -> Result<Vec<BlobId>> {
         let mut checkpointed = Vec::new();
-        self.inner
+        self.shared()
             .index
             .snapshot()?
             .each_blob(&mut |id, stored, _| {

@@ -62,7 +62,7 @@ impl Store {
     /// error means for the whole batch. [`OutcomeUnknown`](crate::Error::OutcomeUnknown) contains the
     /// batch's last operation: if that took place, all of them did.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
-        let inner = &*self.inner;
+        let inner = self.shared();
         inner.queue.exclusive(|deadline| {
             let writer = inner.begin(deadline)?;
             // In memory, a pack would have no advantage over the journal.

@@ -121,16 +121,16 @@ impl Store {
         to: impl Write,
         mut options: ExportOptions<'_>,
     ) -> Result<BundleSummary> {
-        self.inner.queue.check_not_reentrant()?;
-        let bodies = &self.inner.bodies;
+        self.shared().queue.check_not_reentrant()?;
+        let bodies = &self.shared().bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
-        let hold = self.inner.index.lock_shared();
+        let hold = self.shared().index.lock_shared();
         let _hold = match hold {
             // A process that may only read cannot take the lock.
-            Err(error) if self.inner.read_only && error.kind() != StorageErrorKind::Busy => None,
+            Err(error) if self.shared().read_only && error.kind() != StorageErrorKind::Busy => None,
             hold => Some(hold?),
         };
-        let snapshot = self.inner.index.snapshot()?;
+        let snapshot = self.shared().index.snapshot()?;
         let exported = export_bundle(&*snapshot, bodies, to, &mut options.progress);
         if snapshot.is_consistent() {
             exported

@@ -54,6 +54,6 @@ impl Store {
     /// were not moved are still in the journal, and the call can be repeated.
     pub fn checkpoint_with(&self, mut options: CheckpointOptions<'_>) -> Result<CheckpointSummary> {
         self.writable()?;
-        self.inner.settler.checkpoint(&mut options.progress)
+        self.shared().settler.checkpoint(&mut options.progress)
     }
 }

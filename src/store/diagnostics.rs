@@ -84,13 +84,13 @@ impl Store {
     /// [`Storage`](crate::Error::Storage) if the index or the blob store failed. Nothing is
     /// changed.
     pub fn diagnostics(&self) -> Result<Diagnostics> {
-        let inner = &self.inner;
+        let inner = self.shared();
         let index = match &inner.place {
             StoreLocation::Directory { location, .. } => Some(location.index()),
             StoreLocation::Memory(_) | StoreLocation::Given { .. } => None,
         };
         let failure = inner.settler.last_failure();
-        self.look(|snapshot| {
+        self.as_view().look(|snapshot| {
             let waiting = snapshot.waiting()?;
             let last = snapshot.last_operation()?;
             let operations = last.map_or(0, |(number, _)| number);

@@ -135,8 +135,8 @@ impl Store {
     /// store and inside a batch; [`Cancelled`](crate::Error::Cancelled). What was removed stays
     /// removed, every live version still has its body, and the next collection continues.
     pub fn collect_garbage_with(&self, mut options: GcOptions<'_>) -> Result<GcSummary> {
-        let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
-        let retention = Retention::new(self.inner.context.now(), options.retention);
+        let (index, blobs) = (&*self.shared().index, self.shared().bodies.blobs());
+        let retention = Retention::new(self.shared().context.now(), options.retention);
         if options.dry_run {
             return unreferenced(index, blobs, retention, &mut options.progress);
         }
@@ -156,7 +156,7 @@ impl Store {
                 options.trust_clock,
                 &mut options.progress,
             )?;
-            self.inner.settler.run_all()?;
+            self.shared().settler.run_all()?;
             collected.packed += packed.bodies;
             collected.dropped += packed.dropped;
         }

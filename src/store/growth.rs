@@ -313,7 +313,7 @@ fn moves_of_many_prompts_are_indexed() {
         let store = Store::in_memory().unwrap();
         let ids = prompts(&store, size);
         store.update_environments(moves(&ids, 1, "1.0")).unwrap();
-        let (index, bodies) = (&*store.inner.index, &*store.inner.bodies);
+        let (index, bodies) = (&*store.shared().index, &*store.shared().bodies);
         let steps = work_counter::steps(|| assert!(catch_up(index, bodies, || true).unwrap()));
         assert!(store.verify().unwrap().is_clean());
         steps

@@ -1,6 +1,5 @@
 //! [`Store`], the handle of an open store.
 
-use std::ops::Deref;
 #[cfg(feature = "cli")]
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -44,7 +43,8 @@ use crate::model::record::{BumpPolicy, Settings};
 /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable). Changes are refused immediately, and
 /// answers from memory after about a second. In this case, open the store again.
 ///
-/// All methods that read are methods of [`View`]. A store dereferences to the view of the present.
+/// A store's reads are those of the [`View`] of the present, which [`as_view`](Self::as_view)
+/// returns.
 ///
 /// # Who can read it
 ///
@@ -84,14 +84,6 @@ pub struct Store {
     pub(super) group: Option<GroupId>,
 }
 
-impl Deref for Store {
-    type Target = View;
-
-    fn deref(&self) -> &View {
-        &self.view
-    }
-}
-
 impl Store {
     /// Returns a handle of the present, with the author of the state's context and without a group.
     pub(super) fn new(shared: StoreShared) -> Self {
@@ -103,12 +95,25 @@ impl Store {
         }
     }
 
+    /// Returns the view of the present, for code that reads any [`View`].
+    ///
+    /// The view always shows the current state.
+    #[must_use]
+    pub fn as_view(&self) -> &View {
+        &self.view
+    }
+
+    /// Returns the state that all handles and views of this store share.
+    pub(super) fn shared(&self) -> &StoreShared {
+        &self.view.inner
+    }
+
     /// Returns the absolute path of the store's directory, or none for a store in memory.
     ///
     /// The path contains no links.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        match &self.inner.place {
+        match &self.shared().place {
             StoreLocation::Directory { location, .. } => Some(location.directory()),
             StoreLocation::Memory(_) | StoreLocation::Given { .. } => None,
         }
@@ -120,13 +125,13 @@ impl Store {
     /// end immediately. It applies to all clones of this handle. Nothing is lost: bodies stay in the
     /// journal, and the next handle that writes moves them.
     pub fn abandon(&self) {
-        self.inner.settler.abandon();
+        self.shared().settler.abandon();
     }
 
     /// Returns the settings that the store was created with.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        self.inner.context.settings
+        self.shared().context.settings
     }
 
     /// Returns the bump policy of this handle.
@@ -134,7 +139,7 @@ impl Store {
     /// It is the store's policy, unless the handle was opened with another.
     #[must_use]
     pub fn policy(&self) -> BumpPolicy {
-        self.inner.context.policy
+        self.shared().context.policy
     }
 
     /// Returns a handle of the same store whose changes have another author.
@@ -186,7 +191,7 @@ impl Store {
     /// ```
     #[must_use]
     pub fn grouped(&self) -> Self {
-        self.with_group(self.inner.context.draw_group())
+        self.with_group(self.shared().context.draw_group())
     }
 
     /// Returns a handle as [`grouped`](Self::grouped) does, for a group that may exist already.
@@ -207,7 +212,7 @@ impl Store {
     /// Returns the operations of the last transaction that was committed through this handle.
     #[cfg(feature = "cli")]
     pub(crate) fn operations_made(&self) -> Option<RangeInclusive<u64>> {
-        self.inner.made.get()
+        self.shared().made.get()
     }
 
     /// Makes a change in a transaction that it may share with other changes.
@@ -216,7 +221,7 @@ impl Store {
         change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (author, group) = (Arc::clone(&self.author), self.group);
-        self.inner.queue.write(&*self.inner, move |writer| {
+        self.shared().queue.write(self.shared(), move |writer| {
             writer.set_author(&author);
             writer.set_group(group);
             change(writer)

@@ -35,7 +35,7 @@ impl Store {
     /// an index and a blob store of the caller.
     #[must_use]
     pub fn image(&self) -> Option<StoreImage> {
-        match &self.inner.place {
+        match &self.shared().place {
             StoreLocation::Directory { .. } | StoreLocation::Given { .. } => None,
             StoreLocation::Memory(memory) => Some(StoreImage(memory.fork())),
         }

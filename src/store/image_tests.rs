@@ -107,7 +107,7 @@ fn an_image_is_sound_at_any_moment() {
 #[test]
 fn an_image_waits_for_a_collection_to_end() {
     let store = Store::in_memory().unwrap();
-    let collecting = store.inner.index.lock_exclusive().unwrap();
+    let collecting = store.shared().index.lock_exclusive().unwrap();
     std::thread::scope(|scope| {
         let image = scope.spawn(|| store.image().is_some());
         std::thread::sleep(Duration::from_millis(50));

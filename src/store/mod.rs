@@ -17,6 +17,7 @@ mod image;
 mod location;
 mod opening;
 mod options;
+mod present;
 mod repack;
 mod repair;
 mod search;

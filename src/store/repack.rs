@@ -57,10 +57,10 @@ impl Store {
     /// read, and the call can be repeated.
     pub fn repack_with(&self, mut options: RepackOptions<'_>) -> Result<RepackSummary> {
         self.writable()?;
-        let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
-        let retention = Retention::new(self.inner.context.now(), Self::RETENTION);
+        let (index, blobs) = (&*self.shared().index, self.shared().bodies.blobs());
+        let retention = Retention::new(self.shared().context.now(), Self::RETENTION);
         let packed = repack(index, blobs, retention, false, &mut options.progress)?;
-        self.inner.settler.run_all()?;
+        self.shared().settler.run_all()?;
         Ok(packed)
     }
 }

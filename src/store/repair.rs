@@ -81,9 +81,9 @@ impl Store {
             progress.expect(2 * self.body_count());
         }
         let report = self.verify_within(Depth::Full, &[], progress)?;
-        let blobs = self.inner.bodies.blobs();
+        let blobs = self.shared().bodies.blobs();
         let mut find = |id| sources.iter().find_map(|source| source.body(id).ok());
-        let bodies = repair(&*self.inner.index, blobs, &report, &mut find, progress)?;
+        let bodies = repair(&*self.shared().index, blobs, &report, &mut find, progress)?;
         Ok(RepairSummary {
             bodies,
             report: self.verify_within(Depth::Full, &[], progress)?,

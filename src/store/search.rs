@@ -2,10 +2,9 @@
 
 use super::View;
 use crate::engine::{SearchHit, dependents, find_prompt_or_deleted, search, tail_is_long};
-use crate::model::error::{Error, Result};
-use crate::model::id::EnvironmentName;
+use crate::model::arguments::{IntoEnvironmentName, IntoPromptRef};
+use crate::model::error::Result;
 use crate::model::record::Version;
-use crate::model::version_spec::PromptRef;
 
 impl View {
     /// Searches prompt names, texts of current versions, and commit messages of all versions.
@@ -41,8 +40,8 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](Error::InvalidArgument) if the query has more than 32 words;
-    /// [`Storage`](Error::Storage) if the index or the blob store failed.
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) if the query has more than 32 words;
+    /// [`Storage`](crate::Error::Storage) if the index or the blob store failed.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
         let (hits, tail_is_long) = self.look(|snapshot| {
             let hits = search(snapshot, &self.inner.bodies, query, limit)?;
@@ -65,13 +64,13 @@ impl View {
     /// # Errors
     ///
     /// As [`prompt`](Self::prompt), unless the prompt is given by its id.
-    pub fn dependents<P, E>(&self, prompt: P, environment: E) -> Result<Vec<Version>>
-    where
-        P: TryInto<PromptRef>,
-        E: TryInto<EnvironmentName>,
-        Error: From<P::Error> + From<E::Error>,
-    {
-        let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
+    pub fn dependents(
+        &self,
+        prompt: impl IntoPromptRef,
+        environment: impl IntoEnvironmentName,
+    ) -> Result<Vec<Version>> {
+        let prompt = prompt.into_prompt_ref()?;
+        let environment = environment.into_environment_name()?;
         self.look(|snapshot| {
             let id = find_prompt_or_deleted(snapshot, &prompt)?;
             dependents(snapshot, &self.inner.bodies, id, &environment)

@@ -120,11 +120,11 @@ impl PromptSource for Store {
         inputs: &Inputs,
         mode: RenderMode,
     ) -> Result<RenderedBody> {
-        View::render_spec(self, spec, inputs, mode)
+        View::render_spec(self.as_view(), spec, inputs, mode)
     }
 
     fn contract_of(&self, spec: &VersionSpec) -> Result<Contract> {
-        View::contract_of(self, spec)
+        View::contract_of(self.as_view(), spec)
     }
 }
 

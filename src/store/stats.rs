@@ -32,10 +32,10 @@ pub struct StoreStats {
 impl Store {
     /// Refuses work on a store that is read only, and work inside a batch of this thread.
     pub(crate) fn writable(&self) -> Result<()> {
-        if self.inner.read_only {
+        if self.shared().read_only {
             Err(Error::ReadOnly)
         } else {
-            self.inner.queue.check_not_reentrant()
+            self.shared().queue.check_not_reentrant()
         }
     }
 
@@ -45,11 +45,11 @@ impl Store {
     ///
     /// [`Storage`](Error::Storage) if the index or the blob store failed.
     pub fn stats(&self) -> Result<StoreStats> {
-        self.look(|snapshot| {
+        self.as_view().look(|snapshot| {
             let waiting = snapshot.waiting()?;
             Ok(StoreStats {
                 oldest_waiting: oldest_journaled(snapshot, waiting.bodies)?,
-                bodies: self.inner.bodies.blobs().usage()?,
+                bodies: self.shared().bodies.blobs().usage()?,
                 prompts: snapshot.prompt_count()?,
                 operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
                 waiting_bodies: waiting.bodies,

@@ -105,16 +105,16 @@ impl Store {
         progress: &mut Reporter<'_>,
     ) -> Result<VerifyReport> {
         progress.next_phase();
-        let blobs = self.inner.bodies.blobs();
-        verify(&*self.inner.index, blobs, depth, pins, progress)
+        let blobs = self.shared().bodies.blobs();
+        verify(&*self.shared().index, blobs, depth, pins, progress)
     }
 
     /// Returns about how many bodies a verification checks.
     ///
     /// The count is of use only for the progress, so damage is no error here.
     pub(super) fn body_count(&self) -> u64 {
-        let stored = self.inner.bodies.blobs().usage().unwrap_or_default();
-        let waiting = self.look(|snapshot| Ok(snapshot.waiting()?));
+        let stored = self.shared().bodies.blobs().usage().unwrap_or_default();
+        let waiting = self.as_view().look(|snapshot| Ok(snapshot.waiting()?));
         let waiting = waiting.map_or(0, |waiting| waiting.bodies);
         stored.loose_bodies + stored.packed_bodies + waiting
     }

@@ -133,7 +133,7 @@ impl Store {
             return self.write(move |writer| writer.commit_version(&new));
         }
         // Expensive work is done before the transaction, so that no other writer waits for it.
-        self.inner.context.contract_without_partials(&new.body);
+        self.shared().context.contract_without_partials(&new.body);
         let new = Arc::new(new);
         let mut judged = if Judgement::is_large(&new.body) {
             self.judge_ahead(&new)
@@ -175,7 +175,10 @@ impl Store {
     /// as [`create_prompt`](Self::create_prompt), except for [`NameTaken`](Error::NameTaken).
     pub fn ensure_prompt(&self, new: NewPrompt) -> Result<EnsuredPrompt> {
         let new = new.finish()?;
-        match self.look(|snapshot| prompt_named(snapshot, &new.name))? {
+        match self
+            .as_view()
+            .look(|snapshot| prompt_named(snapshot, &new.name))?
+        {
             Some(prompt) => Ok(EnsuredPrompt {
                 prompt,
                 created: false,
@@ -186,7 +189,7 @@ impl Store {
 
     /// Compares a new version with its current base, outside of a transaction.
     fn judge_ahead(&self, new: &VersionDraft) -> Option<Judgement> {
-        let base = self.look(|snapshot| {
+        let base = self.as_view().look(|snapshot| {
             let prompt = find_prompt(snapshot, &new.prompt)?;
             find_version(snapshot, &VersionSpec::new(prompt, new.base.clone()))
         });
@@ -197,9 +200,10 @@ impl Store {
     fn judge(&self, base: &Version, new: &VersionDraft) -> Option<Judgement> {
         let StoreShared {
             bodies, context, ..
-        } = &*self.inner;
-        let judged =
-            self.look(|snapshot| Judgement::of(snapshot, bodies, context, base, &new.body));
+        } = self.shared();
+        let judged = self
+            .as_view()
+            .look(|snapshot| Judgement::of(snapshot, bodies, context, base, &new.body));
         judged.ok()
     }
 
@@ -211,7 +215,7 @@ impl Store {
     /// [`InputsNotFound`](Error::InputsNotFound) if no inputs were recorded;
     /// [`Storage`](Error::Storage) if the index failed.
     pub fn inputs(&self, version: VersionId, request_id: &str) -> Result<RecordedInputs> {
-        self.look(|snapshot| {
+        self.as_view().look(|snapshot| {
             if let Some(inputs) = snapshot.inputs(version, request_id)? {
                 return Ok(inputs);
             }

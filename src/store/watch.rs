@@ -22,7 +22,7 @@ impl Store {
     ///
     /// [`Storage`](crate::Error::Storage) if the index failed.
     pub fn position(&self) -> Result<LogPosition> {
-        self.look(watch::end)
+        self.as_view().look(watch::end)
     }
 
     /// Returns the changes after a log position, in order: at most `limit` operations.
@@ -49,7 +49,8 @@ impl Store {
     /// [`PositionNotFound`](crate::Error::PositionNotFound) if the log position is not in this
     /// store's history; [`Storage`](crate::Error::Storage) if the index failed.
     pub fn changes_since(&self, position: LogPosition, limit: usize) -> Result<Vec<Event>> {
-        self.look(|snapshot| watch::events_since(snapshot, &self.inner.bodies, position, limit))
+        self.as_view()
+            .look(|snapshot| watch::events_since(snapshot, &self.shared().bodies, position, limit))
     }
 
     /// Waits for changes after a log position, and returns them.
@@ -75,12 +76,12 @@ impl Store {
         let mut checked = Instant::now();
         loop {
             // The mark is read before the changes, so that every later commit changes it.
-            let mark = self.inner.index.change_mark();
+            let mark = self.shared().index.change_mark();
             let events = self.changes_since(position, limit)?;
             if !events.is_empty() || limit == 0 {
                 return Ok(events);
             }
-            self.inner.queue.check_not_reentrant()?;
+            self.shared().queue.check_not_reentrant()?;
             loop {
                 let left =
                     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -90,13 +91,13 @@ impl Store {
                 thread::sleep(left.map_or(CHANGE_CHECK_INTERVAL, |left| {
                     left.min(CHANGE_CHECK_INTERVAL)
                 }));
-                let now = self.inner.index.change_mark();
+                let now = self.shared().index.change_mark();
                 if now.is_none() || now != mark {
                     break;
                 }
                 if checked.elapsed() >= LOCATION_CHECK_INTERVAL {
                     // The mark of files that were moved or removed does not change.
-                    self.inner.index.check_location()?;
+                    self.shared().index.check_location()?;
                     checked = Instant::now();
                 }
             }

@@ -5,6 +5,7 @@
 mod circles;
 mod features;
 mod names;
+mod reads;
 mod source;
 mod words;
 

@@ -11,6 +11,7 @@ use crate::cli::output::{NAME, paint};
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
+use crate::error::OpenError;
 use crate::maintenance::{BackupOptions, BackupSummary};
 use crate::{Error, Store};
 

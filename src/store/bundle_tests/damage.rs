@@ -6,7 +6,7 @@ use crate::fs::checksummed_file::{ChecksumWriter, FileError, FileKind};
 /// Checks that a store refuses a bundle and does not change. Returns the reason.
 fn refuses(store: &Store, bundle: &[u8]) -> String {
     // If the mark is the same, nothing was committed.
-    let index = &*store.inner.index;
+    let index = &*store.shared().index;
     let before = index.change_mark().or_else(|| index.change_mark());
     let error = match import(store, bundle) {
         Err(error @ (Error::File(_) | Error::MergeConflict { .. })) => error.to_string(),
@@ -27,7 +27,7 @@ fn every_byte_counts() {
         (filled(), &[0x01, 0x20, 0x80][..]),
         (directory, &[0x01][..]),
     ] {
-        let before = all_answers(&*store.inner.index.snapshot().unwrap());
+        let before = all_answers(&*store.shared().index.snapshot().unwrap());
         for at in 0..bundle.len() {
             for flip in flips {
                 let mut bytes = bundle.clone();
@@ -38,7 +38,10 @@ fn every_byte_counts() {
         }
         refuses(&store, &[&bundle[..], b"\n"].concat());
         refuses(&store, &[&bundle[..], &bundle[..]].concat());
-        assert_eq!(all_answers(&*store.inner.index.snapshot().unwrap()), before);
+        assert_eq!(
+            all_answers(&*store.shared().index.snapshot().unwrap()),
+            before
+        );
     }
 }
 

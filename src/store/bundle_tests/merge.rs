@@ -16,10 +16,10 @@ fn counts(imported: &ImportSummary) -> (u64, u64, bool) {
 
 /// Checks that a store refuses a bundle. Returns the operation that was refused, and the reason.
 fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
-    let before = all_answers(&*store.inner.index.snapshot().unwrap());
+    let before = all_answers(&*store.shared().index.snapshot().unwrap());
     let error = import(store, bundle).unwrap_err();
     assert_eq!(
-        all_answers(&*store.inner.index.snapshot().unwrap()),
+        all_answers(&*store.shared().index.snapshot().unwrap()),
         before,
         "{error}"
     );
@@ -59,7 +59,7 @@ fn a_collected_body_is_restored_with_its_version() {
         .unwrap();
     let id = BlobId::of(&body(5));
     assert_eq!(
-        target.inner.index.snapshot().unwrap().blob(id).unwrap(),
+        target.shared().index.snapshot().unwrap().blob(id).unwrap(),
         None
     );
     let back = version_restored(prompt_id(1), version_id(5));

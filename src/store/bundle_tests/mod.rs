@@ -36,7 +36,7 @@ fn import(store: &Store, bundle: &[u8]) -> Result<ImportSummary> {
 fn tables(store: &Store) -> Vec<String> {
     let mut tables = Vec::new();
     let visited = store
-        .inner
+        .shared()
         .index
         .snapshot()
         .unwrap()
@@ -55,12 +55,12 @@ fn is_sound(store: &Store) {
 }
 
 fn scribe(store: &Store) -> HistoryWriter<'_> {
-    HistoryWriter::new(&*store.inner.index)
+    HistoryWriter::new(&*store.shared().index)
 }
 
 /// Appends an operation that undoes others.
 fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>) {
-    let mut transaction = store.inner.index.transaction(Durability::Full).unwrap();
+    let mut transaction = store.shared().index.transaction(Durability::Full).unwrap();
     let last = transaction.snapshot().last_operation().unwrap();
     let (number, id) = last.unwrap_or((0, OperationId::ROOT));
     let content = OperationContent {

@@ -80,7 +80,7 @@ fn walk(store: &Store, steps: &[Step]) {
 fn shelf(store: &Store) -> BTreeMap<PromptId, String> {
     let mut shelf = BTreeMap::new();
     let visited = store
-        .inner
+        .shared()
         .index
         .snapshot()
         .unwrap()
@@ -147,7 +147,7 @@ proptest! {
         let store = Store::in_memory().unwrap();
         walk(&store, &steps);
         let mut texts = Vec::new();
-        let visited = store.inner.index.snapshot().unwrap().each_operation(0, &mut |_, _, text| {
+        let visited = store.shared().index.snapshot().unwrap().each_operation(0, &mut |_, _, text| {
             texts.push(text.to_owned());
             std::ops::ControlFlow::Continue(())
         });

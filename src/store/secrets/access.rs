@@ -40,7 +40,7 @@ impl Store {
     /// another process held the write lock for too long. A failure leaves the file unchanged, or
     /// the store without one.
     pub fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<SecretsResult> {
-        let index = match &self.inner.place {
+        let index = match &self.shared().place {
             StoreLocation::Directory { location, .. } => location.index(),
             StoreLocation::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
             StoreLocation::Given { secrets } => return Ok(secrets.get_or_make(make)),
@@ -50,12 +50,12 @@ impl Store {
         let directory = index.parent().unwrap_or(Path::new("/"));
         match read(directory)? {
             Some(kept) => return Ok(kept),
-            None if self.inner.read_only => return Ok(SecretsResult::Withheld(Error::ReadOnly)),
+            None if self.shared().read_only => return Ok(SecretsResult::Withheld(Error::ReadOnly)),
             None => {}
         }
-        self.inner.queue.exclusive(|deadline| {
+        self.shared().queue.exclusive(|deadline| {
             // The holder of the write lock creates the secrets. Nothing is written to the index.
-            let turn = self.inner.begin(deadline)?;
+            let turn = self.shared().begin(deadline)?;
             if let Some(kept) = read(directory)? {
                 return Ok(kept);
             }

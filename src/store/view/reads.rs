@@ -7,7 +7,7 @@ use crate::engine::history::{
     EnvironmentLogEntry, HistoricalSnapshot, Moment, ReplayCache, environment_log, find_moment,
 };
 use crate::engine::{find_prompt, find_prompt_or_deleted};
-use crate::model::arguments::IntoPromptRef;
+use crate::model::arguments::{IntoEnvironmentName, IntoPromptRef};
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Environment, Prompt};
@@ -17,8 +17,8 @@ use crate::store::shared::StoreShared;
 
 /// Reads of a store, as it is now or as it was at an earlier moment.
 ///
-/// Every [`Store`](crate::Store) dereferences to the view of the present. [`at`](Self::at) returns
-/// a view of an earlier moment.
+/// [`Store::as_view`](crate::Store::as_view) returns the view of the present, whose methods a store
+/// has itself. [`at`](Self::at) returns a view of an earlier moment.
 ///
 /// A view is cheap to clone and can be used from any number of threads. A view of an earlier moment
 /// never changes, because history does not. It holds no lock and blocks no writer. Its answers are
@@ -201,18 +201,14 @@ impl View {
     /// # Errors
     ///
     /// As [`prompt`](Self::prompt), unless the prompt is given by its id.
-    pub fn environment_log<P, E>(
+    pub fn environment_log(
         &self,
-        prompt: P,
-        environment: E,
+        prompt: impl IntoPromptRef,
+        environment: impl IntoEnvironmentName,
         limit: usize,
-    ) -> Result<Vec<EnvironmentLogEntry>>
-    where
-        P: TryInto<PromptRef>,
-        E: TryInto<EnvironmentName>,
-        Error: From<P::Error> + From<E::Error>,
-    {
-        let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
+    ) -> Result<Vec<EnvironmentLogEntry>> {
+        let prompt = prompt.into_prompt_ref()?;
+        let environment = environment.into_environment_name()?;
         self.look(|snapshot| {
             let id = find_prompt_or_deleted(snapshot, &prompt)?;
             environment_log(snapshot, id, &environment, limit)

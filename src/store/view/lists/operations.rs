@@ -2,6 +2,7 @@
 
 use super::rows::{PAGE_ROWS, Rows};
 use crate::engine::find_prompt_or_deleted;
+use crate::model::arguments::{IntoEnvironmentName, IntoPromptRef};
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Operation, OperationFilter, OperationKind};
@@ -53,22 +54,14 @@ impl Operations {
     /// Selects only operations that changed this prompt.
     ///
     /// A deleted prompt is found by its id.
-    pub fn prompt<P>(mut self, prompt: P) -> Self
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
-        self.prompt = prompt.try_into().map(Some).map_err(Error::from);
+    pub fn prompt(mut self, prompt: impl IntoPromptRef) -> Self {
+        self.prompt = prompt.into_prompt_ref().map(Some).map_err(Error::from);
         self
     }
 
     /// Selects only operations that set, moved or removed an environment with this name.
-    pub fn environment<E>(mut self, name: E) -> Self
-    where
-        E: TryInto<EnvironmentName>,
-        Error: From<E::Error>,
-    {
-        self.environment = name.try_into().map(Some).map_err(Error::from);
+    pub fn environment(mut self, name: impl IntoEnvironmentName) -> Self {
+        self.environment = name.into_environment_name().map(Some).map_err(Error::from);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use super::rows::{PAGE_ROWS, Rows};
 use crate::engine::{find_prompt, prompt_label};
+use crate::model::arguments::IntoPromptRef;
 use crate::model::error::{Error, Result};
 use crate::model::id::VersionId;
 use crate::model::record::{Environment, Version, VersionFilter};
@@ -24,14 +25,10 @@ impl View {
     /// assert_eq!(store.versions("greeting").page(None, 1)?[0].number.to_string(), "1.1");
     /// # Ok::<(), promptbook::Error>(())
     /// ```
-    pub fn versions<P>(&self, prompt: P) -> Versions
-    where
-        P: TryInto<PromptRef>,
-        Error: From<P::Error>,
-    {
+    pub fn versions(&self, prompt: impl IntoPromptRef) -> Versions {
         Versions {
             view: self.clone(),
-            prompt: prompt.try_into().map_err(Error::from),
+            prompt: prompt.into_prompt_ref().map_err(Error::from),
             filter: VersionFilter::default(),
         }
     }
