@@ -80,6 +80,7 @@
 //! | `bundled` | yes | compiles SQLite in; without it, a system SQLite of 3.51.3 or newer is linked |
 //! | `cli` | no | the `promptbook` command |
 //! | `server` | no | `server`: Helicone's HTTP API on a store, and a fake of it for tests |
+//! | `tracing` | no | spans of commits, checkpoints, maintenance and waits: [`docs::tracing`] |
 //! | `testing` | no | `storage::testing`, the suite that every storage implementation must pass |
 
 // On docs.rs an item says which feature it needs.
@@ -101,6 +102,7 @@ pub mod server;
 pub mod storage;
 mod store;
 pub mod template;
+mod trace;
 
 /// Lists of prompts, versions and operations, and their filters.
 ///

@@ -7,6 +7,7 @@
 //! | [`serving`] | Helicone's API on a store: `promptbook serve` |
 //! | [`faking`] | a Helicone for tests: `promptbook fake` |
 //! | [`async_programs`] | programs with an async runtime: which calls wait, and for what |
+//! | [`mod@tracing`] | programs that observe the store: its spans, with the feature `tracing` |
 //! | [`reliability`] | what was tested against each promise, and what is not promised |
 //! | [`performance`] | measurements, and how to repeat them |
 //! | [`formats`] | the files of a store |
@@ -35,4 +36,5 @@ pages! {
     reliability = "reliability.md",
     serving = "serving.md",
     style = "style.md",
+    tracing = "tracing.md",
 }

@@ -24,6 +24,7 @@ use crate::storage::sqlite::SqliteIndex;
 use crate::storage::{
     Deadline, Index, MemoryBlobs, MemoryIndex, StorageError, StorageErrorKind, StorageResult,
 };
+use crate::trace::Span;
 
 /// The state that all handles and views of an open store share.
 #[derive(Debug)]
@@ -65,7 +66,12 @@ impl Transactions for StoreShared {
     fn commit(&self, writer: WriteTransaction<'_>) -> StorageResult<()> {
         #[cfg(feature = "cli")]
         let last = writer.position().number;
+        let span = Span::commit();
         let journaled = writer.commit()?;
+        span.record("operations", journaled.operations);
+        span.record("bodies", journaled.bodies);
+        span.record("bytes", journaled.bytes);
+        drop(span);
         #[cfg(feature = "cli")]
         self.made.set(last, journaled.operations);
         if self.place.is_memory() {

@@ -14,6 +14,7 @@ use crate::model::clock::Clock;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::storage::{Deadline, Index};
+use crate::trace::Span;
 
 /// The maximum time for work and lock waits when a handle is closed.
 ///
@@ -51,6 +52,7 @@ impl Tasks {
 
     /// Writes journaled bodies to files, without a flush.
     pub(super) fn write_files(&self, ids: &[BlobId]) -> Result<()> {
+        let _span = Span::maintenance("write_files");
         write_files(&*self.index, self.bodies.blobs(), ids)
     }
 
@@ -59,23 +61,30 @@ impl Tasks {
         &self,
         go_on: impl FnMut(CheckpointSummary) -> bool,
     ) -> Result<CheckpointSummary> {
-        checkpoint(&*self.index, self.bodies.blobs(), go_on)
+        let span = Span::checkpoint();
+        let checkpointed = checkpoint(&*self.index, self.bodies.blobs(), go_on)?;
+        span.record("bodies", checkpointed.bodies);
+        span.record("bytes", checkpointed.bytes);
+        Ok(checkpointed)
     }
 
     /// Indexes documents as long as `go_on` returns true; returns whether any may be left.
     ///
     /// A failure makes searches slower, and stops no other work.
     pub(super) fn index_documents(&self, go_on: impl FnMut() -> bool) -> bool {
+        let _span = Span::maintenance("index_documents");
         matches!(catch_up(&*self.index, &self.bodies, go_on), Ok(false))
     }
 
     /// Joins packs into fewer ones.
     pub(super) fn join_packs(&self) -> Result<()> {
+        let _span = Span::maintenance("join_packs");
         join(&*self.index, self.bodies.blobs())
     }
 
     /// Maintains the index, and returns whether there is more to do.
     pub(super) fn maintain_index(&self) -> Result<bool> {
+        let _span = Span::maintenance("maintain_index");
         Ok(self.index.maintain()?)
     }
 
@@ -85,6 +94,7 @@ impl Tasks {
         let Ok(now) = catch_unwind(AssertUnwindSafe(|| (self.clock)())) else {
             return Ok(());
         };
+        let _span = Span::maintenance("pack_files");
         let (index, blobs) = (&*self.index, self.bodies.blobs());
         pack_loose(index, blobs, young_since(now), MAX_LOOSE, |_| Ok(go_on())).map(drop)
     }

@@ -18,6 +18,7 @@ use crate::model::clock::{self, Clock};
 use crate::model::error::{ErrorKind, Result};
 use crate::model::progress::Reporter;
 use crate::storage::Index;
+use crate::trace;
 
 /// The interval between checks for index files that were moved or replaced.
 ///
@@ -228,6 +229,7 @@ impl WorkerShared {
             // checkpoint reports the error.
             self.schedule().finish_task(result.is_err(), Instant::now());
             if let Err(error) = result {
+                trace::maintenance_failed(error.kind());
                 let failure = (clock::system(), error.kind(), with_causes(&error));
                 *self.failure() = Some(failure);
             }

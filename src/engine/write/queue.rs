@@ -21,6 +21,7 @@ use crate::model::error::{Error, Result};
 use crate::model::log_position::LogPosition;
 use crate::storage;
 use crate::storage::{Deadline, StorageErrorKind};
+use crate::trace::Span;
 
 /// The maximum number of changes in a transaction.
 const MAX_CHANGES: usize = 64;
@@ -172,6 +173,10 @@ impl WriteQueue {
     ///
     /// Fails as busy if the deadline passes while the writer is still in the queue.
     fn wait<T>(&self, id: WaiterId, receiver: &Receiver<T>) -> storage::StorageResult<T> {
+        if let Ok(message) = receiver.try_recv() {
+            return Ok(message);
+        }
+        let _span = Span::queue_wait();
         match receiver.recv_timeout(id.deadline.remaining()) {
             Ok(message) => return Ok(message),
             // The leader panicked, for example in the caller's clock.

@@ -18,6 +18,7 @@ use super::lock_file::open_lock;
 use super::policy::{LockPolicy, NOTICE_AFTER};
 use crate::fs::io_error::path_error;
 use crate::storage::{Deadline, LockGuard, StorageResult};
+use crate::trace::Span;
 
 /// The thread that waits in the kernel ends if no caller needs it for this long.
 const THREAD_IDLE: Duration = Duration::from_secs(1);
@@ -130,7 +131,10 @@ impl FileLock {
         if is_free && shared.try_now(&mut state)? {
             return Ok(FileLockGuard(shared));
         }
-        self.wait(state, deadline)
+        // A subscriber is called while the queue is not locked.
+        drop(state);
+        let _span = Span::lock_wait(&shared.path);
+        self.wait(shared.state(), deadline)
     }
 
     /// Joins the line, and leaves it with the lock or with an error.
