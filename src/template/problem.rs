@@ -1,5 +1,6 @@
 //! The problems of a body and its inputs, in the caller's terms.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::variable::{VariableSite, VariableType};
@@ -7,7 +8,10 @@ use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::text_location::TextLocation;
 
 /// A reason why strict mode does not render a body.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// As JSON it is an object, whose member `problem` names the variant in snake case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Problem {
     /// A variable of the body has no input.

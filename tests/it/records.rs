@@ -1,15 +1,92 @@
 //! Records as JSON: each record that is written is read again as the same value.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::fs;
+use std::path::Path;
 
 use promptbook::diff::EnvironmentDifference;
 use promptbook::history::Operation;
 use promptbook::maintenance::GcOptions;
-use promptbook::{EnvironmentUpdate, NewPrompt, NewVersion, Store};
+use promptbook::{EnvironmentUpdate, Error, NewPrompt, NewVersion, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::support::{Place, commit, create};
+
+/// Lists types that are written as JSON, and checks that each of them can be read again.
+macro_rules! records {
+    ($($module:path: $($name:ident),+ $(,)?;)+) => {{
+        fn is_record<T: Serialize + DeserializeOwned>() {}
+        $({
+            use $module::*;
+            $(is_record::<$name>();)+
+        })+
+        [$($(stringify!($name)),+),+]
+    }};
+}
+
+/// Every public type of the core that derives `Serialize`. The values of the tests below contain
+/// one of each.
+#[test]
+fn every_public_record_can_be_read() {
+    let listed = records! {
+        promptbook: Breakage, BumpPolicy, Contract, CreatedPrompt, Environment, ErrorKind, Prompt,
+            Rendered, Settings, Version, VersionId, VersionNumber;
+        promptbook::bundle: BundleSummary, ImportSummary, PortableInputs, PortablePrompt,
+            PortableVersion;
+        promptbook::changes: EnsuredPrompt, EnsuredVersion, EnvironmentChange;
+        promptbook::contract: AcceptedValues, Tool, ToolKind, Variable;
+        promptbook::diff: Blame, BlameEntry, BlameOrigin, BodyDiff, DiffSide, Difference, Edit,
+            EditKind, EnvironmentDifference, Pointer, Section, Segment, SegmentKind, VariableChange,
+            Verdict;
+        promptbook::frozen: LockedPrompt;
+        promptbook::history: Change, EnvironmentLogEntry, Event, GroupId, LogPosition, Operation,
+            OperationContent, OperationKind, PromptState, RecordedInputs;
+        promptbook::list: PromptOrder, VersionCounts;
+        promptbook::maintenance: BackupSummary, BlobUsage, CheckpointSummary, Diagnostics,
+            GcSummary, MaintenanceFailure, RepackSummary, RepairSummary, StoreStats, VerifyReport,
+            Violation;
+        promptbook::search: MatchedIn, SearchHit, Snippet;
+        promptbook::template: Merged, PartialUse, Problem, RenderedBody, TextLocation,
+            ValidationError, VariableSite, VariableType, VariableUse;
+    };
+    let listed = BTreeSet::from(listed.map(str::to_owned));
+    let written = types_written_as_json(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(written.len() > 50, "the source was not found");
+    let missing: Vec<_> = written.difference(&listed).collect();
+    assert!(missing.is_empty(), "not in the list above: {missing:?}");
+}
+
+/// Returns the names of the public types below a folder that derive `Serialize`, without those of
+/// the server and the command, whose JSON others define.
+fn types_written_as_json(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("server") && !path.ends_with("cli") {
+                found.append(&mut types_written_as_json(&path));
+            }
+            continue;
+        }
+        let mut is_written = false;
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let item = ["pub struct ", "pub enum "];
+            let item = item.iter().find_map(|kind| line.strip_prefix(kind));
+            if line.starts_with("#[derive(") {
+                is_written = line.contains("Serialize");
+            } else if let Some(name) = item.filter(|_| is_written) {
+                let name = name.split(|c: char| !c.is_alphanumeric()).next();
+                found.extend(name.map(str::to_owned));
+                is_written = false;
+            } else if !line.starts_with(['#', '/']) {
+                is_written = false;
+            }
+        }
+    }
+    found
+}
 
 /// Checks that a value is the same after it was written as JSON and read again.
 #[track_caller]
@@ -135,8 +212,38 @@ fn differences_are_read_again_without_their_bodies() {
     assert!(!environments.is_empty());
     environments.iter().for_each(survives_as_text);
     survives(&store.blame("greeting@latest").unwrap());
+}
+
+#[test]
+fn contracts_and_problems_are_read_again() {
+    let (_place, store) = filled();
     let contract = store.contract("greeting@latest").unwrap();
     assert!(!contract.tools.is_empty());
-    contract.tools.iter().for_each(survives);
-    contract.variables.iter().for_each(survives);
+    survives(&contract);
+
+    // Partials that name a prompt and a message that do not exist.
+    let other = store.prompt("other").unwrap().id;
+    let body = format!(
+        r#"{{"messages": [{{"role": "user", "content": "{{{{hcp:none01:0:staging}}}} {{{{hcp:{other}:9}}}}"}}]}}"#
+    );
+    store
+        .create_prompt(NewPrompt::new("partials", body))
+        .unwrap();
+    let contract = store.contract("partials").unwrap();
+    assert_eq!(contract.problems.len(), 2, "{contract:?}");
+    survives(&contract);
+    let Err(Error::Render { problems }) = store.render("greeting@latest", [("extra", 1)]) else {
+        panic!("it rendered a body without its inputs");
+    };
+    assert!(problems.len() > 2, "{problems:?}");
+    problems.iter().for_each(survives);
+    let inputs = [("name", "Ada"), ("place", "London")];
+    survives(&store.render("greeting@latest", inputs).unwrap());
+    store.export().unwrap().iter().for_each(survives);
+    let again = store.ensure_prompt(NewPrompt::new("other", BODY)).unwrap();
+    survives(&again);
+    let version = store
+        .commit_if_changed(NewVersion::new("other", BODY))
+        .unwrap();
+    survives(&version);
 }

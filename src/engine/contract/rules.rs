@@ -1,6 +1,6 @@
 //! Derivation of contracts, and the bump rules that compare two of them.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::tools::Tool;
@@ -16,15 +16,14 @@ use crate::template::{PartialUse, Partials, Problem};
 /// The requirements of a body on its callers.
 ///
 /// A contract is derived from the body and from the bodies of its partials. It is never stored.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Contract {
     /// The variables, including those of partials, in the order of their first use.
     pub variables: Vec<Variable>,
     /// The partials, including those of partials.
     pub partials: Vec<PartialUse>,
-    /// The reasons why some partials cannot be filled. In JSON these are texts.
-    #[serde(serialize_with = "in_words")]
+    /// The reasons why some partials cannot be filled.
     pub problems: Vec<Problem>,
     /// The tools that the model may call.
     pub tools: Vec<Tool>,
@@ -80,10 +79,6 @@ impl Contract {
             + self.tools.iter().map(Tool::weight).sum::<usize>()
             + self.response_format.as_ref().map_or(0, Json::weight)
     }
-}
-
-fn in_words<S: Serializer>(problems: &[Problem], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(problems.iter().map(Problem::to_string))
 }
 
 /// Returns every way in which `new` breaks callers of `base`; none if the change is compatible.
