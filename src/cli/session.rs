@@ -83,7 +83,7 @@ impl Session {
         let store = self.reader()?;
         Ok(match as_of.at {
             Some(moment) => store.at(moment)?,
-            None => View::clone(&store),
+            None => store.as_view().clone(),
         })
     }
 

@@ -191,7 +191,8 @@ impl App {
         if let Some(version) = remembered.and_then(|store| store.try_version_cached(&spec)) {
             return Ok(Ok(version));
         }
-        self.read(move |store| store.shared_version(&spec)).await
+        self.read(move |store| store.as_view().shared_version(&spec))
+            .await
     }
 
     /// Returns the time at which a body URL that is created now expires, in seconds since 1970.

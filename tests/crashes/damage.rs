@@ -52,7 +52,7 @@ impl Subject {
     fn of(store: &Path) -> Self {
         let store = store.to_owned();
         let opened = options().open(&store).unwrap();
-        let now = observe(&opened).unwrap();
+        let now = observe(opened.as_view()).unwrap();
         let after = |number| observe(&opened.at(number).unwrap()).unwrap();
         let earlier = (0..now.operations.len() as u64).map(after).collect();
         drop(opened);
@@ -117,7 +117,7 @@ impl Subject {
 /// Returns everything that can be read from a store, or `None` if it reports damage.
 fn read(store: &Path) -> Option<Observed> {
     let store = options().open(store).ok()?;
-    let found = observe(&store).ok()?;
+    let found = observe(store.as_view()).ok()?;
     let report = store.verify().ok()?;
     report.is_clean().then_some(found)
 }
@@ -185,7 +185,11 @@ pub fn unverified_damage_is_caught() {
     }
     fs::write(&index, bytes).unwrap();
     let opened = options().open(&store).unwrap();
-    assert_ne!(observe(&opened).unwrap(), now, "the answers are right");
+    assert_ne!(
+        observe(opened.as_view()).unwrap(),
+        now,
+        "the answers are right"
+    );
     drop(opened);
     assert_eq!(read(&store), None, "the damage is not reported");
 }

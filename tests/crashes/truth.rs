@@ -76,7 +76,7 @@ pub fn after(script: &Script, took_place: &[bool]) -> Arc<Observed> {
             let _ = perform(*step, number, &store);
         }
     }
-    let observed = Arc::new(observe(&store).unwrap());
+    let observed = Arc::new(observe(store.as_view()).unwrap());
     known.insert(key, Arc::clone(&observed));
     observed
 }

@@ -29,7 +29,7 @@ static SOUND: LazyLock<Sound> = LazyLock::new(|| {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("store");
     fill(&options().create(&path).unwrap());
-    let told = told(&options().open(&path).unwrap()).unwrap();
+    let told = told(options().open(&path).unwrap().as_view()).unwrap();
     let mut others = Vec::new();
     gather(&path, Path::new(""), &mut others);
     let at = others
@@ -131,7 +131,7 @@ pub fn holds(data: &[u8]) {
     let Ok(store) = options().open(&path) else {
         return;
     };
-    let found = told(&store);
+    let found = told(store.as_view());
     let report = store.verify();
     if let (Ok(found), Ok(report)) = (found, report)
         && report.is_clean()

@@ -129,11 +129,13 @@ fn play(
     ops: &[Op],
     read: fn(&View) -> Vec<String>,
 ) -> BTreeMap<u64, Vec<String>> {
-    let mut played = BTreeMap::from([(0, read(stage.store()))]);
+    let mut played = BTreeMap::from([(0, read(stage.store().as_view()))]);
     for op in ops.iter().filter(|op| !matches!(op, Op::Collect { .. })) {
         stage.perform(op);
         let store = stage.store();
-        played.entry(last(store)).or_insert_with(|| read(store));
+        played
+            .entry(last(store))
+            .or_insert_with(|| read(store.as_view()));
     }
     played
 }
@@ -175,7 +177,7 @@ proptest! {
                 let undone = store.undo(number).unwrap();
                 prop_assert_eq!(&undone.content.undoes, &[number]);
                 if let Some(then) = played.get(&(number - 1)) {
-                    let now = reads_without_move_times(store);
+                    let now = reads_without_move_times(store.as_view());
                     prop_assert_eq!(&now, then, "operation {} undone", number);
                 }
             }
@@ -184,7 +186,7 @@ proptest! {
             for number in 1..=end {
                 store.undo(2 * end + 1 - number).unwrap();
                 if let Some(then) = played.get(&number) {
-                    let now = reads_without_move_times(store);
+                    let now = reads_without_move_times(store.as_view());
                     prop_assert_eq!(&now, then, "operation {} redone", number);
                 }
             }
@@ -203,7 +205,7 @@ proptest! {
                 prop_assert_eq!(undone.content.undoes, [number]);
             }
             prop_assert_eq!(store.undo_newest().unwrap(), None);
-            prop_assert_eq!(&reads_without_move_times(store), &played[&0]);
+            prop_assert_eq!(&reads_without_move_times(store.as_view()), &played[&0]);
         }
     }
 
@@ -247,14 +249,14 @@ proptest! {
             let store = stage.store();
             for (pick, with_later) in &picks {
                 let number = pick.index(usize::try_from(last(store)).unwrap()) as u64 + 1;
-                let before = reads_without_move_times(store);
+                let before = reads_without_move_times(store.as_view());
                 let end = last(store);
                 match undo(store, number, *with_later) {
                     Ok(undone) => {
                         prop_assert!(undone.content.undoes.contains(&number));
                         is_sound(store);
                         store.undo(&undone).unwrap();
-                        prop_assert_eq!(&reads_without_move_times(store), &before);
+                        prop_assert_eq!(&reads_without_move_times(store.as_view()), &before);
                         if *with_later {
                             // Leaves an undone operation in the history.
                             store.undo_newest().unwrap();
@@ -402,8 +404,8 @@ fn an_operation_is_undone_with_its_dependents() {
         let undone = store.undo_with_later(2u64).unwrap(); // 6
         assert_eq!(undone.content.kind, OperationKind::Undo);
         assert_eq!(undone.content.undoes, [5, 3, 2]);
-        assert_eq!(number_of(store, "hello@production"), "1.0");
-        assert_eq!(number_of(store, "hello"), "1.0");
+        assert_eq!(number_of(store.as_view(), "hello@production"), "1.0");
+        assert_eq!(number_of(store.as_view(), "hello"), "1.0");
         match store.undo(3u64) {
             Err(Error::AlreadyUndone {
                 operation: 3,
@@ -414,8 +416,8 @@ fn an_operation_is_undone_with_its_dependents() {
         // An undone operation no longer depends on any other.
         assert_eq!(blocked_by(1), [4]);
         store.undo(6u64).unwrap();
-        assert_eq!(number_of(store, "hello@production"), "1.1");
-        assert_eq!(number_of(store, "hello"), "1.2");
+        assert_eq!(number_of(store.as_view(), "hello@production"), "1.1");
+        assert_eq!(number_of(store.as_view(), "hello"), "1.2");
         let next = commit(store, "hello", "three");
         assert_eq!(
             next.number.to_string(),
@@ -437,7 +439,7 @@ fn an_undo_of_later_operations_depends_on_nothing() {
         let undone = store.undo_with_later(2u64).unwrap(); // 5
         assert_eq!(undone.content.undoes, [4, 2]);
         store.undo(3u64).unwrap(); // 6
-        assert_eq!(number_of(store, "p@production"), "1.0");
+        assert_eq!(number_of(store.as_view(), "p@production"), "1.0");
         assert_eq!(store.undo_newest().unwrap().unwrap().content.undoes, [1]);
     });
 }
@@ -460,7 +462,7 @@ fn a_collected_version_does_not_prevent_an_undo_before_it() {
     );
     let undone = store.undo_with_later(2u64).unwrap(); // 4
     assert_eq!(undone.content.undoes, [3, 2]);
-    assert_eq!(number_of(&store, "p"), "1.0");
+    assert_eq!(number_of(store.as_view(), "p"), "1.0");
     store.undo(1u64).unwrap();
     assert_eq!(store.prompts().count().unwrap(), 0);
     is_sound(&store);
@@ -475,14 +477,14 @@ fn a_release_of_several_environments_is_undone_as_one() {
         }
         let moves = ["a", "b"].map(|name| {
             let wish = EnvironmentUpdate::set(name, "production", "1.1");
-            wish.message("Release 7")
+            wish.reason("Release 7")
         });
         store.update_environments(moves).unwrap();
         let release = last(store);
-        assert_eq!(number_of(store, "b@production"), "1.1");
+        assert_eq!(number_of(store.as_view(), "b@production"), "1.1");
         store.undo(release).unwrap();
         for name in ["a@production", "b@production"] {
-            assert_eq!(number_of(store, name), "1.0");
+            assert_eq!(number_of(store.as_view(), name), "1.0");
         }
         let holders = store.environment_log("a", "production", 9).unwrap();
         let told: Vec<_> = holders
@@ -612,7 +614,10 @@ fn a_historical_view_fills_partials_of_that_time() {
             let rendered = view.render("greeting@production", [("name", "Ada")])?;
             Ok::<_, Error>(rendered.body["messages"][0]["content"].clone())
         };
-        assert!(matches!(rendered(store), Err(Error::Render { .. })));
+        assert!(matches!(
+            rendered(store.as_view()),
+            Err(Error::Render { .. })
+        ));
         assert_eq!(
             rendered(&store.at(before).unwrap()).unwrap(),
             "Be brief, Ada."

@@ -52,7 +52,7 @@ fn iterators_read_every_row_once() {
         many(store);
         let last = store.operations().page(None, 1).unwrap()[0].number;
         let past = store.at(last).unwrap();
-        for view in [&**store, &past] {
+        for view in [store.as_view(), &past] {
             let by_name = names(view, PromptOrder::Name);
             assert_eq!(by_name.len(), MANY);
             assert!(by_name.is_sorted());

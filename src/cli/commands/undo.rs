@@ -42,7 +42,7 @@ fn words(store: &Store, done: &Operation) -> String {
         undone.join(", "),
         done.number
     );
-    let mut words = PlainWords::of(store);
+    let mut words = PlainWords::of(store.as_view());
     for change in &done.content.changes {
         let prompt = words.prompt(change.prompt());
         text.push_str(&format!("  {prompt}  {}\n", words.change(change)));

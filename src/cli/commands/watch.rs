@@ -29,7 +29,7 @@ pub(super) fn watch(args: &WatchArgs, session: &Session) -> CommandResult {
     let end = args
         .duration
         .and_then(|long| Instant::now().checked_add(long));
-    let mut words = PlainWords::of(&store);
+    let mut words = PlainWords::of(store.as_view());
     let mut left = args.limit.unwrap_or(usize::MAX);
     while left > 0 {
         let time = end.map_or(OUTPUT_CHECK_INTERVAL, |end| {

@@ -82,7 +82,10 @@ pub(super) fn with_body(
     unknown: ApiError,
 ) -> Result<(Arc<Resolved>, BudgetShare), ApiError> {
     let bytes = |version: &Version| usize::try_from(2 * version.size).unwrap_or(usize::MAX);
-    let version = store.shared_version(spec).or_refuse(unknown.clone())?;
+    let version = store
+        .as_view()
+        .shared_version(spec)
+        .or_refuse(unknown.clone())?;
     let mut share = app.budget.take_passing(bytes(&version))?;
     let resolved = store.resolve(spec).or_refuse(unknown)?;
     // An environment may have been moved to another version since.
