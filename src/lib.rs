@@ -185,7 +185,7 @@ pub use model::record::{BumpPolicy, Durability, Environment, Expected, Prompt, S
 pub use model::selector::Selector;
 pub use model::version_number::{Bump, VersionNumber};
 pub use model::version_spec::{PromptRef, VersionSpec};
-pub use store::{Batch, PromptSource, Rendered, Store, StoreOptions, View};
+pub use store::{Batch, PromptSource, RenderedVersion, Store, StoreOptions, View};
 pub use template::RenderMode;
 
 /// Compiles and runs the examples of the README as tests.

@@ -23,7 +23,7 @@ pub(super) fn apply(edits: &[Edit], before: &Json) -> Result<Json, Mismatch> {
         // Only moves are looked up on both sides. Changes are identified by their old pointer.
         let (in_old, in_new) = match edit.kind {
             EditKind::Added => (None, edit.new_pointer.as_ref()),
-            EditKind::Removed | EditKind::Changed | EditKind::Respelled => {
+            EditKind::Removed | EditKind::Changed | EditKind::Reformatted => {
                 (edit.old_pointer.as_ref(), None)
             }
             EditKind::Moved | EditKind::MovedAndChanged => {
@@ -93,7 +93,7 @@ fn replaced<'a>(
         return Ok(None);
     };
     match edit.kind {
-        EditKind::Changed | EditKind::Respelled => {
+        EditKind::Changed | EditKind::Reformatted => {
             check(Some(edit), value)?;
             Ok(edit.new.as_ref().map(Json::tree))
         }

@@ -73,7 +73,7 @@ pub enum EditKind {
     Changed,
     /// The value is the same, but its numbers are written in another way: `1.5` and `1.50`, `1` and
     /// `1.0`.
-    Respelled,
+    Reformatted,
     /// The order of a list's item relative to others changed. An index that changed only because
     /// other items were added or removed is not a move.
     Moved,
@@ -96,7 +96,7 @@ impl EditKind {
             Self::Added => "added",
             Self::Removed => "removed",
             Self::Changed => "changed",
-            Self::Respelled => "respelled",
+            Self::Reformatted => "reformatted",
             Self::Moved => "moved",
             Self::MovedAndChanged => "moved_and_changed",
         }
@@ -143,7 +143,7 @@ impl Edit {
             _ => None,
         };
         let kind = if old.is_same(new) {
-            EditKind::Respelled
+            EditKind::Reformatted
         } else {
             EditKind::Changed
         };

@@ -7,7 +7,7 @@
 //! - The order of an object's members is not a difference, and neither are white space and the
 //!   escapes of strings.
 //! - Numbers are compared exactly, with any number of digits. If only their spelling differs, as in
-//!   1 and 1.0, the edit has the kind [`EditKind::Respelled`].
+//!   1 and 1.0, the edit has the kind [`EditKind::Reformatted`].
 //! - Messages are matched to messages: first unchanged ones, then similar ones of the same role. A
 //!   message that is inserted between others therefore changes none of them, and a message that was
 //!   moved is reported as moved, even if it was also changed. If equally many messages of the same

@@ -172,20 +172,20 @@ fn told_of(before: &str, after: &str) -> Vec<String> {
 #[test]
 fn numbers_are_compared_as_they_are_written() {
     for (old, new, kind) in [
-        ("1", "1.0", "respelled"),
-        ("1.50", "1.5", "respelled"),
-        ("1E5", "100000", "respelled"),
-        ("-0", "0", "respelled"),
-        ("-0", "-0.0", "respelled"),
+        ("1", "1.0", "reformatted"),
+        ("1.50", "1.5", "reformatted"),
+        ("1E5", "100000", "reformatted"),
+        ("-0", "0", "reformatted"),
+        ("-0", "-0.0", "reformatted"),
         ("123456789012345678901", "123456789012345678902", "changed"),
         (
             "123456789012345678901",
             "1.23456789012345678901e20",
-            "respelled",
+            "reformatted",
         ),
         ("1e-400", "0", "changed"),
         ("1e-400", "1e-401", "changed"),
-        ("1e-1000000000", "0.1e-999999999", "respelled"),
+        ("1e-1000000000", "0.1e-999999999", "reformatted"),
         ("0.1", "0.1000000000000000055", "changed"),
         ("1", "\"1\"", "changed"),
     ] {
@@ -215,7 +215,11 @@ fn numbers_are_compared_as_they_are_written() {
     // A list of the same numbers is the same list.
     assert_eq!(
         told_of(r#"{"a": [1, 2, 3]}"#, r#"{"a": [0, 1.0, 2, 3e0]}"#),
-        ["added  -> 0", "respelled 1 -> 1.0", "respelled 3 -> 3e0"]
+        [
+            "added  -> 0",
+            "reformatted 1 -> 1.0",
+            "reformatted 3 -> 3e0"
+        ]
     );
 }
 
@@ -519,7 +523,7 @@ proptest! {
         prop_assert_eq!(difference.is_empty(), before == after);
         prop_assert_eq!(difference.apply(&before), Ok(after.clone()));
         let is_same = before.tree().is_same(&after.tree());
-        let respelled = |edit: &Edit| edit.kind == EditKind::Respelled;
+        let respelled = |edit: &Edit| edit.kind == EditKind::Reformatted;
         if is_same {
             prop_assert!(difference.edits.iter().all(respelled), "{:?}", difference);
         }

@@ -175,7 +175,7 @@ impl Frozen {
     ///
     /// # Errors
     ///
-    /// As [`render`](Self::render); [`Unrenderable`](Error::Unrenderable) in Helicone mode, for a
+    /// As [`render`](Self::render); [`HeliconeRender`](Error::HeliconeRender) in Helicone mode, for a
     /// body that Helicone's client refuses.
     pub fn render_as(
         &self,

@@ -104,7 +104,7 @@ impl<'a> FrozenPrompt<'a> {
     /// # Errors
     ///
     /// As [`render`](Self::render); in Helicone mode
-    /// [`Unrenderable`](crate::Error::Unrenderable).
+    /// [`HeliconeRender`](crate::Error::HeliconeRender).
     pub fn render_as(&self, inputs: impl IntoInputs, mode: RenderMode) -> Result<RenderedBody> {
         let inputs = inputs.into_inputs()?;
         mode.fill(self.text, self.json(), inputs.as_map(), &Partials::new())

@@ -1,7 +1,7 @@
 //! Helicone's HTTP API on a store.
 //!
 //! [`Server`] serves all 23 routes of [Helicone's Prompts 2025](https://docs.helicone.ai), so that
-//! Helicone's clients work on a local store. [`Fake`] is a server for tests. [`Fixtures`] are the
+//! Helicone's clients work on a local store. [`Fake`](fake::Fake) is a server for tests. [`Fixtures`] are the
 //! prompts that a store or a fake is filled with.
 
 mod api_error;
@@ -34,7 +34,6 @@ mod signature;
 pub use self::api_error::StatusMode;
 pub use self::app::Limits;
 pub use self::error::ServerError;
-pub use self::fake::{Fake, FakeError, FakeOptions, Fault};
 pub use self::fixtures::{Fixtures, FixturesError};
 pub use self::options::ServerOptions;
 pub use self::service::{Server, ServerHandle};

@@ -41,11 +41,11 @@ pub struct Diagnostics {
     /// The number of operations that are not indexed for search yet.
     pub unindexed_operations: u64,
     /// The number of bodies in the journal.
-    pub waiting_bodies: u64,
+    pub journaled_bodies: u64,
     /// The size of these bodies in bytes.
-    pub waiting_bytes: u64,
+    pub journaled_bytes: u64,
     /// The time of the operation whose body has waited longest, or none if no body waits.
-    pub oldest_waiting: Option<DateTime<Utc>>,
+    pub oldest_journaled: Option<DateTime<Utc>>,
     /// The bodies in the blob store.
     pub bodies: BlobUsage,
     /// The settings that the store was created with.
@@ -109,9 +109,9 @@ impl Store {
                 operations,
                 head: last.map(|(_, id)| id),
                 unindexed_operations: operations.saturating_sub(snapshot.indexed_through()?),
-                waiting_bodies: waiting.bodies,
-                waiting_bytes: waiting.bytes,
-                oldest_waiting: oldest_journaled(snapshot, waiting.bodies)?,
+                journaled_bodies: waiting.bodies,
+                journaled_bytes: waiting.bytes,
+                oldest_journaled: oldest_journaled(snapshot, waiting.bodies)?,
                 bodies: inner.bodies.blobs().usage()?,
                 settings: self.settings(),
                 maintenance_failure: failure.as_ref().map(|(at, kind, message)| {

@@ -44,7 +44,9 @@ use crate::model::record::{BumpPolicy, Settings};
 /// answers from memory after about a second. In this case, open the store again.
 ///
 /// A store's reads are those of the [`View`] of the present, which [`as_view`](Self::as_view)
-/// returns.
+/// returns. They change nothing, whether they fail or not. The documentation of every other method
+/// says what a failure leaves behind; without such a sentence, nothing was changed, as
+/// [`Error`](crate::Error) says.
 ///
 /// # Who can read it
 ///

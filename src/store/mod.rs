@@ -45,4 +45,4 @@ pub use self::secrets::{Secrets, SecretsResult};
 pub use self::source::PromptSource;
 pub use self::stats::StoreStats;
 pub use self::verify::VerifyOptions;
-pub use self::view::{Operations, Prompts, Rendered, Rows, Versions, View};
+pub use self::view::{Operations, Prompts, RenderedVersion, Rows, Versions, View};

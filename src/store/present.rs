@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::handle::Store;
-use super::view::{Operations, Prompts, Rendered, Versions, View};
+use super::view::{Operations, Prompts, RenderedVersion, Versions, View};
 use crate::engine::contract::{Breakage, Contract};
 use crate::engine::history::{EnvironmentLogEntry, Moment};
 use crate::engine::{
@@ -74,10 +74,10 @@ reads! {
     fn try_resolve_cached(&self, spec: &VersionSpec) -> Option<Arc<Resolved>>;
 
     /// Fills a version's body with inputs and with its current partials.
-    fn render(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs) -> Result<Rendered>;
+    fn render(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs) -> Result<RenderedVersion>;
 
     /// Fills a version's body, as [`render`](Self::render) does, by the rules of a mode.
-    fn render_as(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs, mode: RenderMode) -> Result<Rendered>;
+    fn render_as(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs, mode: RenderMode) -> Result<RenderedVersion>;
 
     /// Returns the contract of a version, with its current partials.
     fn contract(&self, spec: impl IntoVersionSpec) -> Result<Contract>;

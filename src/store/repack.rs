@@ -42,9 +42,10 @@ impl Store {
     /// # Errors
     ///
     /// - [`ReadOnly`](crate::Error::ReadOnly), or [`WithinBatch`](crate::Error::WithinBatch) inside
-    ///   a batch of this store.
-    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. Every body that a
-    ///   version uses can still be read.
+    ///   a batch of this store. Nothing is changed.
+    /// - [`Storage`](crate::Error::Storage) if a lock, a read or a write failed. Some bodies may be
+    ///   in new packs already. Every body that a version uses can still be read, and the next call
+    ///   continues from there.
     pub fn repack(&self) -> Result<RepackSummary> {
         self.repack_with(RepackOptions::new())
     }

@@ -18,11 +18,11 @@ pub struct StoreStats {
     /// The number of operations in the history.
     pub operations: u64,
     /// The number of bodies in the journal, which wait for a checkpoint.
-    pub waiting_bodies: u64,
+    pub journaled_bodies: u64,
     /// The size of these bodies in bytes.
-    pub waiting_bytes: u64,
+    pub journaled_bytes: u64,
     /// The time of the operation whose body has waited longest, or none if no body waits.
-    pub oldest_waiting: Option<DateTime<Utc>>,
+    pub oldest_journaled: Option<DateTime<Utc>>,
     /// The bodies in the blob store.
     pub bodies: BlobUsage,
     /// The settings that the store was created with.
@@ -48,12 +48,12 @@ impl Store {
         self.as_view().look(|snapshot| {
             let waiting = snapshot.waiting()?;
             Ok(StoreStats {
-                oldest_waiting: oldest_journaled(snapshot, waiting.bodies)?,
+                oldest_journaled: oldest_journaled(snapshot, waiting.bodies)?,
                 bodies: self.shared().bodies.blobs().usage()?,
                 prompts: snapshot.prompt_count()?,
                 operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
-                waiting_bodies: waiting.bodies,
-                waiting_bytes: waiting.bytes,
+                journaled_bodies: waiting.bodies,
+                journaled_bytes: waiting.bytes,
                 settings: self.settings(),
             })
         })

@@ -45,7 +45,7 @@ impl RenderMode {
             },
             Self::Helicone => {
                 let merged = template::render_helicone(json, inputs, partials);
-                let Merged { body, errors } = merged.map_err(Error::Unrenderable)?;
+                let Merged { body, errors } = merged.map_err(Error::HeliconeRender)?;
                 let body = body.into();
                 Ok(RenderedBody { body, errors })
             }

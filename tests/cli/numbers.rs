@@ -74,7 +74,7 @@ fn a_difference_shows_all_digits() {
         "{words}"
     );
     let answer = told(&desk, &["diff", "n@latest", "--file", "new.json", "--json"]);
-    assert!(answer.contains("\"kind\": \"respelled\""), "{answer}");
+    assert!(answer.contains("\"kind\": \"reformatted\""), "{answer}");
     assert!(
         answer.contains("\"old\": 1.50,\n      \"new\": 1.5\n"),
         "{answer}"

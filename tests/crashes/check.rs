@@ -41,7 +41,7 @@ pub fn check(directory: &Path, ledger: &Ledger) {
     let store =
         store.unwrap_or_else(|error| panic!("the store can't be opened: {}", chain(&error)));
     is_sound(&store);
-    let found = observe(&store)
+    let found = observe(store.as_view())
         .unwrap_or_else(|error| panic!("the store can't be read: {}", chain(&error)));
     let possible = possible(ledger);
     let history = possible.iter().find(|possible| *possible.observed == found);
@@ -235,7 +235,7 @@ fn remains_usable(store: &Store, directory: &Path, before: &Observed) {
         "a second garbage collection removed something"
     );
     assert_eq!(
-        store.stats().unwrap().waiting_bodies,
+        store.stats().unwrap().journaled_bodies,
         0,
         "bodies remain in the journal"
     );
@@ -253,7 +253,7 @@ fn remains_usable(store: &Store, directory: &Path, before: &Observed) {
 
 /// Checks that the new prompts are gone; their operations remain.
 fn is_as_before(store: &Store, before: &Observed) {
-    let now = observe(store).unwrap();
+    let now = observe(store.as_view()).unwrap();
     assert_eq!(now.prompts, before.prompts, "earlier contents were changed");
 }
 

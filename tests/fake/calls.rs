@@ -1,7 +1,6 @@
 //! Recorded calls of a fake, its store, and its key.
 
-use promptbook::server::Fake;
-use promptbook::server::fake::{FakeError, Fault};
+use promptbook::server::fake::{Fake, FakeError, Fault};
 use serde_json::json;
 
 use crate::support::{COUNT, Client, PRODUCTION, fixtures};
@@ -44,7 +43,7 @@ fn calls_are_recorded_with_their_json_and_their_status() {
     assert!(calls[1].query.as_deref().unwrap().starts_with("expires="));
     assert!(!calls[1].query.as_deref().unwrap().contains("signature"));
     assert_eq!(calls[3].route, None);
-    assert_eq!(calls[5].fault, Some("close"));
+    assert_eq!(calls[5].fault.as_deref(), Some("close"));
     assert_eq!(calls[6].route, None, "no route has this method");
     fake.reset().unwrap();
     assert_eq!(fake.calls(), []);

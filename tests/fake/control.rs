@@ -1,6 +1,6 @@
 //! The control routes.
 
-use promptbook::server::Fake;
+use promptbook::server::fake::Fake;
 use serde_json::{Value, json};
 
 use crate::support::{COUNT, Client, fixtures};

@@ -1,7 +1,6 @@
 //! A fake whose store is in a directory.
 
-use promptbook::server::Fake;
-use promptbook::server::fake::FakeError;
+use promptbook::server::fake::{Fake, FakeError};
 use promptbook::{NewPrompt, Store};
 use serde_json::json;
 

@@ -5,8 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use promptbook::server::Fake;
-use promptbook::server::fake::Fault;
+use promptbook::server::fake::{Fake, Fault};
 use serde_json::json;
 
 use crate::support::{COUNT, Client, fixtures};

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use promptbook::server::fake::FakeClock;
-use promptbook::server::{Fake, FakeOptions};
+use promptbook::server::fake::{Fake, FakeClock, FakeOptions};
 use serde_json::json;
 
 use crate::support::{COUNT, Client, PRODUCTION, fixtures};

@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use promptbook::server::{Fake, Fixtures};
+use promptbook::server::Fixtures;
+use promptbook::server::fake::Fake;
 use serde_json::{Value, json};
 
 /// A client of a fake.

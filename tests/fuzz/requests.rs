@@ -10,7 +10,8 @@ use std::net::TcpStream;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use promptbook::server::{Fake, Fixtures, StatusMode};
+use promptbook::server::fake::Fake;
+use promptbook::server::{Fixtures, StatusMode};
 
 static FAKE: LazyLock<Mutex<(Fake, Fixtures)>> = LazyLock::new(|| {
     let text = include_str!("fixtures.json");

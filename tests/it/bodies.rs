@@ -100,7 +100,7 @@ fn the_journal_takes_precedence_over_a_torn_file() {
     fs::write(&file, "torn").unwrap();
     let store = place.open();
     assert_eq!(
-        store.stats().unwrap().waiting_bodies,
+        store.stats().unwrap().journaled_bodies,
         1,
         "the body was checkpointed too early for this test"
     );
@@ -110,7 +110,7 @@ fn the_journal_takes_precedence_over_a_torn_file() {
     );
     is_sound(&store);
     store.checkpoint().unwrap();
-    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    assert_eq!(store.stats().unwrap().journaled_bodies, 0);
     let mended = fs::read_to_string(&file).unwrap();
     assert_eq!(
         mended,

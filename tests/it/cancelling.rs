@@ -122,7 +122,7 @@ fn a_cancelled_checkpoint_leaves_bodies_in_the_journal() {
     };
     let (_, cancelled) = cancel_everywhere(checkpoint, |_| is_sound(&store));
     assert!(cancelled > 0);
-    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    assert_eq!(store.stats().unwrap().journaled_bodies, 0);
     is_sound(&store);
 }
 

@@ -44,7 +44,7 @@ fn a_checkpoint_waits_for_garbage_collection() {
     std::thread::scope(|scope| {
         let settling = scope.spawn(|| store.checkpoint().unwrap());
         sleep(A_WHILE);
-        let early = (file.exists(), store.stats().unwrap().waiting_bodies);
+        let early = (file.exists(), store.stats().unwrap().journaled_bodies);
         collecting.unlock().unwrap();
         settling.join().unwrap();
         let nothing = (false, 1);
@@ -54,7 +54,7 @@ fn a_checkpoint_waits_for_garbage_collection() {
         );
     });
     assert!(file.exists());
-    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    assert_eq!(store.stats().unwrap().journaled_bodies, 0);
     is_sound(&store);
 }
 

@@ -185,7 +185,7 @@ fn bodies_that_differ_in_digits_are_different() {
         .unwrap();
     let difference = store.diff(second.id, third.id).unwrap();
     assert_eq!(difference.verdict, Verdict::Minor);
-    assert_eq!(difference.body.edits[0].kind, EditKind::Respelled);
+    assert_eq!(difference.body.edits[0].kind, EditKind::Reformatted);
 
     // The origin of each part is the version that first spelled it as it is now.
     let blame = store.blame(third.id).unwrap();

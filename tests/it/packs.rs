@@ -60,7 +60,7 @@ fn the_bodies_of_a_large_batch_are_in_a_pack() {
     store.batch(|batch| import(batch, 5, 40)).unwrap();
     let usage = usage(&store);
     assert_eq!((usage.packs, usage.packed_bodies), (1, 200));
-    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    assert_eq!(store.stats().unwrap().journaled_bodies, 0);
     assert_all(&store, 5, 40);
     is_sound(&store);
     drop(store);
@@ -148,7 +148,7 @@ fn many_commits_are_checkpointed_into_a_pack() {
     store.checkpoint().unwrap();
     let usage = usage(&store);
     assert_eq!(usage.packed_bodies + usage.loose_bodies, 1200);
-    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    assert_eq!(store.stats().unwrap().journaled_bodies, 0);
     is_sound(&store);
 }
 

@@ -32,7 +32,7 @@ macro_rules! records {
 fn every_public_record_can_be_read() {
     let listed = records! {
         promptbook: Breakage, BumpPolicy, Contract, CreatedPrompt, Environment, ErrorKind, Prompt,
-            Rendered, Settings, Version, VersionId, VersionNumber;
+            RenderedVersion, Settings, Version, VersionId, VersionNumber;
         promptbook::bundle: BundleSummary, ImportSummary, PortableInputs, PortablePrompt,
             PortableVersion;
         promptbook::changes: EnsuredPrompt, EnsuredVersion, EnvironmentChange;

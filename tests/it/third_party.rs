@@ -41,7 +41,7 @@ fn a_store_works_on_a_slow_index() {
         .batch(|batch| batch.commit(version(prompt, "third")).map(drop))
         .unwrap();
     store.checkpoint().unwrap();
-    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    assert_eq!(store.stats().unwrap().journaled_bodies, 0);
     let collected = store
         .collect_garbage_with(GcOptions::new().retention(Duration::ZERO))
         .unwrap();

@@ -100,7 +100,7 @@ impl Hand<'_> {
             _ => EnvironmentUpdate::set(prompt, name, Selector::Latest),
         };
         self.attempt(handle, &token, 1, |store| {
-            let moved = store.update_environment(wish.message(&token))?;
+            let moved = store.update_environment(wish.reason(&token))?;
             Ok((u64::from(moved.before != moved.after), Vec::new()))
         })
     }
@@ -112,7 +112,7 @@ impl Hand<'_> {
             let to = ["1.0", "latest"][self.rng.usize(..2)];
             moves.push(
                 EnvironmentUpdate::set(prompt(number), any_environment(&mut self.rng), to)
-                    .message(&token),
+                    .reason(&token),
             );
         }
         self.attempt(handle, &token, 1, |store| {

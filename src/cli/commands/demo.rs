@@ -23,7 +23,7 @@ use crate::cli::session::{STORE, Session};
 use crate::cli::{json, text};
 use crate::diff::Difference;
 use crate::{
-    CreatedPrompt, EnvironmentName, Inputs, NewPrompt, NewVersion, Rendered, Resolved, Store,
+    CreatedPrompt, EnvironmentName, Inputs, NewPrompt, NewVersion, RenderedVersion, Resolved, Store,
 };
 
 const PROMPT: &str = "support-reply";
@@ -121,7 +121,7 @@ struct DemoStory {
     difference: Difference,
     log: Vec<versions::LogEntry>,
     production: Arc<Resolved>,
-    rendered: Rendered,
+    rendered: RenderedVersion,
 }
 
 impl DemoStory {

@@ -76,7 +76,7 @@ fn change(
     };
     update = update.expect(expected(&store, prompt.id, expect)?);
     if let Some(reason) = reason {
-        update = update.message(reason);
+        update = update.reason(reason);
     }
     let moved = store.update_environment(update)?;
     session.report(

@@ -271,9 +271,9 @@ pub(crate) fn stats(session: &Session) -> CommandResult {
                 "path": path,
                 "prompts": stats.prompts,
                 "operations": stats.operations,
-                "waiting_bodies": stats.waiting_bodies,
-                "waiting_bytes": stats.waiting_bytes,
-                "oldest_waiting": stats.oldest_waiting,
+                "journaled_bodies": stats.journaled_bodies,
+                "journaled_bytes": stats.journaled_bytes,
+                "oldest_journaled": stats.oldest_journaled,
                 "bodies": stats.bodies,
                 "ratio": ratio(&stats),
                 "settings": stats.settings,
@@ -303,13 +303,13 @@ fn stats_text(path: &str, stats: &StoreStats) -> String {
         ("operations", stats.operations.to_string()),
         (
             "journal",
-            match stats.oldest_waiting {
+            match stats.oldest_journaled {
                 Some(oldest) => format!(
                     "{}, since {}",
-                    bodies_of(stats.waiting_bodies, stats.waiting_bytes),
+                    bodies_of(stats.journaled_bodies, stats.journaled_bytes),
                     text::moment(oldest)
                 ),
-                None => bodies_of(stats.waiting_bodies, stats.waiting_bytes),
+                None => bodies_of(stats.journaled_bodies, stats.journaled_bytes),
             },
         ),
         ("files", bodies_of(usage.loose_bodies, usage.loose_bytes)),

@@ -133,7 +133,7 @@ impl WriteTransaction<'_> {
             environment: name.clone(),
             to: Some(id.into()),
             expected: Expected::Any,
-            message: None,
+            reason: None,
         }])?;
         find_version(self.transaction.snapshot(), &spec)
     }

@@ -25,7 +25,7 @@ use crate::storage::Snapshot;
 /// let store = Store::in_memory()?;
 /// let created = store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
 /// store.update_environments([
-///     EnvironmentUpdate::set("greeting", "staging", "1.0").message("Try it"),
+///     EnvironmentUpdate::set("greeting", "staging", "1.0").reason("Try it"),
 ///     EnvironmentUpdate::remove("greeting", "production").expect(created.version.id),
 /// ])?;
 /// # Ok::<(), promptbook::Error>(())
@@ -43,7 +43,7 @@ pub(crate) struct UpdateDraft {
     /// The version that the caller expects it to point to now.
     pub(crate) expected: Expected,
     /// The reason, for readers of the history.
-    pub(crate) message: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 impl EnvironmentUpdate {
@@ -81,7 +81,7 @@ impl EnvironmentUpdate {
                 environment: environment.into_environment_name()?,
                 to: to?,
                 expected: Expected::Any,
-                message: None,
+                reason: None,
             })
         };
         Self(Draft::new(draft()))
@@ -98,8 +98,8 @@ impl EnvironmentUpdate {
 
     /// Sets the reason, which is stored in the history.
     #[must_use]
-    pub fn message(self, message: impl Into<String>) -> Self {
-        Self(self.0.set(|draft| draft.message = Some(message.into())))
+    pub fn reason(self, reason: impl Into<String>) -> Self {
+        Self(self.0.set(|draft| draft.reason = Some(reason.into())))
     }
 
     /// Returns the fields.
@@ -134,8 +134,8 @@ impl WriteTransaction<'_> {
         let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
         let mut pointers = PointerLookup::new(self.transaction.snapshot(), moves);
         for update in moves {
-            if let Some(message) = &update.message {
-                check_length("message", message)?;
+            if let Some(reason) = &update.reason {
+                check_length("reason", reason)?;
             }
             let UpdateTarget { prompt, now, to } = pointers.target(update)?;
             let subject = || ConflictSubject::Environment(update.environment.clone());
@@ -158,7 +158,7 @@ impl WriteTransaction<'_> {
                 name: done.environment.clone(),
                 before: done.before,
                 after: done.after,
-                reason: update.message.clone(),
+                reason: update.reason.clone(),
             })
             .collect();
         if !changes.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use super::open_error::OpenError;
 use super::variants::Error;
 use crate::model::body::NotUnicode;
 use crate::storage;
@@ -18,6 +19,15 @@ impl From<storage::StorageError> for Error {
             storage::StorageErrorKind::ReadOnly => Self::ReadOnly,
             storage::StorageErrorKind::Poisoned => Self::Poisoned,
             _ => Self::Storage(error),
+        }
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Storage(error) => error.into(),
+            error => Self::Open(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::open_error::OpenError;
 use super::variants::Error;
 use crate::fs::checksummed_file::FileError;
 use crate::model::breakage::Breakage;
@@ -95,7 +96,7 @@ impl Error {
                 ErrorKind::Refused
             }
             Self::CorruptBody { .. } => ErrorKind::Corrupt,
-            Self::Render { .. } | Self::Freeze { .. } | Self::Unrenderable(_) => {
+            Self::Render { .. } | Self::Freeze { .. } | Self::HeliconeRender(_) => {
                 ErrorKind::Unrenderable
             }
             Self::ReadOnly => ErrorKind::ReadOnly,
@@ -125,6 +126,31 @@ impl Error {
             Self::Breaking { reasons, .. } => reasons,
             _ => &[],
         }
+    }
+}
+
+impl OpenError {
+    /// Returns the class of the error, by what a caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotAStore { .. } => ErrorKind::NotFound,
+            Self::StoreExists { .. } => ErrorKind::Conflict,
+            Self::IndexMissing { .. } => ErrorKind::Corrupt,
+            Self::NotWritable { .. } => ErrorKind::ReadOnly,
+            Self::NewerFormat { .. }
+            | Self::UnreleasedFormat { .. }
+            | Self::NetworkFilesystem { .. }
+            | Self::SqliteTooOld { .. } => ErrorKind::Other,
+            Self::Storage(error) => error.kind().into(),
+        }
+    }
+
+    /// Returns whether the same call may succeed later: the kind is [`Busy`](ErrorKind::Busy) or
+    /// [`Full`](ErrorKind::Full).
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Busy | ErrorKind::Full)
     }
 }
 

@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::kind::ErrorKind;
-use super::variants::Error;
 use crate::storage::StorageError;
 
 /// The error of opening or creating a store.
 ///
-/// `?` converts it into an [`Error`], where it is the variant [`Open`](Error::Open), or
-/// [`Storage`](Error::Storage) if the index or the blob store failed. A program that handles the
+/// `?` converts it into an [`Error`](crate::Error), where it is the variant [`Open`](crate::Error::Open), or
+/// [`Storage`](crate::Error::Storage) if the index or the blob store failed. A program that handles the
 /// failures of opening apart, for example to create a store or to show a dialog, matches this type.
 ///
 /// ```
@@ -120,38 +118,4 @@ pub enum OpenError {
     /// Causes are a lock that another process holds, a full disk, an I/O error, or a damaged index.
     #[error(transparent)]
     Storage(#[from] StorageError),
-}
-
-impl OpenError {
-    /// Returns the class of the error, by what a caller can do about it.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NotAStore { .. } => ErrorKind::NotFound,
-            Self::StoreExists { .. } => ErrorKind::Conflict,
-            Self::IndexMissing { .. } => ErrorKind::Corrupt,
-            Self::NotWritable { .. } => ErrorKind::ReadOnly,
-            Self::NewerFormat { .. }
-            | Self::UnreleasedFormat { .. }
-            | Self::NetworkFilesystem { .. }
-            | Self::SqliteTooOld { .. } => ErrorKind::Other,
-            Self::Storage(error) => error.kind().into(),
-        }
-    }
-
-    /// Returns whether the same call may succeed later: the kind is [`Busy`](ErrorKind::Busy) or
-    /// [`Full`](ErrorKind::Full).
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Busy | ErrorKind::Full)
-    }
-}
-
-impl From<OpenError> for Error {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Storage(error) => error.into(),
-            error => Self::Open(error),
-        }
-    }
 }

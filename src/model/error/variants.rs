@@ -229,7 +229,7 @@ pub enum Error {
 
     /// A body cannot be rendered in Helicone mode, because the reference client refuses it too.
     #[error("the body cannot be rendered as Helicone's client does: {0}")]
-    Unrenderable(#[source] MergeError),
+    HeliconeRender(#[source] MergeError),
 
     /// No operation has this number or id.
     #[error("no operation {operation}")]

@@ -27,7 +27,7 @@ impl Fake {
     ///
     /// # Errors
     ///
-    /// The errors of [`FakeOptions::start`].
+    /// The errors of [`FakeOptions::start`]. No server runs then.
     pub fn start() -> Result<Self, FakeError> {
         FakeOptions::new().start()
     }

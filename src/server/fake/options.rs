@@ -12,7 +12,7 @@ use crate::{BumpPolicy, Durability, StoreOptions};
 /// Options of a fake.
 ///
 /// ```
-/// use promptbook::server::FakeOptions;
+/// use promptbook::server::fake::FakeOptions;
 ///
 /// # fn main() -> Result<(), promptbook::server::fake::FakeError> {
 /// // Number versions as the live service does.

@@ -6,4 +6,4 @@ mod versions;
 
 pub use self::lists::{Operations, Prompts, Rows, Versions};
 pub use self::reads::View;
-pub use self::versions::Rendered;
+pub use self::versions::RenderedVersion;

@@ -20,6 +20,9 @@ use crate::store::shared::StoreShared;
 /// [`Store::as_view`](crate::Store::as_view) returns the view of the present, whose methods a store
 /// has itself. [`at`](Self::at) returns a view of an earlier moment.
 ///
+/// No method of a view changes the store, whether it fails or not. A read that failed can be
+/// repeated, unless the [kind](crate::ErrorKind) of the error says otherwise.
+///
 /// A view is cheap to clone and can be used from any number of threads. A view of an earlier moment
 /// never changes, because history does not. It holds no lock and blocks no writer. Its answers are
 /// a replay of the operations: of one prompt's operations if the prompt is given by its id, of all

@@ -26,7 +26,7 @@ use crate::template::{Partials, Uses, ValidationError};
 /// A body with its variables and partials filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Rendered {
+pub struct RenderedVersion {
     /// The version that was rendered.
     pub version: Version,
     /// The filled body.
@@ -37,7 +37,7 @@ pub struct Rendered {
     pub errors: Vec<ValidationError>,
 }
 
-impl Rendered {
+impl RenderedVersion {
     /// Returns the text of the filled body.
     ///
     /// In strict mode, everything except the tags is unchanged, byte for byte.
@@ -241,7 +241,11 @@ impl View {
     /// - [`Render`](Error::Render), which lists every problem; a body is never filled in part.
     /// - [`InvalidArgument`](Error::InvalidArgument) if the inputs are no JSON object.
     /// - As [`resolve`](Self::resolve).
-    pub fn render(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs) -> Result<Rendered> {
+    pub fn render(
+        &self,
+        spec: impl IntoVersionSpec,
+        inputs: impl IntoInputs,
+    ) -> Result<RenderedVersion> {
         self.render_as(spec, inputs, RenderMode::Strict)
     }
 
@@ -249,7 +253,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// - [`Unrenderable`](Error::Unrenderable) in Helicone mode, for a body that Helicone's client
+    /// - [`HeliconeRender`](Error::HeliconeRender) in Helicone mode, for a body that Helicone's client
     ///   refuses.
     /// - As [`render`](Self::render).
     pub fn render_as(
@@ -257,12 +261,12 @@ impl View {
         spec: impl IntoVersionSpec,
         inputs: impl IntoInputs,
         mode: RenderMode,
-    ) -> Result<Rendered> {
+    ) -> Result<RenderedVersion> {
         let (spec, inputs) = (spec.into_version_spec()?, inputs.into_inputs()?);
         let (version, body, partials) = self.read_with_partials(&spec)?;
         let RenderedBody { body, errors } =
             mode.fill(body.text(), body.json(), inputs.as_map(), &partials)?;
-        Ok(Rendered {
+        Ok(RenderedVersion {
             version,
             body,
             errors,
@@ -365,7 +369,7 @@ mod tests {
             None,
             "before it was read"
         );
-        let found = store.shared_version(&production).unwrap();
+        let found = store.as_view().shared_version(&production).unwrap();
         assert_eq!(found.id, created.version.id);
         let remembered = store.try_version_cached(&production).unwrap();
         assert!(
@@ -381,7 +385,7 @@ mod tests {
             "after a commit"
         );
         store.delete_version(created.version.id).unwrap();
-        assert!(store.shared_version(&production).is_err());
+        assert!(store.as_view().shared_version(&production).is_err());
         assert_eq!(
             store.try_version_cached(&production),
             None,

@@ -125,7 +125,7 @@ impl Stage {
             Op::Batch { steps, fails } => self.batch(steps, *fails, now),
             Op::Settle => {
                 self.store().checkpoint()?;
-                let waiting = self.store().stats()?.waiting_bodies;
+                let waiting = self.store().stats()?.journaled_bodies;
                 assert_eq!(
                     waiting, 0,
                     "bodies are still in the journal after a checkpoint"

@@ -280,7 +280,7 @@ fn a_contradictory_import_is_refused_before_any_write() {
         let error = import(store, &last).unwrap_err();
         assert!(matches!(error, Error::NumbersExhausted { .. }), "{error}");
         assert_eq!(store.stats().unwrap().operations, 0);
-        assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+        assert_eq!(store.stats().unwrap().journaled_bodies, 0);
     });
 }
 

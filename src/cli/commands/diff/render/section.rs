@@ -200,7 +200,7 @@ fn item(edit: &Edit, marks: ChangeMarks) -> String {
     match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => signed("  ", "+", &shown(new), ADDED),
         (EditKind::Removed, Some(old), _) => signed("  ", "-", &shown(old), REMOVED),
-        (EditKind::Changed | EditKind::Respelled, Some(old), Some(new)) => {
+        (EditKind::Changed | EditKind::Reformatted, Some(old), Some(new)) => {
             replaced("  ", edit, old, new, marks)
         }
         _ => String::new(),
@@ -212,7 +212,7 @@ fn entry(indent: &str, label: &str, edit: &Edit, marks: ChangeMarks, style: Styl
     let (sign, value, sign_style) = match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => ("+", new, ADDED),
         (EditKind::Removed, Some(old), _) => ("-", old, REMOVED),
-        (EditKind::Changed | EditKind::Respelled, Some(old), Some(new)) => {
+        (EditKind::Changed | EditKind::Reformatted, Some(old), Some(new)) => {
             return changed(indent, label, edit, (old, new), marks, style);
         }
         _ => {
@@ -263,7 +263,7 @@ fn changed(
         let (short_old, short_new) = (layout::in_line(&old_tree), layout::in_line(&new_tree));
         if fits(label, &format!("{short_old}{short_new}")) {
             let pair = match &edit.text {
-                _ if edit.kind == EditKind::Respelled => {
+                _ if edit.kind == EditKind::Reformatted => {
                     let note = paint(DIM, "(the same value)");
                     format!("{} {note}", marks.pair(&short_old, &short_new))
                 }
