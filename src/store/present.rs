@@ -23,7 +23,10 @@ use crate::template::RenderMode;
 
 /// Defines methods of a store that call the method of the same name of its view.
 macro_rules! reads {
-    ($($(#[$attribute:meta])* fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $answer:ty;)*) => {
+    ($(
+        $(#[$attribute:meta])*
+        fn $name:ident(&self $(, $argument:ident: $type:ty)* $(,)?) -> $answer:ty;
+    )*) => {
         /// The reads, which are those of the [`View`] of the present.
         impl Store {
             $(
@@ -74,16 +77,29 @@ reads! {
     fn try_resolve_cached(&self, spec: &VersionSpec) -> Option<Arc<Resolved>>;
 
     /// Fills a version's body with inputs and with its current partials.
-    fn render(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs) -> Result<RenderedVersion>;
+    fn render(
+        &self,
+        spec: impl IntoVersionSpec,
+        inputs: impl IntoInputs,
+    ) -> Result<RenderedVersion>;
 
     /// Fills a version's body, as [`render`](Self::render) does, by the rules of a mode.
-    fn render_as(&self, spec: impl IntoVersionSpec, inputs: impl IntoInputs, mode: RenderMode) -> Result<RenderedVersion>;
+    fn render_as(
+        &self,
+        spec: impl IntoVersionSpec,
+        inputs: impl IntoInputs,
+        mode: RenderMode,
+    ) -> Result<RenderedVersion>;
 
     /// Returns the contract of a version, with its current partials.
     fn contract(&self, spec: impl IntoVersionSpec) -> Result<Contract>;
 
     /// Returns how callers of one version would break with another.
-    fn breakages(&self, from: impl IntoVersionSpec, to: impl IntoVersionSpec) -> Result<Vec<Breakage>>;
+    fn breakages(
+        &self,
+        from: impl IntoVersionSpec,
+        to: impl IntoVersionSpec,
+    ) -> Result<Vec<Breakage>>;
 
     /// Returns the body with this address, until it is removed by garbage collection.
     fn body(&self, blob: BlobId) -> Result<Body>;
@@ -95,7 +111,12 @@ reads! {
     fn environment_names(&self) -> Result<Vec<EnvironmentName>>;
 
     /// Returns the versions that an environment pointed to, newest first: at most `limit`.
-    fn environment_log(&self, prompt: impl IntoPromptRef, environment: impl IntoEnvironmentName, limit: usize) -> Result<Vec<EnvironmentLogEntry>>;
+    fn environment_log(
+        &self,
+        prompt: impl IntoPromptRef,
+        environment: impl IntoEnvironmentName,
+        limit: usize,
+    ) -> Result<Vec<EnvironmentLogEntry>>;
 
     /// Returns every tag in use, sorted.
     fn tags(&self) -> Result<Vec<String>>;
@@ -104,7 +125,11 @@ reads! {
     fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>>;
 
     /// Returns the current versions that contain a partial of this prompt in this environment.
-    fn dependents(&self, prompt: impl IntoPromptRef, environment: impl IntoEnvironmentName) -> Result<Vec<Version>>;
+    fn dependents(
+        &self,
+        prompt: impl IntoPromptRef,
+        environment: impl IntoEnvironmentName,
+    ) -> Result<Vec<Version>>;
 
     /// Compares two versions, of the same prompt or of different ones.
     fn diff(&self, from: impl IntoVersionSpec, to: impl IntoVersionSpec) -> Result<Difference>;
@@ -113,7 +138,11 @@ reads! {
     fn diff_body(&self, from: impl IntoVersionSpec, to: &Body) -> Result<Difference>;
 
     /// Compares two environments.
-    fn diff_environments(&self, from: impl IntoEnvironmentName, to: impl IntoEnvironmentName) -> Result<Vec<EnvironmentDifference>>;
+    fn diff_environments(
+        &self,
+        from: impl IntoEnvironmentName,
+        to: impl IntoEnvironmentName,
+    ) -> Result<Vec<EnvironmentDifference>>;
 
     /// Finds the version that introduced each message, tool and parameter of a version's body.
     fn blame(&self, spec: impl IntoVersionSpec) -> Result<Blame>;
@@ -122,5 +151,7 @@ reads! {
     fn freeze(&self, environment: impl IntoEnvironmentName) -> Result<Frozen>;
 
     /// Returns all live prompts with their live versions, oldest first, for [`Batch::import`].
+    ///
+    /// [`Batch::import`]: crate::Batch::import
     fn export(&self) -> Result<Vec<PortablePrompt>>;
 }

@@ -71,10 +71,10 @@ fn of_the_store(text: &str) -> BTreeMap<String, String> {
     let mut doc = "";
     for line in text.lines().map(str::trim) {
         if let Some(line) = line.strip_prefix("/// ") {
-            doc = line;
+            doc = if doc.is_empty() { line } else { doc };
         } else if let Some((name, _)) = line
             .strip_prefix("fn ")
-            .and_then(|declared| declared.split_once("(&self"))
+            .and_then(|declared| declared.split_once('('))
         {
             found.insert(name.to_owned(), doc.to_owned());
         } else if line.is_empty() {

@@ -6,9 +6,10 @@ use crate::storage::StorageError;
 
 /// The error of opening or creating a store.
 ///
-/// `?` converts it into an [`Error`](crate::Error), where it is the variant [`Open`](crate::Error::Open), or
-/// [`Storage`](crate::Error::Storage) if the index or the blob store failed. A program that handles the
-/// failures of opening apart, for example to create a store or to show a dialog, matches this type.
+/// `?` converts it into an [`Error`](crate::Error), where it is the variant
+/// [`Open`](crate::Error::Open), or [`Storage`](crate::Error::Storage) if the index or the blob
+/// store failed. A program that handles the failures of opening apart, for example to create a
+/// store or to show a dialog, matches this type.
 ///
 /// ```
 /// use promptbook::Store;
