@@ -48,6 +48,10 @@ impl Spans {
 struct Values<'a>(&'a mut BTreeMap<&'static str, String>);
 
 impl Visit for Values<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.0.insert(field.name(), format!("{value:?}"));
     }

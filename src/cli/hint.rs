@@ -71,7 +71,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::Freeze { problems } => {
             of_problems(problems.iter().map(|FreezeProblem { problem, .. }| problem))
         }
-        Error::Unrenderable(_) => "use --mode strict, which renders bodies of any shape".into(),
+        Error::HeliconeRender(_) => "use --mode strict, which renders bodies of any shape".into(),
         Error::CorruptBody { .. } => "promptbook verify lists all damage; \
             restore the store, or that body, from a backup"
             .into(),

@@ -31,7 +31,7 @@ macro_rules! records {
 #[test]
 fn every_public_record_can_be_read() {
     let listed = records! {
-        promptbook: Breakage, BumpPolicy, Contract, CreatedPrompt, Environment, ErrorKind, Prompt,
+        promptbook: Breakage, BumpPolicy, Contract, CreatedPrompt, Environment, ErrorKind, Inputs, Prompt,
             RenderedVersion, Settings, Version, VersionId, VersionNumber;
         promptbook::bundle: BundleSummary, ImportSummary, PortableInputs, PortablePrompt,
             PortableVersion;

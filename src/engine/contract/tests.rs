@@ -92,7 +92,10 @@ fn a_contract_is_written_as_json() {
                 "tag": "{{hcp:nobody:0}}", "prompt": "nobody", "message": 0,
                 "environment": "production", "place": "messages[0].content",
             }],
-            "problems": ["messages[0].content: prompt nobody has no version in environment \"production\""],
+            "problems": [{
+                "problem": "partial_not_found", "prompt": "nobody",
+                "environment": "production", "place": "messages[0].content",
+            }],
             "tools": [],
             "response_format": null,
         })
