@@ -14,7 +14,7 @@
 //!
 //! `log`, `show`, `ls`, `search`, `resolve`, `vars`, `render`, `env list`, `diff`, `blame`, `ops`
 //! and `freeze` take `--at MOMENT`, which reads the store as it was after an operation (`12`, or an
-//! id) or at a time (`2 days ago`, `2025-06-01T12:00:00Z`). `2025-06-01` and `2025-06-01 12:00` are
+//! id) or at a time (`2h`, `2 days ago`, `yesterday`, `2025-06-01T12:00:00Z`). `2025-06-01` and `2025-06-01 12:00` are
 //! in the local time zone and denote the beginning of that day or minute.
 //!
 //! A command that writes waits up to 10 seconds, or `--wait SECONDS`, for other writers. After the
@@ -32,13 +32,13 @@
 //! | `init` | `{path, settings: {first_version, policy}}` |
 //! | `create` | `{prompt: Prompt, version: Version}` |
 //! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage]}` |
-//! | `log` | `{versions: [Version + {prompt: name}], more: boolean}` |
+//! | `log` | `{versions: [Version + {prompt: name}], more: boolean}`; with `-p` each version has `difference`: Difference or null |
 //! | `log --env` | `{environment_log: [EnvironmentLogEntry], more: boolean}`, newest first |
-//! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
+//! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}`; with `--text` `{prompt: Prompt, version: Version, texts: [{pointer, role, text}]}` |
 //! | `diff` | Difference; with `--env` and no prompt `{prompts: [{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or null}]}` |
-//! | `blame` | `{version: Version, entries: [{pointer, value, origin: {id, number, author, created_at, message}, boundary}]}` |
-//! | `ls` | `{prompts: [Prompt + {environments: [Environment]}]}` |
-//! | `search` | `{hits: [{prompt: Prompt, version: Version or null, matched: "name", "text" or "message", snippet: [{text, found: boolean}]}]}` |
+//! | `blame` | `{version: Version, entries: [{pointer, value, origin: {id, number, author, created_at, message}, boundary}]}`; with `--lines` `{version: Version, texts: [{pointer, lines: [{text, origin, boundary}]}]}` |
+//! | `ls` | `{prompts: [Prompt + {environments: [Environment]}], more: boolean}` |
+//! | `search` | `{hits: [{prompt: Prompt, version: Version or null, matched: "name", "text" or "message", snippet: [{text, found: boolean}]}], more: boolean}` |
 //! | `resolve` | `{version: Version, text}`; text is the body's exact text, as a string |
 //! | `vars` | `{version: Version, variables, partials, problems}`; the last three as in Contract |
 //! | `render` | `{version: Version, body, errors: [{variable, expected, value}]}`; errors occur in Helicone mode only |
@@ -66,6 +66,7 @@
 //! | `fixtures` | the fixtures, with or without `--json` |
 //! | `demo` | `{path, prompt: Prompt, versions: [Version], breaking: [Breakage], production: {version, text}, rendered}` |
 //! | `completions` | `{shell, script}` |
+//! | `man` | `{page}`; with `--dir` `{path}` |
 //!
 //! | part | shape |
 //! |---|---|
@@ -108,14 +109,19 @@
 //! | 9 | unreported: the change took place, but its report could not be written, for example because the disk of the output is full; do not repeat the command |
 
 mod args;
+mod command_line;
 mod commands;
+mod completion;
 mod error;
+mod examples;
 mod exit;
 mod hint;
 mod input;
 mod json;
 mod output;
+mod pager;
 mod parse_error;
+mod place;
 mod progress;
 mod report;
 mod run;

@@ -17,6 +17,13 @@ pub(super) fn report(mut error: clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        && std::env::args_os().len() < 2
+    {
+        // The command alone asks for help.
+        let _ = super::output::write_text(&error.render().ansi().to_string());
+        return ExitCode::SUCCESS;
+    }
     let arguments: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())

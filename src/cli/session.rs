@@ -12,11 +12,13 @@ use super::error::{CommandResult, CompletedChange, Failure};
 use super::exit::Exit;
 use super::output;
 use super::output::{DIM, PLAIN, WARNING, paint, write_stderr};
+pub(crate) use super::place::STORE;
 use super::text;
+use super::{pager, place};
 use crate::{ErrorKind, Expected, PromptId, Selector, Store, StoreOptions, View};
 
-/// The name of the directory that is searched for a store, like git's `.git`.
-pub(crate) const STORE: &str = ".promptbook";
+/// The author of changes if nothing names one, as the library records it.
+const UNKNOWN_AUTHOR: &str = "unknown";
 
 /// The state of one run of the command.
 #[derive(Debug)]
@@ -43,10 +45,19 @@ impl Session {
         if !self.json() {
             options = options.on_wait(|wait| say(DIM, "", &format!("waiting for {wait}")));
         }
-        match self.global.author.as_deref() {
-            None | Some("") => options,
+        match self.author() {
+            None => options,
             Some(author) => options.author(author),
         }
+    }
+
+    /// Returns the author that `--author` or `PROMPTBOOK_AUTHOR` names, if any.
+    ///
+    /// clap does not read the variable: it would show the option in every usage line.
+    fn author(&self) -> Option<String> {
+        let named = self.global.author.clone();
+        let author = named.or_else(|| env::var("PROMPTBOOK_AUTHOR").ok());
+        author.filter(|author| !author.is_empty())
     }
 
     /// Opens the store for reading and writing.
@@ -89,8 +100,14 @@ impl Session {
 
     /// Returns the directory that `--store` or `PROMPTBOOK_STORE` names, if any.
     pub(crate) fn named(&self) -> Option<PathBuf> {
-        let named = self.global.store.as_ref();
+        let named = self.global.store.clone();
+        let named = named.or_else(|| env::var_os("PROMPTBOOK_STORE"));
         named.filter(|name| !name.is_empty()).map(PathBuf::from)
+    }
+
+    /// Returns whether a store is named, or found in this directory or above it.
+    pub(crate) fn has_store(&self) -> CommandResult<bool> {
+        Ok(self.named().is_some() || place::nearest(&here()?).is_some())
     }
 
     fn find(&self) -> CommandResult<PathBuf> {
@@ -98,20 +115,16 @@ impl Session {
             return Ok(named);
         }
         let here = here()?;
-        let candidates = here.ancestors().map(|directory| directory.join(STORE));
-        candidates
-            .into_iter()
-            .find(|path| path.is_dir())
-            .ok_or_else(|| {
-                let message = format!("no {STORE} in {} or above it", here.display());
-                Failure::new(Exit::NotFound, "no_store", message).hint(
-                    "create a store here with promptbook init, \
-                     or name another one with --store DIR or PROMPTBOOK_STORE",
-                )
-            })
+        place::nearest(&here).ok_or_else(|| {
+            let message = format!("no {STORE} in {} or above it", here.display());
+            Failure::new(Exit::NotFound, "no_store", message).hint(
+                "create a store here with promptbook init, \
+                 or name another one with --store DIR or PROMPTBOOK_STORE",
+            )
+        })
     }
 
-    /// Writes the output of a command, as JSON or as text.
+    /// Writes the output of a command, as JSON, or as text through the pager.
     pub(crate) fn write_output<J: Serialize>(
         &self,
         json: impl FnOnce() -> J,
@@ -119,8 +132,10 @@ impl Session {
     ) -> CommandResult {
         if self.json() {
             output::write_json(&json())
-        } else {
+        } else if self.global.no_pager {
             output::write_text(&words())
+        } else {
+            pager::write_text(&words())
         }
     }
 
@@ -133,8 +148,32 @@ impl Session {
         json: impl FnOnce() -> J,
         words: impl FnOnce() -> String,
     ) -> CommandResult {
-        self.write_output(json, words)
-            .map_err(|failure| failure.for_completed_change(done))
+        let written = if self.json() {
+            output::write_json(&json())
+        } else {
+            output::write_text(&words())
+        };
+        written.map_err(|failure| failure.for_completed_change(done))?;
+        self.note_unknown_author(done);
+        Ok(())
+    }
+
+    /// Notes once in a store that its changes have no author's name.
+    fn note_unknown_author(&self, done: CompletedChange<'_>) {
+        let CompletedChange::Operations(store) = done else {
+            return;
+        };
+        let Some(made) = store.operations_made() else {
+            return;
+        };
+        let unknown =
+            |count: u64| store.operations().author(UNKNOWN_AUTHOR).count().ok() == Some(count);
+        // All operations of unknown authors are those that this command made.
+        if unknown(made.end() - made.start() + 1) {
+            self.note(
+                "the author is recorded as \"unknown\": set PROMPTBOOK_AUTHOR, or pass --author NAME",
+            );
+        }
     }
 
     /// Prints a note to standard error, unless the output is JSON.

@@ -128,7 +128,6 @@ const WORDS: &[(&[&str], &str)] = &[
         &["build", "lock", "snapshot"],
         "promptbook freeze FILE writes one file for an app without a store",
     ),
-    (&["man"], "promptbook help COMMAND explains a command"),
 ];
 
 /// The words below `env`, each with the right command.

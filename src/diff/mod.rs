@@ -78,8 +78,9 @@ pub use self::edit::{Edit, EditKind, Section};
 #[cfg(feature = "cli")]
 pub(crate) use self::list::tool_name;
 pub use self::pointer::Pointer;
+pub(crate) use self::script::line_matches;
 pub use self::segment::{Segment, SegmentKind};
 pub use crate::engine::{
-    Blame, BlameEntry, BlameOrigin, DiffSide, Difference, EnvironmentDifference, VariableChange,
-    Verdict,
+    Blame, BlameEntry, BlameOrigin, BlamedLine, BlamedText, DiffSide, Difference,
+    EnvironmentDifference, LineBlame, VariableChange, Verdict,
 };

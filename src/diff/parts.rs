@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::align::equal;
+use super::align::{align, equal};
 use super::list::ListKind;
 use super::pointer::Pointer;
 use crate::json::{JsonTree, TreeMembers};
@@ -49,6 +49,25 @@ pub(crate) fn parts(body: &JsonTree<'_>) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Returns the parts of a body that an earlier one has too, changed or not, each with its earlier
+/// part.
+pub(crate) fn matched(before: &JsonTree<'_>, after: &JsonTree<'_>) -> HashMap<Part, Part> {
+    let mut found = HashMap::new();
+    for (list, sort) in LISTS {
+        if let (Some(old), Some(new)) = (items(before, list), items(after, list)) {
+            for one in align(sort, old, new) {
+                found.insert(Part::Item(list, one.new), Part::Item(list, one.old));
+            }
+        }
+    }
+    for part in parts(after) {
+        if matches!(&part, Part::Member(name) if before.get(name).is_some()) {
+            found.insert(part.clone(), part);
+        }
+    }
+    found
 }
 
 fn items<'t, 'a>(body: &'t JsonTree<'a>, list: &str) -> Option<&'t [JsonTree<'a>]> {

@@ -40,7 +40,7 @@ impl Pointer {
     }
 
     /// Returns the pointer to a member of this value.
-    pub(super) fn member(&self, name: &str) -> Self {
+    pub(crate) fn member(&self, name: &str) -> Self {
         let mut further = String::with_capacity(self.0.len() + 1 + name.len());
         further.push_str(&self.0);
         further.push('/');
@@ -55,7 +55,7 @@ impl Pointer {
     }
 
     /// Returns the pointer to an item of this value.
-    pub(super) fn item(&self, index: usize) -> Self {
+    pub(crate) fn item(&self, index: usize) -> Self {
         let mut further = self.0.clone();
         // Writing to a `String` cannot fail.
         let _ = write!(further, "/{index}");

@@ -6,6 +6,9 @@ use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
+/// The maximum number of lines of two texts together whose matches are searched for.
+const MAX_LINES: usize = 50_000;
+
 /// A stretch of two sequences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stretch {
@@ -46,6 +49,16 @@ pub(super) fn stretches<T: Eq + Hash>(old: &[T], new: &[T], most: usize) -> Vec<
     }
     found.equal(tail);
     found.list
+}
+
+/// Returns the lines of a new text that an old one has too: the index of each, and its old index.
+pub(crate) fn line_matches(old: &[&str], new: &[&str]) -> HashMap<usize, usize> {
+    let stretches = stretches(old, new, MAX_LINES).into_iter();
+    let equal = stretches.filter_map(|stretch| match stretch {
+        Stretch::Equal(old, new) => Some(new.zip(old)),
+        Stretch::Replaced(..) => None,
+    });
+    equal.flatten().collect()
 }
 
 /// Maps equal items to equal numbers, so that the cost of a comparison does not depend on the

@@ -22,6 +22,8 @@ pub use history::{EnvironmentLogEntry, Moment, OperationRef};
 pub use maintenance::checkpoint::CheckpointSummary;
 pub use maintenance::repack::RepackSummary;
 pub use read::blame::{Blame, BlameEntry, BlameOrigin};
+pub(crate) use read::blame_lines::blame_lines;
+pub use read::blame_lines::{BlamedLine, BlamedText, LineBlame};
 pub use read::compare::{DiffSide, Difference, EnvironmentDifference, VariableChange, Verdict};
 pub use search::{MatchedIn, SearchHit, Snippet};
 pub use verify::{VerifyReport, Violation};

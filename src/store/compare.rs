@@ -2,8 +2,8 @@
 
 use super::View;
 use crate::engine::{
-    Blame, Difference, EnvironmentDifference, blame, compare_body, compare_environments,
-    compare_versions, find_version,
+    Blame, Difference, EnvironmentDifference, LineBlame, blame, blame_lines, compare_body,
+    compare_environments, compare_versions, find_version,
 };
 use crate::model::arguments::{IntoEnvironmentName, IntoVersionSpec};
 use crate::model::body::Body;
@@ -80,5 +80,20 @@ impl View {
     pub fn blame(&self, spec: impl IntoVersionSpec) -> Result<Blame> {
         let spec = spec.into_version_spec()?;
         self.look(|snapshot| blame(snapshot, &self.inner.bodies, find_version(snapshot, &spec)?))
+    }
+
+    /// Finds the version that introduced each line of each text of a version's body.
+    ///
+    /// The texts are those of messages, tools and parameters. The search is that of
+    /// [`blame`](Self::blame). A line that only moved within its text counts as new.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub fn blame_lines(&self, spec: impl IntoVersionSpec) -> Result<LineBlame> {
+        let spec = spec.into_version_spec()?;
+        self.look(|snapshot| {
+            blame_lines(snapshot, &self.inner.bodies, find_version(snapshot, &spec)?)
+        })
     }
 }

@@ -98,7 +98,7 @@ fn help_lists_the_commands_and_exit_codes() {
         assert!(help.contains(part), "{part}: {help}");
     }
     assert!(desk.run(&["--version"]).ok().starts_with("promptbook "));
-    desk.run(&[]).fails(2);
+    assert!(desk.run(&[]).ok().contains("Usage: promptbook"));
     desk.run(&["commit", "--help"]).ok();
 }
 

@@ -102,3 +102,31 @@ fn the_five_commands_print_what_the_guide_says() {
     }
     assert_eq!(commands, 5);
 }
+
+/// The shell part of the README and the first of the guide can be run as they are written.
+#[cfg(unix)]
+#[test]
+fn the_shell_parts_run_as_they_are_written() {
+    use std::path::Path;
+
+    const README: &str = include_str!("../../README.md");
+    let binary = Path::new(env!("CARGO_BIN_EXE_promptbook"));
+    for (text, heading) in [(README, "## From a shell\n"), (GUIDE, "# The command\n")] {
+        let (_, rest) = text.split_once(heading).unwrap();
+        let (_, rest) = rest.split_once("```sh\n").unwrap();
+        let (script, _) = rest.split_once("```").unwrap();
+        let lines = script.lines().filter(|line| !line.starts_with("cargo "));
+        let script = lines.collect::<Vec<_>>().join("\n");
+        let desk = Desk::bare();
+        let mut shell = std::process::Command::new("sh");
+        let mut path = binary.parent().unwrap().as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        shell.current_dir(desk.path()).env("PATH", path);
+        for variable in ["PROMPTBOOK_STORE", "PROMPTBOOK_AUTHOR"] {
+            shell.env_remove(variable);
+        }
+        let told = run(shell.args(["-euc", &script]), "").ok();
+        assert!(told.contains("Greet Ada warmly."), "{told}");
+    }
+}

@@ -94,7 +94,7 @@ fn reads_of_the_past_show_the_past() {
     let now = chrono::Utc::now().to_rfc3339();
     assert!(at(&now, &["ls"]).ok().contains("hello"));
     at("99", &["ls"]).fails(3);
-    let told = at("yesterday", &["ls"]).fails(2);
+    let told = at("tomorrow", &["ls"]).fails(2);
     assert!(told.contains("2 days ago"), "{told}");
     at("1", &["rename", "hello", "other"]).fails(2);
 }
@@ -115,9 +115,9 @@ fn an_environment_has_a_log_of_its_versions() {
     assert!(lines[2].starts_with("1.0") && lines[2].ends_with("Initial version"));
 
     let held = desk.json(&log);
-    assert_eq!(members(&held), ["holders", "more"]);
+    assert_eq!(members(&held), ["environment_log", "more"]);
     assert_eq!(
-        members(&held["holders"][0]),
+        members(&held["environment_log"][0]),
         [
             "version_id",
             "number",
@@ -129,12 +129,12 @@ fn an_environment_has_a_log_of_its_versions() {
             "kind"
         ]
     );
-    assert_eq!(held["holders"][0]["until"], json!(null));
+    assert_eq!(held["environment_log"][0]["until"], json!(null));
     let first = desk.json(&[&log[..], &["-n", "1"]].concat());
     assert_eq!(first["more"], true);
     assert!(desk.run(&["log", "--env", "production"]).fails(2).len() > 1);
     assert_eq!(
-        desk.json(&["log", "--env", "x", "greeting"])["holders"],
+        desk.json(&["log", "--env", "x", "greeting"])["environment_log"],
         json!([])
     );
 }
@@ -179,8 +179,8 @@ fn the_environment_log_of_a_deleted_prompt_is_found_by_id() {
     assert!(told.lines().nth(1).unwrap().ends_with("  undo"), "{told}");
     desk.run(&["rm", "greeting", "--yes"]).ok();
     let held = desk.json(&["log", id, "--env", "production"]);
-    assert_eq!(held["holders"].as_array().unwrap().len(), 3);
-    assert!(!held["holders"][0]["until"].is_null());
+    assert_eq!(held["environment_log"].as_array().unwrap().len(), 3);
+    assert!(!held["environment_log"][0]["until"].is_null());
     for nobody in ["nobody", "greeting"] {
         desk.run(&["log", nobody, "--env", "production"]).fails(3);
     }

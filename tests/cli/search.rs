@@ -19,7 +19,7 @@ fn filled() -> Desk {
 fn names_texts_and_messages_are_searched() {
     let desk = filled();
     let found = desk.json(&["search", "HELLO"]);
-    assert_eq!(members(&found), ["hits"]);
+    assert_eq!(members(&found), ["hits", "more"]);
     let hits = found["hits"].as_array().unwrap();
     let listed = |hit: &serde_json::Value| {
         json!([
@@ -66,7 +66,10 @@ fn hits_are_a_table() {
         ]
     );
     assert_eq!(desk.run(&["search", "\"name hi\""]).ok(), "");
-    assert_eq!(desk.json(&["search", "nowhere"]), json!({"hits": []}));
+    assert_eq!(
+        desk.json(&["search", "nowhere"]),
+        json!({"hits": [], "more": false})
+    );
     desk.run(&["search"]).fails(2);
 }
 

@@ -13,11 +13,13 @@ use super::ImportArgs;
 use super::InitArgs;
 use super::ListArgs;
 use super::LogArgs;
+use super::ManArgs;
 use super::OperationsArgs;
 use super::RemoveArgs;
 use super::RenameArgs;
 use super::RenderArgs;
 use super::RestoreArgs;
+use super::ShowArgs;
 use super::SpecArgs;
 use super::TagArgs;
 use super::VerifyArgs;
@@ -54,28 +56,17 @@ pub(crate) struct Arguments {
 #[derive(Args, Debug)]
 pub(crate) struct Global {
     /// Directory of the store [default: .promptbook in the current directory or in the nearest one
-    /// above it]
-    // An `OsString`, because clap refuses empty paths, and an empty variable must count as unset.
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "PROMPTBOOK_STORE",
-        hide_env_values = true
-    )]
+    /// above it] [env: PROMPTBOOK_STORE]
+    // An `OsString`, because clap refuses empty paths. The session reads the variables, because clap
+    // would show their options in every usage line.
+    #[arg(long, global = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath, help_heading = "Global options")]
     pub(crate) store: Option<OsString>,
     /// Write output and errors as JSON
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
-    /// Author of the changes [default: the user's name]
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME",
-        env = "PROMPTBOOK_AUTHOR",
-        hide_env_values = true
-    )]
+    /// Author of the changes [default: the user's name] [env: PROMPTBOOK_AUTHOR]
+    #[arg(long, global = true, value_name = "NAME")]
     #[arg(help_heading = "Global options")]
     pub(crate) author: Option<String>,
     /// Open a store on a network file system: safe only if no other machine uses it
@@ -85,6 +76,9 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     #[arg(help_heading = "Global options")]
     pub(crate) wait: Option<Duration>,
+    /// Write long output to the terminal without a pager [env: PROMPTBOOK_PAGER, PAGER]
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) no_pager: bool,
 }
 
 /// Parses a time in seconds, such as `10` or `0.5`.
@@ -105,7 +99,7 @@ pub(crate) enum Command {
     /// environment
     Log(LogArgs),
     /// Show a version: its fields, its contract and its body
-    Show(SpecArgs),
+    Show(ShowArgs),
     /// Compare two versions, a version and a file, or two environments
     ///
     /// A single version is compared with its base.
@@ -222,5 +216,10 @@ pub(crate) enum Command {
     /// Replay the history of an example prompt in a new store
     Demo(DemoArgs),
     /// Write a completion script for a shell
+    ///
+    /// It completes commands and options, and the names of prompts, environments and versions in the
+    /// store.
     Completions(CompletionsArgs),
+    /// Write the manual page of the command, or one page for each command to a folder
+    Man(ManArgs),
 }

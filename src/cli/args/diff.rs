@@ -32,6 +32,9 @@ pub(crate) struct DiffArgs {
 pub(crate) struct BlameArgs {
     /// Version, such as greeting@production
     pub(crate) spec: VersionSpec,
+    /// Show which version introduced each line of each text
+    #[arg(long)]
+    pub(crate) lines: bool,
     /// Show the versions' ids
     #[arg(long)]
     pub(crate) ids: bool,

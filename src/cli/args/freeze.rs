@@ -18,7 +18,8 @@ pub(crate) struct FreezeArgs {
     /// Lockfile [default: FILE.lock]
     #[arg(long, value_name = "LOCKFILE", value_hint = ValueHint::FilePath)]
     pub(crate) lock: Option<PathBuf>,
-    /// Write nothing, and fail if the environment, the file and the lockfile differ
+    /// Write nothing, and fail if the environment, the file and the lockfile differ. Without a store,
+    /// compare the file with its lockfile
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]

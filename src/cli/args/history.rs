@@ -12,8 +12,9 @@ use crate::model::clock;
 /// The moment as of which a command reads.
 #[derive(Args, Debug)]
 pub(crate) struct AsOfArgs {
-    /// Read the store as it was after an operation, given by number or id, or at a time, such as
-    /// '2 days ago' or 2025-06-01T12:00:00Z or, in local time, 2025-06-01 or '2025-06-01 12:00'
+    /// Read the store as it was after an operation, given by number or id, or at a time, such as 2h,
+    /// '2 days ago', yesterday or 2025-06-01T12:00:00Z or, in local time, 2025-06-01 or
+    /// '2025-06-01 12:00'
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
     pub(crate) at: Option<Moment>,
 }
@@ -50,10 +51,29 @@ fn position(text: &str) -> Result<LogPosition, InvalidArgument> {
     }
 }
 
-/// Parses a moment: the library's format, the format of this command's tables, or `… ago`.
+/// Parses a time, as [`moment`] does.
+pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    match moment(text)? {
+        Moment::Time(time) => Ok(time),
+        _ => Err("expected a time such as '2 days ago', yesterday or 2025-06-01".into()),
+    }
+}
+
+/// Parses a moment: the library's format, the format of this command's tables, `yesterday`, or a
+/// duration before now, such as `2h` or `2 days ago`.
+///
+/// `yesterday` is 24 hours ago, as in git.
 fn moment(text: &str) -> Result<Moment, String> {
     if let Some(long) = text.trim_end().strip_suffix("ago") {
         return ago(long.trim()).map(Moment::Time);
+    }
+    match text.trim() {
+        "now" => return ago("0s").map(Moment::Time),
+        "yesterday" => return ago("24h").map(Moment::Time),
+        long if humantime::parse_duration(long).is_ok() && long.contains(char::is_alphabetic) => {
+            return ago(long).map(Moment::Time);
+        }
+        _ => {}
     }
     let spaced = text.replacen('T', " ", 1);
     let local = NaiveDateTime::parse_from_str(&spaced, "%Y-%m-%d %H:%M:%S")
@@ -69,7 +89,7 @@ fn moment(text: &str) -> Result<Moment, String> {
             None => Err("this time does not exist in the local time zone".into()),
         },
         Err(_) => text.parse().map_err(|_| {
-            "expected an operation's number or id, or a time such as '2 days ago', 2025-06-01 or 2025-06-01T12:00:00Z".into()
+            "expected an operation's number or id, or a time such as 2h, '2 days ago', yesterday, 2025-06-01 or 2025-06-01T12:00:00Z".into()
         }),
     }
 }
@@ -95,7 +115,14 @@ mod tests {
     #[test]
     fn moments_have_several_formats() {
         let two_days_ago = Utc::now() - chrono::Duration::days(2);
-        for text in ["2 days ago", "48h ago", "1day 24 hours  ago"] {
+        for text in [
+            "2 days ago",
+            "48h ago",
+            "1day 24 hours  ago",
+            "48h",
+            "2 days",
+            "2d",
+        ] {
             assert!(
                 (time(text) - two_days_ago).abs() < chrono::Duration::minutes(1),
                 "{text}"
@@ -107,6 +134,8 @@ mod tests {
         );
         assert_eq!(time("2025-06-01"), time("2025-06-01 00:00"));
         assert_eq!(time("2025-06-01 12:30"), time("2025-06-01 12:30:00"));
+        let yesterday = time("yesterday") - Utc::now() + chrono::Duration::days(1);
+        assert!(yesterday.abs() < chrono::Duration::minutes(1));
         assert_eq!(moment("12"), Ok(Moment::from(12_u64)));
         assert!(matches!(
             moment(&"0f".repeat(32)),
@@ -119,7 +148,7 @@ mod tests {
         for text in [
             "",
             "ago",
-            "yesterday",
+            "tomorrow",
             "two days ago",
             "-1 day ago",
             "2025-13-01",

@@ -17,9 +17,9 @@ mod write;
 pub(super) use self::arguments::{Arguments, Command, Global};
 pub(crate) use self::maintenance::{
     BackupArgs, CatBodyArgs, CompletionsArgs, DemoArgs, ExportArgs, GcArgs, ImportArgs, InitArgs,
-    RestoreArgs, VerifyArgs,
+    ManArgs, RestoreArgs, VerifyArgs,
 };
-pub(crate) use self::read::{ListArgs, LogArgs, OperationsArgs, RenderArgs, SpecArgs};
+pub(crate) use self::read::{ListArgs, LogArgs, OperationsArgs, RenderArgs, ShowArgs, SpecArgs};
 pub(crate) use self::write::{
     CommitArgs, CreateArgs, EnvArgs, ExpectationArgs, RemoveArgs, RenameArgs, TagArgs,
 };

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum, ValueHint};
 use semver::VersionReq;
 
-use super::history::AsOfArgs;
+use super::history::{AsOfArgs, time};
 use crate::{EnvironmentName, PromptRef, VersionSpec};
 
 #[derive(Args, Debug)]
@@ -21,8 +22,17 @@ pub(crate) struct LogArgs {
     /// Show the versions' ids
     #[arg(long)]
     pub(crate) ids: bool,
+    /// Only versions whose message contains this text, in any letter case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) grep: Option<String>,
+    /// Only versions since this time, such as '2 days ago', yesterday or 2025-06-01
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<DateTime<Utc>>,
+    /// Show each version's message and what it changed in its base
+    #[arg(short, long, conflicts_with = "ids")]
+    pub(crate) patch: bool,
     /// Show which versions this environment pointed to: from when, until when, by whom and why
-    #[arg(long, requires = "prompt", conflicts_with_all = ["major", "select", "ids"], value_name = "NAME")]
+    #[arg(long, requires = "prompt", conflicts_with_all = ["major", "select", "ids", "grep", "since", "patch"], value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
     pub(crate) amount: LimitArgs,
@@ -57,6 +67,17 @@ pub(crate) struct SpecArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// Version, such as greeting@production
+    pub(crate) spec: VersionSpec,
+    /// Show only the texts of its messages, with real line breaks
+    #[arg(long)]
+    pub(crate) text: bool,
+    #[command(flatten)]
+    pub(crate) as_of: AsOfArgs,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     /// Only prompts whose name contains this text, in any letter case
     #[arg(
@@ -72,6 +93,9 @@ pub(crate) struct ListArgs {
     /// Maximum number of prompts [default: all]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Show all prompts (the default)
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) as_of: AsOfArgs,
 }

@@ -13,6 +13,9 @@ pub(crate) struct SearchArgs {
     /// Maximum number of hits
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) limit: usize,
+    /// Show all hits
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) as_of: AsOfArgs,
 }

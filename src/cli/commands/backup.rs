@@ -8,6 +8,7 @@ use super::maintenance::{refuse_damaged, report_json, report_text};
 use crate::cli::args::{BackupArgs, RestoreArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::output::{NAME, paint};
+use crate::cli::place::{self, ignore_in_git};
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
@@ -32,6 +33,7 @@ pub(super) fn restore(args: &RestoreArgs, session: &Session) -> CommandResult {
         Some(named) => named,
         None => here()?.join(STORE),
     };
+    let was_empty = place::is_empty(&to);
     let progress = ProgressDisplay::open_ended(session, "files copied and bodies checked:");
     let made = Store::restore_with(
         &args.backup,
@@ -40,6 +42,7 @@ pub(super) fn restore(args: &RestoreArgs, session: &Session) -> CommandResult {
     )
     .map_err(|error| restore_failure(error, &args.backup))?;
     drop(progress);
+    ignore_in_git(&to, was_empty);
     let done = CompletedChange::Other("the store was created");
     answer(done, "Created a store in", &to, &made, session)
 }

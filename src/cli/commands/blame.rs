@@ -6,20 +6,70 @@ use serde_json::{Value, json};
 use crate::Json;
 use crate::cli::args::diff::BlameArgs;
 use crate::cli::error::CommandResult;
-use crate::cli::output::{DIM, NAME, NUMBER, PLAIN};
+use crate::cli::output::{DIM, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::diff::BlameEntry;
-use crate::diff::{Pointer, tool_name};
+use crate::diff::{BlameEntry, BlameOrigin, LineBlame, Pointer, tool_name};
 
 pub(super) fn blame(args: &BlameArgs, session: &Session) -> CommandResult {
-    let blame = session.view(&args.as_of)?.blame(args.spec.clone())?;
+    let view = session.view(&args.as_of)?;
+    if args.lines {
+        let blame = view.blame_lines(&args.spec)?;
+        return session.write_output(|| lines_json(&blame), || lines_text(&blame));
+    }
+    let blame = view.blame(args.spec.clone())?;
     let json = || BlameShape {
         version: json::version(&blame.version),
         entries: blame.entries.iter().map(entry).collect(),
     };
     session.write_output(json, || table(&blame.entries, args.ids))
+}
+
+fn lines_json(blame: &LineBlame) -> Value {
+    let texts = blame.texts.iter().map(|text| {
+        let lines = text.lines.iter().map(|line| {
+            json!({"text": line.text, "origin": origin(&line.origin), "boundary": line.boundary})
+        });
+        json!({"pointer": text.pointer, "lines": lines.collect::<Vec<_>>()})
+    });
+    json!({"version": json::version(&blame.version), "texts": texts.collect::<Vec<_>>()})
+}
+
+/// Renders each text below its pointer, each line with its origin.
+fn lines_text(blame: &LineBlame) -> String {
+    let blocks = blame.texts.iter().map(|text| {
+        let mut table = TextTable::new(&["VERSION", "DATE", "AUTHOR", "LINE"]);
+        for line in &text.lines {
+            table.row([
+                (number(&line.origin, line.boundary), NUMBER),
+                (text::moment(line.origin.created_at), PLAIN),
+                (text::line(&line.origin.author), PLAIN),
+                (text::line(&line.text), PLAIN),
+            ]);
+        }
+        format!(
+            "{}\n{}",
+            paint(NAME, text::line(text.pointer.as_str())),
+            table.text()
+        )
+    });
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns an origin's number. Like git, marks what may be older.
+fn number(origin: &BlameOrigin, boundary: bool) -> String {
+    format!("{}{}", if boundary { "^" } else { "" }, origin.number)
+}
+
+fn origin(origin: &BlameOrigin) -> Value {
+    json!({
+        "id": origin.id,
+        "number": origin.number,
+        "author": origin.author,
+        "created_at": origin.created_at,
+        "message": origin.message,
+    })
 }
 
 #[derive(Serialize)]
@@ -37,17 +87,10 @@ struct EntryShape<'a> {
 }
 
 fn entry(entry: &BlameEntry) -> EntryShape<'_> {
-    let origin = &entry.origin;
     EntryShape {
         pointer: &entry.pointer,
         value: &entry.value,
-        origin: json!({
-            "id": origin.id,
-            "number": origin.number,
-            "author": origin.author,
-            "created_at": origin.created_at,
-            "message": origin.message,
-        }),
+        origin: origin(&entry.origin),
         boundary: entry.boundary,
     }
 }
@@ -60,10 +103,8 @@ fn table(entries: &[BlameEntry], ids: bool) -> String {
     let mut table = TextTable::new(&head);
     for entry in entries {
         let origin = &entry.origin;
-        // Like git, marks a part that may be older.
-        let boundary = if entry.boundary { "^" } else { "" };
         let mut row = vec![
-            (format!("{boundary}{}", origin.number), NUMBER),
+            (number(origin, entry.boundary), NUMBER),
             (text::moment(origin.created_at), PLAIN),
             (text::line(&origin.author), PLAIN),
             (part(entry), NAME),

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::commit::Committed;
 use super::diff::render::{ChangeMarks, render, title};
+use super::log;
 use super::prompts::created_text;
-use super::versions;
 use crate::cli::args::DemoArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
@@ -119,7 +119,7 @@ struct DemoStory {
     tuned: Committed,
     /// The difference between the first version and the rewrite.
     difference: Difference,
-    log: Vec<versions::LogEntry>,
+    log: Vec<log::LogEntry>,
     production: Arc<Resolved>,
     rendered: RenderedVersion,
 }
@@ -167,7 +167,7 @@ impl DemoStory {
         let production = (created.prompt.id, EnvironmentName::production());
         Ok(Self {
             difference: store.diff(created.version.id, rewrite.version.id)?,
-            log: versions::entries_of(store, &created.prompt)?,
+            log: log::entries_of(store, &created.prompt)?,
             production: store.resolve(production.clone())?,
             rendered: store.render(production, inputs())?,
             created,
@@ -215,7 +215,7 @@ impl DemoStory {
             self.tuned.text(),
             "\n".into(),
             command(&format!("log {PROMPT}")),
-            versions::table(&self.log, false, false),
+            log::table(&self.log, false, false),
             "\n".into(),
             comment(&format!(
                 "Why {number} is a major version: callers must pass more inputs"

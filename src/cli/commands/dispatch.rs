@@ -16,7 +16,9 @@ use crate::cli::commands::fixtures;
 use crate::cli::commands::freeze;
 use crate::cli::commands::history;
 use crate::cli::commands::import;
+use crate::cli::commands::log;
 use crate::cli::commands::maintenance;
+use crate::cli::commands::man;
 use crate::cli::commands::prompts;
 use crate::cli::commands::search;
 #[cfg(feature = "server")]
@@ -34,7 +36,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Init(args) => maintenance::init(args, session),
         Command::Create(args) => prompts::create(args, session),
         Command::Commit(args) => commit::commit(args, session),
-        Command::Log(args) => versions::log(args, session),
+        Command::Log(args) => log::log(args, session),
         Command::Show(args) => versions::show(args, session),
         Command::Diff(args) => command::diff(args, session),
         Command::Blame(args) => blame::blame(args, session),
@@ -68,5 +70,6 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Fixtures => fixtures::fixtures(session),
         Command::Demo(args) => demo::demo(args, session),
         Command::Completions(args) => completions::completions(args, session),
+        Command::Man(args) => man::man(args, session),
     }
 }

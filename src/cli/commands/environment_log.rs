@@ -27,7 +27,7 @@ pub(crate) fn log(
     let more = environment_log.len() > limit;
     environment_log.truncate(limit);
     session.write_output(
-        || json!({"holders": environment_log, "more": more}),
+        || json!({"environment_log": environment_log, "more": more}),
         || table(&environment_log),
     )?;
     if environment_log.is_empty() && !more {

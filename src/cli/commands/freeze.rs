@@ -19,6 +19,9 @@ use crate::fs::new_file::{NewFile, folder_of};
 
 pub(super) fn freeze(args: &FreezeArgs, session: &Session) -> CommandResult {
     let files = Files::of(args)?;
+    if args.check && args.as_of.at.is_none() && !session.has_store()? {
+        return check_files(&files, args, session);
+    }
     let now = session.view(&args.as_of)?.freeze(args.env.clone())?;
     if args.check {
         check(&files, &now, session)
@@ -201,6 +204,45 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> CommandResult {
     Err(Failure::new(Exit::Conflict, "drift", message)
         .details(details)
         .hint(hint))
+}
+
+/// Checks the frozen file against its lockfile, without a store, as in a checkout of a repository.
+fn check_files(files: &Files, args: &FreezeArgs, session: &Session) -> CommandResult {
+    let mut details = Vec::new();
+    let mut take = |path: &Path, wrong: Vec<String>| {
+        let path = path.display();
+        details.extend(wrong.iter().map(|wrong| format!("{path}: {wrong}")));
+    };
+    let lock = require(files.read_lock()?);
+    let frozen = require(files.read_frozen()?).map(|frozen| Lockfile::of(&frozen));
+    if let Err(wrong) = &frozen {
+        take(&files.frozen, vec![wrong.clone()]);
+    }
+    match (&lock, &frozen) {
+        (Err(wrong), _) => take(&files.lock, vec![wrong.clone()]),
+        (Ok(lock), _) if *lock.environment() != args.env => {
+            let environment = text::line(lock.environment().as_str());
+            take(
+                &files.lock,
+                vec![format!("its environment is {environment}")],
+            );
+        }
+        (Ok(lock), Ok(frozen)) => take(&files.frozen, drift_lines(lock, frozen)),
+        (Ok(_), Err(_)) => {}
+    }
+    if let (true, Ok(lock)) = (details.is_empty(), &lock) {
+        answer(files, lock, "checked", &[], session)?;
+        session.note("there is no store here: only the file and its lockfile were compared");
+        return Ok(());
+    }
+    let message = format!(
+        "{} and {} differ",
+        files.frozen.display(),
+        files.lock.display()
+    );
+    Err(Failure::new(Exit::Conflict, "drift", message)
+        .details(details)
+        .hint("commit both files as promptbook freeze wrote them together"))
 }
 
 /// Returns the canonical folder and the name of a file, which need not exist.

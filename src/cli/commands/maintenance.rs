@@ -9,6 +9,7 @@ use crate::cli::args::{GcArgs, InitArgs, VerifyArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, ERROR, NAME, paint};
+use crate::cli::place;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
@@ -24,10 +25,12 @@ pub(crate) fn init(args: &InitArgs, session: &Session) -> CommandResult {
         Some(named) => named,
         None => here()?.join(STORE),
     };
+    let was_empty = place::is_empty(&path);
     let first = args.first_version;
     let options = session.options().first_version(first.major, first.minor);
     let store = options.policy(args.policy.into()).create(&path)?;
     let settings = store.settings();
+    place::ignore_in_git(&path, was_empty);
     session.report(
         CompletedChange::Other("the store was created"),
         || json!({"path": path.to_string_lossy(), "settings": settings}),

@@ -22,7 +22,9 @@ mod history;
 mod import;
 #[cfg(feature = "server")]
 mod keys;
+mod log;
 mod maintenance;
+mod man;
 mod prompts;
 mod search;
 #[cfg(feature = "server")]
@@ -30,6 +32,7 @@ mod serve;
 #[cfg(feature = "server")]
 mod signals;
 mod templates;
+mod texts;
 mod undo;
 mod versions;
 mod watch;

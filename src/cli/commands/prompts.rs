@@ -74,8 +74,12 @@ pub(super) fn list(args: &ListArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let prompts = store.prompts().name_contains(&args.name);
     let prompts = args.tags.iter().fold(prompts, Prompts::tag);
-    let found = prompts.page(None, args.limit.unwrap_or(usize::MAX))?;
-    if found.is_empty() {
+    let limit = args.limit.unwrap_or(usize::MAX);
+    // One more than requested, to see whether there are more.
+    let mut found = prompts.page(None, limit.saturating_add(1))?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    if found.is_empty() && !more {
         session.note("no prompts");
     }
     let json = || {
@@ -84,9 +88,13 @@ pub(super) fn list(args: &ListArgs, session: &Session) -> CommandResult {
             shape["environments"] = prompt.environments.iter().map(json::environment).collect();
             shape
         });
-        json!({"prompts": prompts.collect::<Vec<_>>()})
+        json!({"prompts": prompts.collect::<Vec<_>>(), "more": more})
     };
-    session.write_output(json, || table(&found))
+    session.write_output(json, || table(&found))?;
+    if more {
+        session.note("there are more prompts: -n N or --all shows them");
+    }
+    Ok(())
 }
 
 fn table(found: &[Prompt]) -> String {

@@ -14,14 +14,22 @@ use crate::search::{MatchedIn, SearchHit, Snippet};
 
 pub(super) fn search(args: &SearchArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
-    let hits = store.search(&args.words.join(" "), args.limit)?;
-    if hits.is_empty() && args.limit > 0 {
+    let limit = if args.all { usize::MAX } else { args.limit };
+    // One more than requested, to see whether there are more.
+    let mut hits = store.search(&args.words.join(" "), limit.saturating_add(1))?;
+    let more = hits.len() > limit;
+    hits.truncate(limit);
+    if hits.is_empty() && !more {
         session.note("nothing found");
     }
     session.write_output(
-        || json!({"hits": hits.iter().map(hit_json).collect::<Vec<_>>()}),
+        || json!({"hits": hits.iter().map(hit_json).collect::<Vec<_>>(), "more": more}),
         || table(&hits),
-    )
+    )?;
+    if more {
+        session.note("there are more hits: -n N or --all shows them");
+    }
+    Ok(())
 }
 
 fn hit_json(hit: &SearchHit) -> Value {

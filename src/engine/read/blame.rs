@@ -136,7 +136,7 @@ pub(crate) fn blame(
 /// Returns the base of a version and its body, or `None` if the body is no longer stored.
 ///
 /// The base may be deleted.
-fn base(
+pub(super) fn base(
     snapshot: &dyn Snapshot,
     bodies: &BodyReader,
     version: &Version,

@@ -1,6 +1,7 @@
 //! Reads that need more than one query: lookup, comparison, blame, freezing, export.
 
 pub(crate) mod blame;
+pub(crate) mod blame_lines;
 pub(crate) mod bodies;
 pub(crate) mod compare;
 pub(crate) mod export;

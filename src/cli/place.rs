@@ -1,0 +1,28 @@
+//! The place of the store in the current directory or above it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The name of the directory that is searched for a store, like git's `.git`.
+pub(crate) const STORE: &str = ".promptbook";
+
+/// Makes git ignore a new store, unless its directory contained files before.
+///
+/// A store in a repository would conflict at each merge, because every process changes its files. If
+/// this fails, the store works all the same, and git lists it as untracked.
+pub(crate) fn ignore_in_git(directory: &Path, was_empty: bool) {
+    if was_empty {
+        let _ = fs::write(directory.join(".gitignore"), "*\n");
+    }
+}
+
+/// Returns whether a directory does not exist or has no files.
+pub(crate) fn is_empty(directory: &Path) -> bool {
+    fs::read_dir(directory).map_or(true, |mut files| files.next().is_none())
+}
+
+/// Returns the nearest store's directory in a directory or above it.
+pub(crate) fn nearest(here: &Path) -> Option<PathBuf> {
+    let candidates = here.ancestors().map(|directory| directory.join(STORE));
+    candidates.into_iter().find(|path| path.is_dir())
+}
