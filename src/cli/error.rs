@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::hint::{hint, shell_word};
 use crate::error::{ConflictSubject, FileError, InvalidArgument, OpenError, PromptLabel};
 use crate::storage::StorageErrorKind;
-use crate::{Error, Store, VersionSpec};
+use crate::{Breakage, Error, Store, VersionSpec};
 
 /// The result of a command, which has written its output.
 pub(crate) type CommandResult<T = ()> = Result<T, Failure>;
@@ -190,7 +190,8 @@ impl From<Error> for Failure {
             // The texts of these errors have all reasons in one line. A list is easier to read.
             Error::Breaking { base, reasons } => {
                 failure.message = format!("not a minor version of {base}: it would break callers");
-                failure.details = reasons.iter().map(ToString::to_string).collect();
+                let detail = |one: &Breakage| format!("{}: {}", one.place, one.reason);
+                failure.details = reasons.iter().map(detail).collect();
             }
             Error::Render { problems } => {
                 failure.message = "not rendered".into();

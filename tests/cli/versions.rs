@@ -58,7 +58,7 @@ fn a_major_chosen_by_the_policy_says_why() {
         "A major version, because it breaks callers of 1.0:"
     );
     assert!(
-        lines[3].contains("\"age\"") && lines[3].ends_with("(messages[0].content)"),
+        lines[3].contains("\"age\"") && lines[3].starts_with("  - messages[0].content: "),
         "{told}"
     );
 }

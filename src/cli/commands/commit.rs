@@ -114,14 +114,14 @@ impl Committed {
     }
 }
 
-/// Renders breakages as a list, each with its place.
+/// Renders breakages as a list, each after its place, as the problems of a body are.
 pub(super) fn reasons(breakages: &[Breakage]) -> String {
     let lines = breakages.iter().map(|breakage| {
         let (reason, place) = (
             text::line(&breakage.reason),
             text::line(breakage.place.as_str()),
         );
-        format!("  - {reason} {}\n", paint(DIM, format!("({place})")))
+        format!("  - {} {reason}\n", paint(DIM, format!("{place}:")))
     });
     lines.collect()
 }
