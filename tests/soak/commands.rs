@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::calls::{Call, HistoryItem};
+use crate::hang;
 use crate::ledger::{Book, now};
 use crate::settings::Hazard;
 use crate::soak::Round;
@@ -23,7 +24,7 @@ use crate::soak::Round;
 pub const CALLERS: u64 = 2;
 
 /// The time within which every command must end.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Exit code: it is unknown whether the change took place.
 const UNKNOWN: i32 = 8;
@@ -131,7 +132,8 @@ impl Caller<'_> {
         let output = std::thread::scope(|scope| {
             scope.spawn(move || send.send(child.wait_with_output()));
             receive.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
-                self.round.problem(format!("{arguments:?} hangs"));
+                let waits = hang::describe(pid.as_raw_pid());
+                self.round.problem(format!("{arguments:?} hangs\n{waits}"));
                 let _ = kill_process(pid, Signal::KILL);
                 receive.recv().unwrap()
             })

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::hang;
 use crate::settings::{Hazard, Orders, Role};
 use crate::soak::Round;
 use crate::worker;
 
 /// The time within which a worker must end after it is asked to.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 pub struct Crew {
     members: Vec<Member>,
@@ -94,7 +95,9 @@ impl Crew {
                 Some(ended) if ended.success() => {}
                 Some(ended) => round.problem(format!("{} failed: {ended}", member.orders.name)),
                 None => {
-                    round.problem(format!("{} hangs", member.orders.name));
+                    let pid = member.child.id().try_into().unwrap();
+                    let waits = hang::describe(pid);
+                    round.problem(format!("{} hangs\n{waits}", member.orders.name));
                     member.child.kill().unwrap();
                     member.child.wait().unwrap();
                 }

@@ -64,6 +64,8 @@ mod full;
 #[cfg(target_os = "linux")]
 mod hand;
 #[cfg(target_os = "linux")]
+mod hang;
+#[cfg(target_os = "linux")]
 mod history;
 #[cfg(target_os = "linux")]
 mod keeper;
