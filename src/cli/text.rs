@@ -7,22 +7,15 @@ use serde::Serialize;
 
 use crate::json::pretty;
 
-use crate::model::shown::{Escaped, Quoted, is_unprintable};
+use crate::model::hidden;
+use crate::model::shown::{Escaped, Quoted};
 
-/// Returns a text in one line, with unprintable characters escaped.
+/// Returns a text in one line, with hidden characters escaped.
 pub(crate) fn line(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_unprintable(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    hidden::escaped(text)
 }
 
-/// Returns a text with its line breaks, and with all other unprintable characters escaped.
+/// Returns a text with its line breaks, and with all other hidden characters escaped.
 pub(crate) fn lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(line).collect();
     lines.join("\n")
@@ -68,15 +61,17 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
 
 /// Returns indented JSON for people and programs.
 ///
-/// Unprintable characters are escaped as JSON escapes them. Numbers keep their original text.
+/// Hidden characters are escaped as JSON escapes them. Numbers keep their original text.
 pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {
     // Cannot fail: the shown values have string keys only.
     let text = pretty(&serde_json::to_string(value).unwrap_or_default());
     let mut shown = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
+    for (c, is_hidden) in hidden::characters(&text) {
         // Line breaks separate members. Those inside strings are already escaped.
-        if c != '\n' && is_unprintable(c) {
-            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        if c != '\n' && is_hidden {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
         } else {
             shown.push(c);
         }
@@ -109,7 +104,7 @@ mod tests {
 
     #[test]
     fn escaped_json_is_the_same_json() {
-        let value = serde_json::json!({"a": "\u{7f}\u{9b}31m\u{202e}\n\"é", "b": [1, {}]});
+        let value = serde_json::json!({"a": "\u{7f}\u{9b}31m\u{202e}\n\"é\u{e0041}", "b": [1, {}]});
         let text = json(&value);
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),

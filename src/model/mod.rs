@@ -13,6 +13,7 @@ pub(crate) mod error;
 pub(crate) mod gc_summary;
 pub(crate) mod hash;
 pub(crate) mod heap;
+pub(crate) mod hidden;
 pub(crate) mod id;
 pub(crate) mod inputs;
 pub(crate) mod invalid_argument;

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use super::hidden;
+
 /// The number of characters that are shown of a text.
 const MAX_SHOWN: usize = 100;
 
@@ -9,7 +11,7 @@ const MAX_SHOWN: usize = 100;
 ///
 /// The following texts are quoted: an empty text, one that begins or ends with white space, one
 /// that begins with a quotation mark or a combining character, and one that contains characters
-/// that a terminal interprets.
+/// that a terminal interprets or does not show.
 ///
 /// Two different texts are displayed differently, unless they differ only after the cut.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
@@ -34,8 +36,8 @@ impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (shown, rest) = cut(self.0);
         f.write_char('"')?;
-        for (at, c) in shown.char_indices() {
-            if is_unprintable(c) || matches!(c, '"' | '\\') || at == 0 && needs_a_base(c) {
+        for (at, (c, is_hidden)) in hidden::characters(shown).enumerate() {
+            if is_hidden || matches!(c, '"' | '\\') || at == 0 && needs_a_base(c) {
                 write!(f, "{}", c.escape_default())?;
             } else {
                 f.write_char(c)?;
@@ -62,21 +64,13 @@ fn is_plain(text: &str, shown: &str) -> bool {
         && outer(text.chars().next_back())
         && !text.starts_with('"')
         && !text.starts_with(needs_a_base)
-        && !shown.contains(is_unprintable)
+        && !hidden::has_hidden(shown)
 }
 
 /// Returns whether a character has no width of its own and is invisible at the start of a text.
 fn needs_a_base(c: char) -> bool {
     // The standard library exposes this property only in the way it escapes a character.
     !c.is_ascii() && c.escape_debug().len() > 1
-}
-
-/// Returns whether a terminal does more than show this character.
-///
-/// These are control characters, and characters that reorder the surrounding text or end its line.
-pub(crate) fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
