@@ -160,7 +160,7 @@ pub mod bundle {
 
 /// Full text search; see [`View::search`].
 pub mod search {
-    pub use crate::engine::{MatchedIn, SearchHit, Snippet};
+    pub use crate::engine::{MatchedIn, SearchHit, Snippet, has_word};
 }
 
 /// The parts of errors. [`Error`] itself is at the crate's root.

@@ -25,7 +25,7 @@ pub use read::blame::{Blame, BlameEntry, BlameOrigin};
 pub(crate) use read::blame_lines::blame_lines;
 pub use read::blame_lines::{BlamedLine, BlamedText, LineBlame};
 pub use read::compare::{DiffSide, Difference, EnvironmentDifference, VariableChange, Verdict};
-pub use search::{MatchedIn, SearchHit, Snippet};
+pub use search::{MatchedIn, SearchHit, Snippet, has_word};
 pub use verify::{VerifyReport, Violation};
 pub use write::environment::{EnvironmentChange, EnvironmentUpdate};
 pub use write::new_prompt::{CreatedPrompt, EnsuredPrompt, NewPrompt};

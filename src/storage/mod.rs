@@ -39,8 +39,8 @@ pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
 pub(crate) use rows::PromptRows;
 pub use search::{
-    Indexable, IndexedItem, IndexedItemVisitor, Phrase, SearchMatch, SearchQuery, SearchVisitor,
-    SearchablePrompt, SearchableVersion, WordQuery,
+    Indexable, IndexedItem, IndexedItemVisitor, Phrase, PlaceCounts, SearchMatch, SearchQuery,
+    SearchVisitor, SearchablePrompt, SearchableVersion, WordQuery,
 };
 pub use snapshot::{
     BlobVisitor, BodyReads, EnvironmentLookup, HeadLookup, JournaledBodies, LogReads, LookupReads,

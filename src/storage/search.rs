@@ -1,9 +1,12 @@
 //! Full text search: the data of the search index, its queries and its answers.
 //!
-//! The engine decides what a word is and which spellings are equal. An index receives folded words
-//! and compares them exactly, so every backend gives the same answers.
+//! The engine decides what a word is, which spellings are equal, and which match is better. An index
+//! receives folded words, compares them exactly and counts them, so every backend gives the same
+//! answers in the same order.
 
 use std::ops::ControlFlow;
+
+use chrono::{DateTime, Utc};
 
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 
@@ -51,7 +54,7 @@ impl WordQuery {
         self.0.len() == 1
     }
 
-    /// Returns the words one by one. The words must contain no gap.
+    /// Returns the words one by one. A gap counts as a word.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split(' ').filter(|word| !word.is_empty())
     }
@@ -66,6 +69,27 @@ impl WordQuery {
             closed
         };
         self.0.contains(wanted)
+    }
+
+    /// Returns how often a phrase can occur at most: the count of its rarest word.
+    ///
+    /// An index knows the counts of words, and would have to read positions for those of phrases.
+    /// The last word of an open phrase counts as the beginning of words.
+    #[must_use]
+    pub fn occurrences(&self, phrase: &Phrase) -> u64 {
+        let words: Vec<&str> = phrase.words.iter().collect();
+        let count = |(at, wanted): (usize, &&str)| {
+            let is_open = phrase.open && at + 1 == words.len();
+            let is_found = |word: &&str| {
+                if is_open {
+                    word.starts_with(*wanted)
+                } else {
+                    word == wanted
+                }
+            };
+            self.iter().filter(is_found).count() as u64
+        };
+        words.iter().enumerate().map(count).min().unwrap_or(0)
     }
 }
 
@@ -137,22 +161,59 @@ pub struct SearchableVersion {
     pub partials: Vec<(PromptId, EnvironmentName)>,
 }
 
-/// A prompt that a search found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SearchMatch {
-    /// The prompt's name contains all of the query.
-    Name(PromptId),
-    /// The prompt's text contains all of the query together with its name.
-    Text(PromptId),
+/// A prompt that a search found, with the figures by which the engine ranks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchMatch {
+    /// The prompt.
+    pub prompt: PromptId,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// Whether its name contains all of the query. Otherwise its text does, together with its name.
+    pub in_name: bool,
+    /// The words of its name and of its text.
+    pub words: PlaceCounts,
+    /// For each phrase of the query, how often it occurs. See [`WordQuery::occurrences`].
+    pub occurrences: Vec<PlaceCounts>,
+}
+
+/// A count for the name and one for the text of a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlaceCounts {
+    /// The count in the name.
+    pub name: u64,
+    /// The count in the text.
+    pub text: u64,
 }
 
 impl SearchMatch {
-    /// Returns the prompt that was found.
+    /// Returns the match of a prompt whose words are known, or `None` if the query is not in them.
+    ///
+    /// A backend that can count words without reading them gives the same figures.
     #[must_use]
-    pub fn prompt(&self) -> PromptId {
-        match self {
-            Self::Name(prompt) | Self::Text(prompt) => *prompt,
+    pub fn of(
+        query: &SearchQuery,
+        prompt: PromptId,
+        created_at: DateTime<Utc>,
+        name: &WordQuery,
+        text: &WordQuery,
+    ) -> Option<Self> {
+        if !query.is_in(&[name, text]) {
+            return None;
         }
+        let counts = |phrase: &Phrase| PlaceCounts {
+            name: name.occurrences(phrase),
+            text: text.occurrences(phrase),
+        };
+        Some(Self {
+            prompt,
+            created_at,
+            in_name: query.is_in(&[name]),
+            words: PlaceCounts {
+                name: name.iter().count() as u64,
+                text: text.iter().count() as u64,
+            },
+            occurrences: query.phrases.iter().map(counts).collect(),
+        })
     }
 }
 

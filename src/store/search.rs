@@ -12,16 +12,20 @@ impl View {
     /// Returns at most `limit` hits.
     ///
     /// A hit contains every word of the query, as a whole word or as the beginning of one. Words in
-    /// double quotes must occur in a row. A single character matches only a whole word, except as
-    /// the last part of a longer one: `gpt-4` finds "gpt-4o". Case and accents are ignored, and no
-    /// other character has a special meaning. A version is current if it is the highest of its
+    /// double quotes must occur in a row. The last word is always a beginning, so that results do
+    /// not vanish while a query is typed. Any other single character matches only a whole word,
+    /// except as the last part of a longer one: `gpt-4` finds "gpt-4o". Case, accents, the vowel
+    /// marks of Hebrew and Arabic, and characters that are not visible are ignored, and no other
+    /// character has a special meaning. A query without a word finds nothing
+    /// ([`has_word`](crate::search::has_word)). A version is current if it is the highest of its
     /// prompt, or if an environment points to it. Messages are searched in all versions.
     ///
     /// In each body, the first 1 MiB of text is searched. It consists of the body's strings,
     /// without `data:` URLs and long base64.
     ///
     /// Prompts come first, each of them once: those whose name contains all words, then those whose
-    /// text, alone or together with the name, contains them, best first. They are followed by the
+    /// text, alone or together with the name, contains them, best first. The order is the same
+    /// whatever index the store has, and whether or not a prompt is indexed yet. They are followed by the
     /// versions whose message contains all words, newest first.
     ///
     /// ```

@@ -53,6 +53,30 @@ fn names_texts_and_messages_are_searched() {
 }
 
 #[test]
+fn the_last_word_is_a_beginning_and_a_query_needs_a_word() {
+    let desk = filled();
+    let count = |query: &str| {
+        desk.json(&["search", query])["hits"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(count("string h"), count("string hel"));
+    assert_eq!(count("h"), count("hel"));
+    assert_eq!(
+        count("h string"),
+        0,
+        "a single character before other words"
+    );
+    for query in ["🔴", "--", "\"\"", ""] {
+        let answer = desk.run(&["search", "--", query]);
+        let note = "the query has no word; a word has letters or digits";
+        assert!(answer.aside().contains(note), "{}", answer.aside());
+        assert_eq!(answer.ok(), "");
+    }
+}
+
+#[test]
 fn hits_are_a_table() {
     let desk = filled();
     let told = desk.run(&["search", "name", "hi"]).ok();
@@ -61,8 +85,9 @@ fn hits_are_a_table() {
         lines,
         [
             "NAME      VERSION         FOUND IN  TEXT",
-            "hello     1.0             text      Hi {{hc:name:string}} gpt-4o",
+            // Two of its versions have the words.
             "greeting  1.0 production  text      Hi {{hc:name:string}} gpt-4o",
+            "hello     1.0             text      Hi {{hc:name:string}} gpt-4o",
         ]
     );
     assert_eq!(desk.run(&["search", "\"name hi\""]).ok(), "");

@@ -102,6 +102,7 @@ fn a_query_is_plain_text() {
                 "{{hc:user",
                 "user_n",
                 "name*",
+                "n",
             ] {
                 assert_eq!(store.search(found, 9).unwrap().len(), 1, "{found}");
             }
@@ -111,7 +112,7 @@ fn a_query_is_plain_text() {
                 "NEAR(name)",
                 "up-follow",
                 "text:follow",
-                "n",
+                "n prompt",
                 "ollow",
             ] {
                 assert!(store.search(missed, 9).unwrap().is_empty(), "{missed}");
@@ -141,6 +142,91 @@ fn the_best_match_is_first_indexed_or_not() {
             assert_eq!(hits.len(), limit.min(21));
             assert_eq!(hits[0].prompt.name.as_str(), "best");
         }
+    });
+}
+
+/// The order is the engine's: it depends neither on the index nor on what is indexed.
+#[test]
+fn every_index_gives_the_same_order() {
+    let fill = |store: &Store| {
+        let mut rng = fastrand::Rng::with_seed(16);
+        let words = |rng: &mut fastrand::Rng, most: usize| -> String {
+            let count = rng.usize(1..most);
+            let word = |_| ["zebra", "zebras", "stripe", "a", "filler"][rng.usize(..5)];
+            (0..count).map(word).collect::<Vec<_>>().join(" ")
+        };
+        for number in 0..40 {
+            let name = format!("{} {number}", words(&mut rng, 4));
+            let text = words(&mut rng, 60);
+            let new = NewPrompt::new(name.as_str(), body(&text));
+            let prompt = store.create_prompt(new).unwrap().prompt.id;
+            if rng.bool() {
+                let text = words(&mut rng, 60);
+                store.commit(NewVersion::new(prompt, body(&text))).unwrap();
+            }
+        }
+        create(store, "other");
+    };
+    let place = Place::new();
+    let stores = [Store::in_memory().unwrap(), place.create()];
+    stores.iter().for_each(fill);
+    let queries = [
+        "zebra",
+        "\"zebra\"",
+        "zebra stripe",
+        "a z",
+        "\"zebra a\" filler",
+        "stripe f",
+    ];
+    let answers = |store: &Store| -> Vec<_> {
+        let orders = queries.iter().flat_map(|query| {
+            let orders = [3, 100].map(|limit| names(&store.search(query, limit).unwrap()));
+            assert_eq!(orders[0], orders[1][..3], "{query}");
+            orders
+        });
+        orders.collect()
+    };
+    let expected = answers(&stores[0]);
+    assert_eq!(answers(&stores[1]), expected, "in the tail");
+    for store in &stores {
+        index_all(store);
+        assert_eq!(answers(store), expected, "indexed");
+    }
+}
+
+#[test]
+fn marks_and_invisible_characters_do_not_count() {
+    in_both(|store| {
+        let texts = ["תִּקּוּן", "كَتَبَ", "co\u{ad}operate", "pass\u{200b}word"];
+        for (number, text) in texts.iter().enumerate() {
+            let new = NewPrompt::new(format!("p{number}"), body(text));
+            store.create_prompt(new).unwrap();
+        }
+        before_and_after_indexing(store, |store| {
+            let plain = ["תקון", "كتب", "cooperate", "password"];
+            for (number, query) in plain.iter().chain(&texts).enumerate() {
+                let hits = store.search(query, 9).unwrap();
+                let expected = (format!("p{}", number % 4), MatchedIn::Text);
+                assert_eq!(names(&hits), [expected], "{query}");
+            }
+        });
+    });
+}
+
+/// "refund h" finds what "refund ho" finds.
+#[test]
+fn hits_do_not_vanish_while_a_query_is_typed() {
+    in_both(|store| {
+        let new = NewPrompt::new("policy", body("refund within hours"));
+        store.create_prompt(new).unwrap();
+        before_and_after_indexing(store, |store| {
+            let query = "refund hours";
+            for end in 1..=query.len() {
+                let hits = store.search(&query[..end], 9).unwrap();
+                let typed = ("policy".to_owned(), MatchedIn::Text);
+                assert!(names(&hits).contains(&typed), "{:?}", &query[..end]);
+            }
+        });
     });
 }
 

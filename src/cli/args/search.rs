@@ -7,7 +7,7 @@ use super::history::AsOfArgs;
 #[derive(Args, Debug)]
 pub(crate) struct SearchArgs {
     /// Words to find: a hit contains all of them. A word also matches as the beginning of a longer
-    /// word, unless it is a single character. '"several words"' matches a phrase
+    /// word, unless it is a single character before other words. '"several words"' matches a phrase
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) words: Vec<String>,
     /// Maximum number of hits

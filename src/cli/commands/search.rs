@@ -10,16 +10,19 @@ use crate::cli::output::{DIM, FOUND, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::search::{MatchedIn, SearchHit, Snippet};
+use crate::search::{MatchedIn, SearchHit, Snippet, has_word};
 
 pub(super) fn search(args: &SearchArgs, session: &Session) -> CommandResult {
+    let query = args.words.join(" ");
     let store = session.view(&args.as_of)?;
     let limit = if args.all { usize::MAX } else { args.limit };
     // One more than requested, to see whether there are more.
-    let mut hits = store.search(&args.words.join(" "), limit.saturating_add(1))?;
+    let mut hits = store.search(&query, limit.saturating_add(1))?;
     let more = hits.len() > limit;
     hits.truncate(limit);
-    if hits.is_empty() && !more {
+    if !has_word(&query) {
+        session.note("the query has no word; a word has letters or digits");
+    } else if hits.is_empty() && !more {
         session.note("nothing found");
     }
     session.write_output(

@@ -10,7 +10,7 @@ use crate::model::body::{Body, any_string};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Prompt, Version};
-use crate::storage::{SearchablePrompt, SearchableVersion, Snapshot};
+use crate::storage::{SearchablePrompt, SearchableVersion, Snapshot, WordQuery};
 use crate::template::Uses;
 
 /// A prompt and its current versions.
@@ -66,6 +66,28 @@ pub(super) fn searchable(
         name,
         text: merge_texts(&texts),
         versions,
+    })
+}
+
+/// The words by which a prompt is found.
+pub(super) struct SearchableWords {
+    pub(super) name: WordQuery,
+    pub(super) text: WordQuery,
+}
+
+/// Returns the words of a live prompt, as they are indexed.
+pub(super) fn searchable_words(
+    snapshot: &dyn Snapshot,
+    bodies: &BodyReader,
+    prompt: &Prompt,
+) -> Result<SearchableWords> {
+    let mut texts = Vec::new();
+    for version in current_versions(snapshot, prompt.id)? {
+        texts.push(words_of(&text_in(snapshot, bodies, &version)?));
+    }
+    Ok(SearchableWords {
+        name: words_of(prompt.name.as_str()),
+        text: merge_texts(&texts),
     })
 }
 

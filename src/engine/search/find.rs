@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::current::{current_versions, text_in};
+use super::current::{current_versions, searchable_words, text_in};
 use super::merge::to_run_query;
 use super::query;
-use super::score::Score;
+use super::score::best_first;
 use super::snippet::{Snippet, snippet};
 use super::tail::UnindexedTail;
 use super::words::words_of;
@@ -16,7 +16,7 @@ use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Prompt, Version};
-use crate::storage::{SearchQuery, Snapshot};
+use crate::storage::{SearchMatch, SearchQuery, Snapshot};
 
 /// One result of a search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ pub(crate) fn search(
 #[derive(Default)]
 struct MatchedPrompt {
     named: Vec<SearchHit>,
-    texts: Vec<(SearchHit, Score)>,
+    texts: Vec<SearchHit>,
 }
 
 impl MatchedPrompt {
@@ -99,32 +99,41 @@ struct SearchRun<'a> {
 impl SearchRun<'_> {
     /// Returns prompts whose names match, then prompts whose texts match, best first.
     ///
-    /// Among the names, prompts of the tail come first, the most recently changed one at the start.
-    /// Those of the index follow in its order.
+    /// Prompts of the tail are matched by the same words as an index would be, so that the order
+    /// does not depend on what is indexed. The texts themselves are read for the best matches only,
+    /// until there are enough hits.
     fn prompts(&self, limit: usize) -> Result<Vec<SearchHit>> {
-        let mut found = MatchedPrompt::default();
-        for id in self.tail.prompts.iter().rev() {
-            self.look_into(*id, &mut found)?;
+        let query = to_run_query(&self.query);
+        let mut matches = Vec::new();
+        for id in &self.tail.prompts {
+            matches.extend(self.match_of(&query, *id)?);
         }
-        let (recent, recent_texts) = (found.count(), found.texts.len());
-        visit::matches(self.snapshot, &to_run_query(&self.query), |one| {
-            if found.named.len() >= limit || found.count() - recent >= limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            if !self.tail.touched(one.prompt()) {
-                self.look_into(one.prompt(), &mut found)?;
+        visit::matches(self.snapshot, &query, |one| {
+            if !self.tail.touched(one.prompt) {
+                matches.push(one);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        let mut hits = found.named;
-        // The index's scores cannot be compared with others. If the tail has matching texts, all of
-        // them are scored again.
-        match recent_texts {
-            0 => hits.extend(found.texts.into_iter().map(|(hit, _)| hit)),
-            _ => hits.extend(Score::best_first(found.texts)),
+        let mut found = MatchedPrompt::default();
+        for one in best_first(matches) {
+            if found.count() >= limit {
+                break;
+            }
+            self.look_into(one.prompt, &mut found)?;
         }
-        hits.truncate(limit);
+        let mut hits = found.named;
+        hits.extend(found.texts);
         Ok(hits)
+    }
+
+    /// Returns the match of a prompt of the tail, if there is one.
+    fn match_of(&self, query: &SearchQuery, id: PromptId) -> Result<Option<SearchMatch>> {
+        let Some(prompt) = self.snapshot.prompt(id)? else {
+            return Ok(None);
+        };
+        let words = searchable_words(self.snapshot, self.bodies, &prompt)?;
+        let (name, text) = (&words.name, &words.text);
+        Ok(SearchMatch::of(query, id, prompt.created_at, name, text))
     }
 
     /// Adds the match of a prompt, if there is one.
@@ -152,8 +161,7 @@ impl SearchRun<'_> {
                     matched: MatchedIn::Text,
                     snippet: snippet(&text, &self.query),
                 };
-                let score = Score::of(&self.query, &name, &words);
-                found.texts.push((hit, score));
+                found.texts.push(hit);
                 break;
             }
         }

@@ -22,6 +22,7 @@ pub(crate) mod verify;
 pub(crate) mod words;
 
 pub use find::{MatchedIn, SearchHit};
+pub use query::has_word;
 pub use snippet::Snippet;
 
 #[cfg(test)]

@@ -10,15 +10,19 @@ const MAX_WORDS: usize = 32;
 
 /// Parses a query. A query of more than 32 words is an error.
 ///
-/// An unquoted word matches every word that begins with it. Text in double quotes matches the same
+/// An unquoted word matches every word that begins with it, except for a single character that
+/// other words follow. Text in double quotes matches the same
 /// words in the same order.
 ///
 /// Text that consists of several words, such as `follow-up`, matches only these words in a row. No
 /// other character has a special meaning. A quote that is not closed ends at the end of the query.
 pub(super) fn read(text: &str) -> Result<SearchQuery> {
     let mut phrases: Vec<Phrase> = Vec::new();
+    let mut ends_in_quotes = false;
     for (position, part) in text.split('"').enumerate() {
-        if position % 2 == 1 {
+        let known = phrases.len();
+        let is_quoted = position % 2 == 1;
+        if is_quoted {
             phrases.extend(phrase(part, false));
         } else {
             phrases.extend(
@@ -26,6 +30,13 @@ pub(super) fn read(text: &str) -> Result<SearchQuery> {
                     .filter_map(|word| phrase(word, true)),
             );
         }
+        if phrases.len() > known {
+            ends_in_quotes = is_quoted;
+        }
+    }
+    // The last word may be unfinished: as a beginning it finds what the finished word will find.
+    if let Some(last) = phrases.last_mut().filter(|_| !ends_in_quotes) {
+        last.open = true;
     }
     let all = phrases.iter().flat_map(|phrase| phrase.words.iter());
     if all.take(MAX_WORDS + 1).count() > MAX_WORDS {
@@ -35,9 +46,23 @@ pub(super) fn read(text: &str) -> Result<SearchQuery> {
     Ok(SearchQuery { phrases })
 }
 
+/// Returns whether a query has a word. A query without one finds nothing.
+///
+/// A word consists of letters and digits.
+///
+/// ```
+/// assert!(promptbook::search::has_word("gpt-4"));
+/// assert!(!promptbook::search::has_word("--"));
+/// ```
+#[must_use]
+pub fn has_word(query: &str) -> bool {
+    !words_of(query).is_empty()
+}
+
 /// Returns the phrase of a text, or `None` if the text contains no word.
 ///
-/// A single character is never a prefix, because half of all words would match it.
+/// A single character is no prefix, because half of all words would match it. Only the last word
+/// of a query is, see [`read`].
 fn phrase(text: &str, open: bool) -> Option<Phrase> {
     let words = words_of(text);
     let last = words.iter().next_back()?;
@@ -75,8 +100,12 @@ mod tests {
             ]
         );
         assert_eq!(listed(r#"a"b c"#), [row("a", false), row("b c", false)]);
-        assert_eq!(listed("丁寧 丁"), [row("丁 寧", true), row("丁", false)]);
-        assert_eq!(listed("gpt-4 4"), [row("gpt 4", true), row("4", false)]);
+        assert_eq!(listed("丁寧 丁"), [row("丁 寧", true), row("丁", true)]);
+        assert_eq!(listed("gpt-4 4"), [row("gpt 4", true), row("4", true)]);
+        assert_eq!(listed("4 gpt"), [row("4", false), row("gpt", true)]);
+        assert_eq!(listed("refund h "), [row("refund", true), row("h", true)]);
+        assert_eq!(listed("\"a h\""), [row("a h", false)]);
+        assert_eq!(listed("h --"), [row("h", true)]);
     }
 
     #[test]

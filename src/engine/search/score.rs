@@ -1,82 +1,112 @@
-//! Ranking of texts for which the search index has no comparable score.
+//! The order of search results: one formula, whatever index found them.
 
-use crate::storage::{Phrase, SearchQuery, WordQuery};
+use std::cmp::Ordering;
 
-/// The inputs for a text's rank.
+use crate::storage::SearchMatch;
+
+/// The weight of an occurrence in the name, relative to one in the text.
+const NAME_WEIGHT: u64 = 10;
+
+/// The parameters of BM25: how soon further occurrences stop to count, and how much the length of a
+/// text does.
+const SATURATION: f64 = 1.2;
+const LENGTH_SHARE: f64 = 0.75;
+
+/// Sorts matches by rank, best first.
 ///
-/// The rank is BM25 without the inverse document frequency, which requires an index of all texts.
-#[derive(Debug)]
-pub(super) struct Score {
-    /// The number of occurrences of each phrase in the text and the name.
-    counts: Vec<usize>,
-    /// The number of words in the text.
-    length: usize,
+/// Matches in names come first; among them, those whose names consist most of the query. The rank of
+/// matches that are alike is BM25 without the inverse document frequency, which an index would have
+/// to count in all texts. At last, the newest prompt comes first.
+pub(super) fn best_first(matches: Vec<SearchMatch>) -> Vec<SearchMatch> {
+    let words: u64 = matches.iter().map(length).sum();
+    let average = words.max(1) as f64 / matches.len().max(1) as f64;
+    let mut ranked: Vec<(f64, f64, SearchMatch)> = matches
+        .into_iter()
+        .map(|one| (share_of_name(&one), rank(&one, average), one))
+        .collect();
+    ranked.sort_by(|(share, rank, one), (other_share, other_rank, other)| {
+        let by_rank = other_share
+            .total_cmp(share)
+            .then(other_rank.total_cmp(rank));
+        by_rank.then_with(|| newest_first(one, other))
+    });
+    ranked.into_iter().map(|(.., one)| one).collect()
 }
 
-impl Score {
-    pub(super) fn of(query: &SearchQuery, name: &WordQuery, text: &WordQuery) -> Self {
-        let phrases = query.phrases.iter();
-        Self {
-            counts: phrases
-                .map(|phrase| count(name, phrase) + count(text, phrase))
-                .collect(),
-            length: text.iter().count(),
-        }
-    }
-
-    /// Sorts by rank, best first. Entries of equal rank keep their order.
-    pub(super) fn best_first<T>(scored: Vec<(T, Self)>) -> Vec<T> {
-        let sum: usize = scored.iter().map(|(_, score)| score.length).sum();
-        let average = sum.max(1) as f64 / scored.len().max(1) as f64;
-        let mut ranked: Vec<(T, f64)> = scored
-            .into_iter()
-            .map(|(one, score)| (one, score.rank(average)))
-            .collect();
-        ranked.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-        ranked.into_iter().map(|(one, _)| one).collect()
-    }
-
-    fn rank(&self, average: f64) -> f64 {
-        let weight = 1.2 * (0.25 + 0.75 * self.length as f64 / average);
-        let counts = self.counts.iter().map(|count| *count as f64);
-        counts.map(|count| count / (count + weight)).sum()
-    }
+fn newest_first(one: &SearchMatch, other: &SearchMatch) -> Ordering {
+    let by_age = other.created_at.cmp(&one.created_at);
+    by_age.then(one.prompt.cmp(&other.prompt))
 }
 
-fn count(words: &WordQuery, phrase: &Phrase) -> usize {
-    // The trailing space is not part of the match, because the next occurrence begins with it.
-    let wanted = phrase.words.as_str().trim_end_matches(' ');
-    let text = words.as_str();
-    text.match_indices(wanted)
-        .filter(|(at, _)| phrase.open || text[at + wanted.len()..].starts_with(' '))
-        .count()
+fn length(one: &SearchMatch) -> u64 {
+    one.words.name + one.words.text
+}
+
+/// Returns the share of the name that the query is; 0 if the name does not contain all of it.
+fn share_of_name(one: &SearchMatch) -> f64 {
+    if !one.in_name {
+        return 0.0;
+    }
+    let found: u64 = one.occurrences.iter().map(|count| count.name).sum();
+    found as f64 / one.words.name.max(1) as f64
+}
+
+fn rank(one: &SearchMatch, average: f64) -> f64 {
+    let relative = length(one) as f64 / average;
+    let weight = SATURATION * (1.0 - LENGTH_SHARE + LENGTH_SHARE * relative);
+    let counts = one.occurrences.iter();
+    let counts = counts.map(|count| (NAME_WEIGHT * count.name + count.text) as f64);
+    counts.map(|count| count / (count + weight)).sum()
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
+
     use super::*;
     use crate::engine::search::query::read;
     use crate::engine::search::words::words_of;
 
-    #[test]
-    fn often_and_short_is_better() {
-        let query = read("zebra").unwrap();
-        let score = |text: &str| Score::of(&query, &words_of("name"), &words_of(text));
-        assert_eq!(score("zebra zebra zebras not").counts, [3]);
-        let filler = "word ".repeat(40);
-        let texts = [
-            format!("{filler} zebra"),
-            "a zebra".into(),
-            "zebra zebra".into(),
-        ];
-        let scored = texts.iter().enumerate().map(|(at, text)| (at, score(text)));
-        assert_eq!(Score::best_first(scored.collect()), [2, 1, 0]);
+    /// Returns the order of prompts, given by their names and texts, oldest first.
+    fn order(query: &str, prompts: &[(&str, &str)]) -> Vec<String> {
+        let query = read(query).unwrap();
+        let matches = prompts.iter().enumerate().map(|(number, (name, text))| {
+            let id = format!("p{number:05}").parse().unwrap();
+            let created_at = DateTime::<Utc>::from_timestamp(number as i64, 0).unwrap();
+            SearchMatch::of(&query, id, created_at, &words_of(name), &words_of(text)).unwrap()
+        });
+        let ranked = best_first(matches.collect());
+        ranked.iter().map(|one| one.prompt.to_string()).collect()
     }
 
     #[test]
-    fn closed_phrases_count_whole_words() {
-        let query = read("\"to be\"").unwrap();
-        let text = words_of("to be or to bee, to be to be");
-        assert_eq!(Score::of(&query, &words_of("be"), &text).counts, [3]);
+    fn often_and_short_is_better() {
+        let filler = "word ".repeat(40) + "zebra";
+        let prompts = [
+            ("a", filler.as_str()),
+            ("b", "a zebra"),
+            ("c", "zebra zebra"),
+        ];
+        assert_eq!(order("zebra", &prompts), ["p00002", "p00001", "p00000"]);
+    }
+
+    #[test]
+    fn names_come_first_and_exact_names_before_longer_ones() {
+        let prompts = [
+            ("x", "refund refund refund"),
+            ("refund policy of the shop", "refund refund"),
+            ("refund", "x"),
+            ("refund policy", "x"),
+        ];
+        assert_eq!(
+            order("refund", &prompts),
+            ["p00002", "p00003", "p00001", "p00000"]
+        );
+    }
+
+    #[test]
+    fn the_newest_of_equal_prompts_comes_first() {
+        let prompts = [("a", "zebra"), ("b", "zebra"), ("c", "zebra")];
+        assert_eq!(order("zebra", &prompts), ["p00002", "p00001", "p00000"]);
     }
 }

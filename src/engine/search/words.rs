@@ -1,7 +1,7 @@
 //! Splitting of texts into words, and normalization of their spelling.
 //!
-//! A word is a run of letters and digits of any script. Letter case, accents and compatibility
-//! forms are ignored: "Ａbendbrot", "abendbrot" and "äbendbrot" are the same word. In scripts that
+//! A word is a run of letters and digits of any script. Letter case, accents, the vowel marks of
+//! Hebrew and Arabic, characters that are not visible, and compatibility forms are ignored: "Ａbendbrot", "abendbrot" and "äbendbrot" are the same word. In scripts that
 //! put no space between words each character is a word, and a search for several characters finds
 //! them in a row.
 
@@ -10,6 +10,7 @@ use std::ops::Range;
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::model::hidden::is_invisible_in_word;
 use crate::storage::WordQuery;
 
 /// The number of characters of a word that count. The rest of a longer word is ignored.
@@ -34,7 +35,8 @@ pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
             Some((start, _)) => emit(start..at),
             None => {}
         }
-        word = (is_single || c.is_alphanumeric()).then_some((at, is_single));
+        let begins = is_single || (c.is_alphanumeric() && !is_mark(c));
+        word = begins.then_some((at, is_single));
     }
     if let Some((start, _)) = word {
         emit(start..text.len());
@@ -48,7 +50,7 @@ pub(super) fn words_of(text: &str) -> WordQuery {
     words
 }
 
-/// Writes a word without case and accents to `folded`.
+/// Writes a word without case, accents and vowel marks to `folded`.
 ///
 /// Characters that an index would treat as separators are left out.
 fn fold(word: &str, folded: &mut String) {
@@ -66,12 +68,33 @@ fn fold(word: &str, folded: &mut String) {
     folded.extend(indexable.take(MAX_WORD_CHARS));
 }
 
-/// Returns whether a character is a mark that is written above or below a letter.
+/// Returns whether a character does not count in a word: an accent, a vowel mark, or a character
+/// that is not visible.
 fn is_accent(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}')
+    is_invisible_in_word(c)
+        || matches!(c,
+            '\u{300}'..='\u{36f}'
+            // Points and accents of Hebrew.
+            | '\u{591}'..='\u{5bd}'
+            | '\u{5bf}'
+            | '\u{5c1}'..='\u{5c2}'
+            | '\u{5c4}'..='\u{5c5}'
+            | '\u{5c7}'
+            // Vowel marks of Arabic, and the stroke that lengthens a word.
+            | '\u{610}'..='\u{61a}'
+            | '\u{640}'
+            | '\u{64b}'..='\u{65f}'
+            | '\u{670}'
+            | '\u{6d6}'..='\u{6dc}'
+            | '\u{6df}'..='\u{6e4}'
+            | '\u{6e7}'..='\u{6e8}'
+            | '\u{6ea}'..='\u{6ed}'
+            | '\u{8ca}'..='\u{8e1}'
+            | '\u{8e3}'..='\u{8ff}'
+        )
 }
 
-/// Returns whether a character is an accent, or a mark that turns a kana into another one.
+/// Returns whether a character continues a word without being one of its letters.
 fn is_mark(c: char) -> bool {
     is_accent(c) || matches!(c, '\u{3099}' | '\u{309a}')
 }
@@ -143,6 +166,14 @@ mod tests {
             ("ΣΊΣΥΦΟΣ", "σίσυφος"),
             ("İstanbul", "istanbul"),
             ("が", "か\u{3099}"),
+            ("תִּקּוּן", "תקון"),
+            ("כָּתַב", "כתב"),
+            ("كَتَبَ", "كتب"),
+            ("كـتـب", "كتب"),
+            ("co\u{ad}operate", "cooperate"),
+            ("pass\u{200b}word", "password"),
+            ("\u{feff}wo\u{2060}rd\u{200d}", "word"),
+            ("می\u{200c}خواهم", "میخواهم"),
         ] {
             assert_eq!(listed(one), listed(other), "{one} {other}");
         }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector};
 
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -69,20 +70,19 @@ impl SearchTables {
         }
     }
 
-    /// Visits the matches: prompts whose name contains all of the query come first.
-    pub(super) fn find(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) {
-        let found = |prompt: &SearchablePrompt| {
-            let name = prompt.name.as_ref()?;
-            if query.is_in(&[name]) {
-                return Some(SearchMatch::Name(prompt.id));
-            }
-            let in_text = query.is_in(&[name, &prompt.text]);
-            in_text.then_some(SearchMatch::Text(prompt.id))
-        };
-        let mut all: Vec<_> = self.prompts.values().filter_map(|one| found(one)).collect();
-        all.sort_by_key(|found| matches!(found, SearchMatch::Text(_)));
-        for one in all {
-            if visit(one).is_break() {
+    /// Visits the matches. `created_at` returns when a prompt was created.
+    pub(super) fn find(
+        &self,
+        query: &SearchQuery,
+        created_at: impl Fn(PromptId) -> Option<DateTime<Utc>>,
+        visit: &mut SearchVisitor<'_>,
+    ) {
+        for prompt in self.prompts.values() {
+            let found = prompt.name.as_ref().and_then(|name| {
+                let created_at = created_at(prompt.id)?;
+                SearchMatch::of(query, prompt.id, created_at, name, &prompt.text)
+            });
+            if found.is_some_and(|found| visit(found).is_break()) {
                 break;
             }
         }

@@ -256,7 +256,8 @@ impl SearchReads for MemoryState {
     }
 
     fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> StorageResult<()> {
-        self.search.find(query, visit);
+        let created_at = |id| self.tables.prompt(id).map(|prompt| prompt.created_at);
+        self.search.find(query, created_at, visit);
         Ok(())
     }
 

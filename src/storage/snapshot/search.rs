@@ -14,10 +14,9 @@ pub trait SearchReads {
     /// Searches do not reflect later operations: a caller that searches must also read those.
     fn indexed_through(&self) -> StorageResult<u64>;
 
-    /// Visits the prompts that match a query, each once, until the visitor stops.
+    /// Visits all live prompts that match a query, each once, in no order, until the visitor stops.
     ///
-    /// Prompts whose name contains all of the query come first. The others follow, ordered by how
-    /// well their texts match.
+    /// The caller ranks them by the figures of each match, which reflect what is indexed.
     fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> StorageResult<()>;
 
     /// Returns at most `limit` live versions whose indexed message contains all of a query.

@@ -158,6 +158,8 @@ CREATE TABLE request_inputs (
 CREATE VIRTUAL TABLE search_text USING fts5(
     name, text, content = '', contentless_delete = 1, tokenize = 'ascii'
 );
+-- The occurrences of words in search_text, to count them.
+CREATE VIRTUAL TABLE search_text_word USING fts5vocab(search_text, instance);
 -- Full text search: the words of messages, in a row for each version whose message has any, by its
 -- key.
 CREATE VIRTUAL TABLE search_message USING fts5(

@@ -5,17 +5,17 @@
 //! already folded, so the simplest tokenizer suffices: ASCII characters other than letters and
 //! digits separate words, and all other characters are part of words.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::columns::{bytes, collect, parsed};
+use super::columns::{bytes, collect, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::storage::{
-    Indexable, IndexedItem, IndexedItemVisitor, SearchMatch, SearchQuery, SearchVisitor,
+    Indexable, IndexedItem, IndexedItemVisitor, PlaceCounts, SearchMatch, SearchQuery,
+    SearchVisitor,
 };
 
 pub(super) fn up_to(connection: &Connection) -> SqliteResult<u64> {
@@ -36,10 +36,6 @@ fn expression(query: &SearchQuery) -> String {
     phrases.collect::<Vec<_>>().join(" AND ")
 }
 
-/// A name has ten times the weight of a text.
-const BEST_FIRST: &str = "SELECT rowid FROM search_text WHERE search_text MATCH ?1
-     ORDER BY bm25(search_text, 10.0, 1.0), rowid DESC";
-
 pub(super) fn find(
     connection: &Connection,
     query: &SearchQuery,
@@ -48,48 +44,123 @@ pub(super) fn find(
     if query.phrases.is_empty() {
         return Ok(());
     }
+    let doing = "searching texts";
     let all = expression(query);
-    let mut named = HashSet::new();
-    let in_name = format!("name : ({all})");
-    let flow = each_prompt(connection, &in_name, &mut |prompt| {
-        named.insert(prompt);
-        visit(SearchMatch::Name(prompt))
-    })?;
-    if flow.is_break() {
-        return Ok(());
-    }
-    each_prompt(connection, &all, &mut |prompt| {
-        if named.contains(&prompt) {
-            ControlFlow::Continue(())
-        } else {
-            visit(SearchMatch::Text(prompt))
+    let named = keys(connection, &format!("name : ({all})")).context(doing)?;
+    // The sizes are in the order of the columns: name, text.
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT p.key, p.id, p.created_at, d.sz
+             FROM search_text CROSS JOIN prompt p ON p.key = search_text.rowid
+                CROSS JOIN search_text_docsize d ON d.id = p.key
+             WHERE search_text MATCH ?1 AND p.deleted_at IS NULL",
+        )
+        .context(doing)?;
+    let mut rows = statement.query([&all]).context(doing)?;
+    // Words are counted if there is a match to count them for.
+    let mut counts: Option<QueryCounts> = None;
+    while let Some(row) = rows.next().context(doing)? {
+        let counts = match &mut counts {
+            Some(counts) => counts,
+            None => counts.insert(QueryCounts::of(connection, query).context(doing)?),
+        };
+        let read = || -> rusqlite::Result<SearchMatch> {
+            let key: i64 = row.get(0)?;
+            Ok(SearchMatch {
+                prompt: parsed(row, 1)?,
+                created_at: moment(row, 2)?,
+                in_name: named.contains(&key),
+                words: sizes(row.get_ref(3)?.as_blob()?),
+                occurrences: counts.of_prompt(key),
+            })
+        };
+        if visit(read().context(doing)?).is_break() {
+            break;
         }
-    })
-    .map(drop)
+    }
+    Ok(())
 }
 
-/// Visits the prompts of rows that match, best first. Returns the last answer of `visit`.
-fn each_prompt(
-    connection: &Connection,
-    expression: &str,
-    visit: &mut dyn FnMut(PromptId) -> ControlFlow<()>,
-) -> SqliteResult<ControlFlow<()>> {
-    let doing = "searching texts";
-    let mut statement = connection.prepare_cached(BEST_FIRST).context(doing)?;
-    let mut id = connection
-        .prepare_cached("SELECT id FROM prompt WHERE key = ?1")
-        .context(doing)?;
-    let mut rows = statement.query([expression]).context(doing)?;
-    while let Some(row) = rows.next().context(doing)? {
-        let prompt = row
-            .get::<_, i64>(0)
-            .and_then(|key| id.query_row([key], |row| parsed(row, 0)))
-            .context(doing)?;
-        if visit(prompt).is_break() {
-            return Ok(ControlFlow::Break(()));
+/// Returns the keys of the prompts that match an expression.
+fn keys(connection: &Connection, expression: &str) -> rusqlite::Result<HashSet<i64>> {
+    let mut statement =
+        connection.prepare_cached("SELECT rowid FROM search_text WHERE search_text MATCH ?1")?;
+    let keys = statement.query_map([expression], |row| row.get(0))?;
+    keys.collect()
+}
+
+/// Reads the numbers of words that FTS5 keeps of a row: a varint for each column.
+fn sizes(blob: &[u8]) -> PlaceCounts {
+    let mut numbers = [0; 2];
+    let mut at = 0;
+    for byte in blob {
+        if let Some(number) = numbers.get_mut(at) {
+            *number = *number << 7 | u64::from(byte & 0x7f);
+        }
+        if byte & 0x80 == 0 {
+            at += 1;
         }
     }
-    Ok(ControlFlow::Continue(()))
+    let [name, text] = numbers;
+    PlaceCounts { name, text }
+}
+
+/// The counts of a query's words: for each phrase and each of its words, by prompt.
+struct QueryCounts(Vec<Vec<HashMap<i64, PlaceCounts>>>);
+
+impl QueryCounts {
+    fn of(connection: &Connection, query: &SearchQuery) -> rusqlite::Result<Self> {
+        let phrases = query.phrases.iter().map(|phrase| {
+            let words: Vec<&str> = phrase.words.iter().collect();
+            let counts = words.iter().enumerate().map(|(at, word)| {
+                let is_open = phrase.open && at + 1 == words.len();
+                word_counts(connection, word, is_open)
+            });
+            counts.collect()
+        });
+        phrases.collect::<rusqlite::Result<_>>().map(Self)
+    }
+
+    /// Returns the counts of each phrase, which are those of its rarest word.
+    fn of_prompt(&self, key: i64) -> Vec<PlaceCounts> {
+        let phrases = self.0.iter().map(|words| {
+            let counts = || {
+                words
+                    .iter()
+                    .map(|word| word.get(&key).copied().unwrap_or_default())
+            };
+            PlaceCounts {
+                name: counts().map(|count| count.name).min().unwrap_or(0),
+                text: counts().map(|count| count.text).min().unwrap_or(0),
+            }
+        });
+        phrases.collect()
+    }
+}
+
+/// Counts a word, or the words that begin with it, in each prompt.
+fn word_counts(
+    connection: &Connection,
+    word: &str,
+    is_open: bool,
+) -> rusqlite::Result<HashMap<i64, PlaceCounts>> {
+    let mut statement = connection
+        .prepare_cached("SELECT doc, col FROM search_text_word WHERE term >= ?1 AND term <= ?2")?;
+    let last = if is_open {
+        format!("{word}{}", char::MAX)
+    } else {
+        word.to_owned()
+    };
+    let mut rows = statement.query([word, last.as_str()])?;
+    let mut counts: HashMap<i64, PlaceCounts> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let count = counts.entry(row.get(0)?).or_default();
+        match row.get_ref(1)?.as_str()? {
+            "name" => count.name += 1,
+            _ => count.text += 1,
+        }
+    }
+    Ok(counts)
 }
 
 pub(super) fn find_messages(

@@ -1,5 +1,6 @@
 //! The suite for full text search, which answers from the search index only.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::Test;
@@ -20,7 +21,7 @@ pub const TESTS: &[Test] = &[
     words_and_prefixes_are_found,
     words_of_any_script_are_words,
     all_phrases_must_be_in_the_name_or_the_text,
-    names_come_first_and_prompts_once,
+    each_prompt_is_visited_once_with_its_counts,
     an_update_replaces_what_was_indexed,
     messages_are_found_newest_first_while_their_versions_live,
     dependents_are_found,
@@ -71,11 +72,20 @@ fn tell(index: &dyn Index, news: &Indexable) {
     transaction.commit().unwrap();
 }
 
-fn found(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
+/// A prompt that was found, and whether its name contains all of the query.
+type Found = (PromptId, bool);
+
+fn found(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<Found> {
     found_in(&*index.snapshot().unwrap(), phrases, limit)
 }
 
-fn found_in(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
+fn found_in(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<Found> {
+    let matches = matches(snapshot, phrases, limit);
+    let found = matches.into_iter().map(|one| (one.prompt, one.in_name));
+    found.collect()
+}
+
+fn matches(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
     let mut found = Vec::new();
     let search = snapshot.search(&query(phrases), &mut |one| {
         if found.len() == limit {
@@ -88,12 +98,12 @@ fn found_in(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<Sear
     found
 }
 
-fn name(number: u32) -> SearchMatch {
-    SearchMatch::Name(prompt_id(number))
+fn name(number: u32) -> Found {
+    (prompt_id(number), true)
 }
 
-fn text(number: u32) -> SearchMatch {
-    SearchMatch::Text(prompt_id(number))
+fn text(number: u32) -> Found {
+    (prompt_id(number), false)
 }
 
 /// Writes prompts 1 to 3 with versions 1 to 3, and prompt 4 without a version.
@@ -181,27 +191,55 @@ pub fn all_phrases_must_be_in_the_name_or_the_text(index: &dyn Index) {
     assert_eq!(found(index, &["red", "garden"], 9).len(), 2);
 }
 
-/// Matches in names come first, each prompt once, and as many as the visitor accepts.
-pub fn names_come_first_and_prompts_once(index: &dyn Index) {
+/// Each prompt is visited once, with the counts of words, and as many as the visitor accepts.
+pub fn each_prompt_is_visited_once_with_its_counts(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.commit(1, 11, "1.1");
+    let mut apart = prompt(3, "three", &[3], "word to");
+    apart.text.gap();
+    for word in ["word", "wording", "to"] {
+        apart.text.push(word);
+    }
     let prompts = vec![
-        prompt(1, "one", &[1, 11], "word word word word word"),
-        prompt(2, "a word", &[2], "word"),
+        prompt(1, "one", &[1, 11], "other"),
         prompt(3, "three", &[3], "word"),
         prompt(4, "word", &[], ""),
     ];
     tell(index, &told(9, prompts));
+    let prompts = vec![
+        prompt(1, "one", &[1, 11], "word word words to word"),
+        prompt(2, "a word", &[2], "word"),
+        apart.clone(),
+    ];
+    tell(index, &told(10, prompts.clone()));
+    let snapshot = index.snapshot().unwrap();
+    for phrases in [
+        vec!["word"],
+        vec!["word*"],
+        vec!["word to*", "wo*"],
+        vec!["to word"],
+    ] {
+        let all = matches(&*snapshot, &phrases, usize::MAX);
+        let found: HashSet<PromptId> = all.iter().map(|one| one.prompt).collect();
+        assert_eq!(found.len(), all.len(), "{all:?}");
+        for one in &all {
+            let known = prompts.iter().find(|prompt| prompt.id == one.prompt);
+            let (name, text) = known.map_or((words("word"), words("")), |known| {
+                (known.name.clone().unwrap(), known.text.clone())
+            });
+            let created_at = snapshot.prompt(one.prompt).unwrap().unwrap().created_at;
+            let expected = SearchMatch::of(&query(&phrases), one.prompt, created_at, &name, &text);
+            assert_eq!(Some(one), expected.as_ref(), "{phrases:?}");
+        }
+    }
     let all = found(index, &["word"], 9);
     assert_eq!(all.len(), 4, "{all:?}");
-    let named = |one: &SearchMatch| matches!(one, SearchMatch::Name(_));
-    assert!(all[..2].iter().all(named), "{all:?}");
-    assert!(all.contains(&name(2)) && all.contains(&name(4)), "{all:?}");
-    assert!(all.contains(&text(3)), "{all:?}");
+    for expected in [text(1), name(2), text(3), name(4)] {
+        assert!(all.contains(&expected), "{all:?}");
+    }
     for limit in 0..4 {
         assert_eq!(found(index, &["word"], limit), all[..limit]);
     }
-    assert_eq!(found(index, &["word"], usize::MAX), all);
 }
 
 /// An update replaces what is indexed of a prompt. Other prompts remain as they are.
