@@ -2,10 +2,12 @@
 //!
 //! They list each member, so that the output stays as documented if the library's types change.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::contract::Variable;
+use crate::contract::{Tool, ToolKind, Variable};
 use crate::diff::{Difference, VariableChange};
 use crate::diff::{Edit, Pointer, Segment};
 use crate::template::{PartialUse, TextLocation};
@@ -58,7 +60,10 @@ pub(crate) struct ContractShape<'a> {
     partials: &'a [PartialUse],
     problems: Vec<String>,
     tools: Vec<ToolShape<'a>>,
+    functions: Vec<ToolShape<'a>>,
     response_format: Option<&'a Json>,
+    text_format: Option<&'a Json>,
+    answers: BTreeMap<&'a str, &'a Json>,
 }
 
 #[derive(Serialize)]
@@ -68,25 +73,35 @@ struct ToolShape<'a> {
     definition: &'a Json,
 }
 
+impl<'a> ToolShape<'a> {
+    fn of(tool: &'a Tool) -> Self {
+        Self {
+            name: tool_name(tool),
+            place: &tool.place,
+            definition: &tool.definition,
+        }
+    }
+}
+
 pub(crate) fn contract(contract: &Contract) -> ContractShape<'_> {
-    let tools = contract.tools.iter().map(|tool| ToolShape {
-        name: tool_name(tool),
-        place: &tool.place,
-        definition: &tool.definition,
-    });
+    let answers = contract.answers.iter();
+    let answers = answers.map(|(name, value)| (name.as_str(), value));
     ContractShape {
         variables: &contract.variables,
         partials: &contract.partials,
         problems: contract.problems.iter().map(ToString::to_string).collect(),
-        tools: tools.collect(),
+        tools: contract.tools.iter().map(ToolShape::of).collect(),
+        functions: contract.functions.iter().map(ToolShape::of).collect(),
         response_format: contract.response_format.as_ref(),
+        text_format: contract.text_format.as_ref(),
+        answers: answers.collect(),
     }
 }
 
 /// Returns the name of a tool that is a function.
-pub(crate) fn tool_name(tool: &crate::contract::Tool) -> Option<&str> {
+pub(crate) fn tool_name(tool: &Tool) -> Option<&str> {
     match &tool.kind {
-        crate::contract::ToolKind::Function { name } => Some(name),
+        ToolKind::Function { name } => Some(name),
         _ => None,
     }
 }
@@ -107,6 +122,8 @@ pub(crate) struct DifferenceShape<'a> {
     edits: Vec<EditShape<'a>>,
     variables: Vec<Value>,
     breakages: Value,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unexamined: &'a [String],
     verdict: &'a str,
 }
 
@@ -118,6 +135,7 @@ pub(crate) fn difference(difference: &Difference) -> DifferenceShape<'_> {
         edits: difference.body.edits.iter().map(edit).collect(),
         variables: variables.map(variable_change).collect(),
         breakages: breakages(&difference.breakages),
+        unexamined: &difference.unexamined,
         verdict: difference.verdict.as_str(),
     }
 }

@@ -209,6 +209,11 @@ impl<'a> TreeMembers<'a> {
         Self { list, by_name }
     }
 
+    /// Returns the members with the notation of their names, without a copy.
+    pub(crate) fn into_entries(self) -> Vec<(JsonString<'a>, JsonTree<'a>)> {
+        self.list
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::text_location::TextLocation;
 
 /// One way in which a body breaks callers of the base. As text: the reason and its place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Breakage {
     /// A description of the breakage.

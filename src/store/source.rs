@@ -105,6 +105,7 @@ impl PromptSource for View {
         Ok(RenderedBody {
             body: rendered.body,
             errors: rendered.errors,
+            unfilled: rendered.unfilled,
         })
     }
 

@@ -19,8 +19,8 @@
 //! # Two modes
 //!
 //! [`render_strict`] fills the whole body or nothing. Every variable must have an input of its
-//! type, and every input must be used by a variable; otherwise it reports all problems, each with
-//! its place. Everything outside tags is preserved byte for byte: white space, escapes, and the
+//! type, every input must be used by a variable, and every tag must be where it is filled
+//! ([`misplaced_tags`]); otherwise it reports all problems, each with its place. Everything outside tags is preserved byte for byte: white space, escapes, and the
 //! notation of numbers. Partials may contain partials. [`Uses::of`] and [`expand()`] list in
 //! advance which inputs and partials a body needs.
 //!
@@ -60,14 +60,17 @@ mod fill_partials;
 mod helicone;
 pub(crate) mod javascript;
 pub(crate) mod mode;
+mod near_tag;
 mod partials;
 mod place;
 mod problem;
 mod splice;
 mod strict;
 mod tag;
+mod unfilled;
 mod uses;
 mod variable;
+mod walk;
 
 pub use crate::model::text_location::TextLocation;
 pub use expand::{Expanded, expand};
@@ -75,12 +78,15 @@ pub use fill_partials::fill_partials;
 pub(crate) use fill_partials::fill_text;
 pub use helicone::{MergeError, Merged, ValidationError, caller_body, merge, render_helicone};
 pub use mode::{RenderMode, RenderedBody};
+pub(crate) use near_tag::{NearTag, near_tags};
 pub use partials::{Partials, message_text};
 pub(crate) use place::{LocationPath, LocationStep};
 pub use problem::Problem;
 pub use strict::render_strict;
 pub(crate) use strict::render_text;
 pub(crate) use tag::cut_at_tags;
+pub use unfilled::{UnfilledTag, misplaced_tags};
 pub(crate) use uses::has_more_tags;
 pub use uses::{PartialUse, Uses};
 pub use variable::{VariableSite, VariableType, VariableUse};
+pub(crate) use walk::each_text;

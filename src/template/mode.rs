@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::json::Json;
 use crate::model::error::{Error, Result};
 use crate::template;
+use crate::template::unfilled::{UnfilledTag, all_tags};
 use crate::template::{Merged, Partials, ValidationError};
 
 /// The rules by which a body is rendered.
@@ -18,7 +19,8 @@ pub enum RenderMode {
     Strict,
     /// Renders exactly as Helicone's TypeScript client does.
     ///
-    /// A tag without an input remains in the body, and errors are returned along with the body. The
+    /// A tag without an input remains in the body and is reported, and errors are returned along
+    /// with the body. The
     /// client parses bodies, so numbers become those of [`Json::json`], and white space is lost.
     Helicone,
 }
@@ -40,14 +42,20 @@ impl RenderMode {
                 Ok(text) => Ok(RenderedBody {
                     body: Json::new(text),
                     errors: Vec::new(),
+                    unfilled: Vec::new(),
                 }),
                 Err(problems) => Err(Error::Render { problems }),
             },
             Self::Helicone => {
                 let merged = template::render_helicone(json, inputs, partials);
                 let Merged { body, errors } = merged.map_err(Error::HeliconeRender)?;
+                let unfilled = all_tags(&body);
                 let body = body.into();
-                Ok(RenderedBody { body, errors })
+                Ok(RenderedBody {
+                    body,
+                    errors,
+                    unfilled,
+                })
             }
         }
     }
@@ -55,7 +63,7 @@ impl RenderMode {
 
 /// A body with its variables filled in.
 ///
-/// As JSON: `{body, errors}`.
+/// As JSON: `{body, errors, unfilled: [{tag, place}]}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RenderedBody {
@@ -63,6 +71,9 @@ pub struct RenderedBody {
     pub body: Json,
     /// The problems that [`RenderMode::Helicone`] found. Empty in strict mode, which fails instead.
     pub errors: Vec<ValidationError>,
+    /// The tags that [`RenderMode::Helicone`] left in the body, those inside values included. Empty
+    /// in strict mode.
+    pub unfilled: Vec<UnfilledTag>,
 }
 
 impl RenderedBody {

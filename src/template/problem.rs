@@ -47,6 +47,18 @@ pub enum Problem {
         name: String,
     },
 
+    /// A tag is where nothing fills it, and would remain in the body.
+    #[error(
+        "{place}: {tag} is not filled here; tags are filled in the texts of messages, and \
+         variables in tools and response_format"
+    )]
+    MisplacedTag {
+        /// The tag as written.
+        tag: String,
+        /// The place of the tag.
+        place: TextLocation,
+    },
+
     /// A partial names a prompt, or an environment of it, that does not exist.
     #[error("{place}: prompt {prompt} has no version in environment {:?}", environment.as_str())]
     PartialNotFound {

@@ -41,7 +41,10 @@ fn a_render_takes_inputs_as_text_as_json_and_from_a_file() {
     let desk = desk();
     let content = |arguments: &[&str]| {
         let rendered = desk.json(arguments);
-        assert_eq!(members(&rendered), ["version", "body", "errors"]);
+        assert_eq!(
+            members(&rendered),
+            ["version", "body", "errors", "unfilled"]
+        );
         rendered["body"]["messages"][0]["content"].clone()
     };
     assert_eq!(
@@ -94,12 +97,26 @@ fn helicone_mode_warns_and_still_renders() {
         "{}",
         answer.aside()
     );
-    assert!(answer.ok().contains("{{hc:age:number}}"));
     let rendered = desk.json(&arguments);
     assert_eq!(
         rendered["errors"][0],
         json!({"variable": "age", "expected": "number", "value": "old"})
     );
+    // What stays unfilled is reported.
+    for tag in ["{{hc:name:string}}", "{{hc:age:number}}"] {
+        let warning = format!("warning: messages[0].content: {tag} is left unfilled");
+        assert!(answer.aside().contains(&warning), "{}", answer.aside());
+    }
+    assert_eq!(
+        rendered["unfilled"][0],
+        json!({"tag": "{{hc:name:string}}", "place": "messages[0].content"})
+    );
+    let filled = [
+        "render", "greeting", "name=Ann", "age=3", "--mode", "helicone",
+    ];
+    assert_eq!(desk.json(&filled)["unfilled"], json!([]));
+    assert_eq!(desk.run(&filled).aside(), "");
+    assert!(answer.ok().contains("{{hc:age:number}}"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn a_commit_takes_the_smallest_bump_that_the_rules_allow() {
     let minor = desk.json_with(&["commit", "greeting", "-m", "reword"], REWORDED);
     assert_eq!(
         members(&minor),
-        ["prompt", "version", "base", "bump", "breaking"]
+        ["prompt", "version", "base", "bump", "breaking", "findings"]
     );
     assert_eq!(members(&minor["version"]), VERSION);
     assert_eq!(
@@ -222,7 +222,10 @@ fn show_prints_everything_about_a_version() {
             "partials",
             "problems",
             "tools",
-            "response_format"
+            "functions",
+            "response_format",
+            "text_format",
+            "answers"
         ]
     );
     assert_eq!(

@@ -12,7 +12,7 @@ use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, json, output, text};
 use crate::json::inexact_number;
-use crate::template::{TextLocation, ValidationError};
+use crate::template::{TextLocation, UnfilledTag, ValidationError};
 use crate::{Contract, Json};
 
 pub(super) fn variables(args: &SpecArgs, session: &Session) -> CommandResult {
@@ -95,6 +95,9 @@ pub(super) fn render(args: &RenderArgs, session: &Session) -> CommandResult {
             error.variable, error.expected
         ));
     }
+    for left in &rendered.unfilled {
+        session.warn(&format!("{}: {} is left unfilled", left.place, left.tag));
+    }
     if !session.json() && !io::stdout().is_terminal() {
         return output::write_bytes(rendered.text().as_bytes());
     }
@@ -103,6 +106,7 @@ pub(super) fn render(args: &RenderArgs, session: &Session) -> CommandResult {
             version: json::version(&rendered.version),
             body: &rendered.body,
             errors: &rendered.errors,
+            unfilled: &rendered.unfilled,
         },
         || text::json(&rendered.body),
     )
@@ -113,6 +117,7 @@ struct RenderedShape<'a> {
     version: Value,
     body: &'a Json,
     errors: &'a [ValidationError],
+    unfilled: &'a [UnfilledTag],
 }
 
 /// Parses input arguments: `NAME=VALUE` is text, `NAME:=JSON` is any JSON value.

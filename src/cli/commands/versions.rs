@@ -77,6 +77,7 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
     let tools = contract
         .tools
         .iter()
+        .chain(&contract.functions)
         .map(|tool| json::tool_name(tool).map_or_else(|| tool.place.to_string(), str::to_owned));
     let partials = contract.partials.iter().map(|one| text::line(&one.tag));
     let fields = [
@@ -117,7 +118,8 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
 }
 
 fn response_format(contract: &Contract) -> Option<String> {
-    let format = contract.response_format.as_ref()?;
+    let format = contract.response_format.as_ref();
+    let format = format.or(contract.text_format.as_ref())?;
     let kind = format.json().get("type").and_then(Value::as_str);
     Some(kind.map_or_else(|| "custom".into(), text::line))
 }

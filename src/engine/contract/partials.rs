@@ -1,60 +1,66 @@
-//! The partials of a body, and whether they can be filled. Their variables count as the body's.
+//! The problems of a body: partials that cannot be filled, and tags where nothing fills them.
 
 use std::collections::HashSet;
 
+use super::words;
 use crate::model::breakage::Breakage;
 use crate::template::{Problem, TextLocation};
 
-/// Finds partials that can no longer be filled.
+/// Finds problems that make strict rendering fail: partials that can no longer be filled, and tags
+/// where nothing fills them.
 ///
-/// A partial that could not be filled before is not a change, regardless of its place.
+/// A problem that the base has is not a change, regardless of its place.
 pub(super) fn compare(base: &[Problem], new: &[Problem], found: &mut Vec<Breakage>) {
     let mut known: HashSet<String> = base
         .iter()
-        .filter_map(in_words)
-        .map(|(words, _)| words)
+        .filter_map(reason)
+        .map(|(reason, _)| reason)
         .collect();
-    for (words, place) in new.iter().filter_map(in_words) {
-        if known.insert(words.clone()) {
-            let reason = format!("a partial can't be filled: {words}");
+    for (reason, place) in new.iter().filter_map(reason) {
+        if known.insert(reason.clone()) {
             found.push(Breakage::new(reason, place.clone()));
         }
     }
 }
 
-/// Returns a description of a partial's problem without its place, and the place.
+/// Returns a description of a problem without its place, and the place.
 ///
 /// Two problems with the same description are the same problem.
-fn in_words(problem: &Problem) -> Option<(String, &TextLocation)> {
-    match problem {
+fn reason(problem: &Problem) -> Option<(String, &TextLocation)> {
+    let (what, place) = match problem {
         Problem::PartialNotFound {
             prompt,
             environment,
             place,
-        } => Some((
+        } => (
             format!("prompt {prompt} has no version in {environment}"),
             place,
-        )),
+        ),
         Problem::PartialOutOfRange {
             prompt,
             environment,
             message,
             place,
-        } => Some((
+        } => (
             format!("prompt {prompt} ({environment}) has no message {message}"),
             place,
-        )),
+        ),
         Problem::PartialCycle {
             prompt,
             environment,
             message,
             place,
-        } => Some((
+        } => (
             format!("message {message} of prompt {prompt} ({environment}) contains itself"),
             place,
-        )),
+        ),
         Problem::PartialTooDeep { limit, place } => {
-            Some((format!("partials are nested more than {limit} deep"), place))
+            (format!("partials are nested more than {limit} deep"), place)
+        }
+        Problem::MisplacedTag { tag, place } => {
+            let tag = words::cut(tag);
+            let reason = format!("{tag} is not filled here, and strict rendering refuses the body");
+            return Some((reason, place));
         }
         // These problems belong to a render, not to a body.
         Problem::MissingInput { .. }
@@ -62,8 +68,9 @@ fn in_words(problem: &Problem) -> Option<(String, &TextLocation)> {
         | Problem::UnexpectedInput { .. }
         | Problem::DuplicateKey { .. }
         | Problem::FormedTag { .. }
-        | Problem::TooLarge { .. } => None,
-    }
+        | Problem::TooLarge { .. } => return None,
+    };
+    Some((format!("a partial can't be filled: {what}"), place))
 }
 
 #[cfg(test)]
@@ -145,6 +152,22 @@ mod tests {
                  messages[0].content > partial circle:0 (production) messages[0].content",
             ]
         );
+    }
+
+    #[test]
+    fn a_tag_where_nothing_fills_it_is_a_breakage() {
+        let with = |metadata: &str| {
+            let body = json!({ "messages": [], "metadata": metadata });
+            Contract::of(&body.into(), &Partials::new())
+        };
+        let (plain, tagged) = (with("x"), with("{{hc:a:string}}"));
+        let found = breakages(&plain, &tagged);
+        assert_eq!(
+            found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["{{hc:a:string}} is not filled here, and strict rendering refuses the body: metadata"]
+        );
+        assert_eq!(breakages(&tagged, &plain), []);
+        assert_eq!(breakages(&tagged, &with("more {{hc:a:string}}")), []);
     }
 
     #[test]

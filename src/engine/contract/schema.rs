@@ -5,10 +5,12 @@
 //! allowed them too. Each rule guarantees this on its own. A part that no rule can judge must not
 //! change at all.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::annotations::{has_tags_as_names, is_definitions, without_annotations};
 use super::members::{are_same, union};
-use super::words;
+use super::references::{ChangedReferences, REFERENCE, Target, each_schema, resolve};
+use super::{references, words};
 use crate::json::{ByValue, JsonTree, TreeMembers};
 use crate::model::breakage::Breakage;
 use crate::template::{LocationPath, LocationStep};
@@ -32,55 +34,109 @@ pub(super) fn compare(
     at: &mut LocationPath,
     found: &mut Vec<Breakage>,
 ) {
+    let (base_document, new_document) = (base, new);
+    if has_unknown_references(base) || has_unknown_references(new) {
+        if !base.is_same(new) {
+            found.push(breakage(tool, at, UNPROVABLE));
+        }
+        return;
+    }
+    let base = without_annotations(base_document.clone());
+    let new = without_annotations(new_document.clone());
     let mut comparison = Comparison {
         tool,
         strict,
+        base: &base,
+        new: &new,
+        changed: ChangedReferences::between(&base, &new),
+        references: Vec::new(),
         found,
     };
-    if !needs_context(base) && !needs_context(new) {
-        comparison.schemas(base, new, at);
-    } else if !base.is_same(new) {
-        comparison.push(at, UNPROVABLE);
+    if needs_context(&base) || needs_context(&new) {
+        if !comparison.changed.are_same(&base, &new) {
+            comparison.push(at, UNPROVABLE);
+        }
+        return;
     }
+    let known = comparison.found.len();
+    comparison.schemas(&base, &new, at);
+    comparison.targets(at);
+    // The target of a reference may be a part that is also compared at its own place.
+    let mut seen: HashSet<Breakage> = HashSet::new();
+    let here = found.split_off(known);
+    found.extend(here.into_iter().filter(|one| seen.insert(one.clone())));
+}
+
+/// Runs `act` with the path of a part of a document.
+fn at_part(
+    document: &JsonTree<'_>,
+    names: &[&str],
+    at: &mut LocationPath,
+    act: &mut dyn FnMut(&mut LocationPath),
+) {
+    let [first, rest @ ..] = names else {
+        return act(at);
+    };
+    let (step, part) = match (document, first.parse::<usize>()) {
+        (JsonTree::Array(items), Ok(index)) => (LocationStep::Index(index), items.get(index)),
+        _ => (LocationStep::Member(first), document.get(first)),
+    };
+    at.within(step, |at| {
+        at_part(part.unwrap_or(&ANYTHING), rest, at, act);
+    });
+}
+
+/// Returns whether a schema has references to parts whose meaning is not known.
+///
+/// Annotations of such a schema could be referred to, or change what a reference means.
+fn has_unknown_references(document: &JsonTree<'_>) -> bool {
+    let (mut refers, mut is_unknown, mut has_base) = (false, false, false);
+    each_schema(document, |_| true, &mut |schema| {
+        if let Some(reference) = schema.get(REFERENCE) {
+            refers = true;
+            let target = reference.as_str().map(|it| resolve(document, it));
+            is_unknown |= matches!(target, None | Some(Target::Unknown));
+        }
+        is_unknown |= schema.get("$dynamicRef").is_some() || schema.get("$recursiveRef").is_some();
+        // The references below this one are relative to it.
+        has_base |=
+            !std::ptr::eq(schema, document) && schema.get("$id").or(schema.get("id")).is_some();
+    });
+    is_unknown || (refers && has_base)
 }
 
 /// Returns whether the parts of a schema cannot be judged one by one.
 ///
-/// This is the case if the meaning of a part depends on other parts (references outside the
-/// definitions, unevaluated members) or on the inputs of a render (tags as names).
+/// This is the case if the meaning of a part depends on other parts (unevaluated members) or on
+/// the inputs of a render (tags as names).
 fn needs_context(schema: &JsonTree<'_>) -> bool {
-    match schema {
-        JsonTree::Object(members) => members.iter().any(|(name, value)| {
-            let entangled = match name {
-                "unevaluatedProperties" | "unevaluatedItems" => true,
-                "$dynamicRef" | "$recursiveRef" => true,
-                "$ref" => !value.as_str().is_some_and(names_definition),
-                name => name.contains("{{"),
-            };
-            entangled || needs_context(value)
-        }),
-        JsonTree::Array(items) => items.iter().any(needs_context),
-        _ => false,
-    }
+    let mut depends = has_tags_as_names(schema);
+    each_schema(schema, |_| true, &mut |schema| {
+        let keywords = ["unevaluatedProperties", "unevaluatedItems"];
+        depends |= keywords.iter().any(|name| schema.get(name).is_some());
+    });
+    depends
 }
 
-/// Returns whether a reference is to a definition.
-///
-/// Definitions may not change at all, so such a reference has the same meaning before and after.
-fn names_definition(reference: &str) -> bool {
-    reference.starts_with("#/$defs/") || reference.starts_with("#/definitions/")
+fn breakage(tool: &str, at: &LocationPath, what: impl std::fmt::Display) -> Breakage {
+    Breakage::new(format!("parameters of tool {tool}: {what}"), at.place())
 }
 
 struct Comparison<'a> {
     tool: &'a str,
     strict: bool,
+    /// The two documents, without annotations.
+    base: &'a JsonTree<'a>,
+    new: &'a JsonTree<'a>,
+    changed: ChangedReferences<'a>,
+    /// The references that both have at the same place. Their targets are compared at the end.
+    references: Vec<String>,
     found: &'a mut Vec<Breakage>,
 }
 
 impl Comparison<'_> {
     fn push(&mut self, at: &LocationPath, what: impl std::fmt::Display) {
-        let reason = format!("parameters of tool {}: {what}", self.tool);
-        self.found.push(Breakage::new(reason, at.place()));
+        self.found.push(breakage(self.tool, at, what));
     }
 
     /// Reports a difference at a member of the schema, or at a member nested in it.
@@ -106,7 +162,7 @@ impl Comparison<'_> {
             (JsonTree::Object(base), JsonTree::Object(new)) => (base, new),
             (JsonTree::Object(base), JsonTree::Bool(true)) => (base, &silent),
             (JsonTree::Bool(true), JsonTree::Object(new)) => (&silent, new),
-            _ if base.is_same(new) => return,
+            _ if self.changed.are_same(base, new) => return,
             _ => return self.push(at, UNPROVABLE),
         };
         if is_readable(base) && is_readable(new) {
@@ -117,8 +173,81 @@ impl Comparison<'_> {
                     self.keyword(keyword, old, now, at)
                 });
             }
-        } else if !base.is_same(new) {
+        } else if !self.changed.are_same_members(base, new) {
             self.push(at, UNPROVABLE);
+        }
+    }
+
+    /// Compares the targets of the references that both documents have at the same places.
+    ///
+    /// A recursive schema assumes of a reference what is then shown for its target.
+    fn targets(&mut self, root: &LocationPath) {
+        let mut compared = HashSet::new();
+        while let Some(reference) = self.references.pop() {
+            if !compared.insert(reference.clone()) {
+                continue;
+            }
+            let targets = (
+                resolve(self.base, &reference),
+                resolve(self.new, &reference),
+            );
+            let (base, new) = match targets {
+                (Target::Schema(base), Target::Schema(new)) => (base, new),
+                (Target::Missing, Target::Missing) => continue,
+                _ => {
+                    let what = format!("the target of {reference:?} {UNPROVABLE}");
+                    self.push(root, what);
+                    continue;
+                }
+            };
+            let names = references::names(&reference).unwrap_or_default();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut at = LocationPath::new(root.place().as_str());
+            at_part(self.new, &names, &mut at, &mut |at| {
+                self.schemas(base, new, at);
+            });
+        }
+    }
+
+    /// Compares alternatives: each new one allows no more than one that was there before.
+    fn alternatives(
+        &mut self,
+        base: Option<&JsonTree<'_>>,
+        new: Option<&JsonTree<'_>>,
+        at: &mut LocationPath,
+    ) {
+        let (Some(base), Some(new)) = (
+            base.and_then(JsonTree::as_array),
+            new.and_then(JsonTree::as_array),
+        ) else {
+            if base.is_some() {
+                self.push(at, "any value is allowed, and only some before");
+            }
+            return;
+        };
+        let by_value: HashMap<ByValue<'_, '_>, &JsonTree<'_>> =
+            base.iter().map(|one| (ByValue(one), one)).collect();
+        for (index, one) in new.iter().enumerate() {
+            let before = by_value.get(&ByValue(one)).copied().or(base.get(index));
+            at.within(LocationStep::Index(index), |at| {
+                self.schemas(before.unwrap_or(&NOTHING), one, at);
+            });
+        }
+    }
+
+    /// Compares schemas that all must allow a value. Further ones may be added.
+    fn all_of(
+        &mut self,
+        base: Option<&JsonTree<'_>>,
+        new: Option<&JsonTree<'_>>,
+        at: &mut LocationPath,
+    ) {
+        let base = base.and_then(JsonTree::as_array).unwrap_or_default();
+        let new = new.and_then(JsonTree::as_array).unwrap_or_default();
+        for (index, one) in base.iter().enumerate() {
+            at.within(LocationStep::Index(index), |at| {
+                self.schemas(one, new.get(index).unwrap_or(&ANYTHING), at);
+            });
         }
     }
 
@@ -235,7 +364,7 @@ impl Comparison<'_> {
         at: &mut LocationPath,
     ) {
         match keyword {
-            "description" | "title" | "default" | "examples" | "$comment" | "deprecated" => {}
+            _ if is_definitions(keyword) => {}
             // `members` and `values` compare these together.
             "properties" | "required" | ADDITIONAL | "enum" | "const" => {}
             "type" => self.types(base, new, at),
@@ -249,7 +378,13 @@ impl Comparison<'_> {
             "pattern" | "format" | "multipleOf" | "uniqueItems" => {
                 self.constraint(keyword, base, new, at, |_, _| false);
             }
-            _ if are_same(base, new) => {}
+            REFERENCE if are_same(base, new) => {
+                self.references
+                    .extend(new.and_then(JsonTree::as_str).map(str::to_owned));
+            }
+            "anyOf" if are_lists_of_schemas(base, new) => self.alternatives(base, new, at),
+            "allOf" if are_lists_of_schemas(base, new) => self.all_of(base, new, at),
+            _ if self.changed.are_same_values(keyword, base, new) => {}
             _ => self.push(at, format_args!("{keyword:?} {UNPROVABLE}")),
         }
     }
@@ -311,8 +446,6 @@ fn is_readable(schema: &TreeMembers<'_>) -> bool {
     let is = |keyword: &str, has_form: fn(&JsonTree<'_>) -> bool| {
         schema.get(keyword).is_none_or(has_form)
     };
-    let is_schema: fn(&JsonTree<'_>) -> bool =
-        |value| matches!(value, JsonTree::Object(_) | JsonTree::Bool(_));
     is("properties", |value| value.as_object().is_some())
         && is("required", is_list_of_texts)
         && is(ADDITIONAL, is_schema)
@@ -362,6 +495,20 @@ fn allowed_values<'s>(
     }
 }
 
+/// Returns whether a keyword that lists schemas may be compared one by one.
+fn are_lists_of_schemas(base: Option<&JsonTree<'_>>, new: Option<&JsonTree<'_>>) -> bool {
+    let has_form = |value: Option<&JsonTree<'_>>| match value {
+        None => true,
+        Some(JsonTree::Array(schemas)) => !schemas.is_empty() && schemas.iter().all(is_schema),
+        Some(_) => false,
+    };
+    has_form(base) && has_form(new)
+}
+
+fn is_schema(value: &JsonTree<'_>) -> bool {
+    matches!(value, JsonTree::Object(_) | JsonTree::Bool(_))
+}
+
 /// Returns whether both are numbers and the first is certainly less than the second.
 fn is_less(one: &JsonTree<'_>, other: &JsonTree<'_>) -> bool {
     match (one, other) {
@@ -373,3 +520,6 @@ fn is_less(one: &JsonTree<'_>, other: &JsonTree<'_>) -> bool {
 #[cfg(test)]
 #[path = "schema_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "schema_validator_tests.rs"]
+mod validator_tests;

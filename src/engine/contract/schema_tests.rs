@@ -293,7 +293,6 @@ fn keywords_without_a_rule_may_not_change() {
         "not",
         "if",
         "patternProperties",
-        "$defs",
         "x",
     ] {
         let expected = format!("{keyword:?} changed, and can't be shown to be compatible: p.");
@@ -313,6 +312,118 @@ fn keywords_without_a_rule_may_not_change() {
         assert_compatible(
             of(reference),
             json!({ keyword: "#/$defs/d", "minLength": 2 }),
+        );
+    }
+}
+
+#[test]
+fn a_schema_behind_a_reference_is_compared_at_its_place() {
+    let schema = |definition: Value| {
+        json!({
+            "properties": { "a": { "$ref": "#/$defs/d" }, "b": { "items": { "$ref": "#/$defs/d" } } },
+            "$defs": { "d": definition, "unused": { "$ref": "#/$defs/d" } },
+        })
+    };
+    let (few, many) = (
+        schema(json!({ "enum": ["x"], "description": "one" })),
+        schema(json!({ "enum": ["x", "y"], "title": "other" })),
+    );
+    assert_compatible(many.clone(), few.clone());
+    assert_breaks(
+        few,
+        many,
+        &[r#""y" is allowed, and was not before: p.$defs.d.enum"#],
+    );
+    let recursive = |kind: Value| json!({ "type": kind, "properties": { "inner": { "$ref": "#" } }, "additionalProperties": false });
+    assert_compatible(
+        recursive(json!(["object", "null"])),
+        recursive(json!("object")),
+    );
+    assert_breaks(
+        recursive(json!("object")),
+        recursive(json!(["object", "null"])),
+        &[r#"the type is ["object","null"], and was "object": p.type"#],
+    );
+}
+
+#[test]
+fn a_part_without_a_rule_may_not_change_behind_a_reference() {
+    let schema = |kind: &str| json!({ "not": { "$ref": "#/$defs/d" }, "$defs": { "d": { "type": kind, "title": kind } } });
+    assert_breaks(
+        schema("string"),
+        schema("number"),
+        &[r#""not" changed, and can't be shown to be compatible: p.not"#],
+    );
+    let titled = |title: &str| json!({ "not": { "$ref": "#/$defs/d" }, "$defs": { "d": { "title": title } } });
+    assert_compatible(titled("x"), titled("y"));
+}
+
+#[test]
+fn alternatives_may_only_get_fewer_and_narrower() {
+    let any_of = |schemas: Value| json!({ "anyOf": schemas });
+    let (text, number) = (
+        json!({ "type": "string" }),
+        json!({ "type": "number", "minimum": 1 }),
+    );
+    assert_compatible(json!({}), any_of(json!([text])));
+    assert_compatible(
+        any_of(json!([text, number, { "type": "null" }])),
+        any_of(json!([{ "type": "null" }, text])),
+    );
+    assert_compatible(
+        any_of(json!([number, { "type": "null" }])),
+        any_of(json!([{ "type": "integer", "minimum": 1.0, "title": "x" }, { "type": "null" }])),
+    );
+    assert_breaks(
+        any_of(json!([number, { "type": "null" }])),
+        any_of(json!([{ "type": "number", "minimum": 0 }, { "type": "null" }, text])),
+        &[
+            r#""minimum" is 0, and was 1: p.anyOf[0].minimum"#,
+            "a value is allowed, and none was before: p.anyOf[2]",
+        ],
+    );
+    assert_breaks(
+        any_of(json!([text])),
+        json!({}),
+        &["any value is allowed, and only some before: p.anyOf"],
+    );
+}
+
+#[test]
+fn schemas_that_all_apply_may_only_get_more_and_narrower() {
+    let all_of = |schemas: Value| json!({ "allOf": schemas });
+    let (short, shorter) = (json!({ "maxLength": 3 }), json!({ "maxLength": 2 }));
+    assert_compatible(json!({}), all_of(json!([short])));
+    assert_compatible(
+        all_of(json!([short])),
+        all_of(json!([shorter, { "pattern": "a" }])),
+    );
+    assert_breaks(
+        all_of(json!([true, shorter])),
+        all_of(json!([true])),
+        &[r#""maxLength" is gone, and was 2: p.allOf[1].maxLength"#],
+    );
+}
+
+#[test]
+fn annotations_behind_references_of_any_kind_may_change() {
+    let schema = |text: &str| {
+        json!({
+            "$schema": text, "$id": text,
+            "properties": { "description": { "oneOf": [{ "$ref": "#/definitions/a" }], "default": text } },
+            "definitions": { "a": { "if": { "title": text }, "examples": [text] } },
+        })
+    };
+    assert_compatible(schema("x"), schema("y"));
+    let referring = |text: &str| json!({ "properties": { "a": { "title": text }, "b": { "$ref": "#/properties/a" } } });
+    assert_compatible(referring("x"), referring("y"));
+    // What these references mean is not known.
+    for reference in ["#anchor", "https://example.com/x", "#/properties/a/default"] {
+        let schema = |text: &str| json!({ "properties": { "a": { "default": text }, "b": { "$ref": reference } } });
+        assert_breaks(
+            schema("x"),
+            schema("y"),
+            &["changed, and can't be shown to be compatible: p"],
         );
     }
 }

@@ -97,7 +97,10 @@ fn a_contract_is_written_as_json() {
                 "environment": "production", "place": "messages[0].content",
             }],
             "tools": [],
+            "functions": [],
             "response_format": null,
+            "text_format": null,
+            "answers": {},
         })
     );
 }

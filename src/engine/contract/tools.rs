@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::annotations::has_tags_as_names;
 use super::members::{are_same, union};
 use super::{schema, words};
 use crate::json;
@@ -27,7 +28,7 @@ pub struct Tool {
     pub place: TextLocation,
 }
 
-/// The kind of an entry of `tools`.
+/// The kind of an entry of `tools` or `functions`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -101,11 +102,11 @@ impl Tool {
 /// The key of a function is its name; that of anything else is its definition.
 type ToolKey<'a> = (&'a ToolKind, Option<ByValue<'a, 'a>>);
 
-/// Reads the tools of a body's `tools`, which are not null. `text` is their JSON text.
+/// Reads the tools of a body's `tools` or `functions`, which are not null. `text` is their JSON text.
 ///
 /// An empty list contains no tools.
-pub(super) fn read(section: &Value, text: &str) -> Vec<Tool> {
-    let mut path = LocationPath::new("tools");
+pub(super) fn read(section_name: &str, section: &Value, text: &str) -> Vec<Tool> {
+    let mut path = LocationPath::new(section_name);
     let Value::Array(entries) = section else {
         return vec![Tool {
             kind: ToolKind::Section,
@@ -122,13 +123,22 @@ pub(super) fn read(section: &Value, text: &str) -> Vec<Tool> {
     tools.collect()
 }
 
+/// Returns the kind of an entry. These are tools that the caller runs:
+///
+/// - `{"type": "function", "function": {"name", …}}` of chat requests, and `custom` likewise,
+/// - `{"type": "function", "name", …}` of the Responses API, and `custom` likewise,
+/// - `{"name", "input_schema", …}` of Anthropic,
+/// - `{"name", "parameters", …}` in `functions`, the older form of `tools`.
 fn kind_of(entry: &Value) -> ToolKind {
-    let name = entry.pointer("/function/name").and_then(Value::as_str);
-    match (entry.get("type").and_then(Value::as_str), name) {
-        (Some("function"), Some(name)) => ToolKind::Function {
+    let kind = entry.get("type").and_then(Value::as_str);
+    let has_caller = matches!(kind, None | Some("function" | "custom"));
+    let nested = kind.and_then(|kind| entry.get(kind));
+    let name = nested.unwrap_or(entry).get("name").and_then(Value::as_str);
+    match name.filter(|_| has_caller) {
+        Some(name) => ToolKind::Function {
             name: name.to_owned(),
         },
-        _ => ToolKind::Other,
+        None => ToolKind::Other,
     }
 }
 
@@ -171,9 +181,30 @@ pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
 fn keys(tools: &[Tool]) -> Vec<Option<JsonTree<'_>>> {
     let keys = tools.iter().map(|tool| match tool.kind {
         ToolKind::Function { .. } => None,
-        ToolKind::Other | ToolKind::Section => Some(tool.definition.tree()),
+        ToolKind::Other | ToolKind::Section => Some(without_descriptions(tool.definition.tree())),
     });
     keys.collect()
+}
+
+/// Removes the members of a tool that no caller acts on.
+fn without_descriptions(tool: JsonTree<'_>) -> JsonTree<'_> {
+    let JsonTree::Object(members) = tool else {
+        return tool;
+    };
+    let mut entries = members.into_entries();
+    entries.retain(|(name, value)| !is_description(name.as_str(), Some(value)));
+    JsonTree::Object(TreeMembers::new(entries))
+}
+
+/// Returns whether a member of a tool is only for the model or the provider's cache.
+fn is_description(name: &str, value: Option<&JsonTree<'_>>) -> bool {
+    match name {
+        "description" | "server_description" => {
+            matches!(value, None | Some(JsonTree::String(_) | JsonTree::Null))
+        }
+        "cache_control" | "input_examples" => !value.is_some_and(has_tags_as_names),
+        _ => false,
+    }
 }
 
 /// Tools grouped by their keys. A group has one tool, unless a body repeats it.
@@ -225,7 +256,8 @@ fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
 }
 
 fn is_same(base: &Json, new: &Json) -> bool {
-    base.text() == new.text() || base.tree().is_same(&new.tree())
+    base.text() == new.text()
+        || without_descriptions(base.tree()).is_same(&without_descriptions(new.tree()))
 }
 
 /// Compares two functions of the same name. Other tools with the same key are equal.
@@ -242,16 +274,22 @@ fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
         return;
     };
     let name = &words::name(name);
-    for (member, old, now) in union(base, entry) {
-        path.within(LocationStep::Member(member), |path| {
-            match (member, old, now) {
-                ("function", Some(JsonTree::Object(old)), Some(JsonTree::Object(now))) => {
-                    compare_members(name, old, now, path, found);
-                }
-                (_, old, now) if are_same(old, now) => {}
-                _ => found.push(changed(name, member, path)),
-            }
-        });
+    let nested = ["function", "custom"].into_iter().find_map(|form| {
+        let old = base.get(form)?.as_object()?;
+        Some((form, old, entry.get(form)?.as_object()?))
+    });
+    let Some((form, old, now)) = nested else {
+        return compare_members(name, base, entry, &mut path, found);
+    };
+    path.within(LocationStep::Member(form), |path| {
+        compare_members(name, old, now, path, found);
+    });
+    for (member, old, now) in union(base, entry).filter(|(member, ..)| *member != form) {
+        if !are_same(old, now) && !(is_description(member, old) && is_description(member, now)) {
+            path.within(LocationStep::Member(member), |path| {
+                found.push(changed(name, member, path));
+            });
+        }
     }
 }
 
@@ -268,21 +306,24 @@ fn compare_members(
         let now = now.filter(|now| **now != JsonTree::Null);
         path.within(LocationStep::Member(member), |path| {
             match (member, old, now) {
-                (
-                    "description",
-                    None | Some(JsonTree::String(_)),
-                    None | Some(JsonTree::String(_)),
-                ) => {}
-                ("parameters", Some(old), Some(now)) => {
+                (member, old, now)
+                    if is_description(member, old) && is_description(member, now) => {}
+                ("parameters" | "input_schema", Some(old), Some(now)) => {
                     schema::compare(name, is_strict(base), old, now, path, found);
                 }
                 // Turning it on only excludes arguments.
                 ("strict", None | Some(JsonTree::Bool(false)), Some(JsonTree::Bool(true))) => {}
+                // A tool without a type is a custom one, in Anthropic's form.
+                ("type", old, now) if is_custom(old) && is_custom(now) => {}
                 (_, old, now) if are_same(old, now) => {}
                 _ => found.push(changed(name, member, path)),
             }
         });
     }
+}
+
+fn is_custom(kind: Option<&JsonTree<'_>>) -> bool {
+    kind.is_none_or(|kind| kind.as_str() == Some("custom"))
 }
 
 /// Returns whether arguments are, or may be, restricted strictly to a function's schema.
@@ -309,7 +350,11 @@ mod tests {
     use crate::template::Partials;
 
     fn tools(section: &Value) -> Vec<Tool> {
-        read(section, &serde_json::to_string_pretty(section).unwrap())
+        read(
+            "tools",
+            section,
+            &serde_json::to_string_pretty(section).unwrap(),
+        )
     }
 
     fn found(base: Value, new: Value) -> Vec<String> {
@@ -341,6 +386,68 @@ mod tests {
         ]);
         let new = json!([function("b", json!({ "description": "y" })), plain("a")]);
         assert_eq!(found(base, new), [""; 0]);
+    }
+
+    #[test]
+    fn each_form_of_a_tool_is_a_function() {
+        let schema =
+            |kind: &str| json!({ "type": "object", "properties": { "n": { "type": kind } } });
+        for (form, parameters) in [
+            (
+                json!({ "type": "function", "function": { "name": "f" } }),
+                "/function/parameters",
+            ),
+            (json!({ "type": "function", "name": "f" }), "/parameters"),
+            (json!({ "name": "f" }), "/input_schema"),
+            (json!({ "type": "custom", "name": "f" }), "/input_schema"),
+            (json!({ "name": "f" }), "/parameters"),
+        ] {
+            let tool = |kind: &str, description: &str| {
+                let mut tool = form.clone();
+                let (parent, member) = parameters.rsplit_once('/').unwrap();
+                let function = tool.pointer_mut(parent).unwrap();
+                function["description"] = description.into();
+                function[member] = schema(kind);
+                function[member]["properties"]["n"]["description"] = description.into();
+                json!([tool])
+            };
+            assert_eq!(found(tool("number", "x"), tool("integer", "y")), [""; 0]);
+            let place = parameters.replace('/', ".");
+            assert_eq!(
+                found(tool("integer", "x"), tool("number", "y")),
+                [format!(
+                    "parameters of tool \"f\": the type is \"number\", and was \"integer\": \
+                     tools[0]{place}.properties.n.type"
+                )]
+            );
+        }
+    }
+
+    #[test]
+    fn a_description_of_any_tool_may_change() {
+        let tools = |text: &str| {
+            json!([
+                { "type": "mcp", "server_label": "x", "server_description": text },
+                { "type": "custom", "custom": { "name": "c", "description": text } },
+                { "type": "web_search", "description": text, "cache_control": { "ttl": text } },
+                { "type": "function", "function": { "name": "f", "description": text } },
+                { "type": "function", "function": { "name": "f", "description": text } },
+            ])
+        };
+        assert_eq!(
+            found(tools("x"), tools("y")).len(),
+            1,
+            "a repeated function"
+        );
+        let unrepeated = |text: &str| json!(tools(text).as_array().unwrap()[..4]);
+        assert_eq!(found(unrepeated("x"), unrepeated("y")), [""; 0]);
+    }
+
+    #[test]
+    fn another_form_of_a_tool_is_a_breakage() {
+        let nested = json!([{ "type": "function", "function": { "name": "f" } }]);
+        let flat = json!([{ "type": "function", "name": "f" }]);
+        assert!(!found(nested, flat).is_empty());
     }
 
     /// Tags as the names of members can render to the same name.

@@ -7,6 +7,7 @@ use super::lookup::find_version;
 use super::partials::gather_partials;
 use crate::diff::body_diff::{BodyDiff, diff};
 use crate::diff::edit::Edit;
+use crate::engine::contract::answers::unexamined_changes;
 use crate::engine::contract::{AcceptedValues, Breakage, Contract, Variable, breakages};
 use crate::model::body::Body;
 use crate::model::error::Result;
@@ -19,7 +20,7 @@ use crate::template::Uses;
 /// The difference of two bodies, and the bump that the rules require for it.
 ///
 /// As JSON: `{from: Version or null, to: Version or null, edits: [Edit], variables:
-/// [VariableChange], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`.
+/// [VariableChange], breakages: [Breakage], unexamined: [text], verdict: "unchanged", "minor" or "major"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "DifferenceMembers")]
 #[non_exhaustive]
@@ -37,6 +38,10 @@ pub struct Difference {
     pub variables: Vec<VariableChange>,
     /// The ways in which callers of the first body break with the second.
     pub breakages: Vec<Breakage>,
+    /// The changed members of the body that no bump rule examines. What they mean for callers is
+    /// not known. Left out of the JSON if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unexamined: Vec<String>,
     /// The classification of the change by the bump rules.
     pub verdict: Verdict,
 }
@@ -49,6 +54,8 @@ struct DifferenceMembers {
     edits: Vec<Edit>,
     variables: Vec<VariableChange>,
     breakages: Vec<Breakage>,
+    #[serde(default)]
+    unexamined: Vec<String>,
     verdict: Verdict,
 }
 
@@ -62,6 +69,7 @@ impl From<DifferenceMembers> for Difference {
             },
             variables: members.variables,
             breakages: members.breakages,
+            unexamined: members.unexamined,
             verdict: members.verdict,
         }
     }
@@ -89,7 +97,7 @@ pub enum Verdict {
     ///
     /// White space, escapes and the order of members may differ.
     Unchanged,
-    /// No caller breaks.
+    /// The rules find no break for callers.
     Minor,
     /// Callers break, or the rules cannot show that none does.
     Major,
@@ -234,6 +242,7 @@ fn compare(
         (true, true) => Verdict::Unchanged,
         (false, true) => Verdict::Minor,
     };
+    let unexamined = unexamined_changes(old.as_ref(), new.as_ref());
     let side = |version, body| DiffSide {
         version,
         body: Some(body),
@@ -244,6 +253,7 @@ fn compare(
         body,
         variables: variable_changes(&before.variables, &after.variables),
         breakages,
+        unexamined,
         verdict,
     })
 }

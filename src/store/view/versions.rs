@@ -21,7 +21,7 @@ use crate::model::record::{Version, VersionCounts};
 use crate::model::version_spec::VersionSpec;
 use crate::storage::Snapshot;
 use crate::template::mode::{RenderMode, RenderedBody};
-use crate::template::{Partials, Uses, ValidationError};
+use crate::template::{Partials, UnfilledTag, Uses, ValidationError};
 
 /// A body with its variables and partials filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct RenderedVersion {
     ///
     /// Strict mode returns an error instead, so the list is empty.
     pub errors: Vec<ValidationError>,
+    /// The tags that [`RenderMode::Helicone`] left in the body. Empty in strict mode.
+    pub unfilled: Vec<UnfilledTag>,
 }
 
 impl RenderedVersion {
@@ -264,12 +266,16 @@ impl View {
     ) -> Result<RenderedVersion> {
         let (spec, inputs) = (spec.into_version_spec()?, inputs.into_inputs()?);
         let (version, body, partials) = self.read_with_partials(&spec)?;
-        let RenderedBody { body, errors } =
-            mode.fill(body.text(), body.json(), inputs.as_map(), &partials)?;
+        let RenderedBody {
+            body,
+            errors,
+            unfilled,
+        } = mode.fill(body.text(), body.json(), inputs.as_map(), &partials)?;
         Ok(RenderedVersion {
             version,
             body,
             errors,
+            unfilled,
         })
     }
 

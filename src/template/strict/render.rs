@@ -7,6 +7,7 @@ use crate::json::Json;
 use crate::template::expand::expand;
 use crate::template::partials::Partials;
 use crate::template::problem::Problem;
+use crate::template::unfilled::{UnfilledTag, misplaced_tags};
 
 /// Fills every tag of a body, including partials, or reports every problem.
 ///
@@ -36,7 +37,8 @@ use crate::template::problem::Problem;
 ///
 /// # Errors
 ///
-/// All problems together: first those of partials, then those of inputs. If there are none, the
+/// All problems together: first those of partials, then those of inputs, then tags that nothing
+/// fills because of where they are ([`Problem::MisplacedTag`]). If there are none, the
 /// body is filled, and two more problems can appear: members that would get the same name
 /// ([`Problem::DuplicateKey`]), and a filled body beyond the limit of 64 MiB of added text
 /// ([`Problem::TooLarge`]).
@@ -58,6 +60,9 @@ pub(crate) fn render_text(
     let expanded = expand(json, partials);
     let mut problems = expanded.problems;
     problems.extend(inputs::check(&expanded.variables, inputs));
+    let misplaced = misplaced_tags(json).into_iter();
+    problems
+        .extend(misplaced.map(|UnfilledTag { tag, place }| Problem::MisplacedTag { tag, place }));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -113,12 +118,12 @@ mod tests {
     #[test]
     fn a_body_is_filled_everywhere() {
         let body = json!({
-            "model": "{{hc:model:string}}",
+            "model": "{{model}}",
             "messages": [
                 { "role": "user", "content": "{{hc:n:number}}{{hc:no:boolean}}[{{hc:empty:string}}]{{hc:list:date}}" },
                 { "content": [
                     { "type": "text", "text": "{{hc:n:string}}" },
-                    { "type": "image_url", "text": "{{hc:n:string}}" },
+                    { "type": "image_url", "text": "{{hc:n}}" },
                 ] },
                 { "content": null },
             ],
@@ -129,10 +134,10 @@ mod tests {
         assert_eq!(
             render(&body, inputs, &Partials::new()),
             Ok(json!({
-                "model": "{{hc:model:string}}",
+                "model": "{{model}}",
                 "messages": [
                     { "role": "user", "content": "0false[]1," },
-                    { "content": [{ "type": "text", "text": "0" }, { "type": "image_url", "text": "{{hc:n:string}}" }] },
+                    { "content": [{ "type": "text", "text": "0" }, { "type": "image_url", "text": "{{hc:n}}" }] },
                     { "content": null },
                 ],
                 "tools": [{ "v": [1, null], "t": " 0", "": 1, "k0": 2.5 }],
@@ -325,17 +330,17 @@ mod tests {
                     "{{ \"messages\" :[{{\"content\":\"{text}\", \"n\":1.50}},
                     {{\"content\": [{{\"text\":\"-{text}\" , \"type\":\"text\"}}, -0]}}],
                     \"tools\": [\"x{text}\", {{\"k{text}\": {whole}, \"a\": 1, \"a\":[\"\\u007b\",1E5] }} ]\n,
-                    \"response_format\": {whole} , \"x\":\"{text}\" }} "
+                    \"response_format\": {whole} , \"x\":\"{text}\", \"x\":1 }} "
                 )
             };
             let (before, after) = (
                 body(|(tag, _)| (*tag).to_owned(), "\"{{hc:b:date}}\""),
                 body(|(_, value)| (*value).to_owned(), "[1,18446744073709551615]"),
             );
-            // A member that does not count keeps its tags.
+            // A member that does not count, because a later one has its name, keeps its tags.
             let text: String = pieces.iter().map(|(tag, _)| *tag).collect();
-            let (head, _) = after.rsplit_once("\"x\":").unwrap();
-            let after = format!("{head}\"x\":\"{text}\" }} ");
+            let (head, _) = after.rsplit_once("\"x\":\"").unwrap();
+            let after = format!("{head}\"x\":\"{text}\", \"x\":1 }} ");
             let body: Json = before.parse().unwrap();
             let asks_for_a = pieces.iter().any(|(tag, value)| tag != value && value.contains('A'));
             let inputs: Map<_, _> = inputs.into_iter().filter(|(name, _)| asks_for_a || name == "b").collect();

@@ -84,6 +84,14 @@ fn verdict(difference: &Difference) -> String {
             "unchanged: the bodies differ in white space, escapes or the order of members only\n"
                 .to_owned()
         }
+        Verdict::Minor if !difference.unexamined.is_empty() => {
+            let members = difference.unexamined.iter().map(|name| text::line(name));
+            let members = members.collect::<Vec<_>>().join(", ");
+            format!(
+                "{}: no rule finds a break for callers{of}; no rule examines {members}\n",
+                paint(ENVIRONMENT, "minor")
+            )
+        }
         Verdict::Minor => format!("{}: no caller{of} breaks\n", paint(ENVIRONMENT, "minor")),
         Verdict::Major => {
             let list = reasons(&difference.breakages);
