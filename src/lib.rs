@@ -96,6 +96,7 @@ mod fs;
 mod json;
 #[cfg(any(feature = "cli", feature = "server"))]
 mod json_files;
+pub mod lint;
 mod model;
 #[cfg(feature = "server")]
 pub mod server;

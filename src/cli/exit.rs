@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     Refused = 5,
     /// The store's contents are not what was stored.
     Damaged = 6,
-    /// The body could not be rendered with the inputs.
+    /// The body could not be rendered with the inputs, or with no inputs at all.
     NotRendered = 7,
     /// A flush failed: the change may or may not have taken place.
     Unknown = 8,
@@ -58,6 +58,7 @@ Exit codes:
   4  conflict: an expectation is not met, or an existing file or entry is in the way
   5  refused by the bump rules
   6  damaged: the index or a body is not what was stored, or verify found violations
-  7  not rendered: inputs are missing, not expected, or of the wrong type
+  7  not rendered: inputs are missing, not expected, or of the wrong type, or lint found tags
+     that strict rendering refuses
   8  unknown: a flush failed, and the change may or may not have taken place
   9  unreported: the change took place, but its report could not be written";

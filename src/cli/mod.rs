@@ -12,7 +12,7 @@
 //! `.promptbook` directory in the current directory or in the nearest one above it.
 //! `promptbook help` lists all commands.
 //!
-//! `log`, `show`, `ls`, `search`, `resolve`, `vars`, `render`, `env list`, `diff`, `blame`, `ops`
+//! `log`, `show`, `ls`, `search`, `resolve`, `vars`, `render`, `lint`, `env list`, `diff`, `blame`, `ops`
 //! and `freeze` take `--at MOMENT`, which reads the store as it was after an operation (`12`, or an
 //! id) or at a time (`2h`, `2 days ago`, `yesterday`, `2025-06-01T12:00:00Z`). `2025-06-01` and `2025-06-01 12:00` are
 //! in the local time zone and denote the beginning of that day or minute.
@@ -30,8 +30,8 @@
 //! | command | output |
 //! |---|---|
 //! | `init` | `{path, settings: {first_version, policy}}` |
-//! | `create` | `{prompt: Prompt, version: Version}` |
-//! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage]}` |
+//! | `create` | `{prompt: Prompt, version: Version, findings: [Finding]}` |
+//! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage], findings: [Finding]}` |
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}`; with `-p` each version has `difference`: Difference or null |
 //! | `log --env` | `{environment_log: [EnvironmentLogEntry], more: boolean}`, newest first |
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}`; with `--text` `{prompt: Prompt, version: Version, texts: [{pointer, role, text}]}` |
@@ -41,7 +41,8 @@
 //! | `search` | `{hits: [{prompt: Prompt, version: Version or null, matched: "name", "text" or "message", snippet: [{text, found: boolean}]}], more: boolean}` |
 //! | `resolve` | `{version: Version, text}`; text is the body's exact text, as a string |
 //! | `vars` | `{version: Version, variables, partials, problems}`; the last three as in Contract |
-//! | `render` | `{version: Version, body, errors: [{variable, expected, value}]}`; errors occur in Helicone mode only |
+//! | `render` | `{version: Version, body, errors: [{variable, expected, value}], unfilled: [{tag, place}]}`; errors and unfilled tags occur in Helicone mode only |
+//! | `lint` | `{bodies, findings: [{subject, version_id, kind, severity: "error" or "warning", place, message}], names: [text]}` |
 //! | `env list` | `{environments: [Environment]}` |
 //! | `env set`, `env remove` | `{prompt_id, environment, before, after, changed}`; before and after are `{id, number}` or null |
 //! | `tag`, `rename` | `{prompt: Prompt}` |
@@ -73,9 +74,10 @@
 //! | Prompt | `{id, name, tags, created_at, versions, latest}` |
 //! | Version | `{id, prompt_id, number, model, message, author, base, created_at, blob, size, environments}` |
 //! | Environment | `{name, prompt_id, version_id, number, moved_at}` |
-//! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], response_format}` |
+//! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], functions: [as tools], response_format, text_format, answers: {tool_choice, stream, …}}` |
 //! | Breakage | `{reason, place}` |
-//! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`; from and to are null for a file; before and after are null if the variable is absent on that side |
+//! | Finding | `{kind, message, place}`, as in the library's [`Finding`](crate::lint::Finding) |
+//! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], unexamined: [member], verdict: "unchanged", "minor" or "major"}`; unexamined are changed members that no rule examines, and is left out if there are none; from and to are null for a file; before and after are null if the variable is absent on that side |
 //! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, without the members that do not apply, as in the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
 //! | Operation | `{number, id, at, author, kind, changes}`, as in the library's [`Operation`](crate::history::Operation) |
 //! | EnvironmentLogEntry | `{version_id, number, from, until, author, reason, operation, kind}`; until is null if the environment still points to the version |
@@ -83,7 +85,7 @@
 //!
 //! Version numbers are strings (`"2.1"`). Times are RFC 3339 in UTC. `more` is true if the list was
 //! cut at its limit. In parts of bodies (`body`, `old`, `new`, `value`, `definition`,
-//! `response_format`), JSON numbers are written as in the body, with all their digits.
+//! `response_format`, `text_format`, `answers`), JSON numbers are written as in the body, with all their digits.
 //!
 //! # Errors
 //!
@@ -104,7 +106,7 @@
 //! | 4 | conflict: an expectation is not met, or an existing file or entry is in the way |
 //! | 5 | refused by the bump rules |
 //! | 6 | damaged: the index or a body is not what was stored, or `verify` found violations |
-//! | 7 | not rendered: inputs are missing, not expected, or of the wrong type |
+//! | 7 | not rendered: inputs are missing, not expected, or of the wrong type, or `lint` found tags that strict rendering refuses |
 //! | 8 | unknown: a flush failed, and the change may or may not have taken place |
 //! | 9 | unreported: the change took place, but its report could not be written, for example because the disk of the output is full; do not repeat the command |
 

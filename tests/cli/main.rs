@@ -24,6 +24,7 @@ mod freeze;
 mod guide;
 mod history;
 mod hostile;
+mod lint;
 mod messages;
 #[path = "../shared/hostile.rs"]
 mod names;

@@ -24,7 +24,7 @@ fn a_prompt_is_created_with_all_options() {
         "Ann",
     ];
     let created = desk.json(&arguments);
-    assert_eq!(members(&created), ["prompt", "version"]);
+    assert_eq!(members(&created), ["prompt", "version", "findings"]);
     let (prompt, version) = (&created["prompt"], &created["version"]);
     assert_eq!(members(prompt), PROMPT);
     assert_eq!(members(version), VERSION);

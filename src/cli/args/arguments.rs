@@ -28,6 +28,7 @@ use crate::cli::args::diff;
 use crate::cli::args::fake;
 use crate::cli::args::freeze;
 use crate::cli::args::history;
+use crate::cli::args::lint;
 use crate::cli::args::search;
 #[cfg(feature = "server")]
 use crate::cli::args::server;
@@ -110,7 +111,7 @@ pub(crate) enum Command {
     Ls(ListArgs),
     /// Search the names of prompts, the texts of current versions and the commit messages
     ///
-    /// Case and accents are ignored. A version is current if it is the highest of its prompt or if
+    /// Case, accents and vowel marks are ignored. A version is current if it is the highest of its prompt or if
     /// an environment points to it.
     Search(search::SearchArgs),
     /// Write the exact bytes of a version's body to standard output
@@ -122,6 +123,12 @@ pub(crate) enum Command {
     /// Strict mode copies everything except the tags byte for byte from the body. On a terminal,
     /// the rendered body is indented.
     Render(RenderArgs),
+    /// Find faults that are easily overlooked: tags that are not filled, near-tags, hidden characters
+    ///
+    /// A tag where nothing fills it is an error, because strict rendering refuses the body. The exit
+    /// code is then 7. Texts that are nearly tags, tags of an unknown type, characters that cannot be
+    /// seen, and names that look alike are warnings.
+    Lint(lint::LintArgs),
     /// List, set or remove environments of a prompt
     #[command(subcommand)]
     Env(EnvArgs),

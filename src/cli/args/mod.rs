@@ -7,6 +7,7 @@ pub(crate) mod diff;
 pub(crate) mod fake;
 pub(crate) mod freeze;
 pub(crate) mod history;
+pub(crate) mod lint;
 mod maintenance;
 mod read;
 pub(crate) mod search;

@@ -121,7 +121,8 @@ pub(crate) struct RenderArgs {
 pub(crate) enum ModeName {
     /// Require a value of the right type for every variable, and no other inputs
     Strict,
-    /// Render as Helicone's client does: report wrong inputs as warnings, and write the body
+    /// Render as Helicone's client does: report wrong inputs and unfilled tags as
+    /// warnings, and write the body
     Helicone,
 }
 

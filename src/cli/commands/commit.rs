@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lint::{warn_of_body, warn_of_environment_name};
 use super::prompts::title;
 use crate::cli::args::CommitArgs;
 use crate::cli::error::{CommandResult, CompletedChange};
@@ -12,6 +13,7 @@ use crate::{Breakage, Bump, NewVersion, Prompt, Store, Version};
 
 pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
+    let findings = warn_of_body(&body, session);
     let store = session.store()?;
     let prompt = store.prompt(args.prompt.clone())?;
     let bump = match (args.minor || args.force, args.major) {
@@ -27,11 +29,16 @@ pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
         .expect_head(expected(&store, prompt.id, args.expect_head.as_ref())?);
     if let Some(name) = &args.env {
         new = new.environment(name);
+        warn_of_environment_name(&store, name.as_str(), session);
     }
     let committed = Committed::new(&store, prompt, store.commit(new)?);
     session.report(
         CompletedChange::Operations(&store),
-        || committed.json(),
+        || {
+            let mut shape = committed.json();
+            shape["findings"] = json!(findings);
+            shape
+        },
         || committed.text(),
     )
 }

@@ -16,6 +16,7 @@ use crate::cli::commands::fixtures;
 use crate::cli::commands::freeze;
 use crate::cli::commands::history;
 use crate::cli::commands::import;
+use crate::cli::commands::lint;
 use crate::cli::commands::log;
 use crate::cli::commands::maintenance;
 use crate::cli::commands::man;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Vars(args) => templates::variables(args, session),
         Command::Search(args) => search::search(args, session),
         Command::Render(args) => templates::render(args, session),
+        Command::Lint(args) => lint::run(args, session),
         Command::Env(args) => environments::run(args, session),
         Command::Tag(args) => prompts::tag(args, session),
         Command::Rename(args) => prompts::rename(args, session),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lint::warn_of_environment_name;
 use super::prompts::title;
 use crate::changes::EnvironmentChange;
 use crate::cli::args::history::AsOfArgs;
@@ -71,7 +72,10 @@ fn change(
     let store = session.store()?;
     let prompt = store.prompt(prompt.clone())?;
     let mut update = match to {
-        Some(selector) => EnvironmentUpdate::set(prompt.id, name, selector),
+        Some(selector) => {
+            warn_of_environment_name(&store, name.as_str(), session);
+            EnvironmentUpdate::set(prompt.id, name, selector)
+        }
         None => EnvironmentUpdate::remove(prompt.id, name),
     };
     update = update.expect(expected(&store, prompt.id, expect)?);

@@ -22,6 +22,7 @@ mod history;
 mod import;
 #[cfg(feature = "server")]
 mod keys;
+mod lint;
 mod log;
 mod maintenance;
 mod man;

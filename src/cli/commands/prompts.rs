@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use serde_json::{Value, json};
 
+use super::lint::{warn_of_body, warn_of_environment_name, warn_of_prompt_name};
 use crate::changes::RenameOptions;
 use crate::cli::args::{CreateArgs, ListArgs, RemoveArgs, RenameArgs, TagArgs};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
@@ -16,6 +17,7 @@ use crate::{CreatedPrompt, NewPrompt, Prompt, PromptRef, VersionId, VersionSpec}
 
 pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
+    let findings = warn_of_body(&body, session);
     let mut new = NewPrompt::new(&args.name, body)
         .message(&args.message)
         .tags(&args.tags);
@@ -31,10 +33,18 @@ pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
         new = new.environment(name);
     }
     let store = session.store()?;
+    warn_of_prompt_name(&store, args.name.as_str(), session);
+    if let Some(name) = &args.target.env {
+        warn_of_environment_name(&store, name.as_str(), session);
+    }
     let created = store.create_prompt(new)?;
     session.report(
         CompletedChange::Operations(&store),
-        || created_json(&created),
+        || {
+            let mut shape = created_json(&created);
+            shape["findings"] = json!(findings);
+            shape
+        },
         || created_text(&created),
     )
 }
@@ -151,6 +161,7 @@ pub(super) fn rename(args: &RenameArgs, session: &Session) -> CommandResult {
     if args.allow_duplicate_name {
         options = options.allow_duplicate_name();
     }
+    warn_of_prompt_name(&store, args.name.as_str(), session);
     let prompt = store.rename_with(&args.prompt, &args.name, options)?;
     session.report(
         CompletedChange::Operations(&store),
