@@ -123,7 +123,8 @@ impl StoreOptions {
 
     /// Opens a store even if it is on a network file system.
     ///
-    /// The caller must ensure that only one machine uses it.
+    /// On Linux, FUSE file systems count as such, except for `fuseblk` (disks) and some types that
+    /// are known to be local, such as `fuse.mergerfs` and `fuse.bindfs`. The caller must ensure that only one machine uses it.
     #[must_use]
     pub fn allow_network(mut self, allow: bool) -> Self {
         self.allow_network = allow;
