@@ -247,7 +247,9 @@ fn name(error: &Error) -> &'static str {
             | FileError::Writing { .. } => "io",
             FileError::Foreign { .. } => "foreign_file",
             FileError::NewerFormat { .. } => "newer_format",
-            FileError::Unsealed { .. } | FileError::Altered { .. } => "altered_file",
+            FileError::Unsealed { .. }
+            | FileError::Altered { .. }
+            | FileError::Converted { .. } => "altered_file",
             FileError::Malformed { .. } => "malformed_file",
         },
         Error::HeliconeRender(_) => "helicone_render",

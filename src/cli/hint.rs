@@ -59,6 +59,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::MergeConflict { .. } => "both sides changed the same thing; \
             import the bundle into a new store, and copy what is missing from there"
             .into(),
+        Error::File(FileError::Converted { .. }) => {
+            "copy the file again as binary; in git, the line FILE -text of .gitattributes prevents it".into()
+        }
         Error::File(FileError::Unsealed { .. } | FileError::Altered { .. }) => {
             "copy the file again from its source, or write it again".into()
         }

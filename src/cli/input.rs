@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::error::{CommandResult, Failure};
 use super::exit::Exit;
+use crate::fs::text_file::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::json::inexact_number;
 use crate::{Body, Error};
 
@@ -64,12 +65,14 @@ pub(crate) fn bytes(file: &Path) -> io::Result<Vec<u8>> {
     bounded(File::open(file)?)
 }
 
-/// Reads at most one byte more than a body may have, enough to see that it is too large.
+/// Reads at least one byte more than a body may have, enough to see that it is too large.
+///
+/// A byte order mark is removed: editors write it, and it is not part of the JSON.
 fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(Body::MAX_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let limit = Body::MAX_BYTES + BYTE_ORDER_MARK.len();
+    from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(without_byte_order_mark(bytes))
 }
 
 fn named(file: &Path, failure: Failure) -> Failure {

@@ -105,7 +105,10 @@ impl Frozen {
         self.0.seal
     }
 
-    /// Returns the file.
+    /// Returns the file, as it was written.
+    ///
+    /// If another program converted its line ends to CR LF, as git may, they are restored: the seal
+    /// shows whether the result is the file that was written.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.text.as_bytes()

@@ -88,6 +88,11 @@ pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::R
 pub(super) fn read(
     bytes: Cow<'static, [u8]>,
 ) -> Result<(Cow<'static, str>, Seal, ParsedFile), FileError> {
+    // git may have converted the line ends of a checked out file.
+    let bytes = match checksummed_file::with_original_line_ends(&bytes, KIND) {
+        Some(original) => Cow::Owned(original),
+        None => bytes,
+    };
     let (content, seal) = checksummed_file::open(&bytes, KIND)?;
     let decoded = match bytes {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),

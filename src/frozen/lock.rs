@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::file::Frozen;
 use crate::fs::checksummed_file::{FileError, FileKind};
+use crate::fs::text_file::without_byte_order_mark;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
 use crate::model::version_number::VersionNumber;
@@ -154,6 +155,7 @@ impl Lockfile {
             path: path.into(),
             source,
         })?;
+        let bytes = without_byte_order_mark(bytes);
         match std::str::from_utf8(&bytes) {
             Ok(text) => Self::from_json(text),
             Err(error) => {

@@ -14,6 +14,7 @@
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+use super::text_file::{BYTE_ORDER_MARK, is_utf16, with_line_feeds};
 use crate::model::id::Seal;
 
 /// An error in a checksummed file.
@@ -52,6 +53,15 @@ pub enum FileError {
     Foreign {
         /// The kind that was expected, such as `frozen`.
         kind: &'static str,
+    },
+
+    /// Another program converted the text of the file: line ends, or a byte order mark.
+    #[error("another program changed the text of the {kind} file: {how}")]
+    Converted {
+        /// The kind that was expected.
+        kind: &'static str,
+        /// The conversion.
+        how: &'static str,
     },
 
     /// The file was written by a newer release of this crate.
@@ -99,6 +109,9 @@ pub(crate) struct FileKind {
     /// The format that is written, which is also the newest that is read.
     pub(crate) format: u32,
 }
+
+/// The start of the first line.
+const BEGINNING: &[u8] = b"promptbook ";
 
 /// The start of the last line.
 const MARK: &str = "blake3 ";
@@ -148,6 +161,9 @@ impl FileKind {
     fn read_first_line(self, bytes: &[u8]) -> Result<usize, FileError> {
         let kind = self.name;
         let head = &bytes[..bytes.len().min(MAX_FIRST_LINE_BYTES)];
+        if let Some(how) = conversion(head) {
+            return Err(FileError::Converted { kind, how });
+        }
         let end = head.iter().position(|byte| *byte == b'\n');
         let line = end.and_then(|end| std::str::from_utf8(&head[..end]).ok());
         let number = line
@@ -184,6 +200,42 @@ impl FileKind {
             Err(self.unsealed())
         }
     }
+}
+
+/// Returns how another program converted a file of any kind that begins with these bytes.
+fn conversion(head: &[u8]) -> Option<&'static str> {
+    if is_utf16(head) {
+        let letters: Vec<u8> = head[2..]
+            .iter()
+            .copied()
+            .filter(|byte| *byte != 0)
+            .collect();
+        return letters.starts_with(BEGINNING).then_some("it is UTF-16");
+    }
+    if let Some(text) = head.strip_prefix(BYTE_ORDER_MARK) {
+        return text
+            .starts_with(BEGINNING)
+            .then_some("it begins with a byte order mark");
+    }
+    has_carriage_returns(head).then_some("its lines end with CR LF")
+}
+
+/// Returns whether the first line of a checksummed file of any kind ends with CR LF.
+fn has_carriage_returns(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(MAX_FIRST_LINE_BYTES)];
+    let line_end = head.iter().position(|byte| *byte == b'\n');
+    head.starts_with(BEGINNING) && line_end.is_some_and(|end| head[..end].ends_with(b"\r"))
+}
+
+/// Returns the bytes of a file of this kind before its line ends were converted to CR LF.
+///
+/// Returns `None` if they were not converted, or if the result does not match its hash.
+pub(crate) fn with_original_line_ends(bytes: &[u8], kind: FileKind) -> Option<Vec<u8>> {
+    if !has_carriage_returns(bytes) {
+        return None;
+    }
+    let original = with_line_feeds(bytes).into_owned();
+    open(&original, kind).is_ok().then_some(original)
 }
 
 fn seal_line(hash: blake3::Hash) -> String {

@@ -92,3 +92,39 @@ fn errors_say_what_is_wrong() {
     assert_eq!(told(whole.replace("\na\n", "\nb\n")), altered);
     assert_eq!(told(whole.replace("test 2", "test 1")), altered);
 }
+
+#[test]
+fn a_conversion_of_the_text_is_named() {
+    let whole = String::from_utf8(sealed("a\nb\n")).unwrap();
+    let told = |bytes: &[u8]| read(bytes).unwrap_err();
+    let crlf = whole.replace('\n', "\r\n");
+    for (bytes, how) in [
+        (crlf.clone().into_bytes(), "its lines end with CR LF"),
+        (
+            format!("\u{feff}{whole}").into_bytes(),
+            "it begins with a byte order mark",
+        ),
+        (
+            whole.encode_utf16().flat_map(u16::to_le_bytes).fold(
+                b"\xff\xfe".to_vec(),
+                |mut bytes, byte| {
+                    bytes.push(byte);
+                    bytes
+                },
+            ),
+            "it is UTF-16",
+        ),
+    ] {
+        assert_eq!(
+            told(&bytes),
+            format!("another program changed the text of the test file: {how}")
+        );
+    }
+    let restored = with_original_line_ends(crlf.as_bytes(), KIND);
+    assert_eq!(restored.as_deref(), Some(whole.as_bytes()));
+    assert_eq!(with_original_line_ends(whole.as_bytes(), KIND), None);
+    // If the content had such line ends before, the hash shows that they cannot be restored.
+    let mixed = String::from_utf8(sealed("a\r\nb\n")).unwrap();
+    let converted = mixed.replace("\r\n", "\n").replace('\n', "\r\n");
+    assert_eq!(with_original_line_ends(converted.as_bytes(), KIND), None);
+}

@@ -9,6 +9,8 @@
 
 pub(crate) mod checksummed_file;
 pub(crate) mod durable;
+#[cfg(any(feature = "cli", feature = "server"))]
+pub(crate) mod file_name;
 pub(crate) mod flush;
 pub(crate) mod folder;
 pub(crate) mod identity;
@@ -21,3 +23,4 @@ pub(crate) mod nocow;
 pub(crate) mod owner;
 pub(crate) mod permissions;
 pub(crate) mod temporary;
+pub(crate) mod text_file;

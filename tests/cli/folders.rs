@@ -50,7 +50,18 @@ fn a_folder_is_imported_once() {
     let imported = desk.json(&["import", "in"]);
     assert_eq!(
         members(&imported),
-        ["created", "committed", "unchanged", "files"]
+        [
+            "created",
+            "committed",
+            "unchanged",
+            "files",
+            "left_out",
+            "not_in_folder"
+        ]
+    );
+    assert_eq!(
+        imported["left_out"],
+        json!([{"file": "notes.txt", "reason": "not a .json file"}])
     );
     assert_eq!(
         members(&imported["files"][0]),
@@ -306,4 +317,141 @@ fn an_export_writes_through_no_link() {
     desk.run(&["export", "out", "--force"]).ok();
     assert!(out.join("greeting.json").is_symlink());
     assert!(out.join("team/other.json").is_file());
+}
+
+/// Editors write byte order marks, and git converts line ends.
+#[test]
+fn byte_order_marks_and_line_ends_make_no_version() {
+    let desk = Desk::new();
+    let body = "{\n  \"messages\": []\n}\n";
+    desk.write("in/a.json", body);
+    desk.run(&["import", "in"]).ok();
+    let converted = body.replace('\n', "\r\n");
+    for text in [
+        converted.clone(),
+        format!("\u{feff}{body}"),
+        format!("\u{feff}{converted}"),
+    ] {
+        desk.write("in/a.json", &text);
+        assert_eq!(
+            desk.run(&["import", "in"]).ok(),
+            "0 created, 0 committed, 1 unchanged\n",
+            "{text:?}"
+        );
+        assert_eq!(
+            desk.run(&["export", "in"]).ok(),
+            "0 written, 1 unchanged\n",
+            "{text:?}"
+        );
+    }
+    // Another layout is another text.
+    desk.write("in/a.json", "{\"messages\": []}\r\n");
+    desk.run(&["export", "in"]).fails(4);
+    assert_eq!(desk.json(&["import", "in"])["committed"], 1);
+    let marked = format!("\u{feff}{GREETING}");
+    desk.run_with(&["create", "b"], &marked).ok();
+    assert_eq!(desk.run(&["resolve", "b"]).ok(), GREETING);
+    let inputs = desk.write("inputs.json", "\u{feff}{\"name\": \"Ada\"}");
+    let render = ["render", "b", "--inputs", inputs.to_str().unwrap()];
+    assert!(desk.run(&render).ok().contains("Hi Ada"));
+    let utf16: Vec<u8> = "\u{feff}{}"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    desk.write("utf16.json", utf16);
+    let told = desk.run(&["create", "c", "utf16.json"]).fails(2);
+    assert!(told.contains("it is UTF-16"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_import_names_what_it_leaves_out() {
+    let desk = Desk::greeting();
+    desk.run_with(&["create", "old name"], REWORDED).ok();
+    desk.write("in/new name.json", REWORDED);
+    for other in ["notes.md", "tone.yaml", "UP.JSON"] {
+        desk.write(&format!("in/{other}"), GREETING);
+    }
+    std::os::unix::fs::symlink("nowhere", desk.path().join("in/link.json")).unwrap();
+    let ran = desk.run(&["import", "in"]);
+    let notes = ran.aside();
+    for part in [
+        "4 left out: ",
+        "UP.JSON (not named .json in lower case)",
+        "link.json (a link that leads nowhere)",
+        "notes.md (not a .json file)",
+        "2 prompts not in the folder, and unchanged: ",
+        "old name (the new prompt new name has its body)",
+    ] {
+        assert!(notes.contains(part), "{part}: {notes}");
+    }
+    for at in 0..30 {
+        desk.write(&format!("in/{at}.txt"), "");
+    }
+    let ran = desk.run(&["import", "in"]);
+    assert!(ran.aside().contains(" and 24 more; --json names all"));
+    let all = desk.json(&["import", "in"]);
+    assert_eq!(all["left_out"].as_array().unwrap().len(), 34);
+    assert_eq!(all["not_in_folder"][0]["prompt"], "old name");
+}
+
+#[test]
+fn one_file_can_be_imported() {
+    let desk = Desk::greeting();
+    desk.write("in/other.json", GREETING);
+    desk.write("in/third.json", GREETING);
+    let imported = desk.json(&["import", "in/other.json"]);
+    assert_eq!(
+        (&imported["created"], &imported["not_in_folder"]),
+        (&json!(1), &json!([]))
+    );
+    assert_eq!(prompt_names(&desk), ["greeting", "other"]);
+}
+
+/// The folder may be on a file system that ignores letter case or the normal form.
+#[test]
+fn folders_that_differ_in_case_or_normal_form_stay_apart() {
+    let names = [
+        "Team/x",
+        "team/y",
+        "caf\u{e9}/x",
+        "cafe\u{301}/y",
+        "\u{c5}",
+        "A\u{30a}",
+    ];
+    let desk = Desk::new();
+    for name in names {
+        desk.run_with(&["create", name], GREETING).ok();
+    }
+    desk.run(&["export", "out"]).ok();
+    use unicode_normalization::UnicodeNormalization;
+    let written = files(&desk.path().join("out"));
+    let same = |path: &str| path.to_lowercase().nfc().collect::<String>();
+    let mut folders: Vec<String> = written
+        .keys()
+        .filter_map(|path| Some(same(path.rsplit_once('/')?.0)))
+        .collect();
+    let mut paths: Vec<String> = written.keys().map(|path| same(path)).collect();
+    folders.sort();
+    folders.dedup();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(
+        (folders.len(), paths.len()),
+        (4, names.len()),
+        "{written:?}"
+    );
+    desk.run(&["init", "--store", "other"]).ok();
+    desk.run(&["import", "out", "--store", "other"]).ok();
+    let again = desk.json(&["ls", "--store", "other"]);
+    let mut found: Vec<&str> = again["prompts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|prompt| prompt["name"].as_str().unwrap())
+        .collect();
+    let mut expected = names.to_vec();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }

@@ -290,3 +290,32 @@ fn paths_that_are_not_regular_files_are_not_read() {
     }
     assert_eq!(names(desk.path()), [".promptbook"]);
 }
+
+/// git converts the line ends of text files on some systems.
+#[test]
+fn converted_line_ends_are_restored_and_other_conversions_named() {
+    let desk = desk();
+    desk.run_with(&["create", "lines"], "{\n  \"messages\": []\n}\n")
+        .ok();
+    desk.run(&["freeze", "p"]).ok();
+    let path = |name: &str| desk.path().join(name);
+    let original = fs::read_to_string(path("p")).unwrap();
+    let lock = fs::read_to_string(path("p.lock")).unwrap();
+    fs::write(path("p"), original.replace('\n', "\r\n")).unwrap();
+    fs::write(
+        path("p.lock"),
+        format!("\u{feff}{}", lock.replace('\n', "\r\n")),
+    )
+    .unwrap();
+    desk.run(CHECK).ok();
+    let frozen = Frozen::open(path("p")).unwrap();
+    assert_eq!(frozen.as_bytes(), original.as_bytes());
+    desk.run(&["freeze", "p"]).ok();
+    assert_eq!(fs::read_to_string(path("p")).unwrap(), original);
+    fs::write(path("p"), format!("\u{feff}{original}")).unwrap();
+    let drift = details(&desk, CHECK).join("\n");
+    assert!(drift.contains("byte order mark"), "{drift}");
+    // A file of another program is never overwritten.
+    fs::write(path("p"), b"\xff\xfeh\0i\0").unwrap();
+    desk.run(&["freeze", "p"]).fails(4);
+}

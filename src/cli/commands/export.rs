@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{bundle, file_name};
+use super::bundle;
 use crate::cli::args::ExportArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
@@ -15,8 +15,10 @@ use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
-use crate::cli::text;
+use crate::cli::{input, text};
+use crate::fs::file_name::{self, FolderSpellings};
 use crate::fs::folder::Folder;
+use crate::fs::text_file::equal_but_for_line_ends;
 use crate::{BlobId, Error, Prompt, Selector, Store, Version};
 
 pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
@@ -113,11 +115,12 @@ enum FileState {
 /// Lists the files to export and compares them with the existing ones, before anything is written.
 fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<PlannedFile>> {
     let prompts = store.prompts().page(None, usize::MAX)?;
-    // Some file systems ignore letter case.
-    let fold = |prompt: &Prompt| prompt.name.as_str().to_lowercase();
     let mut namesakes: HashMap<String, usize> = HashMap::new();
+    let mut folders = FolderSpellings::default();
     for prompt in &prompts {
-        *namesakes.entry(fold(prompt)).or_default() += 1;
+        let name = prompt.name.as_str();
+        *namesakes.entry(file_name::fold(name)).or_default() += 1;
+        folders.add(name);
     }
     let mut planned = Vec::with_capacity(prompts.len());
     for prompt in prompts {
@@ -132,8 +135,9 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
             }
             Err(error) => return Err(error.into()),
         };
-        let is_unique = namesakes.get(&fold(&prompt)) == Some(&1);
-        let file = file_name::encode(prompt.name.as_str(), prompt.id, is_unique);
+        let name = prompt.name.as_str();
+        let is_unique = namesakes.get(&file_name::fold(name)) == Some(&1);
+        let file = file_name::encode(name, prompt.id, is_unique, &folders);
         let name = match file_name::name_file(&file) {
             Some(path) => {
                 let name = BlobId::of(prompt.name.as_str().as_bytes());
@@ -143,7 +147,7 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
             None => None,
         };
         planned.push(PlannedFile {
-            state: state(&folder.join(&file), version.blob)?,
+            state: body_state(store, &folder.join(&file), &version)?,
             name,
             file,
             prompt,
@@ -152,6 +156,25 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
     }
     planned.sort_by(|one, other| one.file.cmp(&other.file));
     Ok(planned)
+}
+
+/// Returns the state of the file of a version.
+///
+/// A file that differs only in its line ends, or in a byte order mark, is not written again: git or
+/// an editor may have converted it.
+fn body_state(store: &Store, path: &Path, version: &Version) -> CommandResult<FileState> {
+    let found = state(path, version.blob)?;
+    if found != FileState::Differs {
+        return Ok(found);
+    }
+    let file = input::bytes(path)
+        .map_err(|error| Failure::io(format!("{} cannot be read", path.display()), &error))?;
+    let stored = store.resolve(version.id)?;
+    if equal_but_for_line_ends(&file, stored.body.as_bytes()) {
+        Ok(FileState::Same)
+    } else {
+        Ok(found)
+    }
 }
 
 fn state(path: &Path, blob: BlobId) -> CommandResult<FileState> {

@@ -1,13 +1,12 @@
 //! The command `import`.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::file_name::Name;
-use super::{bundle, file_name};
+use super::bundle;
+use super::import_notes::{AbsentPrompt, absent, absent_note, left_out_note, list};
 use crate::cli::args::ImportArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
@@ -16,16 +15,18 @@ use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, text};
-use crate::json_files::json_files;
+use crate::fs::file_name::{self, Name};
+use crate::json_files::LeftOut;
+use crate::fs::text_file::equal_but_for_line_ends;
 use crate::{
-    Batch, Body, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef, Selector, Version,
-    VersionSpec,
+    Batch, Body, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef, Selector, Store,
+    Version, VersionSpec,
 };
 
 pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     let folder = match (&args.bundle.file, &args.folder) {
         (Some(file), _) => return bundle::import(file, session),
-        (None, Some(file)) if input::is_stdin(file) || file.exists() && !file.is_dir() => {
+        (None, Some(file)) if is_bundle(file) => {
             if args.message.is_some() || args.env.is_some() || args.no_env {
                 let message = format!("{} is a bundle, not a folder", input::name_of(file));
                 return Err(Failure::usage(message)
@@ -35,16 +36,16 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
         }
         (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
     };
+    let (folder, listed) = list(folder)?;
     // Opened before the files are read, which would be useless without a store.
     let store = session.store()?.grouped();
-    let files = json_files(folder).map_err(read_failure)?;
-    let entries = read(folder, &files, session)?;
+    let entries = read(folder, &listed.files, session)?;
     let progress = ProgressDisplay::of(session, "importing", entries.len());
     let (mut imported, mut invalid) = (Vec::new(), Vec::new());
     let done = store.batch(|batch| {
         let mut first = None;
         for entry in &entries {
-            match import_file(batch, entry, args) {
+            match import_file(&store, batch, entry, args) {
                 Ok((outcome, version)) => imported.push((entry, outcome, version)),
                 Err(error) if is_of_one_file(&error) => {
                     invalid.push(format!("{}: {error}", entry.file));
@@ -62,14 +63,37 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
         return Err(refused(invalid, entries.len()));
     }
     done?;
-    if files.is_empty() {
+    if listed.files.is_empty() {
         session.note("no .json files in the folder");
+    }
+    if let Some(note) = left_out_note(&listed.left_out) {
+        session.note(&note);
+    }
+    let absent = if listed.is_whole {
+        absent(
+            &store,
+            imported.iter().map(|(entry, effect, version)| {
+                let created = *effect == ImportEffect::Created;
+                (version, created.then(|| entry.name.as_str()))
+            }),
+        )?
+    } else {
+        Vec::new()
+    };
+    if let Some(note) = absent_note(&absent) {
+        session.note(&note);
     }
     session.report(
         CompletedChange::Operations(&store),
-        || report_json(&imported),
+        || report_json(&imported, &listed.left_out, &absent),
         || report_text(&imported),
     )
+}
+
+/// Returns whether a path names a bundle: standard input, or a file that is not named as a body is.
+fn is_bundle(path: &Path) -> bool {
+    let is_body = path.extension().is_some_and(|ending| ending == "json");
+    input::is_stdin(path) || path.exists() && !path.is_dir() && !is_body
 }
 
 /// A file to import.
@@ -99,18 +123,6 @@ impl ImportEffect {
 }
 
 type ImportedFile<'a> = (&'a ImportEntry, ImportEffect, Version);
-
-/// Returns the error for a folder or file that cannot be read.
-fn read_failure((path, error): (PathBuf, io::Error)) -> Failure {
-    match error.kind() {
-        io::ErrorKind::NotFound => Failure::new(
-            Exit::NotFound,
-            "file_not_found",
-            format!("no file or folder {}", path.display()),
-        ),
-        _ => Failure::io(format!("{} cannot be read", path.display()), &error),
-    }
-}
 
 /// Reads all files. Fails with a list of all invalid files.
 fn read(folder: &Path, files: &[PathBuf], session: &Session) -> CommandResult<Vec<ImportEntry>> {
@@ -187,7 +199,10 @@ fn is_of_one_file(error: &Error) -> bool {
 }
 
 /// Imports one file, unless the prompt's latest version has the same body.
+///
+/// Other line ends do not count: git may have converted those of the file.
 fn import_file(
+    store: &Store,
     batch: &mut Batch<'_>,
     entry: &ImportEntry,
     args: &ImportArgs,
@@ -202,7 +217,9 @@ fn import_file(
             .unwrap_or_else(|| format!("Import {}", entry.file))
     };
     match batch.version(VersionSpec::new(prompt.clone(), Selector::Latest)) {
-        Ok(latest) if latest.blob == entry.body.id() => Ok((ImportEffect::Unchanged, latest)),
+        Ok(latest) if is_body_of(store, &latest, &entry.body)? => {
+            Ok((ImportEffect::Unchanged, latest))
+        }
         Ok(_) | Err(Error::VersionNotFound { .. }) => {
             let mut new = NewVersion::new(prompt, entry.body.clone()).message(message());
             if let Some(name) = &args.env {
@@ -227,6 +244,18 @@ fn import_file(
     }
 }
 
+/// Returns whether a version has this body, or the same body with other line ends.
+fn is_body_of(store: &Store, version: &Version, body: &Body) -> crate::Result<bool> {
+    if version.blob == body.id() {
+        return Ok(true);
+    }
+    let stored = store.resolve(version.id)?;
+    Ok(equal_but_for_line_ends(
+        stored.body.as_bytes(),
+        body.as_bytes(),
+    ))
+}
+
 fn counted(imported: &[ImportedFile<'_>], effect: ImportEffect) -> usize {
     imported
         .iter()
@@ -234,7 +263,11 @@ fn counted(imported: &[ImportedFile<'_>], effect: ImportEffect) -> usize {
         .count()
 }
 
-fn report_json(imported: &[ImportedFile<'_>]) -> Value {
+fn report_json(
+    imported: &[ImportedFile<'_>],
+    left_out: &[LeftOut],
+    absent: &[AbsentPrompt],
+) -> Value {
     let files = imported.iter().map(|(entry, effect, version)| {
         json!({
             "file": entry.file,
@@ -249,6 +282,18 @@ fn report_json(imported: &[ImportedFile<'_>]) -> Value {
         "committed": counted(imported, ImportEffect::Committed),
         "unchanged": counted(imported, ImportEffect::Unchanged),
         "files": files.collect::<Vec<_>>(),
+        "left_out": left_out
+            .iter()
+            .map(|left| json!({"file": left.file.to_string_lossy(), "reason": left.reason}))
+            .collect::<Vec<_>>(),
+        "not_in_folder": absent
+            .iter()
+            .map(|absent| json!({
+                "prompt": absent.prompt.name,
+                "prompt_id": absent.prompt.id,
+                "same_body_as": absent.same_body_as,
+            }))
+            .collect::<Vec<_>>(),
     })
 }
 

@@ -14,12 +14,12 @@ mod environments;
 mod export;
 #[cfg(feature = "server")]
 mod fake;
-mod file_name;
 #[cfg(feature = "server")]
 mod fixtures;
 mod freeze;
 mod history;
 mod import;
+mod import_notes;
 #[cfg(feature = "server")]
 mod keys;
 mod lint;
@@ -39,3 +39,5 @@ mod versions;
 mod watch;
 
 pub(super) use self::dispatch::run;
+#[cfg(feature = "server")]
+pub(super) use self::fake::announce_failure;

@@ -161,6 +161,9 @@ impl Body {
 
     fn accept(text: String) -> Result<Self, InvalidBody> {
         let refuse = |reason: String| Err(InvalidBody { reason });
+        if text.starts_with('\u{feff}') {
+            return refuse("it begins with a byte order mark (U+FEFF), which is not JSON".into());
+        }
         if text.len() > Self::MAX_BYTES {
             let (size, limit) = (text.len(), Self::MAX_BYTES);
             return refuse(format!("it has {size} bytes, the limit is {limit}"));
@@ -253,6 +256,11 @@ impl TryFrom<Vec<u8>> for Body {
     fn try_from(bytes: Vec<u8>) -> Result<Self, InvalidBody> {
         match String::from_utf8(bytes) {
             Ok(text) => Self::accept(text),
+            Err(error) if matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => {
+                Err(InvalidBody {
+                    reason: "it is UTF-16; expected UTF-8".into(),
+                })
+            }
             Err(error) => Err(InvalidBody {
                 reason: format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to()),
             }),

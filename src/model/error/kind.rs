@@ -157,7 +157,9 @@ impl OpenError {
 fn of_file(error: &FileError) -> ErrorKind {
     match error {
         FileError::Foreign { .. } | FileError::Malformed { .. } => ErrorKind::Invalid,
-        FileError::Unsealed { .. } | FileError::Altered { .. } => ErrorKind::Corrupt,
+        FileError::Unsealed { .. } | FileError::Altered { .. } | FileError::Converted { .. } => {
+            ErrorKind::Corrupt
+        }
         FileError::Unreadable { source, .. }
         | FileError::Reading { source, .. }
         | FileError::Writing { source, .. } => storage::StorageErrorKind::of_io(source).into(),

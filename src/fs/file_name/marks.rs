@@ -1,0 +1,14 @@
+//! The marks in file names of prompts.
+
+/// The mark of a part that continues in the next part of the path.
+pub(super) const CONTINUED: char = '%';
+/// The part that is an empty name.
+pub(super) const EMPTY: &str = "%";
+/// The mark before the id of a prompt.
+pub(super) const ID: &str = "%@";
+/// The mark before the id of a prompt whose name is in a separate file.
+pub(super) const LONG_NAME: &str = "%~";
+/// The extension of the files that contain a name.
+pub(super) const NAME_EXTENSION: &str = ".name";
+/// The extension of the files that contain a body.
+pub(super) const EXTENSION: &str = ".json";
