@@ -22,7 +22,8 @@ fn export_prompt(
 ) -> Result<PortablePrompt> {
     let versions = snapshot.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
     let oldest_first = versions.into_iter().rev();
-    let versions = oldest_first.map(|version| export_version(snapshot, bodies, version));
+    let is_only = oldest_first.len() == 1;
+    let versions = oldest_first.map(|version| export_version(snapshot, bodies, version, is_only));
     Ok(PortablePrompt {
         id: Some(prompt.id),
         name: prompt.name,
@@ -36,6 +37,7 @@ fn export_version(
     snapshot: &dyn Snapshot,
     bodies: &BodyReader,
     version: Version,
+    is_only: bool,
 ) -> Result<PortableVersion> {
     let inputs = snapshot.inputs_of(version.id)?;
     let body = bodies.read_of(snapshot, &version)?;
@@ -45,7 +47,8 @@ fn export_version(
         message: version.message,
         author: Some(version.author),
         created_at: Some(version.created_at),
-        environments: version.environments,
+        // An import puts the only version in production unless the list is there.
+        environments: (is_only || !version.environments.is_empty()).then_some(version.environments),
         inputs: inputs.into_iter().map(export_inputs).collect(),
         body,
     })

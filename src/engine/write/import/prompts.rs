@@ -67,9 +67,10 @@ pub struct PortableVersion {
     #[serde(default, deserialize_with = "members::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
-    /// The environments that point to the version.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub environments: Vec<EnvironmentName>,
+    /// The environments that point to the version. If none is said, the only version of a prompt is
+    /// in production, as a new prompt's is, and one of several versions is in no environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<EnvironmentName>>,
     /// The inputs that were recorded for the version.
     #[serde(default, deserialize_with = "crate::json::objects::objects")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -95,6 +96,17 @@ pub struct PortableInputs {
     #[serde(default, deserialize_with = "members::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_at: Option<DateTime<Utc>>,
+}
+
+impl PortableVersion {
+    /// Returns the environments that point to the version, which is one of several or the only one.
+    fn environments(&self, versions: usize) -> Vec<EnvironmentName> {
+        match &self.environments {
+            Some(environments) => environments.clone(),
+            None if versions == 1 => vec![EnvironmentName::production()],
+            None => Vec::new(),
+        }
+    }
 }
 
 impl WriteTransaction<'_> {
@@ -138,10 +150,13 @@ impl WriteTransaction<'_> {
         let majors: Vec<u32> = versions.iter().map(|new| new.number.major).collect();
         let created = versions.into_iter().map(Box::new);
         changes.extend(created.map(Change::VersionCreated));
-        for (version, to) in given.iter().zip(&ids) {
-            changes.extend(version.environments.iter().map(|name| Change::Environment {
+        let environments = given
+            .iter()
+            .map(|version| version.environments(given.len()));
+        for (names, to) in environments.zip(&ids) {
+            changes.extend(names.into_iter().map(|name| Change::Environment {
                 prompt: id,
-                name: name.clone(),
+                name,
                 before: None,
                 after: Some(*to),
                 reason: None,
@@ -239,7 +254,7 @@ fn check(prompt: &PortablePrompt) -> Result<()> {
     let environments = prompt
         .versions
         .iter()
-        .flat_map(|version| &version.environments);
+        .flat_map(|version| version.environments.iter().flatten());
     check_unique("environment name", environments)?;
     for version in &prompt.versions {
         check_body(&version.body)?;

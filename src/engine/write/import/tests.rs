@@ -19,7 +19,7 @@ fn version(number: u32) -> PortableVersion {
         message: format!("message {number}"),
         author: None,
         created_at: None,
-        environments: Vec::new(),
+        environments: Some(Vec::new()),
         inputs: Vec::new(),
         body: body(number),
     }
