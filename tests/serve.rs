@@ -722,12 +722,23 @@ fn a_reader_without_the_secrets_needs_a_key_and_signs_with_its_own_secret() {
 fn a_read_only_store_is_served_with_a_key_and_not_changed() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
-    let run = command(place.path(), &["--read-only", "--addr", "127.0.0.1:0"])
-        .output()
-        .unwrap();
-    let told = String::from_utf8(run.stderr).unwrap();
-    assert_eq!(run.status.code(), Some(2), "{told}");
-    assert!(told.contains("--key-file"), "{told}");
+    // Without a key, the server makes one that works until it stops.
+    let served = Served::start(place.path(), &["--read-only"]);
+    assert_eq!(
+        (&served.told["temporary"], &served.told["made"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(
+        served
+            .post(ROUTE, &json!({"promptId": created.prompt.id}))
+            .0,
+        200
+    );
+    let first = served.key.clone();
+    served.end();
+    let served = Served::start(place.path(), &["--read-only"]);
+    assert_ne!(served.key, first);
+    served.end();
     let mut served = Served::start(place.path(), &["--read-only", "--key", "sk-given"]);
     served.key = "sk-given".into();
     let query = json!({"promptId": created.prompt.id});

@@ -77,6 +77,8 @@ pub(crate) struct App {
     pub(super) clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// The start of URLs, if it is not the host that the request names.
     pub(super) public_url: Option<String>,
+    /// The port that the server listens on.
+    pub(super) port: u16,
     pub(super) response_cache: ResponseCache,
     pub(super) budget: MemoryBudget,
     writers: Arc<Semaphore>,
@@ -118,6 +120,7 @@ impl App {
             signer,
             clock: Box::new(clock::system),
             public_url: None,
+            port: 0,
             response_cache: ResponseCache::default(),
             writers: Arc::new(Semaphore::new(MAX_WAITING_WRITERS)),
             readers: Arc::new(Semaphore::new(files.readers)),

@@ -38,7 +38,15 @@ impl BaseUrl {
             return Ok(response);
         }
         let json = enveloped(self.describe(app, version, expires), 512)?;
-        let tag = EntityTag::of(&json)?;
+        let tag = match self.without_port(app.port) {
+            // The port may be a free one that the system selected. The client chose it with the
+            // rest of the request's URL, so the tag need not cover it.
+            Some(host) => {
+                let url = format!("http://{host}{}", app.signer.path(version.id, expires));
+                EntityTag::of(&enveloped(VersionData::new(version, url), 512)?)?
+            }
+            None => EntityTag::of(&json)?,
+        };
         let response = CachedResponse { json, tag };
         app.response_cache
             .put(Arc::clone(version), self.host(), expires, response.clone());
@@ -58,6 +66,12 @@ impl BaseUrl {
             None => format!("http://{}{path}", self.host()),
         };
         VersionData::new(version, url)
+    }
+
+    /// Returns the host without its port, if that is the port that the server listens on.
+    fn without_port(&self, port: u16) -> Option<&str> {
+        let (host, requested) = self.host().rsplit_once(':')?;
+        (requested.parse() == Ok(port)).then_some(host)
     }
 
     /// Returns text that distinguishes the base URLs of one server.

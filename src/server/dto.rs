@@ -141,7 +141,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
 }
 
 /// An integer of at least 0, in any JSON notation: `2`, `2.0`, `2e0`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct UnsignedInteger(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for UnsignedInteger {

@@ -23,9 +23,7 @@ pub enum ServerError {
         /// The address.
         address: SocketAddr,
     },
-    /// No key was given, and the store's own key is not available.
-    ///
-    /// Either this process may not read it, or it does not exist and the store is read-only.
+    /// No key was given, and this process may not read the store's own key.
     #[error("the store's own key is not available; give a key")]
     SecretsWithheld {
         /// The reason.

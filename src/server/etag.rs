@@ -15,7 +15,7 @@ use axum::http::request::Parts;
 
 use super::api_error::ApiError;
 
-/// A strong tag: it differs whenever the response's bytes differ.
+/// A strong tag: it differs whenever the bytes of the responses to one URL differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct EntityTag(HeaderValue);
 

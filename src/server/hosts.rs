@@ -7,10 +7,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use axum::extract::Request;
+use axum::http::Version;
 use axum::http::header::{HOST, HeaderMap};
 use axum::http::uri::{Authority, Uri};
 
 use super::api_error::ApiError;
+
+/// The path of the server's health.
+pub(super) const HEALTH: &str = "/healthz";
 
 /// The served names, in lower case.
 #[derive(Debug)]
@@ -23,7 +28,15 @@ impl Hosts {
     }
 
     /// Accepts a request that is for an IP address or for a served name.
-    pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    ///
+    /// A load balancer may check `/healthz` by HTTP/1.0, which has no `Host`. The response contains
+    /// nothing that a web page could misuse.
+    pub(super) fn admit(&self, request: &Request) -> Result<(), ApiError> {
+        let (uri, headers) = (request.uri(), request.headers());
+        let is_old = request.version() == Version::HTTP_10 && !headers.contains_key(HOST);
+        if is_old && uri.authority().is_none() && uri.path() == HEALTH {
+            return Ok(());
+        }
         if uri.authority().is_none() && self.serves_plainly(headers) {
             return Ok(());
         }

@@ -1,9 +1,13 @@
 //! API keys: a request is accepted if it carries one of them.
 
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName};
 
 use super::api_error::ApiError;
+
+/// The header for the key that Helicone's proxies use, because the provider's key is in
+/// `Authorization`.
+pub(super) const HELICONE_AUTH: HeaderName = HeaderName::from_static("helicone-auth");
 
 /// The accepted keys as hashes, which are compared in constant time.
 pub(super) struct ApiKeys(Vec<blake3::Hash>);
@@ -18,8 +22,15 @@ impl ApiKeys {
     }
 
     /// Accepts a request that carries one of the keys.
+    ///
+    /// A request with the header `Helicone-Auth` carries its key there.
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let name = if headers.contains_key(HELICONE_AUTH) {
+            HELICONE_AUTH
+        } else {
+            AUTHORIZATION
+        };
+        let mut values = headers.get_all(&name).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(ApiError::Key(
                 "No API key: expected one header Authorization: Bearer KEY",
@@ -27,12 +38,12 @@ impl ApiKeys {
         };
         let Some((scheme, key)) = split(value.as_bytes()) else {
             return Err(ApiError::Key(
-                "The header Authorization has no API key: expected Bearer KEY",
+                "The header with the API key is malformed: expected Bearer KEY",
             ));
         };
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return Err(ApiError::Key(
-                "The header Authorization does not have the scheme Bearer",
+                "The header with the API key does not have the scheme Bearer",
             ));
         }
         let given = blake3::hash(key);
@@ -87,6 +98,18 @@ mod tests {
         ] {
             assert!(admit(&values).is_ok(), "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_key_may_be_in_the_header_of_helicones_proxies() {
+        let admit = |helicone: &str, other: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append(HELICONE_AUTH, helicone.parse().unwrap());
+            headers.append(AUTHORIZATION, other.parse().unwrap());
+            ApiKeys::new(&["one".into()]).admit(&headers).is_ok()
+        };
+        assert!(admit("Bearer one", "Bearer of the provider"));
+        assert!(!admit("Bearer other", "Bearer one"));
     }
 
     #[test]

@@ -22,12 +22,13 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::app::App;
 use super::connections::Connections;
 use super::date;
 use super::drain::DrainingBody;
+use super::early_errors::EnvelopingStream;
 use super::idle::Activity;
 use super::middleware::handle;
+use super::site::{RoutedApp, Site};
 use crate::model::clock;
 
 /// A response extension that closes the connection instead of sending the response.
@@ -35,12 +36,8 @@ use crate::model::clock;
 pub(super) struct Hangup;
 
 /// Serves until `stop` completes, and then until the requests in progress are answered.
-pub(super) async fn serve(
-    listener: TcpListener,
-    app: Arc<App>,
-    router: axum::Router,
-    stop: impl Future<Output = ()>,
-) {
+pub(super) async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Output = ()>) {
+    let app = &site.main().app;
     let limits = &app.limits;
     let mut http = http1::Builder::new();
     // It would cost one timer for each request.
@@ -93,11 +90,10 @@ pub(super) async fn serve(
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
         let handler = Handler {
-            app: Arc::clone(&app),
-            router: router.clone(),
+            site: Arc::clone(&site),
             activity: activity.clone(),
         };
-        let stream = TokioIo::new(activity.wrap(stream));
+        let stream = TokioIo::new(EnvelopingStream::new(activity.wrap(stream)));
         let connection = graceful.watch(http.serve_connection(stream, handler));
         let limit = limits.header_time;
         connections.add(activity.clone(), async move {
@@ -160,10 +156,9 @@ async fn turn_away(mut stream: TcpStream, reason: &str) {
     let _ = timeout(Duration::from_secs(1), sent).await;
 }
 
-/// The router as a hyper service.
+/// The site as a hyper service.
 struct Handler {
-    app: Arc<App>,
-    router: axum::Router,
+    site: Arc<Site>,
     activity: Activity,
 }
 
@@ -173,13 +168,13 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, HangupFuture>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        if !self.activity.has_key() && self.app.keys.admit(request.headers()).is_ok() {
+        let RoutedApp { app, router } = self.site.route(request.uri(), request.headers());
+        if !self.activity.has_key() && app.keys.admit(request.headers()).is_ok() {
             self.activity.set_has_key();
         }
         let busy = self.activity.request();
-        let app = Arc::clone(&self.app);
         let request: Request = request.map(|body| Body::new(DrainingBody::new(body, &app.limits)));
-        let answered = handle(app, self.router.clone(), request);
+        let answered = handle(app, router, request);
         Box::pin(answered.map(|mut response| {
             if let Some(date) = date::now() {
                 response.headers_mut().insert(DATE, date);

@@ -13,18 +13,21 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::{Either, ready};
 use tower_service::Service;
+use tracing::field::display;
 use tracing::{Level, enabled, error, info};
 
 use super::api_error::ApiError;
 use super::app::App;
-use super::response::ApiResponse;
+use super::response::{AnsweredVersion, ApiResponse};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header with a request's number, which every response of the router has.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Checks the host, numbers the request, writes error responses, and logs.
 ///
 /// The log contains only the method and the path of a request, because headers contain keys and
-/// queries contain signatures.
+/// queries contain signatures; and the version that the response contains, so that a later reader
+/// knows which one a client got.
 ///
 /// The future is composed without `async`, because an `async` block would reserve space for the
 /// request in each of its states.
@@ -41,7 +44,7 @@ pub(crate) fn handle(
             request.uri().path().to_owned(),
         ))
     });
-    let handled = match app.hosts.admit(request.uri(), request.headers()) {
+    let handled = match app.hosts.admit(&request) {
         Ok(()) => Either::Left(AssertUnwindSafe(router.call(request)).catch_unwind()),
         Err(refusal) => Either::Right(ready(Ok(Ok(refusal.into_response())))),
     };
@@ -61,7 +64,11 @@ pub(crate) fn handle(
         if let Some((started, method, path)) = logged.map(|logged| *logged) {
             let status = response.status().as_u16();
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            info!(request = id, %method, path, status, micros);
+            let answered = response.extensions().get::<AnsweredVersion>();
+            let prompt = answered.map(|answered| display(answered.prompt));
+            let version = answered.map(|answered| display(answered.version));
+            let number = answered.map(|answered| display(answered.number));
+            info!(request = id, %method, path, status, micros, prompt, version, number);
         }
         response
     })

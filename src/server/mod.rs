@@ -13,6 +13,7 @@ mod date;
 mod descriptors;
 mod drain;
 mod dto;
+mod early_errors;
 mod error;
 mod etag;
 pub mod fake;
@@ -30,6 +31,7 @@ mod response_cache;
 mod routes;
 mod service;
 mod signature;
+mod site;
 
 pub use self::api_error::StatusMode;
 pub use self::app::Limits;

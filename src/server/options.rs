@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::uri::{Authority, Uri};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::api_error::StatusMode;
 use super::app::{App, Limits};
 use super::error::ServerError;
 use super::hosts::Hosts;
-use super::keys::ApiKeys;
+use super::keys::{ApiKeys, HELICONE_AUTH};
 use super::signature::Signer;
 use crate::Store;
 
@@ -26,6 +26,7 @@ pub struct ServerOptions {
     pub(super) keys: Vec<String>,
     pub(super) hosts: Vec<String>,
     pub(super) origins: Vec<String>,
+    pub(super) headers: Vec<String>,
     pub(super) public_url: Option<String>,
     pub(super) limits: Limits,
 }
@@ -65,6 +66,15 @@ impl ServerOptions {
     /// Otherwise browsers forbid it.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
+        self
+    }
+
+    /// Lets pages of the allowed origins send this header; can be called several times.
+    ///
+    /// The headers that the API reads are allowed without it. An example is `traceparent`, which
+    /// tracing in a page adds to its requests.
+    pub fn allow_header(mut self, name: impl Into<String>) -> Self {
+        self.headers.push(name.into());
         self
     }
 
@@ -164,15 +174,22 @@ pub(super) fn with_state(
     options: &ServerOptions,
 ) -> Result<axum::Router, ServerError> {
     let router = if options.origins.is_empty() {
+        if let Some(header) = options.headers.first() {
+            return Err(ServerError::Option {
+                option: "header",
+                value: header.clone(),
+                reason: "no origin is allowed, so no page can send it".into(),
+            });
+        }
         router
     } else {
-        router.layer(cross_origin(&options.origins)?)
+        router.layer(cross_origin(options)?)
     };
     Ok(router.with_state(Arc::clone(app)))
 }
 
-fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
-    let origins = origins.iter().map(|origin| {
+fn cross_origin(options: &ServerOptions) -> Result<CorsLayer, ServerError> {
+    let origins = options.origins.iter().map(|origin| {
         let value = origin.parse::<HeaderValue>().ok();
         let parsed = origin
             .parse::<Uri>()
@@ -187,6 +204,20 @@ fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
             })
     });
     let origins = origins.collect::<Result<Vec<_>, _>>()?;
+    let more = options.headers.iter().map(|name| {
+        name.parse::<HeaderName>().map_err(|_| ServerError::Option {
+            option: "header",
+            value: name.clone(),
+            reason: "expected the name of a header such as traceparent".into(),
+        })
+    });
+    let mut headers = vec![
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::IF_NONE_MATCH,
+        HELICONE_AUTH,
+    ];
+    headers.extend(more.collect::<Result<Vec<_>, _>>()?);
     Ok(CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([
@@ -197,10 +228,6 @@ fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
             // Only the fake's control routes use it.
             Method::PUT,
         ])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_NONE_MATCH,
-        ])
+        .allow_headers(headers)
         .expose_headers([header::ETAG]))
 }

@@ -20,6 +20,27 @@ use super::budget::{BudgetShare, MemoryBudget, UNCOUNTED_BYTES};
 /// A request's JSON object, and the share of the budget that it holds while it is in memory.
 pub(super) struct JsonBody<T>(pub(super) T, pub(super) BudgetShare);
 
+/// A JSON object of any content type. An empty body is an empty object.
+///
+/// Only the fake's control routes are so lenient: the live service has no such routes.
+pub(super) struct AnyJsonBody<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for AnyJsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let (bytes, _share) = read(request.into_body(), &app.limits, &app.budget).await?;
+        let parsed = blocking(move || {
+            if bytes.is_empty() {
+                parse(b"{}")
+            } else {
+                parse(&bytes)
+            }
+        });
+        Ok(Self(parsed.await??))
+    }
+}
+
 impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = ApiError;
 
@@ -181,6 +202,9 @@ async fn poll_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     .await
 }
 
+/// The type of a body that `curl -d` sends.
+const CURLS_DEFAULT: &str = "application/x-www-form-urlencoded";
+
 /// Checks that the body is plain JSON: the live service reads no other bodies either.
 fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let is_json = |value: &HeaderValue| value == "application/json";
@@ -203,7 +227,12 @@ fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
         found => {
             let found = found.unwrap_or("none");
             return Err(ApiError::Shape(format!(
-                "Content-Type: expected application/json, found {found}"
+                "Content-Type: expected application/json, found {found}{}",
+                if found == CURLS_DEFAULT {
+                    "; with curl, pass --json instead of -d"
+                } else {
+                    ""
+                }
             )));
         }
     }

@@ -5,12 +5,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tracing::{Level, enabled};
 
 use super::api_error::ApiError;
 use super::budget::{MemoryBudget, UNCOUNTED_BYTES};
 use super::dto::{Envelope, ErrorEnvelope};
 use super::etag::{EntityTag, IfNoneMatch};
-use crate::Body as PromptBody;
+use crate::{Body as PromptBody, PromptId, Version, VersionId, VersionNumber};
 
 /// The result of a route.
 pub(crate) type ResponseOutcome = Result<ApiResponse, ApiError>;
@@ -21,6 +22,26 @@ pub(crate) struct ApiResponse {
     json: ResponseContent,
     /// The entity tag, if clients may have the response already.
     tag: Option<EntityTag>,
+    /// The version that the response contains, if it contains one.
+    version: Option<AnsweredVersion>,
+}
+
+/// The version that a response contains, for the access log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnsweredVersion {
+    pub(crate) prompt: PromptId,
+    pub(crate) version: VersionId,
+    pub(crate) number: VersionNumber,
+}
+
+impl From<&Version> for AnsweredVersion {
+    fn from(version: &Version) -> Self {
+        Self {
+            prompt: version.prompt_id,
+            version: version.id,
+            number: version.number,
+        }
+    }
 }
 
 enum ResponseContent {
@@ -55,6 +76,7 @@ impl ApiResponse {
             status: StatusCode::OK,
             json: ResponseContent::Whole(json.into()),
             tag: None,
+            version: None,
         }
     }
 
@@ -64,6 +86,7 @@ impl ApiResponse {
             status: StatusCode::OK,
             json: ResponseContent::Pieces(body),
             tag: None,
+            version: None,
         }
     }
 
@@ -83,6 +106,7 @@ impl ApiResponse {
             status: StatusCode::NOT_MODIFIED,
             json: ResponseContent::Whole(Bytes::new()),
             tag: Some(tag.clone()),
+            version: None,
         })
     }
 
@@ -98,7 +122,14 @@ impl ApiResponse {
             status,
             json,
             tag: None,
+            version: None,
         })
+    }
+
+    /// Names the version that the response contains in the access log.
+    pub(crate) fn about(mut self, version: &Version) -> Self {
+        self.version = Some(version.into());
+        self
     }
 
     /// Sets the status.
@@ -120,6 +151,12 @@ impl IntoResponse for ApiResponse {
         if self.status != StatusCode::NOT_MODIFIED {
             headers.insert(header::CONTENT_TYPE, JSON);
         }
+        if let Some(version) = self.version
+            && enabled!(Level::INFO)
+        {
+            response.extensions_mut().insert(version);
+        }
+        let headers = response.headers_mut();
         if let Some(tag) = self.tag {
             headers.insert(header::ETAG, tag.into_value());
         }

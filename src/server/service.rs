@@ -12,9 +12,10 @@ use super::app::App;
 use super::error::ServerError;
 use super::options::ServerOptions;
 use super::signature::Signer;
+use super::site::{RoutedApp, Site};
 use super::{keys, listen, options, routes};
-use crate::Store;
 use crate::maintenance::{Secrets, SecretsResult};
+use crate::{Error, Store};
 
 /// A store on an address that is bound, but not served yet.
 ///
@@ -26,8 +27,8 @@ pub struct Server {
     url: String,
     key: String,
     makes_secrets: bool,
-    app: Arc<App>,
-    router: axum::Router,
+    key_is_temporary: bool,
+    site: Site,
 }
 
 impl Server {
@@ -37,8 +38,8 @@ impl Server {
     ///
     /// [`Listen`](ServerError::Listen) if the address cannot be bound;
     /// [`KeyNeeded`](ServerError::KeyNeeded) if other machines can reach it and no key was given;
-    /// [`SecretsWithheld`](ServerError::SecretsWithheld) if no key was given and the store's own
-    /// key is not available; [`Option`](ServerError::Option) if an option is malformed;
+    /// [`SecretsWithheld`](ServerError::SecretsWithheld) if no key was given and this process may
+    /// not read the store's own key; [`Option`](ServerError::Option) if an option is malformed;
     /// [`Store`](ServerError::Store) if the store's own key cannot be created or is damaged. After
     /// an error, the address is free again and the store handle is dropped. Secrets that were
     /// created remain in the store.
@@ -53,12 +54,18 @@ impl Server {
             key: keys::generate_key(),
             signing: keys::generate_secret(),
         })?;
+        let mut key_is_temporary = false;
         let makes_secrets = matches!(secrets, SecretsResult::Made(_));
         let (own_key, signing) = match secrets {
             SecretsResult::Found(secrets) | SecretsResult::Made(secrets) => {
                 (Ok(secrets.key), secrets.signing)
             }
-            // Its URLs work only on this server, and only until it stops.
+            // A store that is opened read-only has none and gets none, such as a backup. Its key and
+            // its URLs work only on this server, and only until it stops.
+            SecretsResult::Withheld(Error::ReadOnly) => {
+                key_is_temporary = uses_own_key;
+                (Ok(keys::generate_key()), keys::generate_secret())
+            }
             SecretsResult::Withheld(source) => (Err(source), keys::generate_secret()),
         };
         let keys = if uses_own_key {
@@ -67,31 +74,28 @@ impl Server {
             options.keys.clone()
         };
         let signer = Signer::new(&signing);
-        let app = Arc::new(options::app(store, options, &keys, signer)?);
+        let mut app = options::app(store, options, &keys, signer)?;
+        app.port = address.port();
+        let app = Arc::new(app);
         let (router, _) = routes::all();
         let router = options::with_state(router, &app, options)?;
         let key = keys.into_iter().next().unwrap_or_default();
-        let mut server = Self::new(listener, address, app, router, key);
+        let site = Site::of(RoutedApp { app, router });
+        let mut server = Self::new(listener, address, site, key);
         server.makes_secrets = makes_secrets;
+        server.key_is_temporary = key_is_temporary;
         Ok(server)
     }
 
-    pub(crate) fn new(
-        listener: TcpListener,
-        address: SocketAddr,
-        app: Arc<App>,
-        router: axum::Router,
-        key: String,
-    ) -> Self {
-        let url = app.public_url.clone();
+    pub(crate) fn new(listener: TcpListener, address: SocketAddr, site: Site, key: String) -> Self {
         Self {
             listener,
             address,
-            url: url.unwrap_or_else(|| format!("http://{}", reachable(address))),
+            url: reachable_url(&site.main().app, address),
             key,
             makes_secrets: false,
-            app,
-            router,
+            key_is_temporary: false,
+            site,
         }
     }
 
@@ -123,6 +127,15 @@ impl Server {
         self.makes_secrets
     }
 
+    /// Returns whether the key works only until this server stops.
+    ///
+    /// That is the case if no key was given, the store was opened read-only, and it has no key of its
+    /// own. A backup is such a store.
+    #[must_use]
+    pub fn key_is_temporary(&self) -> bool {
+        self.key_is_temporary
+    }
+
     /// Serves until `stop` completes, and then until the requests in progress are answered.
     ///
     /// It needs a tokio runtime with time and I/O enabled.
@@ -138,15 +151,14 @@ impl Server {
 
     /// Registers the listening socket with the runtime that this is called in.
     fn register(self) -> Result<RegisteredServer, ServerError> {
-        let (listener, app, router) = (self.listener, self.app, self.router);
+        let listener = self.listener;
         let registered = listener
             .set_nonblocking(true)
             .and_then(|()| tokio::net::TcpListener::from_std(listener));
         Ok(RegisteredServer {
             listener: registered.map_err(ServerError::Threads)?,
             makes_secrets: self.makes_secrets,
-            app,
-            router,
+            site: self.site,
         })
     }
 
@@ -190,8 +202,7 @@ impl Server {
 struct RegisteredServer {
     listener: tokio::net::TcpListener,
     makes_secrets: bool,
-    app: Arc<App>,
-    router: axum::Router,
+    site: Site,
 }
 
 impl RegisteredServer {
@@ -201,7 +212,7 @@ impl RegisteredServer {
                 "created new secrets: if this store is a copy, keys and URLs of the original do not work here"
             );
         }
-        listen::serve(self.listener, self.app, self.router, stop).await;
+        listen::serve(self.listener, Arc::new(self.site), stop).await;
     }
 }
 
@@ -261,6 +272,12 @@ pub(crate) fn listen_on(
             address: format!("{address:?}").replace('"', ""),
             source,
         })
+}
+
+/// Returns the URL by which clients reach an app on a listening address.
+pub(crate) fn reachable_url(app: &App, address: SocketAddr) -> String {
+    let url = app.public_url.clone();
+    url.unwrap_or_else(|| format!("http://{}", reachable(address)))
 }
 
 /// Returns the address at which clients on this machine reach a listening address.

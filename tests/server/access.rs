@@ -40,8 +40,9 @@ fn without_a_known_key_no_route_answers() {
             one(format!("Basic {key}")),
             one(key.clone()),
             vec![right.clone(), right.clone()],
-            vec![right, ("authorization", "Bearer wrong".into())],
-            vec![("helicone-auth", format!("Bearer {key}"))],
+            vec![right.clone(), ("authorization", "Bearer wrong".into())],
+            vec![("helicone-auth", "Bearer wrong".into())],
+            vec![("helicone-auth", format!("Bearer {key}x")), right.clone()],
         ];
         for request in scene.requests() {
             for headers in &refused {
@@ -51,6 +52,20 @@ fn without_a_known_key_no_route_answers() {
                 assert!(!answer.text.contains(&key));
             }
         }
+    }
+}
+
+/// Requests by Helicone's proxies carry the provider's key in `Authorization`.
+#[test]
+fn the_key_may_be_in_helicone_auth() {
+    let scene = Scene::new(StatusMode::Live);
+    let key = ("helicone-auth", scene.served.authorization());
+    let others = ("authorization", "Bearer of the provider".to_owned());
+    for headers in [&[key.clone()][..], &[others, key]] {
+        let answer = scene
+            .served
+            .send_with("GET", "/v1/prompt-2025/count", headers, None);
+        assert_eq!(answer.status, 200);
     }
 }
 
@@ -77,6 +92,22 @@ fn health_and_description_need_no_key() {
     );
     let described = scene.served.send_with("GET", "/openapi.json", &[], None);
     assert_eq!(described.status, 200);
+}
+
+/// Load balancers check the health by HTTP/1.0, which needs no `Host`.
+#[test]
+fn the_health_needs_no_host_in_http_1_0() {
+    let scene = Scene::new(StatusMode::Plain);
+    let ask = |path: &str, version: &str, host: &str| {
+        let served = &scene.served;
+        served
+            .raw(format!("GET {path} HTTP/{version}\r\n{host}\r\n"))
+            .status
+    };
+    assert_eq!(ask("/healthz", "1.0", ""), 200);
+    assert_eq!(ask("/healthz", "1.0", "host: evil.example\r\n"), 421);
+    assert_eq!(ask("/healthz", "1.1", ""), 421);
+    assert_eq!(ask("/openapi.json", "1.0", ""), 421);
 }
 
 /// Requests a target with these header lines for `Host`.
@@ -205,6 +236,13 @@ fn invalid_options_are_refused() {
         (new().allow_origin("app.example"), "origin"),
         (new().allow_origin("https://app.example/"), "origin"),
         (new().allow_origin("*"), "origin"),
+        (new().allow_header("baggage"), "header"),
+        (
+            new()
+                .allow_origin("https://app.example")
+                .allow_header("a b"),
+            "header",
+        ),
     ] {
         match bind(&options, "127.0.0.1:0") {
             Err(ServerError::Option { option, .. }) => assert_eq!(option, named),

@@ -78,7 +78,8 @@ fn an_allowed_origin_may_ask_before_it_sends_its_key() {
     let scene = Scene::served(
         &ServerOptions::new()
             .allow_origin("https://other.example")
-            .allow_origin(PAGE),
+            .allow_origin(PAGE)
+            .allow_header("Traceparent"),
     );
     let answer = preflight(&scene, PAGE);
     assert_eq!(answer.status, 200);
@@ -90,7 +91,7 @@ fn an_allowed_origin_may_ask_before_it_sends_its_key() {
     let headers = answer.header("access-control-allow-headers").unwrap();
     assert_eq!(
         headers.to_lowercase(),
-        "authorization,content-type,if-none-match"
+        "authorization,content-type,if-none-match,helicone-auth,traceparent"
     );
     assert_eq!(answer.header("access-control-allow-credentials"), None);
     let other = preflight(&scene, "https://evil.example");

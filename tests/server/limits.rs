@@ -246,3 +246,23 @@ fn maximal_limits_are_accepted() {
     );
     assert_eq!(scene.served.get("/v1/prompt-2025/count").data(), 3);
 }
+
+/// hyper answers these requests itself.
+#[test]
+fn a_head_that_cannot_be_read_is_answered_with_the_envelope() {
+    let scene = Scene::new(StatusMode::Live);
+    let headers: String = (0..200).map(|at| format!("x-{at}: 1\r\n")).collect();
+    for (request, status) in [
+        (
+            format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n"),
+            431,
+        ),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000)), 414),
+        ("GET /\u{1}x HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("no request\r\n\r\n".to_owned(), 400),
+    ] {
+        let answer = scene.served.raw(request);
+        assert!(!answer.error(status).is_empty());
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+}

@@ -15,8 +15,9 @@ pub(crate) struct ServeArgs {
     /// the live service
     #[arg(long)]
     pub(crate) enforce_bumps: bool,
-    /// Open the store read-only, such as a backup or another user's store; a store without a key of
-    /// its own, such as a backup, requires --key-file
+    /// Open the store read-only, such as a backup or another user's store
+    ///
+    /// If it has no key of its own, the server makes one that works until it stops.
     #[arg(long)]
     pub(crate) read_only: bool,
     /// HTTP statuses of error responses
@@ -54,6 +55,10 @@ pub(crate) struct ClientArgs {
     /// several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
+    /// Header that these web pages may send besides those of the API, such as traceparent; may be
+    /// given several times
+    #[arg(long = "allow-header", value_name = "NAME", requires = "origins")]
+    pub(crate) headers: Vec<String>,
     /// URL that clients use, if the server is behind a proxy
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
@@ -74,6 +79,10 @@ impl ClientArgs {
             .origins
             .iter()
             .fold(options, ServerOptions::allow_origin);
+        let options = self
+            .headers
+            .iter()
+            .fold(options, ServerOptions::allow_header);
         match &self.public_url {
             Some(url) => options.public_url(url),
             None => options,

@@ -26,7 +26,13 @@ pub(super) fn serve(args: &ServeArgs, session: &Session) -> CommandResult {
     };
     let keys = keys::read_keys(args.clients.named_keys(), &args.clients.key_files)?;
     let options = |options: StoreOptions| options.policy(policy).read_only(args.read_only);
-    let store = session.store_with(options)?;
+    let store = session.store_with(options).map_err(|failure| {
+        if failure.kind == "not_writable" {
+            failure.hint("--read-only serves the store as it is")
+        } else {
+            failure
+        }
+    })?;
     let options = args.clients.options(&keys).status(args.status.into());
     raise_open_files();
     let server = Server::bind(store, &options, &*args.addr)?;
@@ -50,7 +56,8 @@ fn announce(server: &Server, kept: bool, session: &Session) -> CommandResult {
     let made = server.makes_secrets();
     if session.json() {
         // One line, because the reader cannot wait for the end of the output.
-        let line = json!({"url": server.url(), "key": key, "made": made});
+        let temporary = server.key_is_temporary();
+        let line = json!({"url": server.url(), "key": key, "made": made, "temporary": temporary});
         return output::write_bytes(format!("{line}\n").as_bytes());
     }
     let url = paint(NAME, text::line(server.url()));
@@ -58,6 +65,8 @@ fn announce(server: &Server, kept: bool, session: &Session) -> CommandResult {
     // A caller that gives a key uses none that another copy may have.
     let made = if made && kept {
         "Its secrets are new: keys and signed URLs of other copies of the store are not valid here\n"
+    } else if server.key_is_temporary() {
+        "The key works until the server stops: a read-only store without a key gets none\n"
     } else {
         ""
     };
@@ -88,7 +97,7 @@ async fn run(server: Server, signals: &mut Signals) -> CommandResult {
 }
 
 /// Sends the log to standard error.
-fn log(level: Level) {
+pub(super) fn log(level: Level) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // Fails if a log is already set up in this process, which then continues.
     let _ = tracing_subscriber::fmt()

@@ -109,15 +109,17 @@ async fn unless_known(
     let keep = [(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
     if known.any() {
         let row = app.version(version.into()).await?;
-        let tag = EntityTag::new(row.or_refuse(ApiError::VersionOfBody)?.blob)?;
+        let row = row.or_refuse(ApiError::VersionOfBody)?;
+        let tag = EntityTag::new(row.blob)?;
         if let Some(known) = ApiResponse::unless_known(known, &tag) {
-            return Ok((keep, known));
+            return Ok((keep, known.about(&row)));
         }
     }
     let shared = Arc::clone(app);
     let answer = app.read(move |store| {
         let (found, share) = with_body(&shared, store, &version.into(), ApiError::VersionOfBody)?;
-        Ok::<_, ApiError>(write(&found.body, share)?.tagged(EntityTag::new(found.version.blob)?))
+        let response = write(&found.body, share)?.about(&found.version);
+        Ok::<_, ApiError>(response.tagged(EntityTag::new(found.version.blob)?))
     });
     Ok((keep, answer.await??))
 }

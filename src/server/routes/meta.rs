@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,9 +16,10 @@ use utoipa::openapi::{
 };
 
 use super::extract::OpenApp;
+use crate::server::api_error::ApiError;
 use crate::server::app::App;
 use crate::server::dto::ErrorEnvelope;
-use crate::server::response::{ApiResponse, ResponseOutcome};
+use crate::server::response::{ApiResponse, ResponseOutcome, enveloped};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
@@ -124,6 +126,44 @@ fn describe_tag(operation: &mut Operation) {
             response.headers.insert("ETag".into(), tag.build().into());
         }
     }
+}
+
+#[derive(Serialize)]
+struct Index<'a> {
+    service: &'a str,
+    version: &'a str,
+    description: &'a str,
+    routes: Vec<String>,
+}
+
+/// Returns a route that lists the others.
+pub(crate) fn index(described: &OpenApi) -> MethodRouter<Arc<App>> {
+    let routes = described.paths.paths.iter().flat_map(|(path, item)| {
+        let methods = [
+            ("GET", &item.get),
+            ("POST", &item.post),
+            ("PATCH", &item.patch),
+            ("DELETE", &item.delete),
+        ];
+        let present = methods
+            .into_iter()
+            .filter(|(_, operation)| operation.is_some());
+        present.map(move |(method, _)| format!("{method} {path}"))
+    });
+    let index = Index {
+        service: "promptbook",
+        version: env!("CARGO_PKG_VERSION"),
+        description: "/openapi.json",
+        routes: routes.collect(),
+    };
+    let text = enveloped(index, 2048).unwrap_or_default();
+    get(move |uri: Uri| async move {
+        // The path of a body's URL may have become a query by mistake.
+        match uri.query() {
+            None => Ok(ApiResponse::text(text)),
+            Some(_) => Err(ApiError::Route("The route GET / has no query".into())),
+        }
+    })
 }
 
 /// Returns a route that serves the description.

@@ -52,6 +52,7 @@ pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
     let router = api
         .merge(open)
         .route("/openapi.json", meta::openapi(&described))
+        .route("/", meta::index(&described))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method);
     (router, described)

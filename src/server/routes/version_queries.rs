@@ -144,7 +144,8 @@ async fn version(
     let version = app.version(spec).await?.or_refuse(unknown)?;
     let response = base_url.advertised(&app, &version, app.expiry())?;
     let known = ApiResponse::unless_known(&known, &response.tag);
-    Ok(known.unwrap_or_else(|| ApiResponse::text(response.json).tagged(response.tag)))
+    let response = known.unwrap_or_else(|| ApiResponse::text(response.json).tagged(response.tag));
+    Ok(response.about(&version))
 }
 
 /// Returns the response that describes a version with its body, or a 304.
@@ -167,7 +168,7 @@ async fn version_with_body(
             .or_refuse(unknown.clone())?;
         let tag = base_url.advertised(&app, &version, expires)?.tag;
         if let Some(known) = ApiResponse::unless_known(&known, &tag) {
-            return Ok(known);
+            return Ok(known.about(&version));
         }
     }
     // The response is written on the blocking thread too, because a body may be large.
@@ -179,7 +180,8 @@ async fn version_with_body(
         let described = base_url.describe(&shared, version, expires);
         let bytes = body.as_bytes().len() + 1024;
         let json = enveloped(described.with_body(verbatim(body)?), bytes)?;
-        Ok(ApiResponse::text(share.with(json)).tagged(tag))
+        let response = ApiResponse::text(share.with(json)).tagged(tag);
+        Ok(response.about(version))
     });
     answer.await?
 }
