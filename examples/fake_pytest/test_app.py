@@ -15,15 +15,22 @@ PRODUCTION = "POST /v1/prompt-2025/query/production-version"
 def fake():
     """A fake Helicone, which ends when its standard input is closed."""
     command = ["promptbook", "fake", "--fixtures", FIXTURES, "--until-stdin-closes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        line = process.stdout.readline()
-        assert line, f"promptbook fake ended with status {process.wait()}"
-        yield json.loads(line)
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    except FileNotFoundError:
+        pytest.fail("the command promptbook is not installed", pytrace=False)
+    with process:
+        # One line: the fake's address, or the reason why it cannot start.
+        line = json.loads(process.stdout.readline() or "{}")
+        if "url" not in line:
+            reason = line.get("error", {}).get("message", "it ended without a word")
+            pytest.fail(f"promptbook fake cannot start: {reason}", pytrace=False)
+        yield line
         process.stdin.close()
 
 
 @pytest.fixture(autouse=True)
-def control(fake, monkeypatch):
+def control(fake, monkeypatch, request):
     """Points the app to the fake and resets the fake; a call of it controls the fake."""
     monkeypatch.setenv("HELICONE_API_KEY", fake["key"])
     monkeypatch.setenv("HELICONE_BASE_URL", fake["url"])
@@ -35,7 +42,10 @@ def control(fake, monkeypatch):
         return answer.json()["data"]
 
     call("POST", "reset")
-    return call
+    failed = request.session.testsfailed
+    yield call
+    if request.session.testsfailed > failed:
+        print("The calls of the fake:", *call("GET", "calls")["calls"], sep="\n")
 
 
 def test_fills_in_the_prompt_in_production(control):

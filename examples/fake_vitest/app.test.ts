@@ -15,17 +15,23 @@ beforeAll(async () => {
   const options = ["fake", "--fixtures", FIXTURES, "--until-stdin-closes"];
   const child = spawn("promptbook", options, { stdio: ["pipe", "pipe", "inherit"] });
   command = child;
+  // One line: the fake's address, or the reason why it cannot start.
   const line = await new Promise<string>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (status) => reject(new Error(`promptbook fake ended with status ${status}`)));
+    child.once("error", (error) => reject(new Error("the command promptbook cannot be run", { cause: error })));
+    child.once("close", (status) => reject(new Error(`promptbook fake ended with status ${status}`)));
     createInterface({ input: child.stdout }).once("line", resolve);
   });
-  fake = JSON.parse(line);
+  const { error, ...address } = JSON.parse(line);
+  if (error) throw new Error(`promptbook fake cannot start: ${error.message}`);
+  fake = address;
   process.env.HELICONE_API_KEY = fake.key;
   process.env.HELICONE_BASE_URL = fake.url;
 });
 afterAll(() => void command.stdin?.end());
-beforeEach(() => control("POST", "reset"));
+beforeEach(async ({ onTestFailed }) => {
+  await control("POST", "reset");
+  onTestFailed(async () => console.log("The calls of the fake:", await control("GET", "calls")));
+});
 
 async function control(method: string, path: string, body?: object) {
   const headers = { Authorization: `Bearer ${fake.key}`, "Content-Type": "application/json" };

@@ -40,9 +40,13 @@ pub(super) fn report(mut error: clap::Error) -> ExitCode {
     }
     drop_weak_tips(&mut error);
     let shown = plain(&error, &arguments);
+    let message = shown.clone().unwrap_or_else(|| own_words(&error));
+    let failure = Failure::usage(message).hint("promptbook help lists all commands");
+    #[cfg(feature = "server")]
+    if arguments.first().is_some_and(|first| first == "fake") {
+        super::commands::announce_failure(&failure);
+    }
     if wants_json || shown.is_none() {
-        let message = shown.unwrap_or_else(|| own_words(&error));
-        let failure = Failure::usage(message).hint("promptbook help lists all commands");
         failure.print(wants_json);
     } else {
         let _ = error.print();

@@ -31,7 +31,8 @@ impl Failure {
         write_stderr(&text);
     }
 
-    fn json(&self) -> Value {
+    /// Returns the error as JSON.
+    pub(crate) fn json(&self) -> Value {
         json!({"error": {
             "kind": self.kind,
             "code": self.exit as u8,

@@ -64,7 +64,7 @@ fn signal(process: u32, name: &str) {
 #[test]
 fn it_announces_its_address_and_ends_on_a_signal() {
     for name in ["TERM", "INT"] {
-        let mut child = command(&["fake", "--port", "0"]).spawn().unwrap();
+        let mut child = command(&["fake", "--addr", "127.0.0.1:0"]).spawn().unwrap();
         let line = announced(&mut child);
         let control = format!("{}/__promptbook", line["url"].as_str().unwrap());
         assert_eq!(line["control"], control);
@@ -130,10 +130,10 @@ fn its_options_are_those_of_the_library() {
         "--status",
         "plain",
         "--clock",
-        "2030-01-01T00:00:00Z",
+        "2030-01-01",
         "--until-stdin-closes",
     ];
-    let mut child = command(&arguments).spawn().unwrap();
+    let mut child = command(&arguments).env("TZ", "UTC").spawn().unwrap();
     let line = announced(&mut child);
     assert_eq!(line["key"], "mine");
     let client = client(&line);
@@ -144,18 +144,43 @@ fn its_options_are_those_of_the_library() {
     assert!(child.wait().unwrap().success());
 }
 
+/// `serve` reads the same variables.
+#[test]
+fn its_key_and_its_log_may_be_in_the_environment() {
+    let mut fake = command(&["fake", "--until-stdin-closes"]);
+    fake.env("PROMPTBOOK_KEY", "sk-named")
+        .env("PROMPTBOOK_LOG", "info");
+    let mut child = fake.stderr(Stdio::piped()).spawn().unwrap();
+    let line = announced(&mut child);
+    assert_eq!(line["key"], "sk-named");
+    client(&line).get(COUNT);
+    drop(child.stdin.take());
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && log.contains(COUNT), "{log}");
+}
+
 #[test]
 fn errors_are_reported_before_it_starts() {
     for (arguments, code) in [
         (["fake", "--clock", "tomorrow"], 2),
         (["fake", "--fixtures", "/nowhere/at/all"], 3),
-        (["fake", "--addr", "0.0.0.0"], 2),
+        (["fake", "--addr", "0.0.0.0:0"], 2),
+        (["fake", "--addr", "127.0.0.1"], 2),
+        (["fake", "--clock", "12"], 2),
         (["fake", "--key", ""], 2),
-        (["fake", "--addr", "192.0.2.1"], 1),
+        (["fake", "--addr", "192.0.2.1:0"], 1),
     ] {
         let output = command(&arguments).stderr(Stdio::piped()).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
-        assert!(output.stdout.is_empty());
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(line["error"]["code"], code, "{arguments:?}");
+        assert!(!line["error"]["message"].as_str().unwrap().is_empty());
+        assert_eq!(
+            output.stdout.iter().filter(|byte| **byte == b'\n').count(),
+            1
+        );
+        assert!(!output.stderr.is_empty());
     }
 }
 

@@ -181,5 +181,183 @@ fn unknown_control_routes_are_refused_in_the_same_envelope() {
         client.get("/__promptbook/reset").refusal(),
         (405, "/__promptbook/reset has no method GET".into())
     );
-    assert_eq!(client.get("/__promptbook").refusal().0, 404);
+    assert_eq!(client.get("/__promptbook/reset/").refusal().0, 404);
+}
+
+#[test]
+fn assertions_accept_ranges_and_orders_and_show_what_was_sent() {
+    let (fake, client) = start();
+    client.create("a");
+    client.get(COUNT);
+    client.create("b");
+    let assert = |wish: Value| client.post("/__promptbook/calls/assert", &wish);
+    let (create, count) = ("POST /v1/prompt-2025", "GET /v1/prompt-2025/count");
+    let named = |name: &str| json!({"route": create, "json": {"name": name}});
+    for wish in [
+        json!({"route": create}),
+        json!({"route": create, "times": {"at_least": 1}}),
+        json!({"route": create, "times": {"at_most": 2, "at_least": 2}}),
+        json!({"route": "GET /v1/prompt-2025/tags", "times": 0}),
+        json!({"order": [named("a"), {"route": count}, named("b")], "only": true}),
+        json!({"order": [named("a"), named("b")]}),
+    ] {
+        assert_eq!(assert(wish.clone()).status, 200, "{wish}");
+    }
+    for (wish, reason) in [
+        (
+            json!({"route": create, "times": {"at_least": 3}}),
+            "called 2 times, expected at least 3 times",
+        ),
+        (
+            json!({"route": create, "times": {"at_most": 1}}),
+            "expected at most 1 time",
+        ),
+        (
+            json!({"route": count, "only": true}),
+            "2 other calls were made",
+        ),
+        (
+            json!({"order": [named("b"), named("a")]}),
+            "no call matches number 2 of the expected order",
+        ),
+        (
+            json!({"order": [named("a")], "only": true}),
+            "3 calls were made",
+        ),
+        (
+            json!({"route": create, "json": {"name": "c"}}),
+            "name: expected \"c\", found \"a\"",
+        ),
+        (json!({"route": create, "times": 1}), "sent {\"name\":\"a\""),
+    ] {
+        let (status, text) = assert(wish.clone()).refusal();
+        assert!(status == 409 && text.contains(reason), "{wish}: {text}");
+    }
+    for wish in [
+        json!({}),
+        json!({"route": create, "order": []}),
+        json!({"order": [], "times": 1}),
+    ] {
+        assert_eq!(assert(wish).refusal().0, 400);
+    }
+    fake.assert_called(create, 1..);
+    fake.assert_called(create, ..=2);
+    fake.assert_called_in_order(&[create, count, create]);
+}
+
+#[test]
+fn each_world_has_prompts_faults_calls_and_a_clock_of_its_own() {
+    let fake = Fake::options()
+        .fixtures(fixtures())
+        .key("one")
+        .key("two")
+        .start()
+        .unwrap();
+    let (one, two) = (Client::of(&fake), Client::new(fake.url(), "two"));
+    let made = one.post("/__promptbook/worlds", &json!({})).data();
+    assert_eq!(made["url"], fake.url());
+    let three = Client::new(fake.url(), made["key"].as_str().unwrap());
+    let four = one
+        .post("/__promptbook/worlds", &json!({"key": "four"}))
+        .data();
+    assert_eq!(four["key"], "four");
+    assert_eq!(
+        one.post("/__promptbook/worlds", &json!({"key": "two"}))
+            .refusal()
+            .0,
+        409
+    );
+    let paths: Vec<String> = [&one, &two, &three]
+        .iter()
+        .map(|client| client.body_path("abc123"))
+        .collect();
+    one.create("a");
+    one.put(
+        "/__promptbook/clock",
+        &json!({"now": "2030-01-01T00:00:00Z"}),
+    );
+    one.post(
+        "/__promptbook/faults",
+        &json!({"kind": "close", "times": null, "route": format!("GET {COUNT}")}),
+    );
+    for other in [&two, &three] {
+        assert_eq!(other.get(COUNT).data(), 1);
+        assert!(
+            other.get("/__promptbook/clock").data()["now"]
+                .as_str()
+                .unwrap()
+                .starts_with("2025")
+        );
+        let calls = other.get("/__promptbook/calls").data();
+        assert_eq!(calls["calls"].as_array().unwrap().len(), 2);
+    }
+    assert!(one.send("GET", COUNT, None).is_err());
+    // A URL of a body has no key: its signature names the world.
+    for (client, path) in [&one, &two, &three].into_iter().zip(&paths) {
+        client.post("/__promptbook/reset", &json!({}));
+        let strange = Client::new(fake.url(), "unknown");
+        assert_eq!(strange.get(path).status, 200);
+        let calls = client.get("/__promptbook/calls").data();
+        assert_eq!(calls["calls"].as_array().unwrap().len(), 1, "{path}");
+    }
+    assert_eq!(two.create("x"), three.create("x"), "each is deterministic");
+    assert_eq!(three.delete("/__promptbook/worlds").data(), Value::Null);
+    assert_eq!(three.get(COUNT).status, 401);
+    assert_eq!(one.delete("/__promptbook/worlds").refusal().0, 409);
+    let keys = one.get("/__promptbook/worlds").data();
+    assert_eq!(keys, json!(["one", "two", "four"]));
+}
+
+#[test]
+fn the_roots_list_the_routes() {
+    let (_fake, client) = start();
+    let index = client.get("/").data();
+    let routes = index["routes"].as_array().unwrap();
+    assert!(routes.contains(&json!("GET /v1/prompt-2025/count")));
+    for path in ["/__promptbook", "/__promptbook/"] {
+        let listed = client.get(path).data();
+        assert!(
+            listed["control"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("POST reset"))
+        );
+        assert!(
+            listed["api"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("GET /v1/prompt-2025/count"))
+        );
+    }
+    client.get("/openapi.json");
+    assert_eq!(client.get("/__promptbook/calls").data()["calls"], json!([]));
+}
+
+/// As `curl -d` sends it.
+#[test]
+fn control_routes_accept_any_content_type() {
+    let (fake, _) = start();
+    let authority = fake.url().strip_prefix("http://").unwrap();
+    let send = |path: &str| {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(authority).unwrap();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {authority}\r\nhelicone-auth: Bearer {}\r\nconnection: close\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: 17\r\n\r\n{{\"kind\": \"close\"}}",
+            fake.key()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = send("/__promptbook/faults");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    fake.clear_faults();
+    // The live service is strict.
+    let answer = send("/v1/prompt-2025/query/versions");
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("with curl"),
+        "{answer}"
+    );
 }

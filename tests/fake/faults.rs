@@ -154,3 +154,30 @@ fn failing_calls_change_nothing_but_cut_ones_do() {
     client.post("/v1/prompt-2025/", &new);
     assert_eq!(fake.store().prompts().count().unwrap(), 1);
 }
+
+#[test]
+fn a_failing_call_has_headers_and_a_body_of_the_tests_choice() {
+    let fake = Fake::start().unwrap();
+    let client = Client::of(&fake);
+    let busy = json!({"error": {"type": "rate_limit"}});
+    fake.fault(Fault::fail_json(429, busy.clone()).header("Retry-After", "7"))
+        .unwrap();
+    let answer = client.get(COUNT);
+    assert_eq!((answer.status, answer.json()), (429, busy));
+    assert_eq!(answer.header("retry-after"), Some("7"));
+    let page = Fault::fail_text(502, "<html>Bad gateway</html>");
+    fake.fault(page.header("content-type", "text/html"))
+        .unwrap();
+    let answer = client.get(COUNT);
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (502, "<html>Bad gateway</html>")
+    );
+    assert_eq!(answer.header("content-type"), Some("text/html"));
+    let fault =
+        json!({"kind": "fail", "status": 503, "error": "Later", "headers": {"retry-after": 2}});
+    client.post("/__promptbook/faults", &fault);
+    let answer = client.get(COUNT);
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert_eq!(answer.refusal(), (503, "Later".into()));
+}

@@ -1,24 +1,25 @@
 //! Arguments of `fake`.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use chrono::DateTime;
 use clap::{Args, ValueHint};
 
-use super::server::StatusName;
+use super::history::time;
+use super::server::{Level, StatusName};
 use crate::server::fake::FakeClock;
 
 #[derive(Args, Debug)]
 pub(crate) struct FakeArgs {
-    /// Port to listen on; 0 chooses a free port
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) port: u16,
-    /// Address to listen on; one that other machines can reach requires a --key
-    #[arg(long, value_name = "IP", default_value_t = Ipv4Addr::LOCALHOST.into())]
-    pub(crate) addr: IpAddr,
+    /// Address to listen on; port 0 chooses a free port; one that other machines can reach requires
+    /// a --key
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) addr: String,
     /// Prompts at the start and after each reset: a JSON file, or a folder of JSON files
+    ///
+    /// A file contains fixtures, as promptbook fixtures writes them, or the body of one prompt, as
+    /// promptbook import reads it: the file's path in the folder, without .json, is the prompt's
+    /// name.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) fixtures: Option<PathBuf>,
     /// Directory of the store, which is not removed at the end [default: in memory]
@@ -27,15 +28,22 @@ pub(crate) struct FakeArgs {
     /// Seed of the generated ids
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Start time of a clock that only advances by a millisecond with each change; or real
-    /// [default: 2025-01-01T00:00:00Z]
+    /// Start time of a clock that only advances by a millisecond with each change, in any form that
+    /// --at accepts; or real [default: 2025-01-01T00:00:00Z]
     #[arg(long, value_name = "TIME|real")]
     pub(crate) clock: Option<ClockArg>,
     /// HTTP statuses of error responses
     #[arg(long, value_enum, default_value_t = StatusName::Live)]
     pub(crate) status: StatusName,
     /// Key that clients must send; may be given several times [default: sk-helicone-fake]
-    #[arg(long = "key", value_name = "KEY")]
+    ///
+    /// Each further key has prompts, faults, calls and a clock of its own.
+    #[arg(
+        long = "key",
+        value_name = "KEY",
+        env = "PROMPTBOOK_KEY",
+        hide_env_values = true
+    )]
     pub(crate) keys: Vec<String>,
     /// File that contains a key, instead of --key; may be given several times
     #[arg(long = "key-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -47,6 +55,16 @@ pub(crate) struct FakeArgs {
     /// several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
+    /// Header that these web pages may send besides those of the API; may be given several times
+    #[arg(long = "allow-header", value_name = "NAME", requires = "origins")]
+    pub(crate) headers: Vec<String>,
+    /// URL that clients use, if the fake is behind a proxy or in a container
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// Level of the log on standard error
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Off)]
+    #[arg(env = "PROMPTBOOK_LOG", hide_env_values = true)]
+    pub(crate) log: Level,
     /// Refuse minor versions that break callers of their base; otherwise clients choose, as with
     /// the live service
     #[arg(long)]
@@ -64,12 +82,10 @@ impl FromStr for ClockArg {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "real" => Ok(Self(FakeClock::Real)),
-            text => match DateTime::parse_from_rfc3339(text) {
-                Ok(at) => Ok(Self(FakeClock::At(at.to_utc()))),
-                Err(_) => Err("expected real, or a moment such as 2025-01-01T00:00:00Z"),
-            },
+        match (text, time(text)) {
+            ("real", _) => Ok(Self(FakeClock::Real)),
+            (_, Ok(at)) => Ok(Self(FakeClock::At(at))),
+            (_, Err(_)) => Err("expected real, or a time such as 2025-06-01 or 2025-06-01T12:00:00Z"),
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The command `fake`.
 
 use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::keys;
-use super::serve::raise_open_files;
+use super::serve::{log, raise_open_files};
 use super::signals::Signals;
 use crate::cli::args::fake::FakeArgs as Arguments;
 use crate::cli::error::{CommandResult, Failure};
@@ -21,14 +22,12 @@ use crate::server::fake::{Fake, FakeError, FakeOptions};
 /// Serves a fake until it is asked to stop.
 ///
 /// A signal, the end of the parent process and, optionally, the end of standard input stop it.
+///
+/// If it cannot be started, its line of output is the error.
 pub(super) fn fake(args: &Arguments) -> CommandResult {
     let parent = Parent::now();
     raise_open_files();
-    let fake = options(args)?.start()?;
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io("threads cannot be started", &error))?;
+    let (fake, runtime) = start(args).inspect_err(announce_failure)?;
     let ended = runtime.block_on(async {
         // Listen before the announcement lets another process send a signal.
         let mut signals = Signals::listen()?;
@@ -44,9 +43,26 @@ pub(super) fn fake(args: &Arguments) -> CommandResult {
     ended
 }
 
+fn start(args: &Arguments) -> CommandResult<(Fake, Runtime)> {
+    let options = options(args)?;
+    log(args.log);
+    let fake = options.start()?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("threads cannot be started", &error))?;
+    Ok((fake, runtime))
+}
+
+/// Prints an error as one line of JSON, for the program that waits for the line of a fake.
+pub(in crate::cli) fn announce_failure(failure: &Failure) {
+    // The error is also written to standard error.
+    let _ = output::write_bytes(format!("{}\n", failure.json()).as_bytes());
+}
+
 fn options(args: &Arguments) -> CommandResult<FakeOptions> {
     let mut options = FakeOptions::new()
-        .address((args.addr, args.port))
+        .address(address(&args.addr)?)
         .seed(args.seed)
         .status(args.status.into())
         .enforce_bumps(args.enforce_bumps);
@@ -59,10 +75,36 @@ fn options(args: &Arguments) -> CommandResult<FakeOptions> {
     if let Some(path) = &args.fixtures {
         options = options.fixtures(Fixtures::read(path).map_err(FakeError::from)?);
     }
-    let keys = keys::read_keys(args.keys.clone(), &args.key_files)?;
+    if let Some(url) = &args.public_url {
+        options = options.public_url(url);
+    }
+    // An empty `PROMPTBOOK_KEY` counts as unset; an empty --key is refused.
+    let is_unset = matches!(&*args.keys, [key] if key.is_empty())
+        && std::env::var_os("PROMPTBOOK_KEY").is_some_and(|key| key.is_empty());
+    let named = if is_unset {
+        Vec::new()
+    } else {
+        args.keys.clone()
+    };
+    let keys = keys::read_keys(named, &args.key_files)?;
     options = keys.iter().fold(options, FakeOptions::key);
+    options = args.headers.iter().fold(options, FakeOptions::allow_header);
     options = args.hosts.iter().fold(options, FakeOptions::host);
     Ok(args.origins.iter().fold(options, FakeOptions::allow_origin))
+}
+
+/// Returns the address that a text such as `127.0.0.1:0` names.
+fn address(text: &str) -> CommandResult<SocketAddr> {
+    let found = text.to_socket_addrs().map(|mut found| found.next());
+    match found {
+        Ok(Some(address)) => Ok(address),
+        Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(Failure::io(
+            format!("no address of {text} was found"),
+            &error,
+        )),
+        _ => Err(Failure::usage(format!("{text} is not an address"))
+            .hint("name a host and a port, such as 127.0.0.1:8585; port 0 chooses a free one")),
+    }
 }
 
 /// Prints the fake's URLs and key in one line, its only output.

@@ -91,6 +91,16 @@ impl Baseline {
         self.start
     }
 
+    /// Returns the fixtures with all their ids and times.
+    pub(crate) fn fixtures(&self) -> &Fixtures {
+        &self.fixtures
+    }
+
+    /// Sets the clock's state at the start.
+    pub(crate) fn set_start(&mut self, start: TimeMode) {
+        self.start = start;
+    }
+
     /// Replaces the fixtures; after an error the old ones remain.
     pub(crate) fn fill(&mut self, fixtures: &Fixtures) -> Result<(), FakeError> {
         // A separate clock and another seed, so that the ids that a script creates do not depend on

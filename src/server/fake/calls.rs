@@ -8,6 +8,8 @@ use axum::http::{Method, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::assertion::shortened;
+
 /// A call of the API and its response. Headers are not recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -149,6 +151,11 @@ impl Calls {
         self.log().dropped()
     }
 
+    /// Returns the number of all calls since the last reset.
+    pub(super) fn total(&self) -> u64 {
+        self.log().total
+    }
+
     pub(super) fn clear(&self) {
         let mut log = self.log();
         *log = CallLog {
@@ -211,23 +218,47 @@ fn unsigned(query: &str) -> String {
     kept.collect::<Vec<_>>().join("&")
 }
 
-/// Returns whether a value contains the expected one.
+/// Returns where a value differs from the expected one first, or `None` if it contains that one.
 ///
 /// An object may have further members, at any depth.
-pub(super) fn has(value: &Value, expected: &Value) -> bool {
+pub(super) fn first_difference(value: &Value, expected: &Value) -> Option<String> {
+    difference_at("", value, expected)
+}
+
+fn difference_at(place: &str, value: &Value, expected: &Value) -> Option<String> {
     match (value, expected) {
-        (Value::Object(value), Value::Object(expected)) => expected
-            .iter()
-            .all(|(name, expected)| value.get(name).is_some_and(|value| has(value, expected))),
-        (Value::Array(value), Value::Array(expected)) => {
-            value.len() == expected.len()
-                && value
-                    .iter()
-                    .zip(expected)
-                    .all(|(value, expected)| has(value, expected))
+        (Value::Object(value), Value::Object(expected)) => {
+            expected.iter().find_map(|(name, expected)| {
+                let place = if place.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{place}.{name}")
+                };
+                match value.get(name) {
+                    Some(value) => difference_at(&place, value, expected),
+                    None => Some(difference(&place, expected, "no such member")),
+                }
+            })
         }
-        (value, expected) => value == expected,
+        (Value::Array(value), Value::Array(expected)) if value.len() == expected.len() => {
+            let mut pairs = value.iter().zip(expected).enumerate();
+            pairs.find_map(|(at, (value, expected))| {
+                difference_at(&format!("{place}[{at}]"), value, expected)
+            })
+        }
+        (value, expected) if value == expected => None,
+        (Value::Array(value), Value::Array(_)) => {
+            let found = format!("{} elements", value.len());
+            Some(difference(place, expected, &found))
+        }
+        (value, expected) => Some(difference(place, expected, &value.to_string())),
     }
+}
+
+fn difference(place: &str, expected: &Value, found: &str) -> String {
+    let place = if place.is_empty() { "the body" } else { place };
+    let (expected, found) = (shortened(&expected.to_string()), shortened(found));
+    format!("{place}: expected {expected}, found {found}")
 }
 
 #[cfg(test)]
@@ -312,22 +343,29 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_found_at_any_depth() {
+    fn the_first_difference_is_found_at_any_depth() {
         let value = json!({"a": {"b": [1, {"c": 2, "d": 3}], "e": null}, "f": 1.0});
         for part in [
             json!({}),
             json!({"a": {"e": null}}),
             json!({"a": {"b": [1, {"c": 2}]}}),
         ] {
-            assert!(has(&value, &part), "{part}");
+            assert_eq!(first_difference(&value, &part), None, "{part}");
         }
-        for part in [
-            json!([]),
-            json!({"g": null}),
-            json!({"a": {"b": [1]}}),
-            json!({"a": {"b": [1, {"c": 3}]}}),
+        for (part, expected) in [
+            (json!([]), "the body: expected [], found {"),
+            (json!({"g": null}), "g: expected null, found no such member"),
+            (
+                json!({"a": {"b": [1]}}),
+                "a.b: expected [1], found 2 elements",
+            ),
+            (
+                json!({"a": {"b": [1, {"c": 3}]}}),
+                "a.b[1].c: expected 3, found 2",
+            ),
         ] {
-            assert!(!has(&value, &part), "{part}");
+            let found = first_difference(&value, &part).unwrap();
+            assert!(found.starts_with(expected), "{found}");
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::RawQuery;
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::assertion_dto::AssertionData;
 use super::control_path::CONTROL;
 use super::fault_dto::FaultData;
 use super::state::FakeState;
@@ -20,7 +22,7 @@ use super::{Call, FakeError};
 use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::{App, blocking};
 use crate::server::dto::{InputsData, Timestamp, UnsignedInteger};
-use crate::server::request::JsonBody;
+use crate::server::request::AnyJsonBody as ControlBody;
 use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::server::{Fixtures, middleware, routes};
 use crate::{EnvironmentName, VersionId};
@@ -30,6 +32,7 @@ type StateExtension = Extension<Arc<FakeState>>;
 /// Returns the control routes, which require the key: a web page must not be able to use them.
 pub(super) fn routes(state: &Arc<FakeState>) -> Router<Arc<App>> {
     let routes = Router::new()
+        .route("/", get(list_routes))
         .route("/reset", post(reset))
         .route("/clock", get(clock).put(set_clock))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
@@ -37,13 +40,93 @@ pub(super) fn routes(state: &Arc<FakeState>) -> Router<Arc<App>> {
         .route("/calls/assert", post(assert_called))
         .route("/fixtures", get(fixtures).put(set_fixtures))
         .route("/inputs", post(record_inputs))
-        .method_not_allowed_fallback(routes::wrong_method)
+        .route("/worlds", get(worlds).post(create_world).delete(end_world))
+        .method_not_allowed_fallback(routes::wrong_method);
+    Router::new()
+        .nest(CONTROL, routes)
+        // A nested route `/` does not have the path with a slash at its end.
+        .route(&format!("{CONTROL}/"), get(list_routes))
         .route_layer(from_fn_with_state(
             Arc::clone(&state.app),
             middleware::authorize,
         ))
-        .layer(Extension(Arc::clone(state)));
-    Router::new().nest(CONTROL, routes)
+        .layer(Extension(Arc::clone(state)))
+}
+
+/// The control routes, as the root of their paths lists them.
+const ROUTES: [&str; 15] = [
+    "POST reset",
+    "GET clock",
+    "PUT clock {now} or {advance_ms}",
+    "GET faults",
+    "POST faults {kind, …}",
+    "DELETE faults",
+    "GET calls?route=",
+    "DELETE calls",
+    "POST calls/assert {route, json, times, only} or {order, only}",
+    "GET fixtures",
+    "PUT fixtures {prompts}",
+    "POST inputs {version_id, request_id, inputs, environment}",
+    "GET worlds",
+    "POST worlds {key}",
+    "DELETE worlds",
+];
+
+#[derive(Serialize)]
+struct RoutesData<'a> {
+    control: &'a [&'a str],
+    api: Vec<&'a str>,
+}
+
+async fn list_routes(Extension(state): StateExtension) -> ResponseOutcome {
+    ApiResponse::data(RoutesData {
+        control: &ROUTES,
+        api: state.route_names().all().collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct WorldData {
+    url: String,
+    key: String,
+    control: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewWorld {
+    key: Option<String>,
+}
+
+async fn worlds(Extension(state): StateExtension) -> ResponseOutcome {
+    let worlds = state.worlds().map(|worlds| worlds.keys());
+    ApiResponse::data(worlds.unwrap_or_default())
+}
+
+/// Creates a world with a key of its own, which begins as this one does after a reset.
+async fn create_world(
+    Extension(state): StateExtension,
+    ControlBody(new): ControlBody<NewWorld>,
+) -> ResponseOutcome {
+    let created = blocking(move || {
+        let worlds = state.worlds().ok_or_else(stopping)?;
+        let key = worlds.create_like(&state, new.key)?;
+        let url = worlds.url().to_owned();
+        let control = format!("{url}{CONTROL}");
+        Ok::<_, ApiError>(WorldData { url, key, control })
+    });
+    Ok(ApiResponse::data(created.await??)?.with_status(StatusCode::CREATED))
+}
+
+/// Ends the world of the request's key.
+async fn end_world(Extension(state): StateExtension) -> ResponseOutcome {
+    let worlds = state.worlds().ok_or_else(stopping)?;
+    worlds.end(&state)?;
+    ApiResponse::empty()
+}
+
+fn stopping() -> ApiError {
+    ApiError::Rules("the fake is stopping".into())
 }
 
 async fn reset(Extension(state): StateExtension) -> ResponseOutcome {
@@ -70,7 +153,7 @@ struct SetClock {
 
 async fn set_clock(
     Extension(state): StateExtension,
-    JsonBody(request, _share): JsonBody<SetClock>,
+    ControlBody(request): ControlBody<SetClock>,
 ) -> ResponseOutcome {
     let now = match (request.now, request.advance_ms) {
         (Some(text), None) => state.clock.set(moment(&text)?),
@@ -100,7 +183,7 @@ async fn faults(Extension(state): StateExtension) -> ResponseOutcome {
 
 async fn add_fault(
     state: StateExtension,
-    JsonBody(fault, _share): JsonBody<FaultData>,
+    ControlBody(fault): ControlBody<FaultData>,
 ) -> ResponseOutcome {
     state.fault(fault.try_into()?)?;
     faults(state).await
@@ -141,14 +224,6 @@ async fn forget_calls(Extension(state): StateExtension) -> ResponseOutcome {
     ApiResponse::empty()
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Assertion {
-    route: String,
-    times: UnsignedInteger,
-    json: Option<Value>,
-}
-
 #[derive(Serialize)]
 struct CountData {
     count: u64,
@@ -156,17 +231,12 @@ struct CountData {
 
 async fn assert_called(
     Extension(state): StateExtension,
-    JsonBody(request, _share): JsonBody<Assertion>,
+    ControlBody(request): ControlBody<AssertionData>,
 ) -> ResponseOutcome {
     let found = blocking(move || {
-        let Assertion { route, times, json } = request;
-        let count = state.count(&route, json.as_ref())?;
-        if count == times.0 {
-            Ok(CountData { count })
-        } else {
-            let message = state.miscounted(&route, json.is_some(), count, times.0);
-            Err(ApiError::Rules(message))
-        }
+        let assertion = request.into_assertion(state.route_names())?;
+        let count = state.check(&assertion).map_err(ApiError::Rules)?;
+        Ok::<_, ApiError>(CountData { count })
     });
     ApiResponse::data(found.await??)
 }
@@ -181,7 +251,7 @@ async fn fixtures(Extension(state): StateExtension) -> ResponseOutcome {
 
 async fn set_fixtures(
     Extension(state): StateExtension,
-    JsonBody(text, _share): JsonBody<Box<RawValue>>,
+    ControlBody(text): ControlBody<Box<RawValue>>,
 ) -> ResponseOutcome {
     let set = blocking(move || {
         let fixtures = Fixtures::from_json(text.get()).map_err(FakeError::from)?;
@@ -202,9 +272,9 @@ struct RecordInputs {
 
 async fn record_inputs(
     Extension(state): StateExtension,
-    JsonBody(new, share): JsonBody<RecordInputs>,
+    ControlBody(new): ControlBody<RecordInputs>,
 ) -> ResponseOutcome {
-    let recorded = state.app.write(share, move |store| {
+    let recorded = state.app.write(None, move |store| {
         store.record_inputs(new.version_id, new.request_id, new.inputs, new.environment)
     });
     // This error is a 404 in both status modes.

@@ -33,11 +33,25 @@ pub enum FakeError {
         /// The status.
         status: u16,
     },
+    /// A fault's header is malformed, or is one that HTTP itself determines.
+    #[error("the fault cannot have the header {name:?} with this value")]
+    FaultHeader {
+        /// The name of the header.
+        name: String,
+    },
     /// The store existed before the fake, which resets only stores that it created.
     #[error("cannot reset the store in {}, because it existed before this fake", path.display())]
     NotMadeHere {
         /// The store's directory.
         path: PathBuf,
+    },
+    /// A world cannot be created or ended.
+    #[error("the world of the key {key:?} {reason}")]
+    World {
+        /// The key of the world.
+        key: String,
+        /// The reason, which completes the sentence.
+        reason: &'static str,
     },
 }
 
@@ -54,10 +68,12 @@ impl From<OpenError> for FakeError {
 impl From<FakeError> for ApiError {
     fn from(error: FakeError) -> Self {
         match error {
-            FakeError::Route { .. } | FakeError::FaultStatus { .. } => {
-                Self::Shape(error.to_string())
+            FakeError::Route { .. }
+            | FakeError::FaultStatus { .. }
+            | FakeError::FaultHeader { .. } => Self::Shape(error.to_string()),
+            FakeError::NotMadeHere { .. } | FakeError::World { .. } => {
+                Self::Rules(error.to_string())
             }
-            FakeError::NotMadeHere { .. } => Self::Rules(error.to_string()),
             FakeError::Fixtures(FixturesError::Store(error)) | FakeError::Store(error) => {
                 error.into()
             }

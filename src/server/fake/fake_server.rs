@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::assertion::CallPattern;
+use super::assertion_dto::Assertion;
 use super::control_path::CONTROL;
+use super::route_names::RouteNames;
 use super::state::FakeState;
-use super::{Call, FakeError, FakeOptions, Fault};
+use super::worlds::Worlds;
+use super::{Call, CallCount, FakeError, FakeOptions, Fault};
 use crate::Store;
 use crate::server::{Fixtures, ServerHandle};
 
@@ -19,6 +23,7 @@ use crate::server::{Fixtures, ServerHandle};
 #[derive(Debug)]
 pub struct Fake {
     pub(super) state: Arc<FakeState>,
+    pub(super) worlds: Arc<Worlds>,
     pub(super) server: ServerHandle,
 }
 
@@ -97,8 +102,9 @@ impl Fake {
 
     /// Returns the calls since the start or the last reset, oldest first.
     ///
-    /// At most the last 10,000 calls are recorded, with at most 16 MiB of paths and bodies. Calls
-    /// of `/healthz` and of the control routes are not recorded.
+    /// At most the last 10,000 calls are recorded, with at most 16 MiB of paths and bodies. Calls of
+    /// `/`, `/healthz`, `/openapi.json` and the control routes are not recorded. Calls of paths
+    /// that do not exist are.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.state.calls.list(None)
@@ -110,22 +116,53 @@ impl Fake {
     ///
     /// [`Route`](FakeError::Route) if the API does not have this route.
     pub fn count(&self, route: &str) -> Result<u64, FakeError> {
-        self.state.count(route, None)
+        self.state.count(route)
     }
 
-    /// Asserts the number of calls of a route since the start or the last reset.
+    /// Asserts the number of calls of a route since the start or the last reset: `2`, `1..`, `..=3`.
     ///
     /// # Panics
     ///
     /// Panics with a list of the calls if the number differs, and if the API does not have this
     /// route.
     #[track_caller]
+    pub fn assert_called(&self, route: &str, times: impl Into<CallCount>) {
+        self.assert(|known| {
+            Ok(Assertion::Count {
+                pattern: CallPattern::of(route, known)?,
+                times: times.into(),
+                only: false,
+            })
+        });
+    }
+
+    /// Asserts that these routes were called in this order since the start or the last reset.
+    ///
+    /// Other calls may have been made between them.
+    ///
+    /// # Panics
+    ///
+    /// Panics with a list of the calls if they were not, and if the API does not have a route.
+    #[track_caller]
+    pub fn assert_called_in_order(&self, routes: &[&str]) {
+        self.assert(|known| {
+            let patterns = routes.iter().map(|route| CallPattern::of(route, known));
+            Ok(Assertion::Order {
+                patterns: patterns.collect::<Result<_, _>>()?,
+                only: false,
+            })
+        });
+    }
+
+    #[track_caller]
     #[allow(clippy::panic)] // This is an assertion.
-    pub fn assert_called(&self, route: &str, times: u64) {
-        match self.count(route) {
-            Ok(found) if found == times => {}
-            Ok(found) => panic!("{}", self.state.miscounted(route, false, found, times)),
-            Err(error) => panic!("{error}"),
+    fn assert(&self, assertion: impl FnOnce(&RouteNames) -> Result<Assertion, FakeError>) {
+        let checked = match assertion(self.state.route_names()) {
+            Ok(assertion) => self.state.check(&assertion),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(message) = checked {
+            panic!("{message}");
         }
     }
 
@@ -159,6 +196,6 @@ impl Fake {
 impl Drop for Fake {
     fn drop(&mut self) {
         // Otherwise the server would wait for calls that are never answered.
-        self.state.close();
+        self.worlds.close();
     }
 }

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::{HeaderName, HeaderValue};
+use serde_json::Value;
+
 use super::FakeError;
 use super::route_names::RouteNames;
 
@@ -31,10 +34,54 @@ pub struct Fault {
     pub(super) times: Option<u64>,
 }
 
+/// A scripted response.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct FaultResponse {
+    pub(super) status: u16,
+    pub(super) content: FaultContent,
+    pub(super) headers: Vec<(String, String)>,
+}
+
+/// The body of a scripted response.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum FaultContent {
+    /// A text in the envelope.
+    Error(String),
+    /// JSON without the envelope.
+    Json(Value),
+    /// Text that is not JSON, such as the page of a proxy.
+    Text(String),
+}
+
+/// Headers that HTTP itself determines.
+const RESERVED_HEADERS: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
+
+impl FaultResponse {
+    fn check(&self) -> Result<(), FakeError> {
+        if !(400..600).contains(&self.status) {
+            let status = self.status;
+            return Err(FakeError::FaultStatus { status });
+        }
+        let is_valid = |name: &str, value: &str| {
+            name.parse::<HeaderName>().is_ok()
+                && value.parse::<HeaderValue>().is_ok()
+                && !RESERVED_HEADERS.contains(&&*name.to_ascii_lowercase())
+        };
+        match self
+            .headers
+            .iter()
+            .find(|(name, value)| !is_valid(name, value))
+        {
+            Some((name, _)) => Err(FakeError::FaultHeader { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum FaultKind {
-    Fail { status: u16, error: String },
+    Fail(FaultResponse),
     Timeout,
     Delay(Duration),
     Close,
@@ -44,7 +91,7 @@ pub(super) enum FaultKind {
 impl FaultKind {
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Fail { .. } => "fail",
+            Self::Fail(_) => "fail",
             Self::Timeout => "timeout",
             Self::Delay(_) => "delay",
             Self::Close => "close",
@@ -66,8 +113,40 @@ impl Fault {
     ///
     /// The store is not changed.
     pub fn fail(status: u16, text: impl Into<String>) -> Self {
-        let error = text.into();
-        Self::new(FaultKind::Fail { status, error })
+        Self::fail_with(status, FaultContent::Error(text.into()))
+    }
+
+    /// Answers with this status from 400 to 599, and with this JSON, without the envelope.
+    ///
+    /// The store is not changed.
+    pub fn fail_json(status: u16, json: Value) -> Self {
+        Self::fail_with(status, FaultContent::Json(json))
+    }
+
+    /// Answers with this status from 400 to 599, and with this text instead of JSON.
+    ///
+    /// Its type is `text/plain`, unless a [`header`](Self::header) `content-type` says otherwise. The
+    /// store is not changed.
+    pub fn fail_text(status: u16, text: impl Into<String>) -> Self {
+        Self::fail_with(status, FaultContent::Text(text.into()))
+    }
+
+    fn fail_with(status: u16, content: FaultContent) -> Self {
+        Self::new(FaultKind::Fail(FaultResponse {
+            status,
+            content,
+            headers: Vec::new(),
+        }))
+    }
+
+    /// Adds a header to the response of a fault that [fails](Self::fail), such as `retry-after`.
+    ///
+    /// Other faults have no response of their own, and remain as they are.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        if let FaultKind::Fail(response) = &mut self.kind {
+            response.headers.push((name.into(), value.into()));
+        }
+        self
     }
 
     /// Never answers.
@@ -131,11 +210,8 @@ impl Faults {
         if let Some(route) = &mut fault.route {
             *route = known.find(route)?;
         }
-        match fault.kind {
-            FaultKind::Fail { status, .. } if !(400..600).contains(&status) => {
-                return Err(FakeError::FaultStatus { status });
-            }
-            _ => {}
+        if let FaultKind::Fail(response) = &fault.kind {
+            response.check()?;
         }
         if fault.times != Some(0) {
             self.queue().push_back(fault);
@@ -231,5 +307,9 @@ mod tests {
         assert!(text.contains(VERSIONS) && text.contains(COUNT), "{text}");
         let text = refuse(Fault::fail(200, "fine"));
         assert_eq!(text, "200 is not an error status; expected 400 to 599");
+        for (name, value) in [("a b", "c"), ("a", "b\n"), ("Content-Length", "1")] {
+            let text = refuse(Fault::fail(500, "").header(name, value));
+            assert!(text.contains(name), "{text}");
+        }
     }
 }

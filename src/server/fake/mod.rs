@@ -30,7 +30,7 @@
 //!
 //! `promptbook fake` starts a fake and prints its URL, its key and the URL of its control routes.
 //! Only a fake has these routes. Their paths begin with `/__promptbook/`, and they require the same
-//! header `Authorization: Bearer KEY`. Requests and responses are JSON. Responses have the API's
+//! header `Authorization: Bearer KEY`. Requests are JSON of any content type. Responses have the API's
 //! envelope, `{"data": …, "error": null}` or `{"data": null, "error": "text"}`. A member that is
 //! not listed here, or that has another type, is refused with 400.
 //!
@@ -40,18 +40,31 @@
 //! | `GET clock` | | `{now}` |
 //! | `PUT clock` | `{now}`, a time in RFC 3339, or `{advance_ms}` | `{now}` |
 //! | `GET faults` | | the pending faults: `[{kind, …, route, times}]` |
-//! | `POST faults` | `{kind: "fail", status, error}`, `{kind: "timeout"}`, `{kind: "delay", delay_ms}`, `{kind: "close"}` or `{kind: "cut"}`, as in [`Fault`]; each optionally with `route`, and with `times`: 1 by default, `null` for all calls | the pending faults |
+//! | `POST faults` | `{kind: "fail", status, error}`, with `json` or `text` instead of `error` for another body, and optionally with `headers`; `{kind: "timeout"}`, `{kind: "delay", delay_ms}`, `{kind: "close"}` or `{kind: "cut"}`, as in [`Fault`]; each optionally with `route`, and with `times`: 1 by default, `null` for all calls | the pending faults |
 //! | `DELETE faults` | | `null`; no fault is pending |
 //! | `GET calls?route=` | | `{calls: [{number, method, path, query, route, json, text, status, fault}], dropped}`, as in [`Call`] |
 //! | `DELETE calls` | | `null`; no call is recorded |
-//! | `POST calls/assert` | `{route, times}`, optionally with `json`: members that the request's body must contain, among others; then only calls that are still recorded count | `{count}`; 409 with a list of the calls |
+//! | `POST calls/assert` | `{route}`, optionally with `times`: a number, or `{at_least, at_most}`, by default at least 1; and with `json`: members that the request's body must contain, among others; then only calls that are still recorded count | `{count}`; 409 with a list of the calls, what they sent, and the first difference |
+//! | `POST calls/assert` | `{order: [{route, json}]}`: such calls were made in this order, with any others between them | `{count}`; 409 as above |
+//! | | `only: true` in either: no other calls were made | |
 //! | `GET fixtures` | | the store's current contents, in the format of [`Fixtures`](crate::server::Fixtures) |
 //! | `PUT fixtures` | fixtures | `null`; the fake is reset to these fixtures |
+//! | `POST worlds` | `{key}` or nothing | `{url, key, control}` of a new world; 409 if the key has one |
+//! | `GET worlds` | | the keys of all worlds |
+//! | `DELETE worlds` | | `null`; the world of the request's key has ended. 409 for the world of the fake's first key |
 //! | `POST inputs` | `{version_id, request_id, inputs}`, optionally with `environment` | the recorded inputs |
 //!
-//! Routes are named as in `/openapi.json`: `GET /v1/prompt-2025/id/{promptId}`. URLs of bodies are
-//! `GET /prompt-bodies/{promptVersionId}`.
+//! `GET` of the control URL itself lists the routes. Routes are named as in `/openapi.json`: `GET
+//! /v1/prompt-2025/id/{promptId}`. URLs of bodies are `GET /prompt-bodies/{promptVersionId}`.
+//!
+//! # Worlds
+//!
+//! Each key selects a world: a store, faults, calls and a clock. Tests that run at the same time use
+//! a key each, and do not see each other. A new world is in memory, and begins as the world that it
+//! was requested from begins after a reset.
 
+mod assertion;
+mod assertion_dto;
 mod baseline;
 mod calls;
 mod clock;
@@ -67,7 +80,9 @@ mod recorder;
 mod route_names;
 mod start;
 mod state;
+mod worlds;
 
+pub use self::assertion::CallCount;
 pub use self::calls::Call;
 pub use self::clock::FakeClock;
 pub use self::error::FakeError;

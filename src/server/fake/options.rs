@@ -71,7 +71,7 @@ impl FakeOptions {
 
     /// Keeps the store in a directory, which remains when the fake stops.
     ///
-    /// If the directory is missing or empty, the store is created there, and each reset creates it
+    /// The worlds of further keys are in memory. If the directory is missing or empty, the store is created there, and each reset creates it
     /// again. An existing store is opened, gets the fixtures only if it has no prompts, and cannot
     /// be reset. An acknowledged change survives the end of the process, but may be lost on power
     /// failure.
@@ -100,7 +100,9 @@ impl FakeOptions {
 
     /// Accepts requests that carry this key; can be called several times.
     ///
-    /// The default is `sk-helicone-fake`.
+    /// Each further key has a world of its own: a store with the same fixtures, faults, calls and a
+    /// clock. So tests that run at the same time do not see each other. The [`Fake`](super::Fake)
+    /// itself is the world of the first key. The default is `sk-helicone-fake`.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.server = self.server.key(key);
         self
@@ -123,6 +125,18 @@ impl FakeOptions {
     /// Lets pages of this origin read responses, as [`ServerOptions::allow_origin`] does.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.server = self.server.allow_origin(origin);
+        self
+    }
+
+    /// Lets these pages send this header, as [`ServerOptions::allow_header`] does.
+    pub fn allow_header(mut self, name: impl Into<String>) -> Self {
+        self.server = self.server.allow_header(name);
+        self
+    }
+
+    /// Sets the URL by which clients know the fake, as [`ServerOptions::public_url`] does.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.server = self.server.public_url(url);
         self
     }
 

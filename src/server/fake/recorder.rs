@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::sleep;
 
 use super::control_path::is_outside_api;
 use super::cut::cut;
-use super::faults::FaultKind;
+use super::faults::{FaultContent, FaultKind, FaultResponse};
 use super::state::FakeState;
 use crate::server::listen::Hangup;
 use crate::server::response::ApiResponse;
@@ -57,10 +58,7 @@ pub(crate) async fn record_and_script(
     let handled = next.run(Request::from_parts(parts, Body::from(body)));
     let response = match fault {
         None => handled.await,
-        Some(FaultKind::Fail { status, error }) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            ApiResponse::error(status, &error).into_response()
-        }
+        Some(FaultKind::Fail(scripted)) => respond(scripted),
         Some(FaultKind::Timeout) => {
             end.await;
             return hangup();
@@ -75,6 +73,30 @@ pub(crate) async fn record_and_script(
     state
         .calls
         .answered(call, middleware::status(app, &response).as_u16());
+    response
+}
+
+/// Returns a scripted response.
+fn respond(scripted: FaultResponse) -> Response {
+    let status = StatusCode::from_u16(scripted.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = match scripted.content {
+        FaultContent::Error(error) => ApiResponse::error(status, &error).into_response(),
+        FaultContent::Json(json) => ApiResponse::text(json.to_string())
+            .with_status(status)
+            .into_response(),
+        FaultContent::Text(text) => (status, text).into_response(),
+    };
+    for (name, value) in scripted.headers {
+        // They were checked when the fault was added.
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            let headers = response.headers_mut();
+            if name == CONTENT_TYPE {
+                headers.insert(name, value);
+            } else {
+                headers.append(name, value);
+            }
+        }
+    }
     response
 }
 

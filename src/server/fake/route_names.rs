@@ -33,6 +33,11 @@ impl RouteNames {
         Some(name(method, path)).filter(|name| self.0.contains(name))
     }
 
+    /// Returns the names of all routes.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Returns the name of the route that a caller has named.
     pub(crate) fn find(&self, named: &str) -> Result<String, FakeError> {
         let found = named

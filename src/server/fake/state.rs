@@ -1,15 +1,18 @@
 //! The state of a fake beyond the server's, which tests set, read and reset.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use axum::http::Method;
 use tokio::sync::watch;
 
+use super::assertion::{self, CallPattern};
+use super::assertion_dto::Assertion;
 use super::baseline::Baseline;
-use super::calls::{Calls, has};
-use super::clock::FakeTime;
+use super::calls::Calls;
+use super::clock::{FakeTime, TimeMode};
 use super::faults::{Fault, Faults};
 use super::route_names::RouteNames;
+use super::worlds::Worlds;
 use super::{Call, FakeError};
 use crate::server::Fixtures;
 use crate::server::app::App;
@@ -22,6 +25,8 @@ pub(crate) struct FakeState {
     pub(crate) calls: Calls,
     route_names: RouteNames,
     baseline: Mutex<Baseline>,
+    /// The worlds that this one belongs to.
+    worlds: OnceLock<Weak<Worlds>>,
     run: watch::Sender<FakeRun>,
 }
 
@@ -47,8 +52,20 @@ impl FakeState {
             calls: Calls::default(),
             route_names,
             baseline: Mutex::new(baseline),
+            worlds: OnceLock::new(),
             run: watch::Sender::new(FakeRun::Number(0)),
         }
+    }
+
+    /// Sets the worlds that this one belongs to.
+    pub(super) fn belongs_to(&self, worlds: &Arc<Worlds>) {
+        // Weak, because the worlds hold this state.
+        let _ = self.worlds.set(Arc::downgrade(worlds));
+    }
+
+    /// Returns the worlds that this one belongs to, unless the fake is stopping.
+    pub(super) fn worlds(&self) -> Option<Arc<Worlds>> {
+        self.worlds.get()?.upgrade()
     }
 
     /// Resets the fake to its baseline.
@@ -116,44 +133,87 @@ impl FakeState {
     }
 
     /// Returns the number of calls of a route.
-    ///
-    /// With `json`, it counts only the recorded calls whose body contains that value.
-    pub(crate) fn count(
-        &self,
-        route: &str,
-        json: Option<&serde_json::Value>,
-    ) -> Result<u64, FakeError> {
-        let route = self.route_names.find(route)?;
-        let Some(expected) = json else {
-            return Ok(self.calls.count(&route));
-        };
-        let calls = self.calls.list(Some(&route)).into_iter();
-        let matching =
-            calls.filter(|call| call.json.as_ref().is_some_and(|json| has(json, expected)));
-        Ok(matching.count() as u64)
+    pub(crate) fn count(&self, route: &str) -> Result<u64, FakeError> {
+        Ok(self.calls.count(&self.route_names.find(route)?))
     }
 
-    /// Returns a message that a route was not called as often as expected, with a list of calls.
-    pub(crate) fn miscounted(&self, route: &str, json: bool, found: u64, expected: u64) -> String {
-        const MAX_LISTED_CALLS: usize = 20;
+    /// Checks an assertion about the calls. Returns the number of calls that it is about, or a
+    /// message with a list of the calls.
+    pub(super) fn check(&self, assertion: &Assertion) -> Result<u64, String> {
         let calls = self.calls.list(None);
-        let unlisted = calls.len().saturating_sub(MAX_LISTED_CALLS) as u64 + self.calls.dropped();
-        let times = |times| format!("{times} {}", if times == 1 { "time" } else { "times" });
-        let mut message = format!(
-            "{route} was called {}{}, expected {}; ",
-            times(found),
-            if json { " with this JSON" } else { "" },
-            times(expected)
-        );
-        message += match (calls.is_empty(), unlisted) {
-            (true, _) => "there were no calls",
-            (false, 0) => "the calls were:",
-            (false, _) => "the last calls were:",
-        };
-        for call in calls.iter().rev().take(MAX_LISTED_CALLS).rev() {
-            message += &format!("\n  {call}");
+        let listed =
+            |patterns: &[CallPattern]| assertion::list(&calls, self.calls.dropped(), patterns);
+        match assertion {
+            Assertion::Count {
+                pattern,
+                times,
+                only,
+            } => {
+                let count = if pattern.json.is_none() {
+                    self.calls.count(&pattern.route)
+                } else {
+                    calls.iter().filter(|call| pattern.matches(call)).count() as u64
+                };
+                let listed = || listed(std::slice::from_ref(pattern));
+                if !times.contains(count) {
+                    return Err(format!(
+                        "{} was called {}{}, expected {times}; {}",
+                        pattern.route,
+                        assertion::times(count),
+                        if pattern.json.is_some() {
+                            " with this JSON"
+                        } else {
+                            ""
+                        },
+                        listed(),
+                    ));
+                }
+                let others = self.calls.total() - count;
+                if *only && others > 0 {
+                    return Err(format!(
+                        "{others} other calls were made, expected only {pattern}; {}",
+                        listed()
+                    ));
+                }
+                Ok(count)
+            }
+            Assertion::Order { patterns, only } => {
+                if let Some((at, missing)) = assertion::first_missing(patterns, &calls) {
+                    return Err(format!(
+                        "no call matches number {} of the expected order, {missing}, \
+                         after those before it; {}",
+                        at + 1,
+                        listed(patterns)
+                    ));
+                }
+                let count = patterns.len() as u64;
+                if *only && self.calls.total() != count {
+                    return Err(format!(
+                        "{} calls were made, expected only the {count} of the order; {}",
+                        self.calls.total(),
+                        listed(patterns)
+                    ));
+                }
+                Ok(count)
+            }
         }
-        message
+    }
+
+    /// Returns the names of the API's routes.
+    pub(super) fn route_names(&self) -> &RouteNames {
+        &self.route_names
+    }
+
+    /// Returns the fixtures that a reset restores, and the clock's state then.
+    pub(super) fn start(&self) -> (Fixtures, TimeMode) {
+        let baseline = self.baseline();
+        (baseline.fixtures().clone(), baseline.start())
+    }
+
+    /// Sets the clock's state, now and after each reset.
+    pub(super) fn set_start(&self, start: TimeMode) {
+        self.baseline().set_start(start);
+        self.clock.restore(start);
     }
 
     fn baseline(&self) -> MutexGuard<'_, Baseline> {
