@@ -180,8 +180,10 @@ pub(crate) enum Command {
     ///
     /// The path of a file in the folder, without .json, is the prompt's name. The file becomes a
     /// new prompt, or a new version of an existing one. A file that equals the prompt's latest
-    /// version changes nothing. Hidden files and folders are skipped. NAME%@ID.json belongs to the
-    /// prompt with that id: export writes such names if prompts share a name.
+    /// version, except for line ends and a byte order mark, changes nothing. Hidden files and folders
+    /// are skipped; other entries that are left out, and prompts without a file, are named. A single
+    /// FILE.json is imported in the same way. NAME%@ID.json belongs to the prompt with that id:
+    /// export writes such names if prompts share a name.
     ///
     /// A bundle is a file written by export --bundle. Import appends the operations that the store
     /// lacks. They keep their ids if the store's history is a prefix of the bundle's. Importing the
@@ -192,7 +194,8 @@ pub(crate) enum Command {
     /// a bundle
     ///
     /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are
-    /// percent-encoded, and import decodes them. Other files in the folder are not changed.
+    /// percent-encoded, and import decodes them. So are the letters of folders that differ only in
+    /// case or in the normal form of Unicode. Other files in the folder are not changed.
     ///
     /// A bundle is one file with all operations and bodies, for import into another store. The same
     /// store gives the same bytes. A bundle does not contain recorded inputs, secrets and settings.

@@ -18,7 +18,7 @@ use rpds::HashTrieMap;
 use crate::engine::visit;
 use crate::model::body::Body;
 use crate::model::error::Result;
-use crate::model::id::PromptId;
+use crate::model::id::{PromptId, PromptName};
 use crate::model::log_position::LogPosition;
 use crate::model::memory_size::{ENTRY, of_text};
 use crate::model::operation_text::{self, ChangedItem};
@@ -32,6 +32,8 @@ use crate::storage::{ChangeMark, Snapshot};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resolved {
+    /// The name of the version's prompt, if the spec selected it by name.
+    pub(crate) prompt_name: Option<PromptName>,
     /// The version.
     pub version: Arc<Version>,
     /// Its body, with the hash verified.
@@ -311,8 +313,11 @@ fn weight(spec: &VersionSpec, answer: &CachedAnswer) -> usize {
         Some(PromptRef::Name(name)) => 3 * of_text(name.as_str()),
         _ => 0,
     };
-    let body = answer.resolved.as_ref().map(|resolved| &resolved.body);
-    4 * ENTRY + name + answer.version.weight() + body.map_or(0, Body::weight)
+    let resolved = answer.resolved.as_ref().map_or(0, |resolved| {
+        let name = resolved.prompt_name.as_ref();
+        name.map_or(0, |name| of_text(name.as_str())) + Body::weight(&resolved.body)
+    });
+    4 * ENTRY + name + answer.version.weight() + resolved
 }
 
 fn dependencies(spec: &VersionSpec, answer: &CachedAnswer) -> impl Iterator<Item = Dependency> {

@@ -193,6 +193,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
     );
     let text = format!(r#"{{"text": "{}"}}"#, "x".repeat(MAX_BYTES / 10));
     let resolved = Arc::new(Resolved {
+        prompt_name: None,
         version: answer(1),
         body: Body::try_from(text).unwrap(),
     });
@@ -303,6 +304,7 @@ fn answers_are_bounded_by_their_memory() {
     assert!(objects.len() < MAX_BYTES / 10);
     objects.push(' ');
     let resolved = Arc::new(Resolved {
+        prompt_name: None,
         version: answer(1),
         body: Body::try_from(objects).unwrap(),
     });

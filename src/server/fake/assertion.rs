@@ -5,7 +5,7 @@ use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
 use serde_json::Value;
 
-use super::calls::first_difference;
+use super::difference::{first_difference, shortened};
 use super::route_names::RouteNames;
 use super::{Call, FakeError};
 
@@ -153,13 +153,4 @@ pub(super) fn list(calls: &[Call], dropped: u64, patterns: &[CallPattern]) -> St
         }
     }
     text
-}
-
-/// Returns a text that is cut if it is long.
-pub(super) fn shortened(text: &str) -> String {
-    const MAX_CHARS: usize = 500;
-    match text.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }

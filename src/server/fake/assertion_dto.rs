@@ -17,7 +17,7 @@ use crate::server::dto::UnsignedInteger;
 pub(super) struct AssertionData {
     route: Option<String>,
     json: Option<Value>,
-    times: Option<CountData>,
+    times: Option<TimesData>,
     order: Option<Vec<PatternData>>,
     #[serde(default)]
     only: bool,
@@ -35,7 +35,7 @@ struct PatternData {
     untagged,
     expecting = "expected a number, or an object with at_least, at_most or both"
 )]
-enum CountData {
+enum TimesData {
     Exactly(UnsignedInteger),
     Range(RangeData),
 }
@@ -90,11 +90,11 @@ impl AssertionData {
     }
 }
 
-impl From<CountData> for CallCount {
-    fn from(data: CountData) -> Self {
+impl From<TimesData> for CallCount {
+    fn from(data: TimesData) -> Self {
         match data {
-            CountData::Exactly(UnsignedInteger(times)) => times.into(),
-            CountData::Range(range) => Self {
+            TimesData::Exactly(UnsignedInteger(times)) => times.into(),
+            TimesData::Range(range) => Self {
                 least: range.at_least.map_or(0, |UnsignedInteger(least)| least),
                 most: range.at_most.map(|UnsignedInteger(most)| most),
             },

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::assertion_dto::AssertionData;
 use super::control_path::CONTROL;
 use super::fault_dto::FaultData;
+use super::manage_worlds::WorldsSlot;
 use super::state::FakeState;
 use super::{Call, FakeError};
 use crate::server::api_error::{ApiError, OrApiError};
@@ -30,7 +31,7 @@ use crate::{EnvironmentName, VersionId};
 type StateExtension = Extension<Arc<FakeState>>;
 
 /// Returns the control routes, which require the key: a web page must not be able to use them.
-pub(super) fn routes(state: &Arc<FakeState>) -> Router<Arc<App>> {
+pub(super) fn routes(state: &Arc<FakeState>, slot: &WorldsSlot) -> Router<Arc<App>> {
     let routes = Router::new()
         .route("/", get(list_routes))
         .route("/reset", post(reset))
@@ -51,6 +52,7 @@ pub(super) fn routes(state: &Arc<FakeState>) -> Router<Arc<App>> {
             middleware::authorize,
         ))
         .layer(Extension(Arc::clone(state)))
+        .layer(Extension(slot.clone()))
 }
 
 /// The control routes, as the root of their paths lists them.
@@ -98,18 +100,19 @@ struct NewWorld {
     key: Option<String>,
 }
 
-async fn worlds(Extension(state): StateExtension) -> ResponseOutcome {
-    let worlds = state.worlds().map(|worlds| worlds.keys());
+async fn worlds(Extension(worlds): Extension<WorldsSlot>) -> ResponseOutcome {
+    let worlds = worlds.get().map(|worlds| worlds.keys());
     ApiResponse::data(worlds.unwrap_or_default())
 }
 
 /// Creates a world with a key of its own, which begins as this one does after a reset.
 async fn create_world(
     Extension(state): StateExtension,
+    Extension(worlds): Extension<WorldsSlot>,
     ControlBody(new): ControlBody<NewWorld>,
 ) -> ResponseOutcome {
     let created = blocking(move || {
-        let worlds = state.worlds().ok_or_else(stopping)?;
+        let worlds = worlds.get().ok_or_else(stopping)?;
         let key = worlds.create_like(&state, new.key)?;
         let url = worlds.url().to_owned();
         let control = format!("{url}{CONTROL}");
@@ -119,9 +122,11 @@ async fn create_world(
 }
 
 /// Ends the world of the request's key.
-async fn end_world(Extension(state): StateExtension) -> ResponseOutcome {
-    let worlds = state.worlds().ok_or_else(stopping)?;
-    worlds.end(&state)?;
+async fn end_world(
+    Extension(state): StateExtension,
+    Extension(worlds): Extension<WorldsSlot>,
+) -> ResponseOutcome {
+    worlds.get().ok_or_else(stopping)?.end(&state)?;
     ApiResponse::empty()
 }
 

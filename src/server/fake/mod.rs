@@ -71,15 +71,18 @@ mod clock;
 mod control;
 mod control_path;
 mod cut;
+mod difference;
 mod error;
 mod fake_server;
 mod fault_dto;
 mod faults;
+mod manage_worlds;
 mod options;
 mod recorder;
 mod route_names;
 mod start;
 mod state;
+mod world;
 mod worlds;
 
 pub use self::assertion::CallCount;

@@ -1,6 +1,6 @@
 //! The state of a fake beyond the server's, which tests set, read and reset.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::Method;
 use tokio::sync::watch;
@@ -12,7 +12,6 @@ use super::calls::Calls;
 use super::clock::{FakeTime, TimeMode};
 use super::faults::{Fault, Faults};
 use super::route_names::RouteNames;
-use super::worlds::Worlds;
 use super::{Call, FakeError};
 use crate::server::Fixtures;
 use crate::server::app::App;
@@ -25,8 +24,6 @@ pub(crate) struct FakeState {
     pub(crate) calls: Calls,
     route_names: RouteNames,
     baseline: Mutex<Baseline>,
-    /// The worlds that this one belongs to.
-    worlds: OnceLock<Weak<Worlds>>,
     run: watch::Sender<FakeRun>,
 }
 
@@ -52,20 +49,8 @@ impl FakeState {
             calls: Calls::default(),
             route_names,
             baseline: Mutex::new(baseline),
-            worlds: OnceLock::new(),
             run: watch::Sender::new(FakeRun::Number(0)),
         }
-    }
-
-    /// Sets the worlds that this one belongs to.
-    pub(super) fn belongs_to(&self, worlds: &Arc<Worlds>) {
-        // Weak, because the worlds hold this state.
-        let _ = self.worlds.set(Arc::downgrade(worlds));
-    }
-
-    /// Returns the worlds that this one belongs to, unless the fake is stopping.
-    pub(super) fn worlds(&self) -> Option<Arc<Worlds>> {
-        self.worlds.get()?.upgrade()
     }
 
     /// Resets the fake to its baseline.

@@ -3,28 +3,23 @@
 //! Tests that run at the same time do not see each other, if each uses the key of its own world.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use axum::http::{HeaderMap, Uri};
 use chrono::DateTime;
 
 use super::FakeError;
+use super::manage_worlds::ManageWorlds;
 use super::options::FakeOptions;
-use super::start::{DEFAULT_KEY, world};
 use super::state::FakeState;
+use super::world::{DEFAULT_KEY, World, world};
 use crate::server::Fixtures;
 use crate::server::signature::PREFIX;
 use crate::server::site::{RoutedApp, SelectApp};
 
-/// A world and the key that selects it.
-pub(super) struct World {
-    pub(super) key: String,
-    pub(super) routed: RoutedApp,
-    pub(super) state: Arc<FakeState>,
-}
-
 /// All worlds of a fake.
 pub(super) struct Worlds {
+    own: Weak<Worlds>,
     /// The options of the fake, which each world has.
     options: FakeOptions,
     url: String,
@@ -43,56 +38,27 @@ struct OtherWorlds {
 
 impl Worlds {
     pub(super) fn new(options: FakeOptions, url: String, port: u16, main: World) -> Arc<Self> {
-        let worlds = Arc::new(Self {
-            options,
-            url,
-            port,
-            main,
-            others: RwLock::default(),
-        });
-        worlds.main.state.belongs_to(&worlds);
-        worlds
-    }
-
-    pub(super) fn url(&self) -> &str {
-        &self.url
+        Arc::new_cyclic(|own: &Weak<Self>| {
+            main.slot.set(own.clone());
+            Self {
+                own: own.clone(),
+                options,
+                url,
+                port,
+                main,
+                others: RwLock::default(),
+            }
+        })
     }
 
     pub(super) fn main(&self) -> &World {
         &self.main
     }
 
-    /// Returns the keys of all worlds, the main one first.
-    pub(super) fn keys(&self) -> Vec<String> {
-        let mut keys = vec![self.main.key.clone()];
-        keys.extend(self.read().worlds.iter().map(|world| world.key.clone()));
-        keys
-    }
-
     /// Creates a world with the fixtures of the fake, in memory.
-    pub(super) fn create(self: &Arc<Self>, key: String) -> Result<(), FakeError> {
-        let created = self.world(&key, self.options.fixtures.clone())?;
+    pub(super) fn create(&self, key: &str) -> Result<(), FakeError> {
+        let created = self.world(key, self.options.fixtures.clone())?;
         self.add(created)
-    }
-
-    /// Creates a world that begins as another one does after a reset, in memory.
-    ///
-    /// Returns its key, which is a new one if none is given.
-    pub(super) fn create_like(
-        self: &Arc<Self>,
-        state: &FakeState,
-        key: Option<String>,
-    ) -> Result<String, FakeError> {
-        let key = key.unwrap_or_else(|| {
-            let mut others = self.write();
-            others.unnamed += 1;
-            format!("{DEFAULT_KEY}-{}", others.unnamed)
-        });
-        let (fixtures, start) = state.start();
-        let created = self.world(&key, fixtures)?;
-        created.state.set_start(start);
-        self.add(created)?;
-        Ok(key)
     }
 
     fn world(&self, key: &str, fixtures: Fixtures) -> Result<World, FakeError> {
@@ -101,38 +67,18 @@ impl Worlds {
         world(&options, key, self.port, true)
     }
 
-    fn add(self: &Arc<Self>, created: World) -> Result<(), FakeError> {
-        created.state.belongs_to(self);
-        let key = created.key.clone();
+    fn add(&self, created: World) -> Result<(), FakeError> {
+        created.slot.set(self.own.clone());
         let mut others = self.write();
-        if self.main.key == key || others.worlds.iter().any(|world| world.key == key) {
-            let reason = "exists already";
-            return Err(FakeError::World { key, reason });
+        let is_its_key = |world: &World| world.key == created.key;
+        if is_its_key(&self.main) || others.worlds.iter().any(is_its_key) {
+            return Err(FakeError::World {
+                key: created.key,
+                reason: "exists already",
+            });
         }
         others.worlds.push(created);
         Ok(())
-    }
-
-    /// Ends a world. The main one cannot be ended.
-    pub(super) fn end(&self, state: &Arc<FakeState>) -> Result<(), FakeError> {
-        let ended = {
-            let mut others = self.write();
-            let position = others
-                .worlds
-                .iter()
-                .position(|world| Arc::ptr_eq(&world.state, state));
-            position.map(|position| others.worlds.remove(position))
-        };
-        match ended {
-            Some(world) => {
-                world.state.close();
-                Ok(())
-            }
-            None => Err(FakeError::World {
-                key: self.main.key.clone(),
-                reason: "is the main one, which ends with the fake",
-            }),
-        }
     }
 
     /// Ends the calls that a fault holds back, in all worlds.
@@ -150,6 +96,50 @@ impl Worlds {
 
     fn write(&self) -> RwLockWriteGuard<'_, OtherWorlds> {
         self.others.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ManageWorlds for Worlds {
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let mut keys = vec![self.main.key.clone()];
+        keys.extend(self.read().worlds.iter().map(|world| world.key.clone()));
+        keys
+    }
+
+    fn create_like(&self, state: &FakeState, key: Option<String>) -> Result<String, FakeError> {
+        let key = key.unwrap_or_else(|| {
+            let mut others = self.write();
+            others.unnamed += 1;
+            format!("{DEFAULT_KEY}-{}", others.unnamed)
+        });
+        let (fixtures, start) = state.start();
+        let created = self.world(&key, fixtures)?;
+        created.state.set_start(start);
+        self.add(created)?;
+        Ok(key)
+    }
+
+    fn end(&self, state: &Arc<FakeState>) -> Result<(), FakeError> {
+        let ended = {
+            let mut others = self.write();
+            let mut worlds = others.worlds.iter();
+            let position = worlds.position(|world| Arc::ptr_eq(&world.state, state));
+            position.map(|position| others.worlds.remove(position))
+        };
+        match ended {
+            Some(world) => {
+                world.state.close();
+                Ok(())
+            }
+            None => Err(FakeError::World {
+                key: self.main.key.clone(),
+                reason: "is the main one, which ends with the fake",
+            }),
+        }
     }
 }
 

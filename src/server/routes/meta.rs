@@ -129,7 +129,7 @@ fn describe_tag(operation: &mut Operation) {
 }
 
 #[derive(Serialize)]
-struct Index<'a> {
+struct RouteIndex<'a> {
     service: &'a str,
     version: &'a str,
     description: &'a str,
@@ -150,7 +150,7 @@ pub(crate) fn index(described: &OpenApi) -> MethodRouter<Arc<App>> {
             .filter(|(_, operation)| operation.is_some());
         present.map(move |(method, _)| format!("{method} {path}"))
     });
-    let index = Index {
+    let index = RouteIndex {
         service: "promptbook",
         version: env!("CARGO_PKG_VERSION"),
         description: "/openapi.json",

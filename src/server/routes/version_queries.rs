@@ -175,7 +175,7 @@ async fn version_with_body(
     let shared = Arc::clone(&app);
     let answer = app.read(move |store| {
         let (resolved, share) = with_body(&shared, store, &spec, unknown)?;
-        let Resolved { version, body } = &*resolved;
+        let Resolved { version, body, .. } = &*resolved;
         let tag = base_url.advertised(&shared, version, expires)?.tag;
         let described = base_url.describe(&shared, version, expires);
         let bytes = body.as_bytes().len() + 1024;

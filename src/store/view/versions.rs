@@ -18,7 +18,7 @@ use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::log_position::LogPosition;
 use crate::model::record::{Version, VersionCounts};
-use crate::model::version_spec::VersionSpec;
+use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::Snapshot;
 use crate::template::mode::{RenderMode, RenderedBody};
 use crate::template::{Partials, UnfilledTag, Uses, ValidationError};
@@ -192,7 +192,16 @@ impl View {
         let found = resolve(snapshot, spec, &|id| bodies.remembered(id).is_some())?;
         let version = Arc::new(found.version);
         let body = bodies.read_of_from(snapshot, &version, found.body)?;
-        Ok((Arc::new(Resolved { version, body }), found.last))
+        let prompt_name = match &spec.prompt {
+            Some(PromptRef::Name(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let resolved = Resolved {
+            prompt_name,
+            version,
+            body,
+        };
+        Ok((Arc::new(resolved), found.last))
     }
 
     /// Returns the contract of a version, with its current partials.
