@@ -91,6 +91,8 @@ pub mod cli;
 pub mod diff;
 pub mod docs;
 mod engine;
+#[cfg(any(feature = "cli", feature = "server"))]
+mod file_name;
 pub mod frozen;
 mod fs;
 mod json;

@@ -9,8 +9,6 @@
 
 pub(crate) mod checksummed_file;
 pub(crate) mod durable;
-#[cfg(any(feature = "cli", feature = "server"))]
-pub(crate) mod file_name;
 pub(crate) mod flush;
 pub(crate) mod folder;
 pub(crate) mod identity;

@@ -85,7 +85,9 @@ impl FromStr for ClockArg {
         match (text, time(text)) {
             ("real", _) => Ok(Self(FakeClock::Real)),
             (_, Ok(at)) => Ok(Self(FakeClock::At(at))),
-            (_, Err(_)) => Err("expected real, or a time such as 2025-06-01 or 2025-06-01T12:00:00Z"),
+            (_, Err(_)) => {
+                Err("expected real, or a time such as 2025-06-01 or 2025-06-01T12:00:00Z")
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, text};
-use crate::fs::file_name::{self, FolderSpellings};
+use crate::file_name::{self, FolderSpellings};
 use crate::fs::folder::Folder;
 use crate::fs::text_file::equal_but_for_line_ends;
 use crate::{BlobId, Error, Prompt, Selector, Store, Version};

@@ -15,9 +15,9 @@ use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, text};
-use crate::fs::file_name::{self, Name};
-use crate::json_files::LeftOut;
+use crate::file_name::{self, Name};
 use crate::fs::text_file::equal_but_for_line_ends;
+use crate::json_files::LeftOut;
 use crate::{
     Batch, Body, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef, Selector, Store,
     Version, VersionSpec,

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::text;
-use crate::fs::file_name;
-use crate::json_files::{LeftOut, json_files};
+use crate::file_name;
 use crate::fs::new_file::folder_of;
+use crate::json_files::{LeftOut, json_files};
 use crate::{BlobId, Prompt, PromptId, Selector, Store, Version};
 
 /// The maximum number of names in a note.
