@@ -6,6 +6,8 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -49,6 +51,10 @@ fn shown_by(pager: &str, text: &str) -> bool {
     if env::var_os("LESS").is_none() {
         command.env("LESS", LESS_OPTIONS);
     }
+    // The user presses Ctrl-C for the pager, which must not lose its terminal to the shell. If this
+    // fails, Ctrl-C ends this process too.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted);
     let Ok(mut child) = command.stdin(Stdio::piped()).spawn() else {
         return false;
     };

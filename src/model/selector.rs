@@ -53,6 +53,10 @@ impl FromStr for Selector {
         if let Some(name) = text.strip_prefix("env:") {
             return name.parse().map(Self::Environment);
         }
+        if text.is_empty() {
+            let reason = "it is empty; write a number such as 1.0, latest, or an environment";
+            return Err(InvalidArgument::new("selector", text, reason));
+        }
         if text == "latest" {
             return Ok(Self::Latest);
         }

@@ -211,6 +211,8 @@ fn a_terminal_gets_a_pager() {
         return;
     };
     assert!(shown.starts_with("paged:ID"), "{shown}");
+    let interrupted = on_terminal("ls", "kill -INT $PPID; sed s/^/paged:/").unwrap();
+    assert!(interrupted.contains("paged:ID"), "{interrupted}");
     for (arguments, pager) in [
         ("--no-pager ls", "sed s/^/paged:/"),
         ("ls", "cat"),

@@ -125,6 +125,6 @@ fn words(store: &Store, prompt: &Prompt, moved: &EnvironmentChange) -> String {
         }
         (None, Some(after)) => format!("{name} of {title} is now {after}\n"),
         (Some(before), None) => format!("Removed {name} of {title}, it was {before}\n"),
-        (None, None) => format!("{title} has no {name}\n"),
+        (None, None) => format!("{title} has no environment {name}\n"),
     }
 }
