@@ -25,11 +25,8 @@ pub(crate) struct Failure {
     pub(super) causes: Vec<String>,
     /// The single problems, if there are several.
     pub(super) details: Vec<String>,
-    pub(super) hint: Option<String>,
-    /// The values of the error for programs.
-    pub(super) fields: Map<String, Value>,
-    /// What was not found, if similar names may exist.
-    pub(super) missing: Option<MissingName>,
+    pub(super) hint: Option<Box<str>>,
+    pub(super) facts: Box<ErrorFacts>,
 }
 
 impl Failure {
@@ -41,8 +38,7 @@ impl Failure {
             causes: Vec::new(),
             details: Vec::new(),
             hint: None,
-            fields: Map::new(),
-            missing: None,
+            facts: Box::default(),
         }
     }
 
@@ -76,7 +72,7 @@ impl Failure {
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into_boxed_str());
         self
     }
 
@@ -109,7 +105,7 @@ impl Failure {
     /// Puts the spec that the caller typed into the hint, which has `SPEC` in its place.
     pub(crate) fn for_spec(mut self, spec: &VersionSpec) -> Self {
         let spec = shell_word(&spec.to_string());
-        self.hint = self.hint.map(|hint| hint.replace("SPEC", &spec));
+        self.hint = self.hint.map(|hint| hint.replace("SPEC", &spec).into());
         self
     }
 
@@ -124,6 +120,15 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
+}
+
+/// The values of an error, apart from its text.
+#[derive(Debug, Default)]
+pub(super) struct ErrorFacts {
+    /// The values for programs.
+    pub(super) fields: Map<String, Value>,
+    /// What was not found, if similar names may exist.
+    pub(super) missing: Option<MissingName>,
 }
 
 /// A name that does not exist, which similar names may be suggested for.
@@ -203,9 +208,9 @@ impl From<Error> for Failure {
             }
             _ => {}
         }
-        failure.hint = hint(&error);
-        failure.missing = MissingName::of(&error);
-        failure.fields = fields(&error);
+        failure.hint = hint(&error).map(Into::into);
+        failure.facts.missing = MissingName::of(&error);
+        failure.facts.fields = fields(&error);
         failure.with_sources(&error)
     }
 }

@@ -40,7 +40,7 @@ impl Failure {
             "details": self.details,
             "causes": self.causes,
             "hint": self.hint,
-            "fields": self.fields,
+            "fields": self.facts.fields,
         }})
     }
 }

@@ -8,16 +8,18 @@ use crate::VersionNumber;
 /// Adds similar names to an error's hint, if a name in the command line does not exist.
 pub(super) fn add_similar_names(failure: &mut Failure, session: &Session) {
     let Some(suggestion) = failure
+        .facts
         .missing
         .take()
         .and_then(|missing| suggestion(&missing, session))
     else {
         return;
     };
-    failure.hint = Some(match failure.hint.take() {
+    let hint = match failure.hint.take() {
         Some(hint) => format!("{suggestion} {hint}"),
         None => suggestion,
-    });
+    };
+    failure.hint = Some(hint.into());
 }
 
 /// Returns a question that names what the user may have meant.

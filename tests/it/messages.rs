@@ -99,7 +99,7 @@ fn a_conflict_has_fields() {
                 unreachable!()
             };
             let name = Some("greeting".parse().unwrap());
-            assert_eq!(prompt, PromptLabel { id, name });
+            assert_eq!(*prompt, PromptLabel { id, name });
             let production = "production".parse().unwrap();
             assert_eq!(subject, ConflictSubject::Environment(production));
             assert_eq!(expected, Some(second.id));

@@ -37,8 +37,8 @@ fn every_public_record_can_be_read() {
             PortableVersion;
         promptbook::changes: EnsuredPrompt, EnsuredVersion, EnvironmentChange;
         promptbook::contract: AcceptedValues, Tool, ToolKind, Variable;
-        promptbook::diff: Blame, BlameEntry, BlameOrigin, BodyDiff, DiffSide, Difference, Edit,
-            EditKind, EnvironmentDifference, Pointer, Section, Segment, SegmentKind, VariableChange,
+        promptbook::diff: Blame, BlameEntry, BlameOrigin, BlamedLine, BlamedText, BodyDiff, DiffSide,
+            Difference, Edit, EditKind, EnvironmentDifference, LineBlame, Pointer, Section, Segment, SegmentKind, VariableChange,
             Verdict;
         promptbook::frozen: LockedPrompt;
         promptbook::history: Change, EnvironmentLogEntry, Event, GroupId, LogPosition, Operation,

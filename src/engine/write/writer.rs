@@ -455,7 +455,7 @@ pub(crate) fn check_expected(
     };
     let version = expected.map(|id| snapshot.version(id)).transpose()?;
     Err(Error::Conflict {
-        prompt: prompt_label(snapshot, prompt)?,
+        prompt: Box::new(prompt_label(snapshot, prompt)?),
         subject: subject(),
         expected,
         expected_number: version.flatten().map(|version| version.number),

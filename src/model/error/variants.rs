@@ -150,7 +150,7 @@ pub enum Error {
     )]
     Conflict {
         /// The prompt.
-        prompt: PromptLabel,
+        prompt: Box<PromptLabel>,
         /// The pointer that was compared.
         subject: ConflictSubject,
         /// The version that the caller expected; none if it expected that there is none.
