@@ -76,7 +76,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Begins a pack.
     ///
     /// Nothing is stored until the pack is [finished](Pack::finish).
-    fn pack(&self, effort: Effort) -> StorageResult<Box<dyn Pack + '_>>;
+    fn pack(&self, level: CompressionLevel) -> StorageResult<Box<dyn Pack + '_>>;
 
     /// Returns when a loose body was written, by the system's clock; `None` if it is not there.
     fn written(&self, id: BlobId) -> StorageResult<Option<DateTime<Utc>>>;
@@ -95,8 +95,8 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     ///   that no body is removed too early.
     /// - A pack whose [`finish`](Pack::finish) returned a lock that is still held is not changed.
     /// - A pack remains if it contains a referenced body that cannot be read from it, and, with
-    ///   [`Extent::All`], from no other place either. With [`Extent::All`], bodies that are found
-    ///   in packs with a damaged index are rewritten too.
+    ///   [`CompactionScope::All`], from no other place either. With [`CompactionScope::All`], bodies
+    ///   that are found in packs with a damaged index are rewritten too.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// as before; some unreferenced bodies may have been removed.
     fn compact(
         &self,
-        extent: Extent,
+        scope: CompactionScope,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
     ) -> StorageResult<CompactionSummary>;
@@ -196,21 +196,21 @@ pub trait Pack: fmt::Debug {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeltaGroup(pub u64);
 
-/// The effort that the compression of a pack takes.
+/// The compression level of a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
-    /// A caller waits for the pack.
-    Quick,
-    /// The pack is written once and kept for a long time.
-    Thorough,
+pub enum CompressionLevel {
+    /// Fast, because a caller waits for the pack.
+    Fast,
+    /// Small, because the pack is written once and kept for a long time.
+    Best,
 }
 
 /// The packs that a compaction rewrites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum CompactionScope {
     /// Those with more unreferenced data than referenced data.
     Wasteful,
-    /// All, ordered by delta group and compressed thoroughly.
+    /// All, ordered by delta group and with the best compression.
     All,
 }
 

@@ -24,7 +24,8 @@ mod transaction;
 
 pub use crate::model::verified_bytes::{HashMismatch, VerifiedBytes};
 pub use blobs::{
-    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, Pack,
+    BlobUsage, Blobs, CompactionScope, CompactionSummary, CompressionLevel, DeltaGroup, LiveBodies,
+    Pack,
 };
 pub use change_mark::ChangeMark;
 pub use deadline::Deadline;

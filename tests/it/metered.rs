@@ -12,10 +12,10 @@ use promptbook::history::{Operation, RecordedInputs};
 use promptbook::list::{OperationFilter, PromptFilter, VersionFilter};
 use promptbook::maintenance::BlobUsage;
 use promptbook::storage::{
-    AppendedBody, BlobVisitor, Blobs, BodyReads, ChangeMark, CompactionSummary, Effort,
-    EnvironmentLookup, Extent, HeadLookup, Index, Indexable, IndexedItemVisitor, JournaledBodies,
-    LiveBodies, LockGuard, LogReads, LookupReads, MemoryBlobs, MemoryIndex, Numbering,
-    OldestJournaled, OperationVisitor, Pack, PromptReads, PromptVisitor, ReleasedBefore,
+    AppendedBody, BlobVisitor, Blobs, BodyReads, ChangeMark, CompactionScope, CompactionSummary,
+    CompressionLevel, EnvironmentLookup, HeadLookup, Index, Indexable, IndexedItemVisitor,
+    JournaledBodies, LiveBodies, LockGuard, LogReads, LookupReads, MemoryBlobs, MemoryIndex,
+    Numbering, OldestJournaled, OperationVisitor, Pack, PromptReads, PromptVisitor, ReleasedBefore,
     Resolution, SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageResult, StoredBlob,
     Transaction, Unreferenced, VerifiedBytes, VersionReads, VersionRow,
 };
@@ -276,7 +276,7 @@ impl Blobs for MeteredBlobs {
         list(visit: &mut dyn FnMut(BlobId) -> StorageResult<()>) -> ();
         written(id: BlobId) -> Option<DateTime<Utc>>;
         newest() -> Option<DateTime<Utc>>;
-        compact(extent: Extent, young_since: DateTime<Utc>, live: &mut LiveBodies<'_>) -> CompactionSummary;
+        compact(scope: CompactionScope, young_since: DateTime<Utc>, live: &mut LiveBodies<'_>) -> CompactionSummary;
         join_packs() -> ();
         holds(id: BlobId) -> bool;
         check_packs(all: bool) -> Vec<String>;
@@ -284,8 +284,8 @@ impl Blobs for MeteredBlobs {
         sweep() -> ();
     }
 
-    fn pack(&self, effort: Effort) -> StorageResult<Box<dyn Pack + '_>> {
-        self.inner.pack(effort)
+    fn pack(&self, level: CompressionLevel) -> StorageResult<Box<dyn Pack + '_>> {
+        self.inner.pack(level)
     }
 }
 

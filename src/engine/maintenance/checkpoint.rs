@@ -16,7 +16,7 @@ use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
-use crate::storage::{Blobs, DeltaGroup, Effort, Index, JournaledBodies, StoredBlob};
+use crate::storage::{Blobs, CompressionLevel, DeltaGroup, Index, JournaledBodies, StoredBlob};
 
 /// The result of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ fn store_as_pack(
     batch: &[JournaledBodies],
     groups: &HashMap<BlobId, DeltaGroup>,
 ) -> Result<()> {
-    let mut pack = blobs.pack(Effort::Quick)?;
+    let mut pack = blobs.pack(CompressionLevel::Fast)?;
     let now = clock::system();
     for body in batch {
         let known = groups.get(&body.id).copied();

@@ -20,8 +20,8 @@ use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationFilter, Version};
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
-    Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot,
-    StorageError, StorageResult, StoredBlob,
+    Blobs, CompactionScope, CompactionSummary, CompressionLevel, DeltaGroup, Index, PromptTable,
+    Snapshot, StorageError, StorageResult, StoredBlob,
 };
 
 /// If there are more loose bodies than this, they are packed.
@@ -118,7 +118,7 @@ fn bodies_of(
 fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup)]) -> Result<u64> {
     let _lock = lock_bodies(index, blobs)?;
     let snapshot = index.snapshot()?;
-    let mut pack = blobs.pack(Effort::Quick)?;
+    let mut pack = blobs.pack(CompressionLevel::Fast)?;
     let (mut packed, now) = (Vec::new(), clock::system());
     for (id, group) in chunk {
         // A body that was garbage-collected in the meantime is gone. A damaged one stays a file,
@@ -160,7 +160,7 @@ pub(crate) fn compact(
 ) -> Result<CompactionSummary> {
     let lock = lock_bodies(index, blobs)?;
     let compacted = visit::stoppable(|keep| {
-        blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
+        blobs.compact(CompactionScope::Wasteful, young_since, &mut |visit| {
             // By now no pack that is compacted can be locked, so the snapshot contains the rows
             // that refer to its bodies.
             let snapshot = index.snapshot()?;
@@ -219,7 +219,7 @@ pub(crate) fn repack_all(
     progress.report()?;
     let _lock = lock_bodies(index, blobs)?;
     visit::stoppable(|keep| {
-        blobs.compact(Extent::All, young_since, &mut |visit| {
+        blobs.compact(CompactionScope::All, young_since, &mut |visit| {
             let snapshot = index.snapshot()?;
             each_live_body(&*snapshot, &mut |id, group| {
                 keep(progress.advance(1))?;

@@ -15,7 +15,7 @@ use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, PromptId};
 use crate::storage;
-use crate::storage::{Blobs, DeltaGroup, Effort, LockGuard, Pack};
+use crate::storage::{Blobs, CompressionLevel, DeltaGroup, LockGuard, Pack};
 
 /// Up to this number of bodies are journaled rather than packed; a pack costs extra flushes.
 const MAX_INLINE_BODIES: usize = 64;
@@ -75,7 +75,7 @@ impl<'a> BulkBodies<'a> {
         if self.inline.len() <= MAX_INLINE_BODIES && self.bytes <= MAX_INLINE_BYTES {
             return Ok(());
         }
-        let mut pack = self.blobs.pack(Effort::Quick)?;
+        let mut pack = self.blobs.pack(CompressionLevel::Fast)?;
         for NewBody { body, group } in self.inline.drain(..) {
             pack.add(body.id(), body.as_bytes(), group, self.now)?;
         }

@@ -20,7 +20,8 @@ use crate::fs::temporary::sweep;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
-    BlobUsage, Blobs, CompactionSummary, Effort, Extent, LiveBodies, LockGuard, Pack, StorageResult,
+    BlobUsage, Blobs, CompactionScope, CompactionSummary, CompressionLevel, LiveBodies, LockGuard,
+    Pack, StorageResult,
 };
 
 /// A blob store in a directory.
@@ -141,18 +142,18 @@ impl Blobs for BlobDirectory {
         self.loose.list(visit)
     }
 
-    fn pack(&self, effort: Effort) -> StorageResult<Box<dyn Pack + '_>> {
-        self.packs.begin(effort, self.anchor.clone())
+    fn pack(&self, level: CompressionLevel) -> StorageResult<Box<dyn Pack + '_>> {
+        self.packs.begin(level, self.anchor.clone())
     }
 
     fn compact(
         &self,
-        extent: Extent,
+        scope: CompactionScope,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
     ) -> StorageResult<CompactionSummary> {
         let is_loose = |id| matches!(self.loose.get_intact(id), Ok(Some(_)));
-        self.packs.compact(extent, young_since, &is_loose, live)
+        self.packs.compact(scope, young_since, &is_loose, live)
     }
 
     fn join_packs(&self) -> StorageResult<()> {

@@ -82,7 +82,7 @@ mod tests {
     use crate::model::clock;
     use crate::model::id::BlobId;
     use crate::storage::directory::blob_directory::BlobDirectory;
-    use crate::storage::{Blobs, DeltaGroup, Effort};
+    use crate::storage::{Blobs, CompressionLevel, DeltaGroup};
 
     fn filled(store: &Path) {
         BlobDirectory::create(store).unwrap();
@@ -93,7 +93,7 @@ mod tests {
         for body in [b"one", b"two"] {
             let id = BlobId::of(body);
             blobs.put(id, body).unwrap();
-            let mut pack = blobs.pack(Effort::Quick).unwrap();
+            let mut pack = blobs.pack(CompressionLevel::Fast).unwrap();
             pack.add(id, body, DeltaGroup(1), clock::system()).unwrap();
             drop(pack.finish().unwrap());
         }

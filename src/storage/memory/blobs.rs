@@ -9,8 +9,8 @@ use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
-    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
-    StorageResult,
+    BlobUsage, Blobs, CompactionScope, CompactionSummary, CompressionLevel, DeltaGroup, LiveBodies,
+    LockGuard, Pack, StorageResult,
 };
 
 /// A body, and the time at which it was written.
@@ -88,7 +88,7 @@ impl Blobs for MemoryBlobs {
         ids.into_iter().try_for_each(visit)
     }
 
-    fn pack(&self, _effort: Effort) -> StorageResult<Box<dyn Pack + '_>> {
+    fn pack(&self, _effort: CompressionLevel) -> StorageResult<Box<dyn Pack + '_>> {
         Ok(Box::new(MemoryPack {
             blobs: self,
             bodies: Vec::new(),
@@ -106,7 +106,7 @@ impl Blobs for MemoryBlobs {
 
     fn compact(
         &self,
-        _extent: Extent,
+        _extent: CompactionScope,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
     ) -> StorageResult<CompactionSummary> {

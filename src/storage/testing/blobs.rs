@@ -3,7 +3,7 @@
 use super::{packs, wait_a_moment};
 use crate::model::clock;
 use crate::model::id::BlobId;
-use crate::storage::{Blobs, DeltaGroup, Effort, StorageError, StorageErrorKind};
+use crate::storage::{Blobs, CompressionLevel, DeltaGroup, StorageError, StorageErrorKind};
 
 /// Runs all tests, each on a new and empty blob store from `make`.
 pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
@@ -97,7 +97,7 @@ pub fn a_damaged_body_is_never_returned(blobs: &dyn Blobs) {
     assert_eq!(error.kind(), StorageErrorKind::Corrupt);
     assert!(error.to_string().contains(&id.to_string()), "{error}");
     // Another copy of the body is intact.
-    let mut pack = blobs.pack(Effort::Quick).unwrap();
+    let mut pack = blobs.pack(CompressionLevel::Fast).unwrap();
     pack.add(id, b"right", DeltaGroup(1), clock::system())
         .unwrap();
     drop(pack.finish().unwrap());

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::blobs::{bodies, get, list};
 use crate::model::id::BlobId;
-use crate::storage::{Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LockGuard};
+use crate::storage::{
+    Blobs, CompactionScope, CompactionSummary, CompressionLevel, DeltaGroup, LockGuard,
+};
 
 /// Returns versions of a prompt, each of which shares most of its text with the previous one.
 fn versions(prompt: u64, count: usize) -> Vec<Vec<u8>> {
@@ -30,7 +32,7 @@ fn pack_written<'a>(
     bodies: impl IntoIterator<Item = (DeltaGroup, &'a Vec<u8>)>,
     written: DateTime<Utc>,
 ) -> Box<dyn LockGuard> {
-    let mut pack = blobs.pack(Effort::Quick).unwrap();
+    let mut pack = blobs.pack(CompressionLevel::Fast).unwrap();
     for (group, bytes) in bodies {
         pack.add(BlobId::of(bytes), bytes, group, written).unwrap();
     }
@@ -43,13 +45,13 @@ fn hours(hours: i64) -> DateTime<Utc> {
 }
 
 /// Removes all unreferenced bodies, however young.
-fn compact(blobs: &dyn Blobs, extent: Extent, live: &[Vec<u8>]) -> CompactionSummary {
-    compact_older(blobs, extent, DateTime::<Utc>::MAX_UTC, live)
+fn compact(blobs: &dyn Blobs, scope: CompactionScope, live: &[Vec<u8>]) -> CompactionSummary {
+    compact_older(blobs, scope, DateTime::<Utc>::MAX_UTC, live)
 }
 
 fn compact_older(
     blobs: &dyn Blobs,
-    extent: Extent,
+    scope: CompactionScope,
     young_since: DateTime<Utc>,
     live: &[Vec<u8>],
 ) -> CompactionSummary {
@@ -58,7 +60,7 @@ fn compact_older(
             let mut bodies = live.iter();
             bodies.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
         };
-    blobs.compact(extent, young_since, &mut visit).unwrap()
+    blobs.compact(scope, young_since, &mut visit).unwrap()
 }
 
 fn assert_all(blobs: &dyn Blobs, bodies: &[Vec<u8>], what: &str) {
@@ -98,7 +100,7 @@ pub fn packed_bodies_are_returned(blobs: &dyn Blobs) {
 pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
     let all = versions(1, 3000);
     for finished in [false, true] {
-        let mut pack = blobs.pack(Effort::Quick).unwrap();
+        let mut pack = blobs.pack(CompressionLevel::Fast).unwrap();
         for bytes in &all {
             pack.add(BlobId::of(bytes), bytes, DeltaGroup(1), hours(0))
                 .unwrap();
@@ -138,14 +140,14 @@ pub fn an_empty_pack_is_not_stored(blobs: &dyn Blobs) {
 pub fn unreferenced_bodies_are_removed(blobs: &dyn Blobs) {
     let all = versions(1, 200);
     drop(pack(blobs, all.iter().map(|bytes| (DeltaGroup(1), bytes))));
-    let before = compact(blobs, Extent::Wasteful, &all);
+    let before = compact(blobs, CompactionScope::Wasteful, &all);
     assert_eq!(
         before,
         CompactionSummary::default(),
         "no body is unreferenced"
     );
     let live: Vec<Vec<u8>> = all.iter().skip(3).step_by(7).cloned().collect();
-    let compacted = compact(blobs, Extent::Wasteful, &live);
+    let compacted = compact(blobs, CompactionScope::Wasteful, &live);
     assert_eq!(compacted.bodies, (all.len() - live.len()) as u64);
     assert!(compacted.bytes > 0);
     assert_all(blobs, &live, "compacted");
@@ -153,7 +155,7 @@ pub fn unreferenced_bodies_are_removed(blobs: &dyn Blobs) {
         .iter()
         .filter(|bytes| get(blobs, BlobId::of(bytes)).is_some());
     assert_eq!(left.count(), live.len(), "unreferenced bodies remain");
-    compact(blobs, Extent::Wasteful, &[]);
+    compact(blobs, CompactionScope::Wasteful, &[]);
     assert_eq!(
         blobs.usage().unwrap().packs,
         0,
@@ -181,24 +183,24 @@ pub fn young_unreferenced_bodies_remain(blobs: &dyn Blobs) {
         assert_eq!(found.collect::<Vec<_>>(), left, "{what}");
     };
     for _ in 0..2 {
-        for extent in [Extent::Wasteful, Extent::All] {
-            compact_older(blobs, extent, hours(-2), live);
+        for scope in [CompactionScope::Wasteful, CompactionScope::All] {
+            compact_older(blobs, scope, hours(-2), live);
             left("nothing is old", [20, 20, 20]);
             blobs.join_packs().unwrap();
             left("joined", [20, 20, 20]);
         }
     }
     assert_eq!(
-        compact_older(blobs, Extent::All, hours(22), live).bodies,
+        compact_older(blobs, CompactionScope::All, hours(22), live).bodies,
         20
     );
     left("the first are old", [0, 20, 20]);
     assert_eq!(
-        compact_older(blobs, Extent::All, hours(46), live).bodies,
+        compact_older(blobs, CompactionScope::All, hours(46), live).bodies,
         17
     );
     left("the second are old, and three live", [0, 3, 20]);
-    compact_older(blobs, Extent::Wasteful, hours(50), live);
+    compact_older(blobs, CompactionScope::Wasteful, hours(50), live);
     left("all are old", [0, 3, 0]);
 }
 
@@ -209,10 +211,10 @@ pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
         let bodies = all.iter().map(|bytes| (DeltaGroup(1), bytes));
         drop(pack_written(blobs, bodies, hours(day)));
     }
-    compact_older(blobs, Extent::All, hours(-2), &all);
-    compact_older(blobs, Extent::Wasteful, hours(46), &[]);
+    compact_older(blobs, CompactionScope::All, hours(-2), &all);
+    compact_older(blobs, CompactionScope::Wasteful, hours(46), &[]);
     assert_all(blobs, &all, "young in one of them");
-    compact_older(blobs, Extent::Wasteful, hours(50), &[]);
+    compact_older(blobs, CompactionScope::Wasteful, hours(50), &[]);
     assert_eq!(blobs.usage().unwrap().packed_bodies, 0);
 }
 
@@ -229,7 +231,7 @@ pub fn everything_can_be_repacked(blobs: &dyn Blobs) {
     let mut live = all[20..].to_vec();
     // Versions may share a body.
     live.extend_from_slice(&all[50..60]);
-    compact(blobs, Extent::All, &live);
+    compact(blobs, CompactionScope::All, &live);
     assert_all(blobs, &all[20..], "repacked");
     let usage = blobs.usage().unwrap();
     assert_eq!((usage.packs, usage.packed_bodies), (1, 140));
@@ -239,12 +241,12 @@ pub fn everything_can_be_repacked(blobs: &dyn Blobs) {
 pub fn a_locked_pack_is_not_changed(blobs: &dyn Blobs) {
     let all = versions(1, 10);
     let held = pack(blobs, all.iter().map(|bytes| (DeltaGroup(1), bytes)));
-    for extent in [Extent::Wasteful, Extent::All] {
-        compact(blobs, extent, &[]);
+    for scope in [CompactionScope::Wasteful, CompactionScope::All] {
+        compact(blobs, scope, &[]);
         assert_all(blobs, &all, "held");
     }
     drop(held);
-    compact(blobs, Extent::Wasteful, &[]);
+    compact(blobs, CompactionScope::Wasteful, &[]);
     assert_eq!(blobs.usage().unwrap().packed_bodies, 0);
 }
 
@@ -273,7 +275,7 @@ pub fn a_body_can_be_loose_and_packed(blobs: &dyn Blobs) {
     blobs.delete(id).unwrap();
     assert_all(blobs, std::slice::from_ref(&bytes), "its pack contains it");
     blobs.put(id, &bytes).unwrap();
-    compact(blobs, Extent::Wasteful, &[]);
+    compact(blobs, CompactionScope::Wasteful, &[]);
     assert_all(blobs, std::slice::from_ref(&bytes), "it was put");
 }
 
@@ -287,8 +289,8 @@ pub fn readers_find_bodies_while_packs_are_rewritten(blobs: &dyn Blobs) {
                 let more = versions(100 + round, 10);
                 drop(pack(blobs, more.iter().map(|bytes| (DeltaGroup(2), bytes))));
                 match round % 3 {
-                    0 => compact(blobs, Extent::All, &all),
-                    1 => compact(blobs, Extent::Wasteful, &all),
+                    0 => compact(blobs, CompactionScope::All, &all),
+                    1 => compact(blobs, CompactionScope::Wasteful, &all),
                     _ => {
                         blobs.join_packs().unwrap();
                         CompactionSummary::default()

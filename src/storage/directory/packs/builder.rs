@@ -18,7 +18,7 @@ use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFile;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
-use crate::storage::{DeltaGroup, Effort, StorageResult};
+use crate::storage::{CompressionLevel, DeltaGroup, StorageResult};
 
 /// The writer of one pack.
 ///
@@ -87,7 +87,7 @@ const MAX_BYTES: u64 = 512 * 1024 * 1024;
 const BUFFER: usize = 256 * 1024;
 
 impl PackBuilder {
-    pub(crate) fn begin(root: &Root, effort: Effort) -> StorageResult<Self> {
+    pub(crate) fn begin(root: &Root, level: CompressionLevel) -> StorageResult<Self> {
         let file = TemporaryFile::create(root.open()?.tmp()?)?;
         let mut output = PackOutput {
             file: BufWriter::with_capacity(BUFFER, file),
@@ -95,8 +95,8 @@ impl PackBuilder {
             length: 0,
         };
         output.write(MAGIC)?;
-        let encoder = Encoder::new(effort);
-        let has_dictionary = effort == Effort::Thorough;
+        let encoder = Encoder::new(level);
+        let has_dictionary = level == CompressionLevel::Best;
         Ok(Self {
             output,
             sample: has_dictionary.then(|| SampledText::new(encoder.level())),

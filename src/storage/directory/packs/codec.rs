@@ -7,14 +7,14 @@ use zstd::zstd_safe::{CCtx, DCtx, SafeResult, compress_bound, get_error_name};
 
 use super::dictionary::Dictionary;
 use super::format::{Header, corrupt};
-use crate::storage::{Effort, StorageError, StorageErrorKind, StorageResult};
+use crate::storage::{CompressionLevel, StorageError, StorageErrorKind, StorageResult};
 
 /// The magic number that begins every zstd frame. Records omit it.
 const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
 /// A higher level saves less than a hundredth on bodies with a base, and costs ten times as much.
-const QUICK: i32 = 1;
-const THOROUGH: i32 = 12;
+const FAST: i32 = 1;
+const BEST: i32 = 12;
 
 /// A compressor of bodies.
 pub(super) struct Encoder {
@@ -32,12 +32,12 @@ impl std::fmt::Debug for Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(effort: Effort) -> Self {
+    pub(super) fn new(level: CompressionLevel) -> Self {
         Self {
             context: CCtx::create(),
-            level: match effort {
-                Effort::Quick => QUICK,
-                Effort::Thorough => THOROUGH,
+            level: match level {
+                CompressionLevel::Fast => FAST,
+                CompressionLevel::Best => BEST,
             },
             frame: Vec::new(),
         }
@@ -128,7 +128,7 @@ mod tests {
         let base = b"{\"messages\": [\"how are you\"]}".repeat(40);
         let mut body = base.clone();
         body.extend_from_slice(b" ");
-        let mut encoder = Encoder::new(Effort::Quick);
+        let mut encoder = Encoder::new(CompressionLevel::Fast);
         for base in [None, Some(&base[..])] {
             let stored = encoder.encode(&body, base).unwrap().to_vec();
             assert!(stored.len() < 100, "{} bytes", stored.len());

@@ -21,7 +21,7 @@ use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
 use crate::storage::directory::copy_search::CopySearch;
-use crate::storage::{Effort, StorageError, StorageResult};
+use crate::storage::{CompressionLevel, StorageError, StorageResult};
 
 /// The packs of a store.
 #[derive(Debug)]
@@ -168,11 +168,11 @@ impl Packs {
 
     pub(crate) fn begin(
         &self,
-        effort: Effort,
+        level: CompressionLevel,
         anchor: DirectoryIdentity,
     ) -> StorageResult<Box<dyn storage::Pack>> {
         self.root.open()?.make_packs()?;
-        let writer = PackWriter::begin(self.root.clone(), effort, anchor)?;
+        let writer = PackWriter::begin(self.root.clone(), level, anchor)?;
         Ok(Box::new(writer))
     }
 

@@ -15,7 +15,9 @@ use crate::fs::io_error::path_error;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage;
-use crate::storage::{CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies};
+use crate::storage::{
+    CompactionScope, CompactionSummary, CompressionLevel, DeltaGroup, LiveBodies,
+};
 
 /// Packs of this size or larger are not joined any more.
 const LARGE: u64 = 256 * 1024 * 1024;
@@ -26,23 +28,23 @@ impl Packs {
     /// Removes unreferenced bodies that were not written after `young_since`.
     ///
     /// It rewrites the packs that consist of such bodies for the most part, or all packs, as
-    /// `extent` says. If it fails, no live body is lost.
+    /// `scope` says. If it fails, no live body is lost.
     pub(crate) fn compact(
         &self,
-        extent: Extent,
+        scope: CompactionScope,
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         live: &mut LiveBodies<'_>,
     ) -> storage::StorageResult<CompactionSummary> {
         self.look()?;
         let known = self.known.load_full();
-        let mut old = RepackSource::of_all(&known, extent == Extent::All)?;
+        let mut old = RepackSource::of_all(&known, scope == CompactionScope::All)?;
         if old.is_empty() {
             return Ok(CompactionSummary::default());
         }
         let mut repacker = Repacker::new(self);
-        match extent {
-            Extent::Wasteful => {
+        match scope {
+            CompactionScope::Wasteful => {
                 live(&mut |id, _| {
                     let mut packs = old.iter_mut();
                     packs.try_for_each(|pack| pack.mark(id).map(drop))
@@ -55,7 +57,7 @@ impl Packs {
                     repacker.copy_live(pack)?;
                 }
             }
-            Extent::All => {
+            CompactionScope::All => {
                 live(&mut |id, group| repacker.copy(id, group, is_loose, &mut old))?;
                 repacker.copy_young(young_since, is_loose, &mut old)?;
             }
@@ -143,7 +145,7 @@ impl<'a> Repacker<'a> {
         }
     }
 
-    fn builder(&mut self, effort: Effort) -> storage::StorageResult<&mut PackBuilder> {
+    fn builder(&mut self, level: CompressionLevel) -> storage::StorageResult<&mut PackBuilder> {
         if self.builder.as_ref().is_some_and(PackBuilder::is_full) {
             self.publish()?;
         }
@@ -151,7 +153,7 @@ impl<'a> Repacker<'a> {
             Some(builder) => Ok(builder),
             none => {
                 self.packs.root.open()?.make_packs()?;
-                Ok(none.insert(PackBuilder::begin(&self.packs.root, effort)?))
+                Ok(none.insert(PackBuilder::begin(&self.packs.root, level)?))
             }
         }
     }
@@ -197,7 +199,7 @@ impl<'a> Repacker<'a> {
             };
             if !taken {
                 self.bodies += 1;
-                self.builder(Effort::Thorough)?.add(PendingRecord {
+                self.builder(CompressionLevel::Best)?.add(PendingRecord {
                     id,
                     group,
                     bytes: bytes.into_bytes(),
@@ -253,7 +255,7 @@ impl<'a> Repacker<'a> {
                 Ok((id, bytes)) if Prefix::of(id) == entry.prefix => {
                     self.bodies += 1;
                     let group = DeltaGroup(group);
-                    self.builder(Effort::Quick)?.add(PendingRecord {
+                    self.builder(CompressionLevel::Fast)?.add(PendingRecord {
                         id,
                         group,
                         bytes,
@@ -272,7 +274,7 @@ impl<'a> Repacker<'a> {
     /// Copies a whole pack.
     fn append(&mut self, pack: &PackFile) -> storage::StorageResult<()> {
         self.bodies += u64::from(pack.footer.entries);
-        self.builder(Effort::Quick)?.append(pack)
+        self.builder(CompressionLevel::Fast)?.append(pack)
     }
 
     /// Makes the new packs durable in their place, and only then removes the old ones.

@@ -20,7 +20,7 @@ use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::{
-    DeltaGroup, Effort, LockGuard, Pack, StorageError, StorageErrorKind, StorageResult,
+    CompressionLevel, DeltaGroup, LockGuard, Pack, StorageError, StorageErrorKind, StorageResult,
 };
 
 /// Bodies that are being written to packs: to one, or to more if there are many.
@@ -55,14 +55,14 @@ const MAX_PENDING_IN_ORDER: usize = 256 * 1024;
 impl PackWriter {
     pub(super) fn begin(
         root: Root,
-        effort: Effort,
+        level: CompressionLevel,
         anchor: DirectoryIdentity,
     ) -> StorageResult<Self> {
         let (work, orders) = sync_channel(1);
         let place = root.clone();
         let worker = std::thread::Builder::new()
             .name("promptbook-packer".into())
-            .spawn(move || write_all(&orders, &place, effort))
+            .spawn(move || write_all(&orders, &place, level))
             .map_err(|error| StorageError::io("starting a thread that writes a pack", error))?;
         Ok(Self {
             root,
@@ -173,7 +173,7 @@ impl LockGuard for FinishedPack {}
 /// The output of the thread.
 struct WriterOutput<'a> {
     root: &'a Root,
-    effort: Effort,
+    level: CompressionLevel,
     /// Packs that are finished because they were full.
     published: Vec<(Published, packs::PackFile)>,
     builder: PackBuilder,
@@ -183,13 +183,13 @@ struct WriterOutput<'a> {
 fn write_all(
     orders: &Receiver<WriterTask>,
     root: &Root,
-    effort: Effort,
+    level: CompressionLevel,
 ) -> StorageResult<Vec<Published>> {
     let mut output = WriterOutput {
         root,
-        effort,
+        level,
         published: Vec::new(),
-        builder: PackBuilder::begin(root, effort)?,
+        builder: PackBuilder::begin(root, level)?,
     };
     let written = output.work(orders);
     if let Ok(true) = written {
@@ -230,7 +230,7 @@ impl WriterOutput<'_> {
     }
 
     fn publish(&mut self) -> StorageResult<()> {
-        let next = PackBuilder::begin(self.root, self.effort)?;
+        let next = PackBuilder::begin(self.root, self.level)?;
         let folder = self.root.open()?.packs()?;
         let published = mem::replace(&mut self.builder, next).finish(&folder)?;
         let pack = packs::PackFile::open(&published.path)?;

@@ -9,15 +9,15 @@ use crate::model::id::BlobId;
 use crate::storage::directory::packs::format::GAP;
 use crate::storage::directory::packs::pack::PackFile;
 use crate::storage::directory::packs::pack_set::Packs;
-use crate::storage::{DeltaGroup, Effort, Extent};
+use crate::storage::{CompactionScope, CompressionLevel, DeltaGroup};
 
 /// A dictionary is made only if it is worth its space.
 #[test]
 fn many_full_bodies_depend_on_a_dictionary() {
     let bodies = many();
-    let written = |effort: fn(&Packs, &[Vec<u8>]), bodies: &[Vec<u8>]| {
+    let written = |write: fn(&Packs, &[Vec<u8>]), bodies: &[Vec<u8>]| {
         let (directory, packs) = place();
-        effort(&packs, bodies);
+        write(&packs, bodies);
         for bytes in bodies {
             assert!(get(&packs, bytes).as_ref() == Some(bytes));
         }
@@ -29,7 +29,7 @@ fn many_full_bodies_depend_on_a_dictionary() {
         (dictionaries.count(), bytes.len())
     };
     let quick = |packs: &Packs, bodies: &[Vec<u8>]| {
-        write_by(packs, Effort::Quick, bodies, |number| {
+        write_by(packs, CompressionLevel::Fast, bodies, |number| {
             DeltaGroup(number / 3)
         });
     };
@@ -111,7 +111,7 @@ fn dictionaries_survive_a_join() {
     let joined = fs::metadata(&file).unwrap().len();
     let live = &bodies[..900];
     let compacted = packs.compact(
-        Extent::Wasteful,
+        CompactionScope::Wasteful,
         DateTime::<Utc>::MAX_UTC,
         &|_| false,
         &mut |visit| {

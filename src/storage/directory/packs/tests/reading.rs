@@ -11,7 +11,7 @@ use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::directory::packs::format::PackEntry;
 use crate::storage::directory::packs::pack::PackFile;
 use crate::storage::directory::packs::pack_set::Packs;
-use crate::storage::{DeltaGroup, Effort};
+use crate::storage::{CompressionLevel, DeltaGroup};
 
 #[test]
 fn the_golden_packs_are_read() {
@@ -94,7 +94,7 @@ fn chains_are_short() {
 fn bodies_of_one_delta_group_take_little_space() {
     let size = |group: fn(usize) -> DeltaGroup| {
         let (directory, packs) = place();
-        let mut pack = packs.begin(Effort::Quick, anchor(&packs)).unwrap();
+        let mut pack = packs.begin(CompressionLevel::Fast, anchor(&packs)).unwrap();
         let mut rng = fastrand::Rng::with_seed(1);
         let mut text = || (0..50).map(|_| rng.u64(..).to_string()).collect::<String>();
         let (one, other) = (versions(&text(), 50), versions(&text(), 50));

@@ -10,7 +10,7 @@ use crate::model::id::BlobId;
 use crate::storage::directory::packs::pack_set::Packs;
 use crate::storage::directory::packs::repack_source::RepackSource;
 use crate::storage::directory::packs::repacker::Repacker;
-use crate::storage::{DeltaGroup, Extent};
+use crate::storage::{CompactionScope, DeltaGroup};
 
 /// Bodies that cannot be read are not removed together with unreferenced ones.
 #[test]
@@ -22,15 +22,15 @@ fn a_damaged_pack_is_not_removed_by_a_repack() {
     let mut bytes = fs::read(&file).unwrap();
     bytes[40] ^= 1;
     fs::write(&file, bytes).unwrap();
-    for extent in [Extent::Wasteful, Extent::All] {
+    for scope in [CompactionScope::Wasteful, CompactionScope::All] {
         let packs = Packs::new(directory.path());
         let few = &bodies[..4];
-        let compacted = packs.compact(extent, DateTime::<Utc>::MAX_UTC, &|_| false, &mut |visit| {
+        let compacted = packs.compact(scope, DateTime::<Utc>::MAX_UTC, &|_| false, &mut |visit| {
             let mut live = few.iter();
             live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
         });
         compacted.unwrap();
-        assert!(file.exists(), "{extent:?}");
+        assert!(file.exists(), "{scope:?}");
     }
 }
 
@@ -46,7 +46,7 @@ fn an_abandoned_repack_leaves_the_old_packs() {
     };
     packs
         .compact(
-            Extent::All,
+            CompactionScope::All,
             DateTime::<Utc>::MAX_UTC,
             &|_| false,
             &mut |visit| all(visit),
@@ -55,7 +55,7 @@ fn an_abandoned_repack_leaves_the_old_packs() {
     let file = only_file(directory.path());
     packs
         .compact(
-            Extent::All,
+            CompactionScope::All,
             DateTime::<Utc>::MAX_UTC,
             &|_| false,
             &mut |visit| all(visit),

@@ -12,7 +12,7 @@ use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::directory::copy_search::CopySearch;
 use crate::storage::directory::packs::format::{GAP, Header, MAGIC};
 use crate::storage::directory::packs::pack_set::Packs;
-use crate::storage::{DeltaGroup, Effort};
+use crate::storage::{CompressionLevel, DeltaGroup};
 
 /// Returns versions of a prompt, each a word longer than the one before.
 pub(super) fn versions(prompt: &str, count: usize) -> Vec<Vec<u8>> {
@@ -41,16 +41,16 @@ pub(super) fn place() -> (tempfile::TempDir, Packs) {
 }
 
 pub(super) fn write(packs: &Packs, bodies: &[Vec<u8>]) {
-    write_by(packs, Effort::Quick, bodies, |_| DeltaGroup(1));
+    write_by(packs, CompressionLevel::Fast, bodies, |_| DeltaGroup(1));
 }
 
 pub(super) fn write_by(
     packs: &Packs,
-    effort: Effort,
+    level: CompressionLevel,
     bodies: &[Vec<u8>],
     group: fn(u64) -> DeltaGroup,
 ) {
-    let mut pack = packs.begin(effort, anchor(packs)).unwrap();
+    let mut pack = packs.begin(level, anchor(packs)).unwrap();
     for (bytes, number) in bodies.iter().zip(0..) {
         pack.add(BlobId::of(bytes), bytes, group(number), written())
             .unwrap();
@@ -88,7 +88,7 @@ pub(super) fn golden() -> [(PathBuf, Vec<Vec<u8>>); 2] {
 }
 
 pub(super) fn write_thoroughly(packs: &Packs, bodies: &[Vec<u8>]) {
-    write_by(packs, Effort::Thorough, bodies, |number| {
+    write_by(packs, CompressionLevel::Best, bodies, |number| {
         DeltaGroup(number / 3)
     });
 }
