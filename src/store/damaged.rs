@@ -88,7 +88,7 @@ impl StoreOptions {
         let blobs = match BlobDirectory::open(location.directory()) {
             Ok(blobs) => blobs,
             Err(error) => {
-                let detail = format!("no body can be read: {}", error.to_string());
+                let detail = format!("no body can be read: {error}");
                 report.violations.push(Violation::Pack { detail });
                 return Ok(report);
             }
