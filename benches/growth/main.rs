@@ -8,7 +8,8 @@
 //! there. A call is skipped if, by the growth so far, it would take more than
 //! [`MAX_CALL_TIME`](table::MAX_CALL_TIME). `--test` only checks that everything runs.
 //!
-//! Flushes are excluded: stores in a directory are opened with [`Durability::Relaxed`].
+//! Flushes are excluded: stores in a directory are opened with [`Durability::Relaxed`]. Times are
+//! processor times of the calling thread, so they are the same on a busy machine.
 
 // It prints figures, and a failure should stop it.
 #![allow(

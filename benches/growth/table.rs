@@ -1,7 +1,10 @@
-//! The table of times by operation and size, and the prediction of calls that would take too long.
+//! The table of processor times by operation and size, and the prediction of calls that would take too long.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+#[cfg(not(unix))]
+use std::time::Instant;
 
 use promptbook::Store;
 
@@ -10,6 +13,38 @@ pub(crate) const MAX_CALL_TIME: Duration = Duration::from_secs(60);
 
 /// In seconds; a shorter time does not show how it grows.
 const MIN_SIGNIFICANT_TIME: f64 = 0.002;
+
+/// The start of a call, in processor time of this thread, so that other programs do not affect it.
+///
+/// Calls make no flush, so a quiet machine takes hardly longer.
+struct Moment(
+    #[cfg(unix)] rustix::time::Timespec,
+    #[cfg(not(unix))] Instant,
+);
+
+impl Moment {
+    #[cfg(unix)]
+    fn now() -> Self {
+        use rustix::time::{ClockId, clock_gettime};
+        Self(clock_gettime(ClockId::ThreadCPUTime))
+    }
+
+    #[cfg(unix)]
+    fn seconds(&self) -> f64 {
+        let (start, end) = (self.0, Self::now().0);
+        (end.tv_sec - start.tv_sec) as f64 + (end.tv_nsec - start.tv_nsec) as f64 / 1e9
+    }
+
+    #[cfg(not(unix))]
+    fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    #[cfg(not(unix))]
+    fn seconds(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}
 
 struct Row {
     section: &'static str,
@@ -71,9 +106,9 @@ impl Case<'_> {
             row.note(at, None);
             return None;
         }
-        let start = Instant::now();
+        let start = Moment::now();
         let answer = call();
-        let took = start.elapsed().as_secs_f64();
+        let took = start.seconds();
         row.note(at, Some(took));
         Some(answer)
     }
