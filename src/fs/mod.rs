@@ -20,5 +20,6 @@ pub(crate) mod new_file;
 pub(crate) mod nocow;
 pub(crate) mod owner;
 pub(crate) mod permissions;
+pub(crate) mod rewrite;
 pub(crate) mod temporary;
 pub(crate) mod text_file;

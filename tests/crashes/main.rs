@@ -76,7 +76,7 @@ mod truth;
 
 /// Each test with its name, as the standard harness would list it.
 #[cfg(target_os = "linux")]
-const TESTS: [(&str, fn()); 12] = [
+const TESTS: [(&str, fn()); 14] = [
     (
         "kills::a_process_that_is_killed_at_any_call_loses_nothing",
         kills::a_process_that_is_killed_at_any_call_loses_nothing,
@@ -116,6 +116,14 @@ const TESTS: [(&str, fn()); 12] = [
     (
         "power::a_step_that_comes_too_early_is_caught",
         power::a_step_that_comes_too_early_is_caught,
+    ),
+    (
+        "power::what_follows_a_failed_flush_survives_a_power_cut",
+        power::what_follows_a_failed_flush_survives_a_power_cut,
+    ),
+    (
+        "power::a_log_that_is_not_written_again_is_caught",
+        power::a_log_that_is_not_written_again_is_caught,
     ),
     (
         "damage::damage_is_reported_or_has_no_effect",

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,9 @@ const THREAD_IDLE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two attempts if no thread can be started.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
+
+/// The size in bytes of the note in a locked file.
+const NOTE_BYTES: usize = 64;
 
 /// A lock on a file of a store.
 #[derive(Debug)]
@@ -368,6 +371,30 @@ impl Drop for FileLockGuard<'_> {
 }
 
 impl FileLockGuard<'_> {
+    /// Returns the note in the locked file, which is empty if there is none.
+    ///
+    /// The note is shared by all holders of the lock, and is not durable.
+    pub(crate) fn note(&self) -> io::Result<String> {
+        let mut file = self.file()?;
+        file.seek(SeekFrom::Start(0))?;
+        let mut bytes = Vec::new();
+        file.take(NOTE_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+    }
+
+    /// Replaces the note in the locked file. A note has less than 64 bytes.
+    pub(crate) fn set_note(&self, note: &str) -> io::Result<()> {
+        // One write of the same size each time, so that no holder leaves half a note.
+        let mut file = self.file()?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(format!("{note:<width$}\n", width = NOTE_BYTES - 1).as_bytes())
+    }
+
+    fn file(&self) -> io::Result<Arc<File>> {
+        let file = self.0.state().file.clone();
+        file.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     /// Returns the policy for waits of the lock's handle.
     pub(crate) fn policy(&self) -> &LockPolicy {
         &self.0.policy

@@ -47,6 +47,7 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = File::options()
+        .read(true)
         .write(true)
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
@@ -63,7 +64,7 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
 
 #[cfg(not(unix))]
 fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    let file = File::options().write(true).open(path)?;
+    let file = File::options().read(true).write(true).open(path)?;
     let found = file.metadata()?;
     Ok((file, found))
 }

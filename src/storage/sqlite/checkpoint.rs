@@ -7,6 +7,7 @@ use super::connection;
 use super::error::SqliteResult;
 use super::index::SqliteIndex;
 use super::read_connection::ReadConnection;
+use crate::storage::StorageErrorKind;
 
 /// Number of pages at which the write-ahead log is checkpointed. The log is then overwritten from
 /// its start, which is cheaper than growing a file.
@@ -30,11 +31,20 @@ impl SqliteIndex {
     }
 
     fn checkpoint_wal(&self, checkpointer: &ReadConnection) -> SqliteResult<()> {
+        // The lock ensures that the log can be relied on, as before a commit.
+        drop(self.write_lock()?);
         // Most of the log is checkpointed while writers continue. The few pages that were added
         // meanwhile follow while none writes, after which the next writer restarts the log.
-        connection::checkpoint(&checkpointer.connection)?;
-        let _write_lock = self.write_lock()?;
-        connection::checkpoint(&checkpointer.connection)
+        let most = connection::checkpoint(&checkpointer.connection);
+        let write_lock = self.write_lock()?;
+        let all = most.and_then(|()| connection::checkpoint(&checkpointer.connection));
+        if all
+            .as_ref()
+            .is_err_and(|error| error.kind() == StorageErrorKind::Io)
+        {
+            self.note_failed_flush(&write_lock);
+        }
+        all
     }
 }
 
@@ -48,11 +58,12 @@ impl Drop for SqliteIndex {
         if self.usable().is_err() {
             return;
         }
-        if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
-            let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = self.writer.as_ref().and_then(OnceLock::get) {
+            let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             // A log that stays only costs time.
-            let _ =
-                connection::empty_log(&writer.snapshot.tables().connection, MAX_WAL_PAGES_AT_CLOSE);
+            let connection = &writer.snapshot.tables().connection;
+            let _ = connection::empty_log(connection, MAX_WAL_PAGES_AT_CLOSE);
+            self.note_sound_log(connection);
         }
     }
 }

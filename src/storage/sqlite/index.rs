@@ -15,6 +15,7 @@ use super::files::{LocklessState, OpenFiles};
 use super::open_mode::OpenMode;
 use super::paths::write_lock_file;
 use super::pool::ReaderPool;
+use super::recovered_log::LogTrust;
 use super::write_connection::WriteConnection;
 use super::{objects, schema};
 use crate::fs::lock::file_lock::FileLock;
@@ -35,6 +36,7 @@ pub(crate) struct SqliteIndex {
     pub(super) writer: Option<OnceLock<Mutex<WriteConnection>>>,
     /// Held by the writer, among all threads of all processes.
     pub(super) lock: FileLock,
+    pub(super) log_trust: LogTrust,
     pub(super) bodies: BodyLocks,
     pub(super) poisoned: AtomicBool,
     /// Whether another file has taken the name of one of `files`.
@@ -80,6 +82,7 @@ impl SqliteIndex {
             watcher: ChangeCounter::default(),
             writer: (purpose == OpenMode::Write).then(OnceLock::new),
             lock: write_lock_file(path, policy),
+            log_trust: LogTrust::default(),
             bodies: BodyLocks::of(path.parent().unwrap_or(path), policy)?,
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),

@@ -35,6 +35,7 @@ mod paths;
 mod pool;
 mod prompts;
 mod read_connection;
+mod recovered_log;
 mod schema;
 mod schema_text;
 mod search;

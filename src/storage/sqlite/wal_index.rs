@@ -26,8 +26,23 @@ use rusqlite::{Connection, ffi};
 /// Number of 32-bit words in the header.
 pub(super) const WORDS: usize = 12;
 
-/// The word whose first byte says whether the header was written (`isInit`).
+/// The word that counts commits since the log was recovered from its file (`iChange`).
+const COMMITS: usize = 2;
+
+/// The word whose first byte says whether the header was written (`isInit`), and whose second half
+/// is the page size (`szPage`).
 const IS_INITIALIZED: usize = 3;
+
+/// The word that contains the number of committed frames of the log (`mxFrame`).
+const FRAMES: usize = 4;
+
+/// The words of the checksum of the log's last frame, and of its salts (`aFrameCksum`, `aSalt`).
+const CHECKSUM: [usize; 2] = [6, 7];
+const SALTS: [usize; 2] = [8, 9];
+
+/// The sizes in bytes of the log's own header and of a frame's.
+const LOG_HEADER_BYTES: u64 = 32;
+const FRAME_HEADER_BYTES: u64 = 24;
 
 /// The header in memory: two copies, one after the other.
 type HeaderCopies = [[AtomicU32; WORDS]; 2];
@@ -72,6 +87,47 @@ impl WalIndex {
     pub(super) fn header(&self) -> Option<[u32; WORDS]> {
         // SAFETY: `map` checked the pointer, and the connection keeps it mapped.
         agreed(unsafe { self.copies.as_ref() })
+    }
+}
+
+/// The contents of the header at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WalHeader([u32; WORDS]);
+
+impl WalHeader {
+    /// Returns the current header of the log that a connection in WAL mode has read from.
+    ///
+    /// Returns `None` while it is being written, or if it cannot be mapped. It costs no system
+    /// call.
+    pub(super) fn of(connection: &Connection) -> Option<Self> {
+        let copies = map(connection)?;
+        // SAFETY: `map` checked the pointer, and the connection keeps it mapped.
+        agreed(unsafe { copies.as_ref() }).map(Self)
+    }
+
+    /// Returns whether a connection has committed since the log was recovered from its file.
+    pub(super) fn has_commits(self) -> bool {
+        self.0[COMMITS] != 0
+    }
+
+    /// Returns the size in bytes of the committed part of the log.
+    pub(super) fn log_bytes(self) -> u64 {
+        let [_, _, page @ ..] = self.0[IS_INITIALIZED].to_ne_bytes();
+        let page = match u16::from_ne_bytes(page) {
+            1 => 65_536,
+            bytes => u64::from(bytes),
+        };
+        match self.0[FRAMES] {
+            0 => 0,
+            frames => LOG_HEADER_BYTES + u64::from(frames) * (FRAME_HEADER_BYTES + page),
+        }
+    }
+
+    /// Returns what identifies the contents of the log: the number of frames, checksum and salts.
+    pub(super) fn log_state(self) -> [u32; 5] {
+        let [checksum, more_checksum] = CHECKSUM;
+        let [salt, more_salt] = SALTS;
+        [FRAMES, checksum, more_checksum, salt, more_salt].map(|word| self.0[word])
     }
 }
 

@@ -80,6 +80,7 @@ impl SqliteIndex {
             deadline,
         };
         self.check_files()?;
+        self.trust_log(&write_lock)?;
         Ok(write_lock)
     }
 }

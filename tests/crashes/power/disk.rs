@@ -11,6 +11,9 @@
 //! - Of each name in a directory: any meaning since the last flush of the directory. So one half of
 //!   a rename may be lost, and the file may be under both names, or under none.
 //!
+//! After a flush of a file that fails, later flushes do not write its pages, unless they are written
+//! to again.
+//!
 //! A flush of a file makes its bytes and its size durable, but no name. A flush of a directory
 //! makes the names in it durable, but nothing of the files. `syncfs` makes everything durable. This
 //! is less than ext4, XFS or Btrfs promise: they keep the order of changes to names, and a rename
@@ -20,7 +23,7 @@
 //! <https://sqlite.org/psow.html>). It need not assume that a sector is written entirely, because
 //! its log has checksums.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +41,8 @@ type States<T> = Vec<T>;
 struct File {
     sizes: States<Size>,
     pages: BTreeMap<u64, States<Content>>,
+    /// The pages that no flush writes, because the system takes them for written.
+    not_flushed: BTreeSet<u64>,
     /// How often the file has been truncated.
     cuts: usize,
 }
@@ -143,6 +148,7 @@ impl Disk {
             }
             Event::Remove(path) => self.name(path.clone(), None),
             Event::FlushFile(node, _) => self.files[*node].flush(),
+            Event::FailedFlush(node) => self.files[*node].fail_flush(),
             Event::FlushDirectory(path) => {
                 let within = self.names.iter_mut();
                 within
@@ -227,6 +233,7 @@ impl File {
             let place = at + done as u64;
             let within = usize::try_from(place % PAGE as u64).unwrap();
             let length = (PAGE - within).min(bytes.len() - done);
+            self.not_flushed.remove(&(place / PAGE as u64));
             self.change(place / PAGE as u64, false, |page| {
                 page[within..within + length].copy_from_slice(&bytes[done..done + length]);
             });
@@ -275,7 +282,15 @@ impl File {
 
     fn flush(&mut self) {
         keep_last(&mut self.sizes);
-        self.pages.values_mut().for_each(keep_last);
+        let pages = self.pages.iter_mut();
+        pages
+            .filter(|(page, _)| !self.not_flushed.contains(page))
+            .for_each(|(_, states)| keep_last(states));
+    }
+
+    fn fail_flush(&mut self) {
+        let unflushed = self.pages.iter().filter(|(_, states)| states.len() > 1);
+        self.not_flushed.extend(unflushed.map(|(page, _)| page));
     }
 
     fn found(&self, size: Size, chosen: impl Fn(u64) -> Option<Choice>) -> Vec<u8> {

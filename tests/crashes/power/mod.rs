@@ -7,10 +7,13 @@
 
 mod cuts;
 mod disk;
+mod failed_flushes;
 mod recording;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+pub use self::failed_flushes::*;
 
 use self::cuts::{Amount, Cut, cuts};
 use self::disk::{Disk, Found};
@@ -33,10 +36,15 @@ struct Recorded {
 /// Records a run. The maintenance worker may be in the middle of a call when the process ends, and
 /// then it is unknown whether the call was made. In that case another run is recorded.
 fn record(script: &Script, manner: Manner) -> Recorded {
+    record_by(script, manner, recording::wrapper)
+}
+
+/// Records a run by a command that writes the recording to a path.
+fn record_by(script: &Script, manner: Manner, wrapper: impl Fn(&Path) -> Vec<String>) -> Recorded {
     const RUNS: usize = 5;
     let mut lacks = String::new();
     for _ in 0..RUNS {
-        match try_to_record(script, manner) {
+        match try_to_record(script, manner, &wrapper) {
             Ok(recorded) => return recorded,
             Err(what) => lacks = what,
         }
@@ -44,12 +52,16 @@ fn record(script: &Script, manner: Manner) -> Recorded {
     panic!("{script}: the recording is incomplete: {lacks}");
 }
 
-fn try_to_record(script: &Script, manner: Manner) -> Result<Recorded, String> {
+fn try_to_record(
+    script: &Script,
+    manner: Manner,
+    wrapper: impl Fn(&Path) -> Vec<String>,
+) -> Result<Recorded, String> {
     let place = scratch::directory();
     let recording = place.path().join("recording");
     let mut before = Disk::default();
     let mut there = Vec::new();
-    let wrapper = recording::wrapper(&recording);
+    let wrapper = wrapper(&recording);
     let run = Run::prepared(script, &wrapper, manner, |root| {
         for (path, bytes) in files(root) {
             there.push((path.clone(), bytes.as_ref().map(|bytes| bytes.len() as u64)));

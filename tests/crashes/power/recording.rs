@@ -17,6 +17,8 @@ pub enum Event {
     Remove(PathBuf),
     /// The content of the file is durable from here on.
     FlushFile(Node, PathBuf),
+    /// A flush of the file failed, and the system takes its pages for written nevertheless.
+    FailedFlush(Node),
     /// The names in the directory are durable from here on.
     FlushDirectory(PathBuf),
     /// Everything is durable from here on.
@@ -39,6 +41,16 @@ impl Event {
 const RECORDED: &str = "openat,?open,?creat,close,?dup,?dup2,dup3,fcntl,write,pwrite64,writev,pwritev,?pwritev2,\
     lseek,fsync,fdatasync,syncfs,?sync,sync_file_range,?rename,?renameat,renameat2,?link,linkat,?unlink,unlinkat,\
     ?rmdir,ftruncate,truncate,fallocate,?mkdir,mkdirat,?symlink,symlinkat,copy_file_range,sendfile";
+
+/// Returns the command that records a child in which a flush fails: the one of this number.
+pub fn failing_wrapper(to: &Path, flush: usize) -> Vec<String> {
+    let mut arguments = wrapper(to);
+    // See `Fault::wrapper`.
+    arguments.retain(|argument| argument != "--seccomp-bpf");
+    let fault = format!("inject=fsync,fdatasync:error=EIO:when={flush}");
+    arguments.extend(["-e".to_owned(), fault]);
+    arguments
+}
 
 /// Returns the command that records a child.
 pub fn wrapper(to: &Path) -> Vec<String> {
@@ -145,10 +157,13 @@ impl Reader {
         let Ok(answer) = answer.parse::<i64>() else {
             return; // `?`: the process ended during the call
         };
+        let arguments = split(arguments);
         if answer < 0 {
+            if ["fsync", "fdatasync"].contains(&name) {
+                self.not_flushed(arguments[0].parse().unwrap());
+            }
             return;
         }
-        let arguments = split(arguments);
         let number = |place: usize| arguments[place].parse::<i64>().unwrap();
         let path = |place: usize| {
             self.resolved(PathBuf::from(
@@ -306,6 +321,12 @@ impl Reader {
             Some(Open::Directory(path)) => Some(Event::FlushDirectory(path.clone())),
             Some(Open::Ledger) | None => None,
         });
+    }
+
+    fn not_flushed(&mut self, descriptor: i64) {
+        if let Some(Open::File { node, .. }) = self.open.get(&descriptor) {
+            self.events.push(Event::FailedFlush(*node));
+        }
     }
 
     fn resized(&mut self, descriptor: i64, to: i64) {

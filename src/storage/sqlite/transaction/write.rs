@@ -211,6 +211,7 @@ impl Transaction for SqliteTransaction<'_> {
             // The log may or may not contain the commit, and SQLite cannot say which. So the handle
             // is unusable from now on.
             Err(error) if may_be_committed(&error) => {
+                self.index.note_failed_flush(&self.write_lock);
                 self.index.poisoned.store(true, Ordering::Release);
                 Err(
                     StorageError::new(StorageErrorKind::OutcomeUnknown, "index: committing")
