@@ -31,7 +31,7 @@ use super::connection;
 use super::error::{SqliteContext as _, SqliteResult};
 use super::index::SqliteIndex;
 use super::paths::beside;
-use super::wal_index::WalHeader;
+use super::wal_index::{WalHeader, has_wal};
 use super::write_lock::WriteLock;
 use crate::fs::lock::file_lock::FileLockGuard;
 use crate::fs::rewrite::rewrite_durably;
@@ -91,8 +91,12 @@ impl SqliteIndex {
     /// write tries it again.
     pub(super) fn trust_log(&self, write_lock: &WriteLock<'_>) -> SqliteResult<()> {
         let connection = &write_lock.tables().connection;
-        let header = WalHeader::of(connection);
         let is_note_read = &self.log_trust.is_note_read;
+        // Another program may have turned the log off.
+        if !is_note_read.load(Ordering::Relaxed) && !has_wal(connection) {
+            return Ok(());
+        }
+        let header = WalHeader::of(connection);
         if is_note_read.load(Ordering::Relaxed) && header.is_some_and(WalHeader::has_commits) {
             return Ok(());
         }

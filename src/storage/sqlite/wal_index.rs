@@ -11,7 +11,7 @@
 //!
 //! - The pointer is the one that SQLite's own VFS returns for this file (`xShmMap`). It is valid
 //!   while a connection has the file open: [`WalIndex`] keeps one for that, and uses it for nothing
-//!   else.
+//!   else; [`WalHeader::of`] borrows one.
 //! - The first region is at least 32 KiB, page-aligned, and is not moved while it is mapped.
 //! - Other processes write to it, so it is only read through atomics.
 #![allow(unsafe_code)]
@@ -69,11 +69,7 @@ impl WalIndex {
     ///
     /// Otherwise, returns the connection.
     pub(super) fn of(connection: Connection) -> Result<Self, Connection> {
-        // In another mode, the request would create shared memory.
-        let mode = connection.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
-        let mapped = mode
-            .is_ok_and(|mode| mode == "wal")
-            .then(|| map(&connection));
+        let mapped = has_wal(&connection).then(|| map(&connection));
         match mapped.flatten() {
             Some(copies) => Ok(Self {
                 copies,
@@ -88,6 +84,14 @@ impl WalIndex {
         // SAFETY: `map` checked the pointer, and the connection keeps it mapped.
         agreed(unsafe { self.copies.as_ref() })
     }
+}
+
+/// Returns whether a connection is in WAL mode.
+///
+/// In another mode, a request for the header would create shared memory.
+pub(super) fn has_wal(connection: &Connection) -> bool {
+    let mode = connection.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+    mode.is_ok_and(|mode| mode == "wal")
 }
 
 /// The contents of the header at one moment.
