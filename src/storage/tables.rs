@@ -27,7 +27,7 @@ pub(crate) struct PromptTables {
     prompts: Map<PromptId, Ordered>,
     /// The prompts in the order of their creation.
     created: Vector<PromptId>,
-    /// The places of live prompts in `created`, by name.
+    /// The places of live prompts in `created`.
     live: Set<usize>,
     /// The places of live prompts in `created`, by name.
     named: Set<(PromptName, usize)>,
@@ -94,7 +94,10 @@ impl PromptTables {
 
     /// Returns the rows of every prompt that was ever created.
     pub(crate) fn all(&self) -> impl Iterator<Item = &PromptRows> {
-        self.prompts.values().map(|prompt| &*prompt.rows)
+        self.prompts.values().map(|prompt| {
+            work_counter::step();
+            &*prompt.rows
+        })
     }
 
     fn live_rows(&self, id: PromptId) -> Option<&PromptRows> {
@@ -126,7 +129,10 @@ impl PromptTables {
         let places = (name.clone(), 0)..=(name.clone(), usize::MAX);
         let newest_first = self.named.range(places).rev();
         newest_first
-            .filter_map(|(_, place)| self.created.get(*place).copied())
+            .filter_map(|(_, place)| {
+                work_counter::step();
+                self.created.get(*place).copied()
+            })
             .collect()
     }
 

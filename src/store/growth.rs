@@ -253,6 +253,24 @@ fn a_move_of_many_prompts_is_undone_and_redone() {
     });
 }
 
+#[test]
+fn prompts_are_found_by_name_and_versions_by_number() {
+    grows(100, prompts, |store, size, _| {
+        for number in 0..size {
+            let name = format!("prompt {number}");
+            assert_eq!(store.prompt(&*name).unwrap().versions, 2);
+        }
+    });
+    grows(100, versions, |store, size, id| {
+        for number in 0..size {
+            let version = store.version(of(id, &format!("1.{number}"))).unwrap();
+            assert_eq!(version.number.minor as usize, number);
+        }
+        let absent = format!("1.{size}");
+        assert!(store.version(of(id, &absent)).is_err());
+    });
+}
+
 /// The work of a single call does not depend on the size of the store.
 #[test]
 fn single_calls_do_not_grow_with_the_store() {
