@@ -15,7 +15,6 @@ use super::files::{LocklessState, OpenFiles};
 use super::open_mode::OpenMode;
 use super::paths::write_lock_file;
 use super::pool::ReaderPool;
-use super::recovered_log::LogTrust;
 use super::write_connection::WriteConnection;
 use super::{objects, schema};
 use crate::fs::lock::file_lock::FileLock;
@@ -36,7 +35,8 @@ pub(crate) struct SqliteIndex {
     pub(super) writer: Option<OnceLock<Mutex<WriteConnection>>>,
     /// Held by the writer, among all threads of all processes.
     pub(super) lock: FileLock,
-    pub(super) log_trust: LogTrust,
+    /// Whether this handle has looked for the note of a failed flush of the log.
+    pub(super) is_log_note_read: AtomicBool,
     pub(super) bodies: BodyLocks,
     pub(super) poisoned: AtomicBool,
     /// Whether another file has taken the name of one of `files`.
@@ -82,7 +82,7 @@ impl SqliteIndex {
             watcher: ChangeCounter::default(),
             writer: (purpose == OpenMode::Write).then(OnceLock::new),
             lock: write_lock_file(path, policy),
-            log_trust: LogTrust::default(),
+            is_log_note_read: AtomicBool::new(false),
             bodies: BodyLocks::of(path.parent().unwrap_or(path), policy)?,
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),

@@ -22,7 +22,7 @@
 //!
 //! The note need not be durable: after a power cut, the file contains what is on the disk.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -36,13 +36,6 @@ use super::write_lock::WriteLock;
 use crate::fs::lock::file_lock::FileLockGuard;
 use crate::fs::rewrite::rewrite_durably;
 use crate::storage::Deadline;
-
-/// What a handle knows about the log.
-#[derive(Debug, Default)]
-pub(super) struct LogTrust {
-    /// Whether this handle has looked for the note of a failed flush.
-    is_note_read: AtomicBool,
-}
 
 /// The note on the log, in the file of the write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +84,7 @@ impl SqliteIndex {
     /// write tries it again.
     pub(super) fn trust_log(&self, write_lock: &WriteLock<'_>) -> SqliteResult<()> {
         let connection = &write_lock.tables().connection;
-        let is_note_read = &self.log_trust.is_note_read;
+        let is_note_read = &self.is_log_note_read;
         // Another program may have turned the log off.
         if !is_note_read.load(Ordering::Relaxed) && !has_wal(connection) {
             return Ok(());
@@ -134,7 +127,7 @@ impl SqliteIndex {
     pub(super) fn note_failed_flush(&self, write_lock: &WriteLock<'_>) {
         LogNote::Failed.write(&write_lock.lock);
         // This handle looks for the note, too, if it is still usable.
-        self.log_trust.is_note_read.store(false, Ordering::Relaxed);
+        self.is_log_note_read.store(false, Ordering::Relaxed);
     }
 
     /// Leaves a note of the log's state when the handle is closed after it has written.
@@ -149,7 +142,7 @@ impl SqliteIndex {
         };
         let (note, now) = (LogNote::read(&lock), LogNote::Sound(header.log_state()));
         // Without a commit since the log was recovered, this handle has not relied on it.
-        let is_known = self.log_trust.is_note_read.load(Ordering::Relaxed) && header.has_commits();
+        let is_known = self.is_log_note_read.load(Ordering::Relaxed) && header.has_commits();
         if is_known && note != LogNote::Failed && note != now {
             now.write(&lock);
         }
