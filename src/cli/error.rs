@@ -6,8 +6,9 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
-use super::hint::{hint, shell_word};
+use super::hint::{breaking, hint, shell_word};
 use crate::error::{ConflictSubject, FileError, InvalidArgument, OpenError, PromptLabel};
+use crate::model::error::breaking_move;
 use crate::storage::StorageErrorKind;
 use crate::{Breakage, Error, Store, VersionSpec};
 
@@ -45,6 +46,17 @@ impl Failure {
     /// Creates an error for a malformed command line, or for a malformed value in it.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// Creates an error for a store that is not as expected.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(Exit::Conflict, "conflict", message)
+    }
+
+    /// Makes it an error of the bump rules, which `--breaking` allows.
+    pub(crate) fn breaking(mut self) -> Self {
+        (self.exit, self.kind) = (Exit::Refused, "breaking_move");
+        self.hint(breaking("imports them"))
     }
 
     /// Creates an error for a failed read or write.
@@ -198,6 +210,18 @@ impl From<Error> for Failure {
                 let detail = |one: &Breakage| format!("{}: {}", one.place, one.reason);
                 failure.details = reasons.iter().map(detail).collect();
             }
+            Error::BreakingMove {
+                prompt,
+                environment,
+                from,
+                to,
+                reasons,
+                ..
+            } => {
+                failure.message = breaking_move(prompt, environment, *from, *to);
+                let detail = |one: &Breakage| format!("{}: {}", one.place, one.reason);
+                failure.details = reasons.iter().map(detail).collect();
+            }
             Error::Render { problems } => {
                 failure.message = "not rendered".into();
                 failure.details = problems.iter().map(ToString::to_string).collect();
@@ -240,6 +264,7 @@ fn name(error: &Error) -> &'static str {
         Error::Conflict { .. } => "conflict",
         Error::MergeConflict { .. } => "merge_conflict",
         Error::Breaking { .. } => "breaking",
+        Error::BreakingMove { .. } => "breaking_move",
         Error::NoBase { .. } => "no_base",
         Error::NumbersExhausted { .. } => "numbers_exhausted",
         Error::InvalidArgument(_) => "invalid",
@@ -323,6 +348,19 @@ fn fields(error: &Error) -> Map<String, Value> {
             environment,
         } => json!({"prompt": prompt(label), "environment": environment}),
         Error::Breaking { base, reasons } => json!({"base": base, "breaking": reasons}),
+        Error::BreakingMove {
+            prompt: label,
+            environment,
+            from,
+            to,
+            reasons,
+        } => json!({
+            "prompt": prompt(label),
+            "environment": environment,
+            "from": from,
+            "to": to,
+            "breaking": reasons,
+        }),
         Error::OutcomeUnknown { number, id, .. } => json!({"operation": number, "id": id}),
         _ => Value::Null,
     };

@@ -81,14 +81,28 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("env remove", &["env remove greeting staging"]),
-    ("tag", &["tag greeting", "tag greeting support hotel"]),
+    (
+        "promote",
+        &[
+            "promote staging production greeting",
+            "promote staging production --tag support --dry-run",
+            "promote staging production --all --breaking",
+        ],
+    ),
+    ("tag list", &["tag list greeting"]),
+    ("tag add", &["tag add greeting support hotel"]),
+    ("tag remove", &["tag remove greeting hotel"]),
+    ("tag set", &["tag set greeting support", "tag set greeting"]),
     ("rename", &["rename greeting welcome"]),
     ("rm", &["rm greeting@1.2", "rm greeting --yes"]),
     (
         "ops",
         &["ops", "ops greeting -n 5", "ops --env production --all"],
     ),
-    ("undo", &["undo", "undo 12", "undo 12 --also-later"]),
+    (
+        "undo",
+        &["undo", "undo 12", "undo 12 --also-later", "undo --yes"],
+    ),
     (
         "watch",
         &["watch", "watch --from start --for 30s", "watch --json"],

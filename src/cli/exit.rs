@@ -15,7 +15,7 @@ pub(crate) enum Exit {
     NotFound = 3,
     /// An expectation is not met, or an existing file or entry is in the way.
     Conflict = 4,
-    /// The bump rules refuse the version.
+    /// The bump rules refuse the version, or the move of an environment.
     Refused = 5,
     /// The store's contents are not what was stored.
     Damaged = 6,

@@ -1,6 +1,7 @@
 //! Hints: what a user can do about an error of the library.
 
 use super::text;
+use super::typed_command;
 use crate::Error;
 use crate::error::{ConflictSubject, FileError, FreezeProblem, OpenError, PromptLabel};
 use crate::storage::StorageErrorKind;
@@ -68,6 +69,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::Breaking { .. } => "commit it as a major version (--major), \
             or force a minor version (--force)"
             .into(),
+        Error::BreakingMove { to, .. } => {
+            breaking(if to.is_some() { "moves it" } else { "commits and moves it" })
+        }
         Error::NoBase { .. } => "commit it as a major version (--major)".into(),
         Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
         Error::Render { problems } => of_problems(problems.iter()),
@@ -94,6 +98,13 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(hint)
+}
+
+/// Returns the command that does what was refused because it breaks callers.
+pub(super) fn breaking(what: &str) -> String {
+    let command = typed_command::with_option("--breaking");
+    let command = command.unwrap_or_else(|| "the same command with --breaking".into());
+    format!("{command} {what} nevertheless")
 }
 
 fn conflict(prompt: &PromptLabel, subject: &ConflictSubject) -> String {

@@ -44,11 +44,13 @@
 //! | `render` | `{version: Version, body, errors: [{variable, expected, value}], unfilled: [{tag, place}]}`; errors and unfilled tags occur in Helicone mode only |
 //! | `lint` | `{bodies, findings: [{subject, version_id, kind, severity: "error" or "warning", place, message}], names: [text]}` |
 //! | `env list` | `{environments: [Environment]}` |
-//! | `env set`, `env remove` | `{prompt_id, environment, before, after, changed}`; before and after are `{id, number}` or null |
-//! | `tag`, `rename` | `{prompt: Prompt}` |
-//! | `rm` | `{prompt: Prompt, version: Version or null}`; version is null if the whole prompt was deleted |
+//! | `env set`, `env remove` | `{prompt_id, environment, before, after, breaking: [Breakage], changed}`; before and after are `{id, number}` or null |
+//! | `promote` | `{from, to, dry_run, prompts: [{prompt_id, name, before, after, breaking: [Breakage], changed}]}`; before and after are numbers, or null |
+//! | `tag list`, `rename` | `{prompt: Prompt}` |
+//! | `tag add`, `tag remove`, `tag set` | `{prompt: Prompt, before: [tag]}` |
+//! | `rm` | `{prompt: Prompt, version: Version or null, users: [Version]}`; version is null if the whole prompt was deleted; users are the versions that use its environments as partials |
 //! | `ops` | `{operations: [Operation], more: boolean}` |
-//! | `undo` | `{operation: Operation or null}`: the new operation; null if no operation was left to undo |
+//! | `undo` | `{operation: Operation or null, undone: [{number, author, at, kind}]}`: the new operation, and those that it undid; null if no operation was left to undo |
 //! | `watch` | one line for each change: `{position, operation: Operation, affected: [prompt id]}` |
 //! | `cat-body` | `{blob, text}`; text is the body's exact text, as a string |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
@@ -104,7 +106,7 @@
 //! | 2 | usage: an argument, name, selector or body is malformed |
 //! | 3 | not found: no such store, prompt, version, environment or file, or several prompts have the name |
 //! | 4 | conflict: an expectation is not met, or an existing file or entry is in the way |
-//! | 5 | refused by the bump rules |
+//! | 5 | refused by the bump rules: a version, or the move of an environment |
 //! | 6 | damaged: the index or a body is not what was stored, or `verify` found violations |
 //! | 7 | not rendered: inputs are missing, not expected, or of the wrong type, or `lint` found tags that strict rendering refuses |
 //! | 8 | unknown: a flush failed, and the change may or may not have taken place |
@@ -114,6 +116,7 @@ mod args;
 mod command_line;
 mod commands;
 mod completion;
+mod confirm;
 mod error;
 mod examples;
 mod exit;
@@ -131,6 +134,7 @@ mod session;
 mod suggest;
 mod table;
 mod text;
+mod typed_command;
 mod words;
 
 pub use self::run::main;

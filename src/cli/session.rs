@@ -36,6 +36,11 @@ impl Session {
         self.global.json
     }
 
+    /// Returns the author that the command line names, as a filter of a list.
+    pub(crate) fn author_filter(&self) -> Option<&str> {
+        self.global.author_filter()
+    }
+
     /// Returns the options for opening and creating stores, as the global options set them.
     pub(crate) fn options(&self) -> StoreOptions {
         let mut options = StoreOptions::new().allow_network(self.global.allow_network);

@@ -32,10 +32,9 @@ const WORDS: &[(&[&str], &str)] = &[
         "promptbook commit PROMPT FILE -m MESSAGE commits a new version",
     ),
     (
-        &[
-            "promote", "deploy", "release", "publish", "activate", "point",
-        ],
-        "promptbook env set PROMPT ENVIRONMENT VERSION points an environment to a version",
+        &["deploy", "release", "publish", "activate", "point"],
+        "promptbook env set PROMPT ENVIRONMENT VERSION points an environment to a version, \
+         and promptbook promote FROM TO PROMPT to that of another environment",
     ),
     (
         &["checkout", "switch", "co", "use"],

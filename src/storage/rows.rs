@@ -149,18 +149,10 @@ impl PromptRows {
             Some(id) => self.places.get(&id).copied().unwrap_or(0),
             None => self.versions.len(),
         };
-        let wanted = |version: &&Version| {
-            let number = version.number;
-            filter.major.is_none_or(|major| number.major == major)
-                && filter
-                    .requirement
-                    .as_ref()
-                    .is_none_or(|wanted| admits(wanted, number))
-        };
         let newest_first = self.live.range(..end).rev();
         newest_first
             .filter_map(|place| self.at(*place))
-            .filter(wanted)
+            .filter(|version| filter.admits(version))
             .take(limit)
             .map(|version| self.placed(version))
             .collect()

@@ -97,6 +97,41 @@ macro_rules! changes {
             $self.write(move |writer| writer.set_tags(&prompt, tags))
         }
 
+        /// Adds tags to those of a prompt, and returns the prompt.
+        ///
+        /// A tag that the prompt has already is not added again. If it has all of them, nothing
+        /// changes and no operation is recorded.
+        ///
+        /// # Errors
+        ///
+        /// As [`set_tags`](Self::set_tags).
+        pub fn add_tags(
+            $($receiver)+,
+            prompt: impl IntoPromptRef,
+            tags: &[impl AsRef<str>],
+        ) -> Result<Prompt> {
+            let prompt = prompt.into_prompt_ref()?;
+            let tags: Vec<_> = tags.iter().map(|tag| tag.as_ref().to_owned()).collect();
+            $self.write(move |writer| writer.add_tags(&prompt, &tags))
+        }
+
+        /// Removes tags from those of a prompt, and returns the prompt.
+        ///
+        /// If the prompt has none of them, nothing changes and no operation is recorded.
+        ///
+        /// # Errors
+        ///
+        /// As [`set_tags`](Self::set_tags).
+        pub fn remove_tags(
+            $($receiver)+,
+            prompt: impl IntoPromptRef,
+            tags: &[impl AsRef<str>],
+        ) -> Result<Prompt> {
+            let prompt = prompt.into_prompt_ref()?;
+            let tags: Vec<_> = tags.iter().map(|tag| tag.as_ref().to_owned()).collect();
+            $self.write(move |writer| writer.remove_tags(&prompt, &tags))
+        }
+
         /// Deletes a prompt with its versions and environments, and returns the prompt as it was.
         ///
         /// Its id is not used again. [`undo`](Self::undo) restores the prompt.
@@ -137,6 +172,9 @@ macro_rules! changes {
         ///   [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
         ///   [`MismatchedVersion`](Error::MismatchedVersion) if `to` selects no version of the
         ///   prompt.
+        /// - [`BreakingMove`](Error::BreakingMove) if the version breaks callers of the one that the
+        ///   environment points to, and it never pointed to that version before.
+        ///   [`EnvironmentUpdate::allow_breaking`] moves it nevertheless.
         /// - As [`prompt`](crate::View::prompt).
         /// - Those of the transaction: see "Outcomes" of [`commit`](Store::commit). A refused update
         ///   changes nothing.
@@ -302,7 +340,10 @@ macro_rules! changes {
             $self.write(move |writer| writer.undo_group(group))
         }
 
-        /// Undoes the newest operation that is still in effect.
+        /// Undoes the newest operation that is still in effect, and the others of its
+        /// [group](Store::grouped).
+        ///
+        /// If later operations depend on the others, only the newest is undone.
         ///
         /// Returns the undo, or none if nothing is left to undo. Repeated calls therefore go back
         /// through the history.

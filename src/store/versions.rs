@@ -14,8 +14,9 @@ use crate::model::record::{RecordedInputs, Version};
 use crate::model::version_number::Bump;
 use crate::model::version_spec::VersionSpec;
 
-/// The number of times that a commit leaves the write lock to be compared with its base.
-const TURNS: usize = 3;
+/// The number of times that a commit leaves the write lock to be compared with its base, or with
+/// the version that its environment points to.
+const TURNS: usize = 4;
 
 impl Store {
     /// Commits a version, and returns it with its number.
@@ -85,6 +86,9 @@ impl Store {
     ///
     /// - [`Breaking`](Error::Breaking) if a minor version was requested that would break callers of
     ///   its base. The error lists every reason.
+    /// - [`BreakingMove`](Error::BreakingMove) if the version would break callers of the one that
+    ///   its environment points to, unless [`allow_breaking`](NewVersion::allow_breaking()) was
+    ///   called or a major version was requested.
     /// - [`Conflict`](Error::Conflict) if the highest version is not the
     ///   [expected](NewVersion::expect_head()) one.
     /// - [`NoBase`](Error::NoBase), [`VersionNotFound`](Error::VersionNotFound),
@@ -135,18 +139,17 @@ impl Store {
         // Expensive work is done before the transaction, so that no other writer waits for it.
         self.shared().context.contract_without_partials(&new.body);
         let new = Arc::new(new);
-        let mut judged = if Judgement::is_large(&new.body) {
-            self.judge_ahead(&new)
-        } else {
-            None
-        };
+        let mut judged: Vec<Judgement> = Vec::new();
+        if Judgement::is_large(&new.body) {
+            judged.extend(self.judge_ahead(&new));
+        }
         for _ in 0..TURNS {
-            let (new_here, judged_here) = (Arc::clone(&new), judged.take());
+            let (new_here, judged_here) = (Arc::clone(&new), judged.clone());
             let attempt =
-                self.write(move |writer| writer.commit_in_turn(&new_here, judged_here.as_ref()))?;
+                self.write(move |writer| writer.commit_in_turn(&new_here, &judged_here))?;
             match attempt {
                 CommitAttempt::Committed(ensured) => return Ok(*ensured),
-                CommitAttempt::NeedsJudgement(base) => judged = self.judge(&base, &new),
+                CommitAttempt::NeedsJudgement(base) => judged.extend(self.judge(&base, &new)),
             }
         }
         // Each time, the base or a partial had changed in the meantime.

@@ -84,7 +84,7 @@ fn one_version_is_compared_to_its_base() {
     assert!(told.starts_with("greeting 1.1 → 2.0\n"), "{told}");
     let told = desk.run(&["diff", "greeting@1.0"]).fails(3);
     assert!(told.contains("version 1.0 has no base"), "{told}");
-    desk.run(&["rm", "greeting@1.0"]).ok();
+    desk.run(&["rm", "greeting@1.0", "--yes"]).ok();
     let told = desk.run(&["diff", "greeting@1.1"]).fails(3);
     assert!(
         told.contains("the base of version 1.1 is deleted") && told.contains("--at N"),
@@ -280,10 +280,10 @@ fn blame_names_the_version_that_introduced_each_part() {
     assert_eq!(entry["origin"]["author"], "Ann");
     assert_eq!(entry["boundary"], false);
 
-    desk.run(&["rm", "p@1.0"]).ok();
+    desk.run(&["rm", "p@1.0", "--yes"]).ok();
     let told = desk.run(&["blame", "p"]).ok();
     assert!(told.contains("1.0") && told.contains("Ann"), "{told}");
-    desk.run(&["gc", "--retention", "0"]).ok();
+    desk.run(&["gc", "--retention", "0", "--yes"]).ok();
     let told = desk.run(&["blame", "p", "--ids"]).ok();
     assert!(told.contains(" ^1.1 ") && told.contains(" 1.2 "), "{told}");
     assert!(told.lines().all(|line| !line.contains("Ann")), "{told}");

@@ -36,7 +36,14 @@ fn environments_are_set_and_removed() {
     let moved = desk.json(&["env", "set", "greeting", "production", "^1"]);
     assert_eq!(
         members(&moved),
-        ["prompt_id", "environment", "before", "after", "changed"]
+        [
+            "prompt_id",
+            "environment",
+            "before",
+            "after",
+            "breaking",
+            "changed"
+        ]
     );
     assert_eq!(members(&moved["before"]), ["id", "number"]);
     assert_eq!(

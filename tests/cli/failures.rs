@@ -212,7 +212,10 @@ fn a_change_whose_report_cannot_be_written_has_its_own_exit_code() {
             &["env", "remove", "greeting", "staging"],
             "operation 5 was committed",
         ),
-        (&["tag", "greeting", "a", "b"], "operation 6 was committed"),
+        (
+            &["tag", "set", "greeting", "a", "b"],
+            "operation 6 was committed",
+        ),
         (&["rename", "other", "another"], "operation 7 was committed"),
         (&["rm", "greeting@1.1"], "operation 8 was committed"),
         (&["undo"], "operation 9 was committed"),
@@ -274,7 +277,7 @@ fn without_a_change_the_exit_code_is_the_usual_one() {
     for (arguments, code) in [
         (&["env", "set", "greeting", "production", "1.0"][..], 1),
         (&["import", "folder"], 1),
-        (&["tag", "greeting", "--json"], 1),
+        (&["tag", "list", "greeting", "--json"], 1),
         (&["export", "folder"], 1),
         (&["rm", "missing@1.0"], 3),
     ] {
@@ -325,7 +328,7 @@ fn a_store_that_cannot_be_written_is_read() {
     let free = std::fs::File::create(store.join("probe")).is_ok();
     assert!(desk.run(&["resolve", "greeting"]).bytes() == GREETING.as_bytes());
     if !free {
-        let told = desk.run(&["tag", "greeting", "x"]).fails(1);
+        let told = desk.run(&["tag", "set", "greeting", "x"]).fails(1);
         assert!(
             told.contains("cannot be written") && told.contains("because: "),
             "{told}"

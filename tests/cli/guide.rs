@@ -89,7 +89,7 @@ fn the_five_commands_print_what_the_guide_says() {
         let told = run(
             command(desk.path())
                 .args(&arguments)
-                .args(["--author", "ada"]),
+                .env("PROMPTBOOK_AUTHOR", "ada"),
             "",
         )
         .ok();

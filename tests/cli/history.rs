@@ -21,14 +21,23 @@ fn number(desk: &Desk, arguments: &[&str]) -> serde_json::Value {
 fn an_operation_is_undone_and_redone() {
     let desk = desk();
     let production = ["resolve", "greeting@production"];
+    let moved = desk.json(&["ops", "-n", "1"])["operations"][0]["at"].clone();
+    let at = moved.as_str().unwrap()[..16].replace('T', " ");
     let told = desk.run(&["undo"]).ok();
     assert_eq!(
         told,
-        "Undid operation 3 by operation 4\n  greeting  production: 1.1 → 1.0\n"
+        format!(
+            "Undid operation 3 (move by Bob, {at}) by operation 4\n  greeting  production: 1.1 → 1.0\n"
+        )
     );
     assert_eq!(number(&desk, &production), "1.0");
     let undone = desk.json(&["undo", "4"]);
-    assert_eq!(members(&undone), ["operation"]);
+    assert_eq!(members(&undone), ["operation", "undone"]);
+    assert_eq!(
+        members(&undone["undone"][0]),
+        ["number", "author", "at", "kind"]
+    );
+    assert_eq!(undone["undone"][0]["number"], 4);
     assert_eq!(undone["operation"]["kind"], "undo");
     assert_eq!(undone["operation"]["undoes"], json!([4]));
     assert_eq!(number(&desk, &production), "1.1");
@@ -46,15 +55,21 @@ fn an_undo_that_later_operations_depend_on_is_refused() {
     );
     desk.run(&["undo", "--also-later"]).fails(2);
     let told = desk.run(&["undo", "2", "--also-later"]).ok();
-    assert!(told.starts_with("Undid operations 3, 2"), "{told}");
+    assert!(
+        told.starts_with("Undid operations 3, 2 (by Bob and "),
+        "{told}"
+    );
     assert_eq!(number(&desk, &["resolve", "greeting"]), "1.0");
     let told = desk.run(&["undo", "2"]).fails(4);
     assert!(told.contains("promptbook undo 4 redoes it"), "{told}");
     desk.run(&["undo", "99"]).fails(3);
     desk.run(&["undo", "it"]).fails(2);
-    desk.run(&["undo"]).ok();
+    desk.run(&["undo", "--yes"]).ok();
     assert_eq!(desk.json(&["ls"])["prompts"], json!([]));
-    assert_eq!(desk.json(&["undo"]), json!({"operation": null}));
+    assert_eq!(
+        desk.json(&["undo"]),
+        json!({"operation": null, "undone": []})
+    );
 }
 
 #[test]
@@ -69,10 +84,18 @@ fn a_deleted_prompt_comes_back_with_all_it_had() {
 #[test]
 fn reads_of_the_past_show_the_past() {
     let desk = desk();
-    let commit = ["commit", "greeting", "-m", "More", "--env", "production"];
+    let commit = [
+        "commit",
+        "greeting",
+        "-m",
+        "More",
+        "--env",
+        "production",
+        "--breaking",
+    ];
     desk.run_with(&commit, BREAKING).ok();
     desk.run(&["rename", "greeting", "hello"]).ok();
-    desk.run(&["tag", "hello", "new"]).ok();
+    desk.run(&["tag", "set", "hello", "new"]).ok();
 
     let at = |at: &str, arguments: &[&str]| desk.run(&[arguments, &["--at", at]].concat());
     assert_eq!(at("1", &["resolve", "greeting@production"]).ok(), GREETING);
@@ -213,7 +236,7 @@ fn a_limit_of_zero_does_not_claim_that_there_is_nothing() {
 #[test]
 fn a_prompt_is_watched_by_its_current_name() {
     let desk = Desk::greeting();
-    desk.run(&["tag", "greeting", "new"]).ok();
+    desk.run(&["tag", "set", "greeting", "new"]).ok();
     desk.run(&["rename", "greeting", "hello"]).ok();
     let told = desk.run(&["watch", "--from", "start", "--limit", "3"]).ok();
     assert_eq!(told.matches("\n  hello  ").count(), 5, "{told}");
@@ -232,8 +255,19 @@ fn an_import_is_taken_back_at_once() {
     assert_eq!(operations[2].get("group"), None);
     desk.run(&["undo", "1", "--group", group]).fails(2);
     desk.run(&["undo", "--group", "it"]).fails(2);
-    let told = desk.run(&["undo", "--group", group]).ok();
-    assert!(told.starts_with("Undid operations 5, 4 "), "{told}");
-    assert_eq!(desk.json(&["ls"])["prompts"].as_array().unwrap().len(), 1);
+    let told = desk.run(&["undo", "--group", group]).fails(2);
+    assert!(
+        told.contains("\n  - a is deleted\n") && told.contains("--yes"),
+        "{told}"
+    );
+    let told = desk.run(&["undo", "--group", group, "--yes"]).ok();
+    assert!(told.starts_with("Undid operations 5, 4 (by "), "{told}");
+    let prompts = || desk.json(&["ls"])["prompts"].as_array().unwrap().len();
+    assert_eq!(prompts(), 1);
+    // The newest operation is undone with its group.
+    desk.run(&["import", "in"]).ok();
+    assert_eq!(prompts(), 3);
+    desk.run(&["undo", "--yes"]).ok();
+    assert_eq!(prompts(), 1);
     desk.run(&["undo", "--group", &"0".repeat(32)]).fails(3);
 }

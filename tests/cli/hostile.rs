@@ -84,9 +84,9 @@ fn every_command_that_takes_a_prompt_takes_one_of_any_name() {
             &["env", "set", id, "staging", "1.1"],
             &["env", "remove", id, "staging"],
             &["ops", id],
-            &["tag", id],
+            &["tag", "list", id],
             &["rename", id, "other name"],
-            &["undo"],
+            &["undo", "--yes"],
         ] {
             harmless(desk.run(command));
         }
@@ -97,10 +97,10 @@ fn every_command_that_takes_a_prompt_takes_one_of_any_name() {
         assert_eq!(found["prompt"]["tags"], json!([name, "tag"]));
         assert_eq!(found["version"]["message"], *name);
         harmless(desk.run(&["rm", "--yes", id]));
-        harmless(desk.run(&["undo"]));
+        harmless(desk.run(&["undo", "--yes"]));
     }
     for (name, id) in &made {
-        let prompt = &json_of(&desk, &["tag", &format!("id:{id}")])["prompt"];
+        let prompt = &json_of(&desk, &["tag", "list", &format!("id:{id}")])["prompt"];
         assert_eq!(
             (&prompt["name"], &prompt["versions"]),
             (&json!(name), &json!(3))
@@ -119,7 +119,7 @@ fn every_command_that_takes_a_name_takes_any_name() {
         harmless(desk.run_with(&["create", &tag, &message, "--", &name], GREETING));
         let id = json_of(&desk, &["ls", "-n", "1"])["prompts"][0]["id"].clone();
         let id = id.as_str().unwrap();
-        let found = desk.run(&["--json", "tag", "--", &name]);
+        let found = desk.run(&["--json", "tag", "list", "--", &name]);
         match name.parse::<PromptRef>().unwrap() {
             // A text in the form of an id is parsed as an id.
             PromptRef::Id(_) => drop(found.fails(3)),
@@ -143,7 +143,7 @@ fn every_command_that_takes_a_name_takes_any_name() {
             _ => assert_eq!(desk.run(&["resolve", "--", &spec]).ok(), GREETING),
         }
         harmless(desk.run(&["rename", "--", id, "other"]));
-        harmless(desk.run(&["tag", id, "--", &name, ""]));
+        harmless(desk.run(&["tag", "set", id, "--", &name, ""]));
         harmless(desk.run(&["rename", "--", id, &name]));
         let listed = json_of(&desk, &["ls", &tag, &format!("--name={name}")]);
         assert_eq!(listed["prompts"][0]["name"], *name);
@@ -279,7 +279,7 @@ fn a_text_that_is_too_long_is_refused_with_a_short_message() {
         &["create", &long][..],
         &["show", &long],
         &["rename", "greeting", &long],
-        &["tag", "greeting", &long],
+        &["tag", "set", "greeting", &long],
         &["commit", "greeting", "--message", &long],
         &[
             "env", "set", "greeting", "staging", "1.0", "--reason", &long,

@@ -15,6 +15,7 @@
 mod bundles;
 mod clocks;
 mod damage;
+mod dangers;
 mod demo;
 mod differences;
 mod environments;

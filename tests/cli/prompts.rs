@@ -92,17 +92,36 @@ aaaaaa  日本語  1.0     1         production=1.0
 }
 
 #[test]
-fn tags_are_set_listed_and_cleared() {
+fn tags_are_added_removed_set_and_listed() {
     let desk = Desk::greeting();
-    assert_eq!(
-        desk.json(&["tag", "greeting", "a", "b"])["prompt"]["tags"],
-        json!(["a", "b"])
+    let set = desk.json(&["tag", "set", "greeting", "a", "b"]);
+    assert_eq!(members(&set), ["prompt", "before"]);
+    assert_eq!(set["prompt"]["tags"], json!(["a", "b"]));
+    assert_eq!(set["before"], json!([]));
+    assert_eq!(desk.run(&["tag", "list", "greeting"]).ok(), "a\nb\n");
+
+    let told = desk.run(&["tag", "add", "greeting", "b", "c"]).ok();
+    assert!(told.starts_with("The tags of greeting ("), "{told}");
+    assert!(
+        told.ends_with(") are now [a, b, c], they were [a, b]\n"),
+        "{told}"
     );
-    assert_eq!(desk.run(&["tag", "greeting"]).ok(), "a\nb\n");
-    assert_eq!(desk.run(&["tag", "greeting", "c"]).ok(), "c\n");
-    assert_eq!(desk.run(&["tag", "greeting", "--clear"]).ok(), "");
-    assert_eq!(desk.json(&["tag", "greeting"])["prompt"]["tags"], json!([]));
-    desk.run(&["tag", "greeting", "a", "--clear"]).fails(2);
+    let told = desk.run(&["tag", "add", "greeting", "c"]).ok();
+    assert!(told.ends_with(") are already [a, b, c]\n"), "{told}");
+    let told = desk.run(&["tag", "remove", "greeting", "a", "x"]).ok();
+    assert!(
+        told.ends_with(") are now [b, c], they were [a, b, c]\n"),
+        "{told}"
+    );
+    let told = desk.run(&["tag", "set", "greeting"]).ok();
+    assert!(
+        told.ends_with(") are now none, they were [b, c]\n"),
+        "{told}"
+    );
+
+    desk.run(&["tag", "add", "greeting"]).fails(2);
+    desk.run(&["tag", "greeting", "a"]).fails(2);
+    assert_eq!(desk.run(&["tag", "list", "greeting"]).ok(), "");
 }
 
 #[test]
@@ -127,17 +146,17 @@ fn a_whole_prompt_is_deleted_only_with_a_yes() {
     let told = desk.run(&["rm", "greeting"]).fails(2);
     assert!(told.contains("--yes"), "{told}");
     let removed = desk.json(&["rm", "greeting", "--yes"]);
-    assert_eq!(members(&removed), ["prompt", "version"]);
+    assert_eq!(members(&removed), ["prompt", "version", "users"]);
     assert_eq!(removed["prompt"]["name"], "greeting");
     assert!(removed["version"].is_null());
     desk.run(&["rm", "greeting", "--yes"]).fails(3);
 }
 
 #[test]
-fn one_version_is_deleted_without_asking() {
+fn one_version_is_deleted() {
     let desk = Desk::greeting();
     let second = desk.json_with(&["commit", "greeting", "-m", "x"], GREETING);
-    let removed = desk.json(&["rm", "greeting@1.0"]);
+    let removed = desk.json(&["rm", "greeting@1.0", "--yes"]);
     assert_eq!(removed["version"]["number"], "1.0");
     assert_eq!(removed["prompt"]["versions"], 1);
     // A version's id is not a prompt reference.

@@ -101,7 +101,7 @@ fn hits_are_a_table() {
 #[test]
 fn a_prompt_without_a_version_has_none_to_show() {
     let desk = Desk::greeting();
-    desk.run(&["rm", "greeting@1.0"]).ok();
+    desk.run(&["rm", "greeting@1.0", "--yes"]).ok();
     let found = desk.json(&["search", "greet"]);
     assert!(found["hits"][0]["version"].is_null());
     let told = desk.run(&["search", "greet"]).ok();

@@ -184,11 +184,11 @@ fn bodies_are_settled_and_collected() {
         "Moved 0 bodies of 0 bytes from the journal to files\n"
     );
 
-    desk.run(&["rm", "greeting@1.0"]).ok();
+    desk.run(&["rm", "greeting@1.0", "--yes"]).ok();
     let nothing =
         json!({"bodies": 0, "bytes": 0, "leftovers": 0, "inputs": 0, "packed": 0, "dropped": 0});
     assert_eq!(desk.json(&["gc"]), nothing);
-    let collected = desk.json(&["gc", "--retention", "0"]);
+    let collected = desk.json(&["gc", "--retention", "0", "--yes"]);
     assert_eq!(
         collected,
         json!({"bodies": 1, "bytes": GREETING.len(), "leftovers": 0, "inputs": 0, "packed": 0, "dropped": 0})
@@ -308,7 +308,7 @@ fn a_dry_run_removes_nothing() {
     assert!(told.starts_with("Would remove 1 body of "), "{told}");
     let kept = desk.run(&["gc", "--dry-run"]).ok();
     assert!(kept.starts_with("Would remove 0 bodies"), "{kept}");
-    let done = desk.json(&["gc", "--retention", "0"]);
+    let done = desk.json(&["gc", "--retention", "0", "--yes"]);
     for member in ["bodies", "bytes", "leftovers"] {
         assert_eq!(done[member], dry[member], "{member}");
     }

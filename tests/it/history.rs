@@ -576,7 +576,11 @@ fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
     assert_eq!(store.collect_garbage().unwrap().bodies, 1);
     match store.undo_newest() {
         // The commit is the newest operation in effect, apart from its deletion.
-        Err(Error::BodyCollected { blob, .. }) => assert_eq!(blob, version.blob),
+        Err(ref error @ Error::BodyCollected { blob, .. }) => {
+            assert_eq!(blob, version.blob);
+            let named = format!("version {} of \"greeting\"", version.number);
+            assert!(error.to_string().contains(&named), "{error}");
+        }
         other => panic!("{other:?}"),
     }
     // The earlier handle may still have the body in memory.
@@ -587,7 +591,11 @@ fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
         "the metadata of a collected version"
     );
     match then.resolve(version.id) {
-        Err(Error::BodyCollected { blob, .. }) => assert_eq!(blob, version.blob),
+        Err(ref error @ Error::BodyCollected { blob, .. }) => {
+            assert_eq!(blob, version.blob);
+            let named = format!("version {} of \"greeting\"", version.number);
+            assert!(error.to_string().contains(&named), "{error}");
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -17,6 +17,7 @@
 mod backups;
 mod batches;
 mod bodies;
+mod breaking;
 #[cfg(target_os = "linux")]
 mod btrfs;
 mod cancelling;

@@ -74,7 +74,16 @@ impl Call {
         match rng.u32(..20) {
             0..6 => {
                 let bump = ["--minor", "--auto", "--major"][rng.usize(..3)];
-                let arguments = ["commit", &id, "-m", token, bump, "--env", environment];
+                let arguments = [
+                    "commit",
+                    &id,
+                    "-m",
+                    token,
+                    bump,
+                    "--env",
+                    environment,
+                    "--breaking",
+                ];
                 let with_environment = rng.u32(..3) == 0;
                 let arguments = &arguments[..if with_environment { 7 } else { 5 }];
                 Self {
@@ -91,15 +100,24 @@ impl Call {
             7..10 => {
                 let to = ["latest", "1.0"][rng.usize(..2)];
                 Self::changing(
-                    &["env", "set", &id, environment, to, "--reason", token],
+                    &[
+                        "env",
+                        "set",
+                        &id,
+                        environment,
+                        to,
+                        "--breaking",
+                        "--reason",
+                        token,
+                    ],
                     changed,
                 )
             }
-            10 => Self::changing(&["env", "remove", &id, environment], changed),
-            11 => Self::changing(&["tag", &id, token, "soaked"], |_| 1),
+            10 => Self::changing(&["env", "remove", &id, environment, "--yes"], changed),
+            11 => Self::changing(&["tag", "set", &id, token, "soaked"], |_| 1),
             12 => Self::changing(&["rename", &id, token], |_| 1),
-            13 => Self::changing(&["rm", &format!("{id}@latest")], |_| 1),
-            14 | 15 => Self::changing(&["undo"], |answer| {
+            13 => Self::changing(&["rm", &format!("{id}@latest"), "--yes"], |_| 1),
+            14 | 15 => Self::changing(&["undo", "--yes"], |answer| {
                 u64::from(!answer["operation"].is_null())
             }),
             16 | 17 => Self::import_folder(rng, token, scratch),
@@ -180,8 +198,8 @@ impl Call {
         let path = backup.to_str().unwrap();
         match rng.u32(..7) {
             0 => Self::reading(&["checkpoint"]),
-            1 => Self::reading(&["gc", "--retention", "0"]),
-            2 => Self::reading(&["gc", "--retention", "0", "--aggressive"]),
+            1 => Self::reading(&["gc", "--retention", "0", "--yes"]),
+            2 => Self::reading(&["gc", "--retention", "0", "--yes", "--aggressive"]),
             3 => Self::reading(&["gc", "--dry-run"]),
             4 => {
                 let place = scratch.join(format!("made of a backup {token}"));

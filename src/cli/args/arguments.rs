@@ -15,6 +15,7 @@ use super::ListArgs;
 use super::LogArgs;
 use super::ManArgs;
 use super::OperationsArgs;
+use super::PromoteArgs;
 use super::RemoveArgs;
 use super::RenameArgs;
 use super::RenderArgs;
@@ -66,7 +67,8 @@ pub(crate) struct Global {
     /// Write output and errors as JSON
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
-    /// Author of the changes [default: the user's name] [env: PROMPTBOOK_AUTHOR]
+    /// Author of the changes [default: the user's name] [env: PROMPTBOOK_AUTHOR]; for log and ops,
+    /// list only this author's
     #[arg(long, global = true, value_name = "NAME")]
     #[arg(help_heading = "Global options")]
     pub(crate) author: Option<String>,
@@ -132,7 +134,10 @@ pub(crate) enum Command {
     /// List, set or remove environments of a prompt
     #[command(subcommand)]
     Env(EnvArgs),
-    /// Replace a prompt's tags; without TAG, list them
+    /// Point an environment of several prompts to the versions of another one, as one operation
+    Promote(PromoteArgs),
+    /// List, add, remove or replace the tags of a prompt
+    #[command(subcommand)]
     Tag(TagArgs),
     /// Rename a prompt
     Rename(RenameArgs),

@@ -65,8 +65,8 @@ pub(crate) struct FakeArgs {
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Off)]
     #[arg(env = "PROMPTBOOK_LOG", hide_env_values = true)]
     pub(crate) log: Level,
-    /// Refuse minor versions that break callers of their base; otherwise clients choose, as with
-    /// the live service
+    /// Refuse minor versions that break callers of their base, and moves of environments to
+    /// versions that break callers; otherwise clients choose, as with the live service
     #[arg(long)]
     pub(crate) enforce_bumps: bool,
     /// Also stop at the end of standard input

@@ -21,7 +21,8 @@ pub(crate) struct AsOfArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct UndoArgs {
-    /// Number or id of the operation [default: the newest that is still in effect]
+    /// Number or id of the operation [default: the newest that is still in effect, with the others
+    /// of its group, such as those of one import]
     pub(crate) operation: Option<OperationRef>,
     /// Undo all operations of this group, as `ops --json` shows it
     #[arg(long, value_name = "ID", conflicts_with = "operation")]
@@ -29,6 +30,9 @@ pub(crate) struct UndoArgs {
     /// Also undo the later operations that depend on it, all or none
     #[arg(long, requires = "operation")]
     pub(crate) also_later: bool,
+    /// Do not ask, even if it deletes a prompt, or an environment that others use as a partial
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::bundle::{ExportBundleArgs, ImportBundleArgs};
+use super::environment_name::environment_name;
 use crate::{BlobId, BumpPolicy, EnvironmentName, OperationId, VersionNumber};
 
 #[derive(Args, Debug)]
@@ -76,7 +77,7 @@ pub(crate) struct RestoreArgs {
 #[derive(Args, Debug)]
 pub(crate) struct GcArgs {
     /// Number of days to keep bodies after their last use, and unknown files after they were
-    /// written
+    /// written; 0 asks, because nothing that is deleted can be restored then
     #[arg(long, value_name = "DAYS", default_value_t = retention_days())]
     pub(crate) retention: u32,
     /// Pack all bodies that can be packed, however few, and rewrite all packs as small as possible
@@ -85,7 +86,7 @@ pub(crate) struct GcArgs {
     /// Only report how much would be removed, and change nothing
     #[arg(long, conflicts_with = "aggressive")]
     pub(crate) dry_run: bool,
-    /// Trust the clock. Otherwise nothing is removed if no operation was committed and no file was
+    /// Do not ask, and trust the clock. Otherwise nothing is removed if no operation was committed and no file was
     /// written within the retention period, because then the clock may be ahead
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -102,11 +103,14 @@ pub(crate) struct ImportArgs {
     #[arg(short, long)]
     pub(crate) message: Option<String>,
     /// Environment to point to each new version [default: production, for new prompts only]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = environment_name)]
     pub(crate) env: Option<EnvironmentName>,
     /// Change no environment
     #[arg(long, conflicts_with = "env")]
     pub(crate) no_env: bool,
+    /// Point the environment to versions that break callers of the ones that it points to, too
+    #[arg(long, requires = "env")]
+    pub(crate) breaking: bool,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 mod arguments;
 pub(crate) mod bundle;
 pub(crate) mod diff;
+mod environment_name;
 #[cfg(feature = "server")]
 pub(crate) mod fake;
 pub(crate) mod freeze;
@@ -13,6 +14,7 @@ mod read;
 pub(crate) mod search;
 #[cfg(feature = "server")]
 pub(crate) mod server;
+mod unused;
 mod write;
 
 pub(super) use self::arguments::{Arguments, Command, Global};
@@ -21,6 +23,7 @@ pub(crate) use self::maintenance::{
     ManArgs, RestoreArgs, VerifyArgs,
 };
 pub(crate) use self::read::{ListArgs, LogArgs, OperationsArgs, RenderArgs, ShowArgs, SpecArgs};
+pub(super) use self::unused::check_unused;
 pub(crate) use self::write::{
-    CommitArgs, CreateArgs, EnvArgs, ExpectationArgs, RemoveArgs, RenameArgs, TagArgs,
+    CommitArgs, CreateArgs, EnvArgs, ExpectationArgs, PromoteArgs, RemoveArgs, RenameArgs, TagArgs,
 };

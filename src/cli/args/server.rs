@@ -11,8 +11,8 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 chooses a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8585")]
     pub(crate) addr: String,
-    /// Refuse minor versions that break callers of their base; otherwise clients choose, as with
-    /// the live service
+    /// Refuse minor versions that break callers of their base, and moves of environments to
+    /// versions that break callers; otherwise clients choose, as with the live service
     #[arg(long)]
     pub(crate) enforce_bumps: bool,
     /// Open the store read-only, such as a backup or another user's store

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
+use super::environment_name::environment_name;
 use super::history::AsOfArgs;
 use crate::{EnvironmentName, PromptId, PromptName, PromptRef, Selector};
 
@@ -34,7 +35,7 @@ pub(crate) struct CreateArgs {
 #[derive(Args, Debug)]
 pub(crate) struct TargetArgs {
     /// Environment to point to the first version [default: production]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = environment_name)]
     pub(crate) env: Option<EnvironmentName>,
     /// Point no environment to it
     #[arg(long, conflicts_with = "env")]
@@ -72,8 +73,12 @@ pub(crate) struct CommitArgs {
     #[arg(long, value_name = "SELECTOR|none")]
     pub(crate) expect_head: Option<ExpectationArgs>,
     /// Environment to point to the new version
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = environment_name)]
     pub(crate) env: Option<EnvironmentName>,
+    /// Point the environment to it even if it breaks callers of the version that the environment
+    /// points to; --major implies it
+    #[arg(long, requires = "env")]
+    pub(crate) breaking: bool,
 }
 
 /// The expected target of a pointer: a selector, or `none`.
@@ -107,10 +112,15 @@ pub(crate) enum EnvArgs {
     Set {
         /// Name or id of the prompt
         prompt: PromptRef,
-        /// Name of the environment
+        /// Name of the environment; one that does not exist is created
+        #[arg(value_parser = environment_name)]
         name: EnvironmentName,
         /// Version, such as 2.1, ^2 or latest
         selector: Selector,
+        /// Move it even if the version breaks callers of the one that it points to. A version that
+        /// it pointed to before needs no such option
+        #[arg(long)]
+        breaking: bool,
         /// Change it only if it points to this version now; none: only if it does not exist
         #[arg(long, value_name = "SELECTOR|none")]
         expect: Option<ExpectationArgs>,
@@ -130,19 +140,71 @@ pub(crate) enum EnvArgs {
         /// Reason, which log --env shows
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        /// Do not ask, even if other prompts use it as a partial
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct TagArgs {
-    /// Name or id of the prompt
-    pub(crate) prompt: PromptRef,
-    /// New tags, which replace the old ones
-    #[arg(value_name = "TAG")]
+#[command(group = ArgGroup::new("which").required(true).multiple(false))]
+pub(crate) struct PromoteArgs {
+    /// Environment whose versions are taken
+    pub(crate) from: EnvironmentName,
+    /// Environment that is pointed to them; created for prompts that do not have it
+    #[arg(value_parser = environment_name)]
+    pub(crate) to: EnvironmentName,
+    /// Names or ids of the prompts
+    #[arg(group = "which")]
+    pub(crate) prompts: Vec<PromptRef>,
+    /// All prompts with this tag, and FROM; if given several times, with any of the tags
+    #[arg(long = "tag", value_name = "TAG", group = "which")]
     pub(crate) tags: Vec<String>,
-    /// Remove all tags
-    #[arg(long, conflicts_with = "tags")]
-    pub(crate) clear: bool,
+    /// All prompts that have FROM
+    #[arg(long, group = "which")]
+    pub(crate) all: bool,
+    /// Only show what would move, and which callers would break
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Move also to versions that break callers of those that TO points to
+    #[arg(long)]
+    pub(crate) breaking: bool,
+    /// Reason, which log --env shows
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TagArgs {
+    /// List the tags of a prompt
+    List {
+        /// Name or id of the prompt
+        prompt: PromptRef,
+    },
+    /// Add tags to those that a prompt has
+    Add {
+        /// Name or id of the prompt
+        prompt: PromptRef,
+        /// Tags to add; one that the prompt has changes nothing
+        #[arg(value_name = "TAG", required = true)]
+        tags: Vec<String>,
+    },
+    /// Remove tags from a prompt
+    Remove {
+        /// Name or id of the prompt
+        prompt: PromptRef,
+        /// Tags to remove; one that the prompt does not have changes nothing
+        #[arg(value_name = "TAG", required = true)]
+        tags: Vec<String>,
+    },
+    /// Replace all tags of a prompt; without TAG, remove them
+    Set {
+        /// Name or id of the prompt
+        prompt: PromptRef,
+        /// New tags
+        #[arg(value_name = "TAG")]
+        tags: Vec<String>,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -159,9 +221,9 @@ pub(crate) struct RenameArgs {
 #[derive(Args, Debug)]
 pub(crate) struct RemoveArgs {
     /// Version, such as greeting@2.1; or, without a selector, a whole prompt, by its id if its name
-    /// contains @
+    /// contains @. A range of versions, such as greeting@^2, is refused
     pub(crate) spec: String,
-    /// Delete a whole prompt without asking
+    /// Do not ask, even if it is a whole prompt, or a version that an environment points to
     #[arg(short, long)]
     pub(crate) yes: bool,
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lint::{warn_of_body, warn_of_environment_name};
+use super::new_environment::NewEnvironment;
 use super::prompts::title;
 use crate::cli::args::CommitArgs;
 use crate::cli::error::{CommandResult, CompletedChange};
@@ -31,6 +32,13 @@ pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
         new = new.environment(name);
         warn_of_environment_name(&store, name.as_str(), session);
     }
+    if args.breaking {
+        new = new.allow_breaking();
+    }
+    let new_environment = match &args.env {
+        Some(name) => NewEnvironment::of(&store, name)?,
+        None => None,
+    };
     let committed = Committed::new(&store, prompt, store.commit(new)?);
     session.report(
         CompletedChange::Operations(&store),
@@ -40,7 +48,11 @@ pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
             shape
         },
         || committed.text(),
-    )
+    )?;
+    if let Some(new) = new_environment {
+        new.note(session);
+    }
+    Ok(())
 }
 
 /// A finished commit.

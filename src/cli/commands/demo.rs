@@ -36,6 +36,8 @@ struct DemoStep {
     message: &'static str,
     body: &'static str,
     environment: &'static str,
+    /// Whether the environment moves to a version that breaks callers of the one before.
+    is_breaking: bool,
 }
 
 const INITIAL: DemoStep = DemoStep {
@@ -44,18 +46,21 @@ const INITIAL: DemoStep = DemoStep {
     body: include_str!("demo/initial.json"),
     // The default of every new prompt.
     environment: "production",
+    is_breaking: false,
 };
 const REWRITE: DemoStep = DemoStep {
     at: (10, 16, 0),
     message: "Major rewrite with new system prompt",
     body: include_str!("demo/rewrite.json"),
     environment: "staging",
+    is_breaking: false,
 };
 const TUNED: DemoStep = DemoStep {
     at: (11, 14, 30),
     message: "Updated temperature and added max_tokens",
     body: include_str!("demo/tuned.json"),
     environment: "production",
+    is_breaking: true,
 };
 
 /// The inputs of the render as arguments. [`inputs`] returns their values.
@@ -150,7 +155,11 @@ impl DemoStory {
         let commit = |step: &DemoStep| -> CommandResult<Committed> {
             save(step)?;
             let new = NewVersion::new(created.prompt.id, step.body).message(step.message);
-            let version = store.commit(new.environment(step.environment))?;
+            let mut new = new.environment(step.environment);
+            if step.is_breaking {
+                new = new.allow_breaking();
+            }
+            let version = store.commit(new)?;
             Ok(Committed::new(&store, created.prompt.clone(), version))
         };
         let rewrite = commit(&REWRITE)?;
@@ -194,8 +203,9 @@ impl DemoStory {
     fn text(&self, directory: &Path) -> String {
         let commit = |step: &DemoStep| {
             let (message, environment) = (step.message, step.environment);
+            let breaking = if step.is_breaking { " --breaking" } else { "" };
             command(&format!(
-                "commit {PROMPT} {FILE} -m '{message}' --env {environment}"
+                "commit {PROMPT} {FILE} -m '{message}' --env {environment}{breaking}"
             ))
         };
         let number = self.rewrite.version.number;

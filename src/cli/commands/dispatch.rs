@@ -1,6 +1,6 @@
 //! Dispatch of a parsed command line to its command.
 
-use crate::cli::args::Command;
+use crate::cli::args::{Command, check_unused};
 use crate::cli::commands::backup;
 use crate::cli::commands::blame;
 use crate::cli::commands::commit;
@@ -20,10 +20,13 @@ use crate::cli::commands::lint;
 use crate::cli::commands::log;
 use crate::cli::commands::maintenance;
 use crate::cli::commands::man;
+use crate::cli::commands::promote;
 use crate::cli::commands::prompts;
+use crate::cli::commands::remove;
 use crate::cli::commands::search;
 #[cfg(feature = "server")]
 use crate::cli::commands::serve;
+use crate::cli::commands::tags;
 use crate::cli::commands::templates;
 use crate::cli::commands::undo;
 use crate::cli::commands::versions;
@@ -33,6 +36,7 @@ use crate::cli::session::Session;
 
 /// Runs a command.
 pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
+    check_unused(command)?;
     match command {
         Command::Init(args) => maintenance::init(args, session),
         Command::Create(args) => prompts::create(args, session),
@@ -48,9 +52,10 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Render(args) => templates::render(args, session),
         Command::Lint(args) => lint::run(args, session),
         Command::Env(args) => environments::run(args, session),
-        Command::Tag(args) => prompts::tag(args, session),
+        Command::Promote(args) => promote::promote(args, session),
+        Command::Tag(args) => tags::run(args, session),
         Command::Rename(args) => prompts::rename(args, session),
-        Command::Rm(args) => prompts::remove(args, session),
+        Command::Rm(args) => remove::remove(args, session),
         Command::Ops(args) => history::operations(args, session),
         Command::Undo(args) => undo::undo(args, session),
         Command::Watch(args) => watch::watch(args, session),

@@ -23,7 +23,11 @@ pub(crate) fn log(
     // One more than requested, to see whether there are more.
     let enough = limit.saturating_add(1);
     let prompt = id_of(&store, prompt)?;
-    let mut environment_log = store.environment_log(prompt, environment.clone(), enough)?;
+    let author = session.author_filter();
+    // The log of an environment has no filter, so all of it is read for one author.
+    let rows = author.map_or(enough, |_| usize::MAX);
+    let mut environment_log = store.environment_log(prompt, environment.clone(), rows)?;
+    environment_log.retain(|entry| author.is_none_or(|author| entry.author == author));
     let more = environment_log.len() > limit;
     environment_log.truncate(limit);
     session.write_output(

@@ -3,16 +3,19 @@
 use serde_json::{Value, json};
 
 use super::lint::warn_of_environment_name;
-use super::prompts::title;
+use super::new_environment::NewEnvironment;
+use super::prompts::{plain_title, title};
+use super::users::Users;
 use crate::changes::EnvironmentChange;
 use crate::cli::args::history::AsOfArgs;
 use crate::cli::args::{EnvArgs, ExpectationArgs};
+use crate::cli::confirm::Question;
 use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, PLAIN, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::{EnvironmentName, EnvironmentUpdate, Prompt, PromptRef, Selector, Store, VersionId};
+use crate::{EnvironmentName, EnvironmentUpdate, Prompt, PromptRef, Store, VersionId};
 
 pub(super) fn run(args: &EnvArgs, session: &Session) -> CommandResult {
     match args {
@@ -21,19 +24,59 @@ pub(super) fn run(args: &EnvArgs, session: &Session) -> CommandResult {
             prompt,
             name,
             selector,
+            breaking,
             expect,
             reason,
         } => {
-            let to = Some(selector.clone());
-            change(prompt, name, to, expect.as_ref(), reason, session)
+            let store = session.store()?;
+            let prompt = store.prompt(prompt.clone())?;
+            let new = NewEnvironment::of(&store, name)?;
+            warn_of_environment_name(&store, name.as_str(), session);
+            let mut update = EnvironmentUpdate::set(prompt.id, name, selector);
+            if *breaking {
+                update = update.allow_breaking();
+            }
+            let conditions = (expect.as_ref(), reason.as_deref());
+            change(&store, &prompt, update, conditions, session)?;
+            if let Some(new) = new {
+                new.note(session);
+            }
+            Ok(())
         }
         EnvArgs::Remove {
             prompt,
             name,
             expect,
             reason,
-        } => change(prompt, name, None, expect.as_ref(), reason, session),
+            yes,
+        } => {
+            let store = session.store()?;
+            let prompt = store.prompt(prompt.clone())?;
+            if !yes && !is_removal_confirmed(&store, &prompt, name)? {
+                session.note("nothing was removed");
+                return Ok(());
+            }
+            let update = EnvironmentUpdate::remove(prompt.id, name);
+            let conditions = (expect.as_ref(), reason.as_deref());
+            change(&store, &prompt, update, conditions, session)
+        }
     }
+}
+
+/// Asks whether to remove an environment, if others use it as a partial.
+fn is_removal_confirmed(
+    store: &Store,
+    prompt: &Prompt,
+    name: &EnvironmentName,
+) -> CommandResult<bool> {
+    let users = Users::of(store, prompt.id, [name])?;
+    if users.is_empty() {
+        return Ok(true);
+    }
+    let name = text::line(name.as_str());
+    Question::new(format!("remove {name} of {}", plain_title(prompt)))
+        .consequences(users.consequences())
+        .ask()
 }
 
 fn list(prompt: &PromptRef, as_of: &AsOfArgs, session: &Session) -> CommandResult {
@@ -62,31 +105,31 @@ fn list(prompt: &PromptRef, as_of: &AsOfArgs, session: &Session) -> CommandResul
 }
 
 fn change(
-    prompt: &PromptRef,
-    name: &EnvironmentName,
-    to: Option<Selector>,
-    expect: Option<&ExpectationArgs>,
-    reason: &Option<String>,
+    store: &Store,
+    prompt: &Prompt,
+    update: EnvironmentUpdate,
+    (expect, reason): (Option<&ExpectationArgs>, Option<&str>),
     session: &Session,
 ) -> CommandResult {
-    let store = session.store()?;
-    let prompt = store.prompt(prompt.clone())?;
-    let mut update = match to {
-        Some(selector) => {
-            warn_of_environment_name(&store, name.as_str(), session);
-            EnvironmentUpdate::set(prompt.id, name, selector)
-        }
-        None => EnvironmentUpdate::remove(prompt.id, name),
-    };
-    update = update.expect(expected(&store, prompt.id, expect)?);
+    let mut update = update.expect(expected(store, prompt.id, expect)?);
     if let Some(reason) = reason {
         update = update.reason(reason);
     }
     let moved = store.update_environment(update)?;
+    if !moved.breakages.is_empty() {
+        let reasons = moved.breakages.iter();
+        let reasons: Vec<String> = reasons
+            .map(|one| format!("\n  - {}: {}", one.place, one.reason))
+            .collect();
+        session.warn(&format!(
+            "it breaks callers of the version before:{}",
+            reasons.concat()
+        ));
+    }
     session.report(
-        CompletedChange::Operations(&store),
-        || json(&store, &moved),
-        || words(&store, &prompt, &moved),
+        CompletedChange::Operations(store),
+        || json(store, &moved),
+        || words(store, prompt, &moved),
     )
 }
 
@@ -101,6 +144,7 @@ fn json(store: &Store, moved: &EnvironmentChange) -> Value {
         "environment": moved.environment,
         "before": held(moved.before),
         "after": held(moved.after),
+        "breaking": json::breakages(&moved.breakages),
         "changed": moved.before != moved.after,
     })
 }

@@ -21,6 +21,9 @@ pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandRes
     if let Some(environment) = &args.env {
         list = list.environment(environment.clone());
     }
+    if let Some(author) = session.author_filter() {
+        list = list.author(author);
+    }
     let limit = args.amount.limit();
     // One more than requested, to see whether there are more.
     let mut operations = list.page(None, limit.saturating_add(1))?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::bundle;
 use super::import_notes::{AbsentPrompt, absent, absent_note, left_out_note, list};
+use super::new_environment::NewEnvironment;
 use crate::cli::args::ImportArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
@@ -40,6 +41,10 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     // Opened before the files are read, which would be useless without a store.
     let store = session.store()?.grouped();
     let entries = read(folder, &listed.files, session)?;
+    let new_environment = match &args.env {
+        Some(name) => NewEnvironment::of(&store, name)?,
+        None => None,
+    };
     let progress = ProgressDisplay::of(session, "importing", entries.len());
     let (mut imported, mut invalid) = (Vec::new(), Vec::new());
     let done = store.batch(|batch| {
@@ -60,7 +65,13 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     });
     drop(progress);
     if !invalid.is_empty() {
-        return Err(refused(invalid, entries.len()));
+        let is_breaking = matches!(done, Err(Error::BreakingMove { .. }));
+        let failure = refused(invalid, entries.len());
+        return Err(if is_breaking {
+            failure.breaking()
+        } else {
+            failure
+        });
     }
     done?;
     if listed.files.is_empty() {
@@ -87,7 +98,11 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
         CompletedChange::Operations(&store),
         || report_json(&imported, &listed.left_out, &absent),
         || report_text(&imported),
-    )
+    )?;
+    if let Some(new) = new_environment {
+        new.note(session);
+    }
+    Ok(())
 }
 
 /// Returns whether a path names a bundle: standard input, or a file that is not named as a body is.
@@ -194,6 +209,7 @@ fn is_of_one_file(error: &Error) -> bool {
         Error::AmbiguousPrompt { .. }
             | Error::PromptIdTaken { .. }
             | Error::NumbersExhausted { .. }
+            | Error::BreakingMove { .. }
             | Error::InvalidArgument(_)
     )
 }
@@ -224,6 +240,9 @@ fn import_file(
             let mut new = NewVersion::new(prompt, entry.body.clone()).message(message());
             if let Some(name) = &args.env {
                 new = new.environment(name);
+            }
+            if args.breaking {
+                new = new.allow_breaking();
             }
             Ok((ImportEffect::Committed, batch.commit(new)?))
         }

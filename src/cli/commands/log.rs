@@ -26,7 +26,7 @@ pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
     let limit = args.amount.limit();
     // One more than requested, to see whether there are more.
     let enough = limit.saturating_add(1);
-    let wanted = Wanted::of(args);
+    let wanted = Wanted::of(args, session.author_filter());
     let mut entries = match &args.prompt {
         Some(prompt) => of_prompt(&store, prompt, args, &wanted, enough)?,
         None => newest(&store, &wanted, enough)?,
@@ -61,19 +61,23 @@ struct Wanted {
     /// A part of the message, in lower case.
     message: Option<String>,
     since: Option<DateTime<Utc>>,
+    author: Option<String>,
 }
 
 impl Wanted {
-    fn of(args: &LogArgs) -> Self {
+    fn of(args: &LogArgs, author: Option<&str>) -> Self {
         Self {
             message: args.grep.as_ref().map(|text| text.to_lowercase()),
             since: args.since,
+            author: author.map(str::to_owned),
         }
     }
 
     fn includes(&self, version: &Version) -> bool {
         let message = self.message.as_ref();
+        let author = self.author.as_ref();
         self.since.is_none_or(|since| version.created_at >= since)
+            && author.is_none_or(|author| version.author == *author)
             && message.is_none_or(|part| version.message.to_lowercase().contains(part))
     }
 }
@@ -95,6 +99,7 @@ fn of_prompt(
     let filter = VersionFilter {
         major: args.major,
         requirement: args.select.clone(),
+        author: None,
     };
     let mut entries = Vec::new();
     for version in store.versions(prompt.id).with_filter(&filter) {

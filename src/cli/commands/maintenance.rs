@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::args::{GcArgs, InitArgs, VerifyArgs};
+use crate::cli::confirm::Question;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, ERROR, NAME, paint};
@@ -198,6 +199,16 @@ pub(crate) fn collect(args: &GcArgs, session: &Session) -> CommandResult {
         return garbage(options, session);
     }
     let store = session.store()?;
+    if args.retention == 0 && !args.yes {
+        let at_once = "undo cannot restore deleted versions and prompts afterwards".to_owned();
+        let question = Question::new("remove the bodies of everything that is deleted, at once")
+            .consequences([at_once])
+            .alternative("keep them for a day: --retention 1");
+        if !question.ask()? {
+            session.note("nothing was removed");
+            return Ok(());
+        }
+    }
     let progress = ProgressDisplay::open_ended(session, "collecting");
     let options = options.repack(args.aggressive).trust_clock(args.yes);
     let options = options.progress(|steps| progress.at(steps));

@@ -26,15 +26,20 @@ mod lint;
 mod log;
 mod maintenance;
 mod man;
+mod new_environment;
+mod promote;
 mod prompts;
+mod remove;
 mod search;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
 mod signals;
+mod tags;
 mod templates;
 mod texts;
 mod undo;
+mod users;
 mod versions;
 mod watch;
 

@@ -1,19 +1,18 @@
-//! The commands `create`, `ls`, `tag`, `rename` and `rm`.
-
-use std::io::{self, IsTerminal};
+//! The commands `create`, `ls` and `rename`.
 
 use serde_json::{Value, json};
 
 use super::lint::{warn_of_body, warn_of_environment_name, warn_of_prompt_name};
+use super::new_environment::NewEnvironment;
 use crate::changes::RenameOptions;
-use crate::cli::args::{CreateArgs, ListArgs, RemoveArgs, RenameArgs, TagArgs};
-use crate::cli::error::{CommandResult, CompletedChange, Failure};
-use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint, write_stderr};
+use crate::cli::args::{CreateArgs, ListArgs, RenameArgs};
+use crate::cli::error::{CommandResult, CompletedChange};
+use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{input, json, text};
 use crate::list::Prompts;
-use crate::{CreatedPrompt, NewPrompt, Prompt, PromptRef, VersionId, VersionSpec};
+use crate::{CreatedPrompt, NewPrompt, Prompt};
 
 pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
@@ -37,6 +36,10 @@ pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
     if let Some(name) = &args.target.env {
         warn_of_environment_name(&store, name.as_str(), session);
     }
+    let new_environment = match &args.target.env {
+        Some(name) => NewEnvironment::of(&store, name)?,
+        None => None,
+    };
     let created = store.create_prompt(new)?;
     session.report(
         CompletedChange::Operations(&store),
@@ -46,7 +49,11 @@ pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
             shape
         },
         || created_text(&created),
-    )
+    )?;
+    if let Some(new) = new_environment {
+        new.note(session);
+    }
+    Ok(())
 }
 
 fn created_json(created: &CreatedPrompt) -> Value {
@@ -69,6 +76,11 @@ pub(super) fn created_text(created: &CreatedPrompt) -> String {
         paint(NUMBER, version.number),
         paint(DIM, version.id),
     )
+}
+
+/// Returns a prompt's name and id without styles, for questions and errors.
+pub(super) fn plain_title(prompt: &Prompt) -> String {
+    format!("{} ({})", text::name(prompt.name.as_str()), prompt.id)
 }
 
 /// Returns a prompt's name and id.
@@ -132,29 +144,6 @@ fn table(found: &[Prompt]) -> String {
     table.text()
 }
 
-pub(super) fn tag(args: &TagArgs, session: &Session) -> CommandResult {
-    let reads = args.tags.is_empty() && !args.clear;
-    let store = if reads {
-        session.reader()?
-    } else {
-        session.store()?
-    };
-    let prompt = if reads {
-        store.prompt(args.prompt.clone())?
-    } else {
-        store.set_tags(args.prompt.clone(), &args.tags)?
-    };
-    let words = || {
-        prompt
-            .tags
-            .iter()
-            .map(|tag| text::name(tag) + "\n")
-            .collect()
-    };
-    let json = || json!({"prompt": json::prompt(&prompt)});
-    session.report(CompletedChange::Operations(&store), json, words)
-}
-
 pub(super) fn rename(args: &RenameArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
     let mut options = RenameOptions::new();
@@ -167,70 +156,5 @@ pub(super) fn rename(args: &RenameArgs, session: &Session) -> CommandResult {
         CompletedChange::Operations(&store),
         || json!({"prompt": json::prompt(&prompt)}),
         || format!("Renamed to {}\n", title(&prompt)),
-    )
-}
-
-pub(super) fn remove(args: &RemoveArgs, session: &Session) -> CommandResult {
-    match VersionSpec::split(&args.spec) {
-        (prompt, None) if prompt.parse::<VersionId>().is_err() => {
-            remove_prompt(&prompt.parse()?, args.yes, session)
-        }
-        _ => remove_version(&args.spec.parse()?, session),
-    }
-}
-
-fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> CommandResult {
-    let store = session.store()?;
-    let prompt = store.prompt(prompt.clone())?;
-    let what = format!(
-        "{} and {}",
-        title(&prompt),
-        text::count(prompt.versions, "version", "versions")
-    );
-    if !yes && !confirmed(&format!("Delete {what}? [y/N] "))? {
-        session.note("nothing was deleted");
-        return Ok(());
-    }
-    // By its id, so that the prompt that was shown is the one that is deleted.
-    let prompt = store.delete_prompt(prompt.id)?;
-    session.report(
-        CompletedChange::Operations(&store),
-        || json!({"prompt": json::prompt(&prompt), "version": null}),
-        || format!("Deleted {what}\n"),
-    )
-}
-
-fn confirmed(question: &str) -> CommandResult<bool> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::usage(
-            "deleting a whole prompt requires a confirmation, and there is no terminal to ask for it",
-        )
-        .hint("pass --yes, or name one version, such as PROMPT@2.1"));
-    }
-    write_stderr(question);
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::io("the answer cannot be read", &error))?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
-}
-
-fn remove_version(spec: &VersionSpec, session: &Session) -> CommandResult {
-    let store = session.store()?;
-    let version = store.delete_version(spec.clone())?;
-    let done = CompletedChange::Operations(&store);
-    let prompt = store
-        .prompt(version.prompt_id)
-        .map_err(|error| Failure::from(error).for_completed_change(done))?;
-    session.report(
-        done,
-        || json!({"prompt": json::prompt(&prompt), "version": json::version(&version)}),
-        || {
-            format!(
-                "Deleted version {} of {}\n",
-                paint(NUMBER, version.number),
-                title(&prompt)
-            )
-        },
     )
 }

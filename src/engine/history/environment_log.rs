@@ -85,6 +85,33 @@ pub(crate) fn environment_log(
     }
 }
 
+/// Checks whether an environment ever pointed to a version.
+pub(crate) fn has_pointed_to(
+    snapshot: &dyn Snapshot,
+    prompt: PromptId,
+    environment: &EnvironmentName,
+    version: VersionId,
+) -> Result<bool> {
+    let filter = OperationFilter::default()
+        .prompt(prompt)
+        .environment(environment.clone());
+    let mut before = None;
+    loop {
+        let page = snapshot.operations(&filter, before, PAGE_SIZE)?;
+        before = page.last().map(|operation| operation.number);
+        let points_there = |operation: &Operation| {
+            let changed = environment_change(operation, prompt, environment);
+            changed.is_some_and(|(from, to, _)| from == Some(version) || to == Some(version))
+        };
+        if page.iter().any(points_there) {
+            return Ok(true);
+        }
+        if page.len() < PAGE_SIZE {
+            return Ok(false);
+        }
+    }
+}
+
 const PAGE_SIZE: usize = 100;
 
 /// Returns the version before and after an operation that changed the environment, and the reason.

@@ -11,6 +11,6 @@ pub use environment_log::EnvironmentLogEntry;
 pub use moment::{Moment, OperationRef};
 
 pub(crate) use dependencies::{EffectKey, Effects};
-pub(crate) use environment_log::environment_log;
+pub(crate) use environment_log::{environment_log, has_pointed_to};
 pub(crate) use historical::{HistoricalSnapshot, ReplayCache};
 pub(crate) use moment::find_moment;

@@ -70,12 +70,21 @@ impl WriteTransaction<'_> {
         })
     }
 
-    /// Undoes the newest operation that is in effect. Returns `None` if there is none.
+    /// Undoes the newest operation that is in effect, and the others of its group.
+    ///
+    /// If later operations depend on those others, only the newest is undone. Returns `None` if no
+    /// operation is in effect.
     pub(crate) fn undo_newest(&mut self) -> Result<Option<Operation>> {
-        match newest(self.transaction.snapshot())? {
-            Some(newest) => self.undo(&newest.number.into(), false).map(Some),
-            None => Ok(None),
+        let Some(newest) = newest(self.transaction.snapshot())? else {
+            return Ok(None);
+        };
+        if let Some(group) = newest.content.group {
+            match self.undo_group(group) {
+                Err(Error::UndoBlocked { .. }) => {}
+                undone => return undone.map(Some),
+            }
         }
+        self.undo(&newest.number.into(), false).map(Some)
     }
 }
 
@@ -211,8 +220,8 @@ impl<'a> Inverse<'a> {
         }
         let mut changes: Vec<Option<Change>> = self.changes.iter().cloned().map(Some).collect();
         let mut emptied = Vec::new();
-        for (at, id, blob) in lost {
-            let positions = concerning.entry(*id).or_default();
+        for (at, lost_version, blob) in lost {
+            let positions = concerning.entry(*lost_version).or_default();
             while positions.front().is_some_and(|next| next < at) {
                 positions.pop_front();
             }
@@ -221,7 +230,7 @@ impl<'a> Inverse<'a> {
                 .and_then(|next| changes.get_mut(next))
                 .map(Option::take)
             else {
-                let version = self.label(*id)?;
+                let version = self.label(*lost_version)?;
                 return Err(Error::BodyCollected {
                     blob: *blob,
                     version,

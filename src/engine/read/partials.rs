@@ -24,7 +24,7 @@ pub(crate) fn gather_partials(
 }
 
 /// The body that a partial referred to at some time, if there was one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PartialTarget {
     prompt: PromptId,
     environment: EnvironmentName,

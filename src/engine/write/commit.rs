@@ -92,7 +92,7 @@ impl WriteTransaction<'_> {
     pub(crate) fn commit_judged<E: From<Error>>(
         &mut self,
         new: &VersionDraft,
-        judge: impl FnOnce(&Self, &Version) -> Result<Vec<Breakage>, E>,
+        judge: impl Fn(&Self, &Version) -> Result<Vec<Breakage>, E>,
     ) -> Result<EnsuredVersion, E> {
         let (line, chosen) = self.expected_line(new)?;
         let base = chosen.as_ref().or(line.head.as_ref());
@@ -100,13 +100,14 @@ impl WriteTransaction<'_> {
             && new.only_if_changed
             && base.blob == new.body.id()
         {
-            let version = self.point_to_unchanged(base.id, new.environment.as_ref())?;
+            let version = self.point_to_unchanged(base.id, new)?;
             return Ok(EnsuredVersion {
                 version,
                 created: false,
             });
         }
-        let is_minor = self.is_minor(line.prompt, base, new, judge)?;
+        let is_minor = self.is_minor(line.prompt, base, new, &judge)?;
+        self.check_environment_of(line.prompt, new, judge)?;
         let version = self.commit_on(new, line, chosen, is_minor)?;
         Ok(EnsuredVersion {
             version,
@@ -114,15 +115,11 @@ impl WriteTransaction<'_> {
         })
     }
 
-    /// Points an environment, if there is one, to a version that exists, and returns the version.
-    fn point_to_unchanged(
-        &mut self,
-        id: VersionId,
-        environment: Option<&EnvironmentName>,
-    ) -> Result<Version> {
+    /// Points the environment of a draft to a version that exists, and returns the version.
+    fn point_to_unchanged(&mut self, id: VersionId, new: &VersionDraft) -> Result<Version> {
         let spec = VersionSpec::from(id);
         let version = find_version(self.transaction.snapshot(), &spec)?;
-        let Some(name) = environment else {
+        let Some(name) = &new.environment else {
             return Ok(version);
         };
         if version.environments.contains(name) {
@@ -134,6 +131,7 @@ impl WriteTransaction<'_> {
             to: Some(id.into()),
             expected: Expected::Any,
             reason: None,
+            allow_breaking: new.allow_breaking || new.bump == Bump::Major,
         }])?;
         find_version(self.transaction.snapshot(), &spec)
     }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::breaking::{ComparedVersions, EnvironmentMove};
 use super::writer::{WriteTransaction, check_expected};
+use crate::engine::contract::Breakage;
 use crate::engine::read::lookup::{check_selected, find_prompt, one_prompt, select};
 use crate::model::arguments::{Draft, IntoEnvironmentName, IntoPromptRef, IntoSelector};
 use crate::model::error::{ConflictSubject, Result, VersionLabel};
@@ -44,6 +46,8 @@ pub(crate) struct UpdateDraft {
     pub(crate) expected: Expected,
     /// The reason, for readers of the history.
     pub(crate) reason: Option<String>,
+    /// Whether the version may break callers of the one that it points to now.
+    pub(crate) allow_breaking: bool,
 }
 
 impl EnvironmentUpdate {
@@ -82,6 +86,7 @@ impl EnvironmentUpdate {
                 to: to?,
                 expected: Expected::Any,
                 reason: None,
+                allow_breaking: false,
             })
         };
         Self(Draft::new(draft()))
@@ -94,6 +99,15 @@ impl EnvironmentUpdate {
     #[must_use]
     pub fn expect(self, expected: impl Into<Expected>) -> Self {
         Self(self.0.set(|draft| draft.expected = expected.into()))
+    }
+
+    /// Allows a version that breaks callers of the one that the environment points to now.
+    ///
+    /// Otherwise the update fails with [`BreakingMove`](crate::Error::BreakingMove), unless the bump
+    /// policy is [`Free`](crate::BumpPolicy::Free), or the environment pointed to the version before.
+    #[must_use]
+    pub fn allow_breaking(self) -> Self {
+        Self(self.0.set(|draft| draft.allow_breaking = true))
     }
 
     /// Sets the reason, which is stored in the history.
@@ -120,6 +134,12 @@ pub struct EnvironmentChange {
     pub before: Option<VersionId>,
     /// The version that it points to now.
     pub after: Option<VersionId>,
+    /// The ways in which the version breaks callers of the one before.
+    ///
+    /// They were allowed, or the environment pointed to the version before. Under the bump policy
+    /// [`Free`](crate::BumpPolicy::Free), the two versions are not compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakages: Vec<Breakage>,
 }
 
 impl WriteTransaction<'_> {
@@ -133,6 +153,7 @@ impl WriteTransaction<'_> {
         let at = self.context.now();
         let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
         let mut pointers = PointerLookup::new(self.transaction.snapshot(), moves);
+        let mut compared = ComparedVersions::default();
         for update in moves {
             if let Some(reason) = &update.reason {
                 check_length("reason", reason)?;
@@ -141,12 +162,26 @@ impl WriteTransaction<'_> {
             let subject = || ConflictSubject::Environment(update.environment.clone());
             let snapshot = self.transaction.snapshot();
             check_expected(snapshot, prompt, subject, update.expected, now)?;
+            let breakages = match (now, to) {
+                (Some(now), Some(to)) if now.id != to.id => {
+                    let update = EnvironmentMove {
+                        prompt,
+                        environment: &update.environment,
+                        from: now.id,
+                        to: to.id,
+                        allow_breaking: update.allow_breaking,
+                    };
+                    self.check_move(&update, &mut compared)?
+                }
+                _ => Vec::new(),
+            };
             pointers.move_to(prompt, &update.environment, to);
             moved.push(EnvironmentChange {
                 prompt_id: prompt,
                 environment: update.environment.clone(),
                 before: now.map(|version| version.id),
                 after: to.map(|version| version.id),
+                breakages,
             });
         }
         let changes: Vec<Change> = moved

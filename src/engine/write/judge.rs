@@ -24,9 +24,11 @@ use crate::storage::Snapshot;
 const MAX_BYTES_UNDER_LOCK: u64 = 64 * 1024;
 
 /// The result of comparing a body with a base.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Judgement {
     base: BlobId,
+    /// The body that was compared with the base.
+    new: BlobId,
     /// The bodies that the partials referred to, which the result depends on.
     targets: Vec<PartialTarget>,
     breakages: Vec<Breakage>,
@@ -75,14 +77,30 @@ impl Judgement {
         let after = contract(new)?;
         Ok(Self {
             base: base.blob,
+            new: new.id(),
             breakages: breakages(&before, &after),
             targets,
         })
     }
 
-    /// Checks whether the result is for this base, and whether no partial has changed since.
-    fn holds(&self, snapshot: &dyn Snapshot, base: &Version) -> Result<bool> {
-        if self.base != base.blob {
+    /// Returns the breakages, if one of the results is for these bodies and still holds.
+    pub(super) fn find(
+        judged: &[Self],
+        snapshot: &dyn Snapshot,
+        base: BlobId,
+        new: BlobId,
+    ) -> Result<Option<Vec<Breakage>>> {
+        for one in judged {
+            if one.holds(snapshot, base, new)? {
+                return Ok(Some(one.breakages.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Checks whether the result is for these bodies, and whether no partial has changed since.
+    fn holds(&self, snapshot: &dyn Snapshot, base: BlobId, new: BlobId) -> Result<bool> {
+        if self.base != base || self.new != new {
             return Ok(false);
         }
         for target in &self.targets {
@@ -99,13 +117,12 @@ impl WriteTransaction<'_> {
     pub(crate) fn commit_in_turn(
         &mut self,
         new: &VersionDraft,
-        judged: Option<&Judgement>,
+        judged: &[Judgement],
     ) -> Result<CommitAttempt> {
         let committed = self.commit_judged(new, |writer, base| {
-            if let Some(judged) = judged
-                && judged.holds(writer.transaction.snapshot(), base)?
-            {
-                return Ok(judged.breakages.clone());
+            let snapshot = writer.transaction.snapshot();
+            if let Some(found) = Judgement::find(judged, snapshot, base.blob, new.body.id())? {
+                return Ok(found);
             }
             let found = writer.breakages_within(base, new, MAX_BYTES_UNDER_LOCK)?;
             found.ok_or_else(|| CommitInterrupted::NeedsJudgement(Box::new(base.clone())))
@@ -142,7 +159,7 @@ impl WriteTransaction<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NewPrompt, NewVersion, PromptId, Store};
+    use crate::{EnvironmentUpdate, NewPrompt, NewVersion, PromptId, Store};
 
     /// Returns a body that is too large to be compared under the lock.
     fn large(text: &str) -> String {
@@ -165,7 +182,7 @@ mod tests {
         new.clone().finish().unwrap()
     }
 
-    fn in_turn(store: &Store, new: &VersionDraft, judged: Option<&Judgement>) -> CommitAttempt {
+    fn in_turn(store: &Store, new: &VersionDraft, judged: &[Judgement]) -> CommitAttempt {
         store
             .change_for_test(|writer| writer.commit_in_turn(new, judged))
             .unwrap()
@@ -180,7 +197,7 @@ mod tests {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &small("Hi"));
         let new = NewVersion::new(id, small("Hello"));
-        assert!(is_committed(&in_turn(&store, &draft(&new), None)));
+        assert!(is_committed(&in_turn(&store, &draft(&new), &[])));
     }
 
     /// This also applies if only the base is large, and to a minor as well as a major version.
@@ -189,12 +206,14 @@ mod tests {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
         let new = NewVersion::new(id, small("Hello"));
-        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &draft(&new), None) else {
+        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &draft(&new), &[]) else {
             panic!("it was compared under the lock");
         };
         let judged = store.judge_for_test(&base, &draft(&new));
         assert_eq!(judged.breakages.len(), 1);
-        let CommitAttempt::Committed(ensured) = in_turn(&store, &draft(&new), Some(&judged)) else {
+        let CommitAttempt::Committed(ensured) =
+            in_turn(&store, &draft(&new), std::slice::from_ref(&judged))
+        else {
             panic!("the judgement was not used");
         };
         assert_eq!(ensured.version.number.to_string(), "2.0");
@@ -203,7 +222,7 @@ mod tests {
         assert!(!is_committed(&in_turn(
             &store,
             &draft(&next),
-            Some(&judged)
+            std::slice::from_ref(&judged)
         )));
         assert_eq!(store.commit(next).unwrap().number.to_string(), "2.1");
     }
@@ -216,14 +235,18 @@ mod tests {
         store.commit(asking).unwrap();
         let id = made(&store, "greeting", &small("Hi"));
         let new = NewVersion::new(id, small(&format!("{{{{hcp:{tone}:0}}}}")));
-        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &draft(&new), None) else {
+        let CommitAttempt::NeedsJudgement(base) = in_turn(&store, &draft(&new), &[]) else {
             panic!("a large partial was read under the lock");
         };
         let judged = store.judge_for_test(&base, &draft(&new));
         assert!(judged.breakages.is_empty());
-        let moved = store.set_environment(tone, "production", "latest");
-        moved.unwrap();
-        assert!(!is_committed(&in_turn(&store, &draft(&new), Some(&judged))));
+        let update = EnvironmentUpdate::set(tone, "production", "latest");
+        store.update_environment(update.allow_breaking()).unwrap();
+        assert!(!is_committed(&in_turn(
+            &store,
+            &draft(&new),
+            std::slice::from_ref(&judged)
+        )));
         assert_eq!(store.commit(new).unwrap().number.to_string(), "2.0");
     }
 

@@ -1,5 +1,6 @@
 //! The write path: the queue of writers, the transaction with the rules, and one file for each kind of change.
 
+pub(crate) mod breaking;
 pub(crate) mod bulk_bodies;
 pub(crate) mod checks;
 pub(crate) mod commit;

@@ -32,6 +32,8 @@ pub(crate) struct VersionDraft {
     pub(crate) force: bool,
     pub(crate) message: String,
     pub(crate) environment: Option<EnvironmentName>,
+    /// Whether the version may break callers of the one that the environment points to.
+    pub(crate) allow_breaking: bool,
     /// The highest version that the caller expects the prompt to have.
     pub(crate) expected_head: Expected,
     /// Whether the base is returned instead if it has the same body.
@@ -58,6 +60,7 @@ impl NewVersion {
                 force: false,
                 message: String::new(),
                 environment: None,
+                allow_breaking: false,
                 expected_head: Expected::Any,
                 only_if_changed: false,
             })
@@ -97,6 +100,16 @@ impl NewVersion {
         Self(self.0.set_parsed(name, |draft, name| {
             draft.environment = Some(name);
         }))
+    }
+
+    /// Allows a version that breaks callers of the one that the environment points to.
+    ///
+    /// Otherwise the commit fails with [`BreakingMove`](crate::Error::BreakingMove), unless the bump
+    /// policy is [`Free`](crate::BumpPolicy::Free), or the bump is [`Major`](Bump::Major), which asks
+    /// for a breaking version. It only matters if an [`environment`](Self::environment) is given.
+    #[must_use]
+    pub fn allow_breaking(self) -> Self {
+        Self(self.0.set(|draft| draft.allow_breaking = true))
     }
 
     /// Makes the commit conditional on the prompt's highest version.

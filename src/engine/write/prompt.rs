@@ -67,6 +67,26 @@ impl WriteTransaction<'_> {
         self.change_prompt(prompt, OperationKind::Tag, |state| state.tags = tags)
     }
 
+    /// Adds the tags that a prompt does not have.
+    pub(crate) fn add_tags(&mut self, prompt: &PromptRef, tags: &[String]) -> Result<Prompt> {
+        let id = find_prompt(self.transaction.snapshot(), prompt)?;
+        let mut all = self.prompt(id)?.tags;
+        for tag in tags {
+            if !all.contains(tag) {
+                all.push(tag.clone());
+            }
+        }
+        self.set_tags(&id.into(), all)
+    }
+
+    /// Removes the tags that a prompt has.
+    pub(crate) fn remove_tags(&mut self, prompt: &PromptRef, tags: &[String]) -> Result<Prompt> {
+        let id = find_prompt(self.transaction.snapshot(), prompt)?;
+        let mut all = self.prompt(id)?.tags;
+        all.retain(|tag| !tags.contains(tag));
+        self.set_tags(&id.into(), all)
+    }
+
     fn change_prompt(
         &mut self,
         prompt: &PromptRef,

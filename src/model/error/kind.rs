@@ -35,7 +35,7 @@ pub enum ErrorKind {
     ///
     /// Read the current state before the call is repeated.
     Conflict,
-    /// The bump rules do not allow the version, or no version number is left.
+    /// The bump rules do not allow the version or the move, or no version number is left.
     Refused,
     /// The stored data is damaged.
     Corrupt,
@@ -92,9 +92,10 @@ impl Error {
             | Self::UndoBlocked { .. }
             | Self::ClockInDoubt { .. }
             | Self::AlreadyUndone { .. } => ErrorKind::Conflict,
-            Self::Breaking { .. } | Self::NoBase { .. } | Self::NumbersExhausted { .. } => {
-                ErrorKind::Refused
-            }
+            Self::Breaking { .. }
+            | Self::BreakingMove { .. }
+            | Self::NoBase { .. }
+            | Self::NumbersExhausted { .. } => ErrorKind::Refused,
             Self::CorruptBody { .. } => ErrorKind::Corrupt,
             Self::Render { .. } | Self::Freeze { .. } | Self::HeliconeRender(_) => {
                 ErrorKind::Unrenderable
@@ -117,13 +118,14 @@ impl Error {
         matches!(self.kind(), ErrorKind::Busy | ErrorKind::Full)
     }
 
-    /// Returns each way in which a refused version would break callers of its base.
+    /// Returns each way in which a refused version would break callers.
     ///
-    /// The slice is empty for every error except [`Breaking`](Error::Breaking).
+    /// The slice is empty for every error except [`Breaking`](Error::Breaking) and
+    /// [`BreakingMove`](Error::BreakingMove).
     #[must_use]
     pub fn breakages(&self) -> &[Breakage] {
         match self {
-            Self::Breaking { reasons, .. } => reasons,
+            Self::Breaking { reasons, .. } | Self::BreakingMove { reasons, .. } => reasons,
             _ => &[],
         }
     }

@@ -13,3 +13,5 @@ pub use self::labels::{
 };
 pub use self::open_error::OpenError;
 pub use self::variants::{Error, Result};
+#[cfg(feature = "cli")]
+pub(crate) use self::wording::breaking_move;

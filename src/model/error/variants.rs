@@ -9,7 +9,8 @@ use super::labels::{
 };
 use super::open_error::OpenError;
 use super::wording::{
-    body, counted, expectation, list, operations_that_depend, state_of_pointer, version_not_found,
+    body, breaking_move, counted, expectation, list, operations_that_depend, state_of_pointer,
+    version_not_found,
 };
 use crate::fs::checksummed_file::FileError;
 use crate::model::body::InvalidBody;
@@ -167,6 +168,25 @@ pub enum Error {
         /// The number of the base.
         base: VersionNumber,
         /// Each way in which the version would break callers of the base.
+        reasons: Vec<Breakage>,
+    },
+
+    /// The environment would move to a version that breaks callers of the one it points to.
+    ///
+    /// [`EnvironmentUpdate::allow_breaking`](crate::EnvironmentUpdate::allow_breaking) and
+    /// [`NewVersion::allow_breaking`](crate::NewVersion::allow_breaking()) move it nevertheless. A
+    /// refused commit made no version.
+    #[error("{}: {}", breaking_move(prompt, environment, *from, *to), list(reasons))]
+    BreakingMove {
+        /// The prompt.
+        prompt: PromptLabel,
+        /// The environment, which was not moved.
+        environment: EnvironmentName,
+        /// The number of the version that it points to.
+        from: VersionNumber,
+        /// The number of the version that it would move to; none if that was to be committed.
+        to: Option<VersionNumber>,
+        /// Each way in which the version would break callers.
         reasons: Vec<Breakage>,
     },
 

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 
 use super::labels::{PromptLabel, PromptVersionLabel, VersionLabel};
-use crate::model::id::{BlobId, VersionId};
+use crate::model::id::{BlobId, EnvironmentName, VersionId};
 use crate::model::selector::Selector;
+use crate::model::shown::Escaped;
 use crate::model::version_number::VersionNumber;
 
 /// Returns what a compared pointer is, as the end of a sentence.
@@ -34,6 +35,18 @@ pub(super) fn version_not_found(prompt: Option<&PromptLabel>, selector: &Selecto
         Some(prompt) => format!("prompt {prompt} has no version {selector}"),
         None => format!("no version {selector}"),
     }
+}
+
+/// Returns the message of a refused move, without its reasons.
+pub(crate) fn breaking_move(
+    prompt: &PromptLabel,
+    environment: &EnvironmentName,
+    from: VersionNumber,
+    to: Option<VersionNumber>,
+) -> String {
+    let environment = Escaped(environment.as_str());
+    let to = to.map_or_else(|| "the new version".into(), |number| number.to_string());
+    format!("{environment} of {prompt} stays at {from}: {to} breaks its callers")
 }
 
 pub(super) fn counted(number: u64, one: &str, many: &str) -> String {

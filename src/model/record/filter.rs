@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::version::Version;
 use crate::model::id::{EnvironmentName, PromptId};
+use crate::model::selector::admits;
 
 /// The order of a list of prompts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ pub struct VersionFilter {
     pub major: Option<u32>,
     /// A requirement that the number satisfies. The number `2.1` is compared as `2.1.0`.
     pub requirement: Option<semver::VersionReq>,
+    /// The author of the commit.
+    pub author: Option<String>,
 }
 
 impl VersionFilter {
@@ -82,6 +86,25 @@ impl VersionFilter {
     pub fn requirement(mut self, requirement: semver::VersionReq) -> Self {
         self.requirement = Some(requirement);
         self
+    }
+
+    /// Selects only versions that this author committed.
+    #[must_use]
+    pub fn author(mut self, author: impl Into<String>) -> Self {
+        self.author = Some(author.into());
+        self
+    }
+
+    /// Returns whether a version passes the filter.
+    pub(crate) fn admits(&self, version: &Version) -> bool {
+        let number = version.number;
+        let requirement = self.requirement.as_ref();
+        self.major.is_none_or(|major| number.major == major)
+            && requirement.is_none_or(|wanted| admits(wanted, number))
+            && self
+                .author
+                .as_ref()
+                .is_none_or(|author| *author == version.author)
     }
 }
 

@@ -231,8 +231,7 @@ pub(super) fn list(
         while versions.len() < rows {
             let Some(row) = found.next()? else { break };
             let version = version(tables, row)?;
-            let requirement = filter.requirement.as_ref();
-            if requirement.is_none_or(|wanted| admits(wanted, version.number)) {
+            if filter.admits(&version) {
                 versions.push(version);
             }
         }

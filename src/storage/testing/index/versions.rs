@@ -269,6 +269,11 @@ pub fn filters_combine_with_pages(index: &dyn Index) {
         ids(&[8]),
         "both filters together"
     );
+    let version = index.snapshot().unwrap().version(version_id(5));
+    let own = one.author(version.unwrap().unwrap().author);
+    assert_eq!(list(index, &own, None, 9), ids(&[5]));
+    let others = VersionFilter::default().author("a stranger");
+    assert_eq!(list(index, &others, None, 9), []);
 }
 
 /// A deleted version is not found. Its id and number remain taken.

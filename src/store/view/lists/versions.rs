@@ -59,6 +59,12 @@ impl Versions {
         self
     }
 
+    /// Selects only versions that this author committed.
+    pub fn author(mut self, author: impl Into<String>) -> Self {
+        self.filter = self.filter.author(author);
+        self
+    }
+
     /// Replaces the filter.
     pub fn with_filter(mut self, filter: &VersionFilter) -> Self {
         self.filter = filter.clone();
