@@ -6,7 +6,8 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
-use super::hint::{breaking, hint, shell_word};
+use super::hint::{breaking, hint};
+use super::text::shell_word;
 use crate::error::{ConflictSubject, FileError, InvalidArgument, OpenError, PromptLabel};
 use crate::model::error::breaking_move;
 use crate::storage::StorageErrorKind;

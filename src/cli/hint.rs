@@ -46,7 +46,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         }
         Error::NameTaken { name, .. } => format!(
             "promptbook commit {} commits a new version of it; --allow-duplicate-name allows a second prompt of this name",
-            shell_word(name.as_str())
+            text::shell_word(name.as_str())
         ),
         Error::PromptIdTaken { .. } => {
             "choose another id, or none; the id of a deleted prompt is never reused".into()
@@ -113,7 +113,7 @@ fn conflict(prompt: &PromptLabel, subject: &ConflictSubject) -> String {
         ConflictSubject::Head => format!("promptbook log {prompt} lists its versions"),
         ConflictSubject::Environment(name) => format!(
             "promptbook log {prompt} --env {} shows what changed it",
-            shell_word(name.as_str())
+            text::shell_word(name.as_str())
         ),
     }
 }
@@ -132,7 +132,7 @@ fn of_problems<'a>(mut problems: impl Iterator<Item = &'a Problem>) -> String {
         Some((prompt, environment)) => format!(
             "a partial names its prompt by id: promptbook ls lists the ids, and \
              promptbook env set {prompt} {} VERSION points that environment to a version",
-            shell_word(environment.as_str())
+            text::shell_word(environment.as_str())
         ),
         None => {
             "promptbook vars SPEC lists its variables and partials, and where they are used".into()
@@ -145,37 +145,8 @@ fn argument(prompt: &PromptLabel) -> String {
     match &prompt.name {
         // A name with characters that a terminal interprets cannot be copied from there.
         Some(name) if text::line(name.as_str()) == name.as_str() && !name.as_str().is_empty() => {
-            shell_word(name.as_str())
+            text::shell_word(name.as_str())
         }
         _ => format!("id:{}", prompt.id),
-    }
-}
-
-/// Quotes a text for a shell, if it needs that.
-pub(super) fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./@:^~+=,".contains(c);
-    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_quoted_for_a_shell() {
-        for (text, expected) in [
-            ("greeting@^2", "greeting@^2"),
-            ("two words", "'two words'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
-            ("-x", "'-x'"),
-            ("größe", "größe"),
-        ] {
-            assert_eq!(shell_word(text), expected);
-        }
     }
 }

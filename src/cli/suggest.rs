@@ -1,8 +1,8 @@
 //! Suggestions for names that do not exist: prompts and environments with similar names.
 
 use super::error::{Failure, MissingName};
-use super::hint::shell_word;
 use super::session::Session;
+use super::text::shell_word;
 use crate::VersionNumber;
 
 /// Adds similar names to an error's hint, if a name in the command line does not exist.

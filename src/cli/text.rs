@@ -47,6 +47,16 @@ pub(crate) fn summary(message: &str) -> String {
     }
 }
 
+/// Quotes a text for a shell, if it needs that.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./@:^~+=,".contains(c);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// Returns a time in the user's time zone.
 pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.with_timezone(&Local)
@@ -90,6 +100,20 @@ mod tests {
         assert_eq!(line("safe \u{202e}txt.exe"), r"safe \u{202e}txt.exe");
         assert_eq!(line("日本 é 🎭"), "日本 é 🎭");
         assert_eq!(lines("a\u{7}\nb"), "a\\u{7}\nb");
+    }
+
+    #[test]
+    fn arguments_are_quoted_for_a_shell() {
+        for (text, expected) in [
+            ("greeting@^2", "greeting@^2"),
+            ("two words", "'two words'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+            ("-x", "'-x'"),
+            ("größe", "größe"),
+        ] {
+            assert_eq!(shell_word(text), expected);
+        }
     }
 
     #[test]

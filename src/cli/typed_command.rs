@@ -2,7 +2,7 @@
 
 use std::env;
 
-use super::hint::shell_word;
+use super::text::shell_word;
 
 /// The maximum size in bytes of a command that a hint repeats.
 const MAX_COMMAND_BYTES: usize = 400;

@@ -278,7 +278,7 @@ fn an_author_is_a_filter_of_lists_and_refused_by_other_reads() {
     let operations = desk.json(&["ops", "--author", "ann"]);
     assert_eq!(operations["operations"].as_array().unwrap().len(), 1);
     let held = desk.json(&["log", "a", "--env", "production", "--author", "bob"]);
-    assert_eq!(held["holders"], json!([]));
+    assert_eq!(held["environment_log"], json!([]));
     for arguments in [
         &["ls"][..],
         &["show", "a"],

@@ -19,6 +19,8 @@ pub(super) struct EnvironmentMove<'a> {
     pub(super) environment: &'a EnvironmentName,
     pub(super) from: VersionId,
     pub(super) to: VersionId,
+    /// Both versions, if they were read already.
+    pub(super) rows: Option<(Version, Version)>,
     pub(super) allow_breaking: bool,
 }
 
@@ -34,19 +36,25 @@ impl WriteTransaction<'_> {
     /// not need a second thought.
     pub(super) fn check_move(
         &self,
-        update: &EnvironmentMove<'_>,
+        update: EnvironmentMove<'_>,
         compared: &mut ComparedVersions,
     ) -> Result<Vec<Breakage>> {
         if self.context.policy == BumpPolicy::Free {
             return Ok(Vec::new());
         }
         let snapshot = self.transaction.snapshot();
-        // Without their environments, which can be many, and are not needed here.
-        let row = |id| snapshot.version_even_deleted(id);
-        let (Some(from), Some(to)) = (row(update.from)?, row(update.to)?) else {
+        let rows = match update.rows {
+            Some(rows) => Some(rows),
+            None => {
+                // Without their environments, which can be many, and are not needed here.
+                let row = |id| snapshot.version_even_deleted(id);
+                let rows = row(update.from)?.zip(row(update.to)?);
+                rows.map(|(from, to)| (from.version, to.version))
+            }
+        };
+        let Some((from, to)) = rows else {
             return Ok(Vec::new());
         };
-        let (from, to) = (from.version, to.version);
         let reasons = match compared.0.get(&(from.id, to.id)) {
             Some(reasons) => reasons.clone(),
             None => {

@@ -158,7 +158,12 @@ impl WriteTransaction<'_> {
             if let Some(reason) = &update.reason {
                 check_length("reason", reason)?;
             }
-            let UpdateTarget { prompt, now, to } = pointers.target(update)?;
+            let UpdateTarget {
+                prompt,
+                now,
+                to,
+                rows,
+            } = pointers.target(update)?;
             let subject = || ConflictSubject::Environment(update.environment.clone());
             let snapshot = self.transaction.snapshot();
             check_expected(snapshot, prompt, subject, update.expected, now)?;
@@ -169,9 +174,10 @@ impl WriteTransaction<'_> {
                         environment: &update.environment,
                         from: now.id,
                         to: to.id,
+                        rows,
                         allow_breaking: update.allow_breaking,
                     };
-                    self.check_move(&update, &mut compared)?
+                    self.check_move(update, &mut compared)?
                 }
                 _ => Vec::new(),
             };
@@ -266,6 +272,8 @@ struct UpdateTarget {
     now: Option<VersionLabel>,
     /// The version that it points to afterwards.
     to: Option<VersionLabel>,
+    /// Both versions, if the lookup returned them.
+    rows: Option<(Version, Version)>,
 }
 
 /// The results of earlier lookups.
@@ -302,7 +310,12 @@ impl<'a> PointerLookup<'a> {
             None => None,
         };
         let now = self.of(prompt, &update.environment)?;
-        Ok(UpdateTarget { prompt, now, to })
+        Ok(UpdateTarget {
+            prompt,
+            now,
+            to,
+            rows: None,
+        })
     }
 
     fn single_target(&self, update: &UpdateDraft) -> Result<UpdateTarget> {
@@ -323,6 +336,7 @@ impl<'a> PointerLookup<'a> {
             prompt,
             now: found.current.as_ref().map(VersionLabel::from),
             to: to.as_ref().map(VersionLabel::from),
+            rows: found.current.zip(to),
         })
     }
 
