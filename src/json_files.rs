@@ -9,6 +9,10 @@ const ENDING: &str = ".json";
 
 /// The JSON files in a folder, and the other entries.
 #[derive(Debug, Default)]
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "only the command names what it leaves out")
+)]
 pub(crate) struct JsonFiles {
     /// The paths below the folder, sorted.
     pub(crate) files: Vec<PathBuf>,
@@ -17,6 +21,10 @@ pub(crate) struct JsonFiles {
 }
 
 /// An entry of a folder that is not listed as a JSON file.
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "only the command names what it leaves out")
+)]
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LeftOut {
     /// The path below the folder.

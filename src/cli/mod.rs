@@ -59,7 +59,7 @@
 //! | `backup`, `restore` | `{path, copied, bytes, kept, report}`; report has the members of `verify` |
 //! | `gc` | `{bodies, bytes, leftovers, inputs, packed, dropped}`; `--dry-run` `{dry_run, bodies, bytes, leftovers}` |
 //! | `stats` | `{path, prompts, operations, journaled_bodies, journaled_bytes, oldest_journaled, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings, diagnostics}`; oldest_journaled and ratio may be null; diagnostics contains the format, sizes, the head of the history and the last failure of maintenance, see `promptbook::maintenance::Diagnostics` |
-//! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}], left_out: [{file, reason}], not_in_folder: [{prompt, prompt_id, same_body_as: file or null}]}` |
+//! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}], left_out: [{file, reason}], not_in_folder: [{prompt, prompt_id, same_body_as: name of a new prompt, or null}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
 //! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing if the bundle is written to standard output |
