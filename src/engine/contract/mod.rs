@@ -31,6 +31,7 @@
 
 mod annotations;
 pub(crate) mod answers;
+mod keywords;
 mod members;
 pub(crate) mod partials;
 mod references;
