@@ -65,19 +65,25 @@ pub fn lint(body: &Value) -> Vec<Finding> {
 }
 
 /// Returns the hidden characters of a text, escaped, except for line breaks and tabs.
-pub(super) fn hidden_characters(text: &str) -> Option<String> {
+fn hidden_characters(text: &str) -> Option<String> {
     let is_layout = |c: char| matches!(c, '\n' | '\r' | '\t');
     let hidden = hidden::characters(text).filter(|(c, is_hidden)| *is_hidden && !is_layout(*c));
-    let hidden: Vec<char> = hidden.map(|(c, _)| c).collect();
-    if hidden.is_empty() {
-        return None;
+    shown(hidden.map(|(c, _)| c))
+}
+
+/// Returns characters escaped, the first of many, or `None` if there are none.
+pub(super) fn shown(characters: impl Iterator<Item = char>) -> Option<String> {
+    let (mut text, mut count) = (String::new(), 0);
+    for c in characters {
+        count += 1;
+        if count <= MAX_SHOWN_CHARACTERS {
+            text.extend(c.escape_default());
+        }
     }
-    let shown = hidden.iter().take(MAX_SHOWN_CHARACTERS);
-    let mut shown: String = shown.flat_map(|c| c.escape_default()).collect();
-    if let Some(more) = hidden.len().checked_sub(MAX_SHOWN_CHARACTERS + 1) {
-        shown.push_str(&format!(" and {} more", more + 1));
+    if count > MAX_SHOWN_CHARACTERS {
+        text.push_str(&format!(" and {} more", count - MAX_SHOWN_CHARACTERS));
     }
-    Some(shown)
+    (count > 0).then_some(text)
 }
 
 #[cfg(test)]

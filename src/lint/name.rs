@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::body::hidden_characters;
+use super::body::shown;
 use crate::model::hidden;
 
 /// Returns a description of the hidden characters of a name, if it has some.
@@ -15,12 +15,8 @@ use crate::model::hidden;
 /// ```
 #[must_use]
 pub fn lint_name(name: &str) -> Option<String> {
-    let in_layout = |c: char| matches!(c, '\n' | '\r' | '\t');
-    let shown = hidden_characters(name).or_else(|| {
-        let layout = name.chars().filter(|c| in_layout(*c));
-        let shown: String = layout.flat_map(char::escape_default).collect();
-        (!shown.is_empty()).then_some(shown)
-    })?;
+    let hidden = hidden::characters(name).filter(|(_, is_hidden)| *is_hidden);
+    let shown = shown(hidden.map(|(c, _)| c))?;
     Some(format!("the name has hidden characters: {shown}"))
 }
 

@@ -40,7 +40,10 @@ fn two_versions_are_compared() {
         ]
     );
     assert_eq!(lines[8], "major: callers of 1.1 break");
-    assert!(lines[9].starts_with("  - variable \"age\""), "{told}");
+    assert!(
+        lines[9].starts_with("  - messages[0].content: variable \"age\""),
+        "{told}"
+    );
 
     let told = desk.json(&["diff", "greeting@1.0", "greeting@2.0"]);
     assert_eq!(members(&told), DIFFERENCE);

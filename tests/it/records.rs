@@ -43,13 +43,14 @@ fn every_public_record_can_be_read() {
         promptbook::frozen: LockedPrompt;
         promptbook::history: Change, EnvironmentLogEntry, Event, GroupId, LogPosition, Operation,
             OperationContent, OperationKind, PromptState, RecordedInputs;
+        promptbook::lint: Finding, FindingKind;
         promptbook::list: PromptOrder, VersionCounts;
         promptbook::maintenance: BackupSummary, BlobUsage, CheckpointSummary, Diagnostics,
             GcSummary, MaintenanceFailure, RepackSummary, RepairSummary, StoreStats, VerifyReport,
             Violation;
         promptbook::search: MatchedIn, SearchHit, Snippet;
         promptbook::template: Merged, PartialUse, Problem, RenderedBody, TextLocation,
-            ValidationError, VariableSite, VariableType, VariableUse;
+            UnfilledTag, ValidationError, VariableSite, VariableType, VariableUse;
     };
     let listed = BTreeSet::from(listed.map(str::to_owned));
     let written = types_written_as_json(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));

@@ -200,8 +200,8 @@ fn words(linted: &[Linted]) -> String {
                 "{}: {}: {} {}\n",
                 one.subject,
                 paint(style, severity),
-                text::line(&finding.message),
-                paint(DIM, format!("({})", text::line(finding.place.as_str())))
+                paint(DIM, format!("{}:", text::line(finding.place.as_str()))),
+                text::line(&finding.message)
             ));
         }
         for name in &one.names {
