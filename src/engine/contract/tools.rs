@@ -285,7 +285,8 @@ fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
         compare_members(name, old, now, path, found);
     });
     for (member, old, now) in union(base, entry).filter(|(member, ..)| *member != form) {
-        if !are_same(old, now) && !(is_description(member, old) && is_description(member, now)) {
+        let is_worded = is_description(member, old) && is_description(member, now);
+        if !is_worded && !are_same(old, now) {
             path.within(LocationStep::Member(member), |path| {
                 found.push(changed(name, member, path));
             });
