@@ -191,6 +191,7 @@ fn a_moment_is_a_duration_before_now_too() {
 
 /// On a terminal, long output is shown by the pager.
 #[cfg(target_os = "linux")]
+#[allow(clippy::print_stderr, reason = "a test that cannot run here says so")]
 #[test]
 fn a_terminal_gets_a_pager() {
     use std::process::Command;
