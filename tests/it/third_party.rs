@@ -119,5 +119,6 @@ fn an_operation_needs_few_calls_of_the_index() {
             .set_environment("greeting", "staging", "1.0")
             .unwrap();
     });
-    assert_eq!(calls, 3, "an update of an environment, by name");
+    // One of them reads the body of 1.0, whose contract this handle does not have in memory.
+    assert_eq!(calls, 4, "an update of an environment, by name");
 }

@@ -43,6 +43,12 @@ impl WriteTransaction<'_> {
             return Ok(Vec::new());
         }
         let snapshot = self.transaction.snapshot();
+        let pair = (update.from, update.to);
+        if let Some(reasons) = compared.0.get(&pair)
+            && (reasons.is_empty() || update.allow_breaking)
+        {
+            return Ok(reasons.clone());
+        }
         let rows = match update.rows {
             Some(rows) => Some(rows),
             None => {
@@ -55,14 +61,11 @@ impl WriteTransaction<'_> {
         let Some((from, to)) = rows else {
             return Ok(Vec::new());
         };
-        let reasons = match compared.0.get(&(from.id, to.id)) {
+        let reasons = match compared.0.get(&pair) {
             Some(reasons) => reasons.clone(),
-            None => {
-                let reasons = self.breakages_between(&from, &to)?;
-                compared.0.insert((from.id, to.id), reasons.clone());
-                reasons
-            }
+            None => self.breakages_between(&from, &to)?,
         };
+        compared.0.insert(pair, reasons.clone());
         let is_allowed = reasons.is_empty()
             || update.allow_breaking
             || has_pointed_to(snapshot, update.prompt, update.environment, to.id)?;
