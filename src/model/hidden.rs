@@ -37,6 +37,7 @@ pub(crate) fn has_hidden(text: &str) -> bool {
 }
 
 /// Returns a text with its hidden characters escaped as in a Rust literal.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (c, is_hidden) in characters(text) {
