@@ -208,7 +208,7 @@ impl StoreOptions {
             rng: Mutex::new(rng),
             seeded: self.seed.is_some(),
             contracts: ContractCache::default(),
-            lines: HeadCache::default(),
+            heads: HeadCache::default(),
         }
     }
 }

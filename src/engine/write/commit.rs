@@ -49,7 +49,7 @@ impl WriteTransaction<'_> {
             environment,
             &new.body,
         )?;
-        self.lines.put(PromptHead {
+        self.heads.put(PromptHead {
             prompt,
             head: Some(version.clone()),
             used: Numbering {
@@ -94,8 +94,8 @@ impl WriteTransaction<'_> {
         new: &VersionDraft,
         judge: impl Fn(&Self, &Version) -> Result<Vec<Breakage>, E>,
     ) -> Result<EnsuredVersion, E> {
-        let (line, chosen) = self.expected_line(new)?;
-        let base = chosen.as_ref().or(line.head.as_ref());
+        let (known, chosen) = self.expected_head(new)?;
+        let base = chosen.as_ref().or(known.head.as_ref());
         if let Some(base) = base
             && new.only_if_changed
             && base.blob == new.body.id()
@@ -106,9 +106,9 @@ impl WriteTransaction<'_> {
                 created: false,
             });
         }
-        let is_minor = self.is_minor(line.prompt, base, new, &judge)?;
-        self.check_environment_of(line.prompt, new, judge)?;
-        let version = self.commit_on(new, line, chosen, is_minor)?;
+        let is_minor = self.is_minor(known.prompt, base, new, &judge)?;
+        self.check_environment_of(known.prompt, new, judge)?;
+        let version = self.commit_on(new, known, chosen, is_minor)?;
         Ok(EnsuredVersion {
             version,
             created: true,
@@ -139,43 +139,43 @@ impl WriteTransaction<'_> {
     /// Returns the prompt's head, and the base unless it is the highest version.
     ///
     /// Checks first that the head is the one that the caller expects.
-    fn expected_line(&mut self, new: &VersionDraft) -> Result<(PromptHead, Option<Version>)> {
-        let line = self.line(&new.prompt)?;
+    fn expected_head(&mut self, new: &VersionDraft) -> Result<(PromptHead, Option<Version>)> {
+        let known = self.prompt_head(&new.prompt)?;
         check_expected(
             self.transaction.snapshot(),
-            line.prompt,
+            known.prompt,
             || ConflictSubject::Head,
             new.expected_head,
-            line.head.as_ref().map(VersionLabel::from),
+            known.head.as_ref().map(VersionLabel::from),
         )?;
         let chosen = match &new.base {
             Selector::Latest => None,
-            selector => Some(select(self.transaction.snapshot(), line.prompt, selector)?),
+            selector => Some(select(self.transaction.snapshot(), known.prompt, selector)?),
         };
-        Ok((line, chosen))
+        Ok((known, chosen))
     }
 
     fn commit_on(
         &mut self,
         new: &VersionDraft,
-        line: PromptHead,
+        known: PromptHead,
         chosen: Option<Version>,
         is_minor: bool,
     ) -> Result<Version> {
         let at = self.context.now();
-        let base = chosen.as_ref().or(line.head.as_ref());
+        let base = chosen.as_ref().or(known.head.as_ref());
         let used = match &chosen {
-            None => line.used,
+            None => known.used,
             Some(base) => {
                 let snapshot = self.transaction.snapshot();
-                snapshot.numbering(line.prompt, base.number.major)?
+                snapshot.numbering(known.prompt, base.number.major)?
             }
         };
         let number = match base.filter(|_| is_minor).map(|base| base.number) {
             Some(base) => numbering::next_minor(base, used.highest_minor.unwrap_or(base.minor)),
             None => numbering::next_major(used.highest_major, self.context.settings.first_version),
         };
-        let prompt = line.prompt;
+        let prompt = known.prompt;
         let Some(number) = number else {
             let prompt = prompt_label(self.transaction.snapshot(), prompt)?;
             return Err(Error::NumbersExhausted { prompt });
@@ -189,9 +189,9 @@ impl WriteTransaction<'_> {
             environment,
             &new.body,
         )?;
-        if line.head.is_none_or(|head| head.number < number) {
-            self.lines.put(PromptHead {
-                prompt: line.prompt,
+        if known.head.is_none_or(|head| head.number < number) {
+            self.heads.put(PromptHead {
+                prompt: known.prompt,
                 head: Some(version.clone()),
                 used: Numbering {
                     highest_major: used.highest_major.max(Some(number.major)),
@@ -203,11 +203,11 @@ impl WriteTransaction<'_> {
     }
 
     /// Returns the head of a prompt, from the cache if possible.
-    fn line(&mut self, prompt: &PromptRef) -> Result<PromptHead> {
+    fn prompt_head(&mut self, prompt: &PromptRef) -> Result<PromptHead> {
         if let PromptRef::Id(id) = prompt
-            && let Some(line) = self.lines.take(*id)
+            && let Some(known) = self.heads.take(*id)
         {
-            return Ok(line);
+            return Ok(known);
         }
         let contracts = &self.context.contracts;
         let is_known = |blob| {

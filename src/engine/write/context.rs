@@ -30,7 +30,7 @@ pub(crate) struct WriteContext {
     /// Whether ids are drawn from a given seed, so that an earlier run may have drawn the same ids.
     pub(crate) seeded: bool,
     pub(crate) contracts: ContractCache,
-    pub(crate) lines: HeadCache,
+    pub(crate) heads: HeadCache,
 }
 
 impl fmt::Debug for WriteContext {

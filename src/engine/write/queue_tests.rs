@@ -38,7 +38,7 @@ impl TestTransactions {
                 rng: Mutex::new(fastrand::Rng::with_seed(1)),
                 seeded: false,
                 contracts: ContractCache::default(),
-                lines: HeadCache::default(),
+                heads: HeadCache::default(),
             },
             queue: WriteQueue::new(Duration::from_secs(60)),
             others: AtomicUsize::new(0),

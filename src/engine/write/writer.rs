@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,6 @@ use super::bulk_bodies::{BulkBodies, FinishedBodies, NewBody};
 use super::context::WriteContext;
 use super::heads::PromptHeads;
 use super::pending_work::{BodyCount, PendingWork};
-use crate::engine::contract::Contract;
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::read::lookup::prompt_label;
 use crate::model::body::Body;
@@ -18,7 +17,7 @@ use crate::model::error::{ConflictSubject, Error, Result, VersionLabel};
 use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
 use crate::model::log_position::LogPosition;
 use crate::model::record::{
-    Change, Expected, Operation, OperationContent, OperationKind, RecordedInputs, Version,
+    Change, Expected, Operation, OperationContent, OperationKind, RecordedInputs,
 };
 use crate::storage;
 use crate::storage::{
@@ -29,19 +28,19 @@ use crate::storage::{
 /// A write transaction of any number of operations, which commits entirely or not at all.
 pub(crate) struct WriteTransaction<'a> {
     pub(crate) transaction: Box<dyn Transaction + 'a>,
-    bodies: &'a BodyReader,
+    pub(super) bodies: &'a BodyReader,
     pub(crate) context: &'a WriteContext,
     /// The author of the changes that follow.
     pub(crate) author: Arc<str>,
     /// A body that was looked up together with the version that it is needed for.
     pub(crate) prefetched: Cell<Option<(BlobId, StoredBlob)>>,
     /// The heads of prompts that were committed to, as this transaction left them.
-    pub(crate) lines: PromptHeads,
+    pub(crate) heads: PromptHeads,
     pub(crate) reserved: ReservedIds,
     pub(crate) last: LogPosition,
     journaled: PendingWork,
     /// The bodies of a large change; none if this transaction journals its bodies.
-    bulk: Option<BulkBodies<'a>>,
+    pub(super) bulk: Option<BulkBodies<'a>>,
     /// The group of the operations that follow.
     pub(crate) group: Option<GroupId>,
     /// Whether a change of the transaction failed.
@@ -78,7 +77,7 @@ impl<'a> WriteTransaction<'a> {
             context,
             author: Arc::clone(&context.author),
             prefetched: Cell::new(None),
-            lines: context.lines.take(last),
+            heads: context.heads.take(last),
             reserved: ReservedIds::default(),
             last,
             journaled: PendingWork::default(),
@@ -117,7 +116,7 @@ impl<'a> WriteTransaction<'a> {
         let packed = self.finish_bulk()?;
         self.transaction.commit()?;
         drop(packed);
-        self.context.lines.put(self.last, self.lines);
+        self.context.heads.put(self.last, self.heads);
         Ok(self.journaled)
     }
 
@@ -146,7 +145,7 @@ impl<'a> WriteTransaction<'a> {
         self.transaction.roll_back()?;
         self.last = to.last;
         self.journaled.shrink(to.journaled);
-        self.lines = PromptHeads::default();
+        self.heads = PromptHeads::default();
         self.failed = false;
         Ok(())
     }
@@ -239,7 +238,7 @@ impl<'a> WriteTransaction<'a> {
         bodies: &[(&Body, DeltaGroup)],
     ) -> Result<Operation> {
         for change in &content.changes {
-            self.lines.forget(change.prompt());
+            self.heads.forget(change.prompt());
         }
         let operation = Operation {
             number: self.last.number + 1,
@@ -328,90 +327,6 @@ impl<'a> WriteTransaction<'a> {
             }
             None => Ok(None),
         }
-    }
-
-    /// Reads a body of a version of this transaction.
-    fn read_body(&self, id: BlobId) -> Result<Body> {
-        let added = self.bulk.as_ref().map(|bulk| bulk.get(id));
-        if let Some(body) = added.transpose()?.flatten() {
-            return Ok(body);
-        }
-        match self.prefetched.take() {
-            Some((prefetched, stored)) if prefetched == id => {
-                self.bodies.read_once_from(stored, id)
-            }
-            _ => self.bodies.read_once(self.transaction.snapshot(), id),
-        }
-    }
-
-    /// Returns the contract of a body, with its partials as of this transaction.
-    ///
-    /// Returns `None` if the partials have more than `max_bytes` bytes.
-    pub(crate) fn contract(&self, body: &Body, max_bytes: u64) -> Result<Option<Arc<Contract>>> {
-        let read = |id| self.read_body(id);
-        let (snapshot, targets) = (self.transaction.snapshot(), &mut Vec::new());
-        self.context
-            .contract(snapshot, &read, body, max_bytes, targets)
-    }
-
-    /// Returns the contract of a stored version.
-    pub(crate) fn contract_of(
-        &self,
-        version: &Version,
-        max_bytes: u64,
-    ) -> Result<Option<Arc<Contract>>> {
-        let known = self.context.contracts.get(version.blob);
-        if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
-            return Ok(Some(contract));
-        }
-        // The contract is cached, so the body is not needed again soon and is not cached.
-        let body = self.read_body(version.blob)?;
-        self.contract(&body, max_bytes)
-    }
-
-    /// Returns an id that no prompt has or had: the requested one, or one drawn at random.
-    pub(crate) fn draw_prompt_id(&self, requested: Option<PromptId>) -> Result<PromptId> {
-        match requested {
-            Some(id) if self.transaction.snapshot().prompt_id_taken(id)? => {
-                Err(Error::PromptIdTaken { id })
-            }
-            Some(id) => Ok(id),
-            None => loop {
-                let id = PromptId::draw(&mut self.rng());
-                let reserved = self.reserved.prompts.contains(&id);
-                if !reserved && !self.transaction.snapshot().prompt_id_taken(id)? {
-                    return Ok(id);
-                }
-            },
-        }
-    }
-
-    /// Draws an id that no version has or had.
-    pub(crate) fn draw_version_id(&self, at: DateTime<Utc>) -> Result<VersionId> {
-        let millis = at.timestamp_millis().try_into().unwrap_or(0);
-        loop {
-            let id = VersionId::draw(millis, &mut self.rng());
-            // The index would refuse a taken id. Only an id drawn from a given seed can be taken.
-            let seeded = self.context.seeded;
-            let reserved = self.reserved.versions.contains(&id);
-            if !reserved
-                && (!seeded
-                    || self
-                        .transaction
-                        .snapshot()
-                        .version_even_deleted(id)?
-                        .is_none())
-            {
-                return Ok(id);
-            }
-        }
-    }
-
-    fn rng(&self) -> MutexGuard<'_, fastrand::Rng> {
-        self.context
-            .rng
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records the inputs of a request, without an operation.
