@@ -10,7 +10,7 @@ use super::view::{Operations, Prompts, RenderedVersion, Versions, View};
 use crate::engine::contract::{Breakage, Contract};
 use crate::engine::history::{EnvironmentLogEntry, Moment};
 use crate::engine::{
-    Blame, Difference, EnvironmentDifference, PortablePrompt, Resolved, SearchHit,
+    Blame, Difference, EnvironmentDifference, LineBlame, PortablePrompt, Resolved, SearchHit,
 };
 use crate::frozen::Frozen;
 use crate::model::arguments::{IntoEnvironmentName, IntoInputs, IntoPromptRef, IntoVersionSpec};
@@ -146,6 +146,9 @@ reads! {
 
     /// Finds the version that introduced each message, tool and parameter of a version's body.
     fn blame(&self, spec: impl IntoVersionSpec) -> Result<Blame>;
+
+    /// Finds the version that introduced each line of each text of a version's body.
+    fn blame_lines(&self, spec: impl IntoVersionSpec) -> Result<LineBlame>;
 
     /// Returns the resolved bodies of an environment as one file.
     fn freeze(&self, environment: impl IntoEnvironmentName) -> Result<Frozen>;

@@ -80,6 +80,7 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     if let Some(note) = left_out_note(&listed.left_out) {
         session.note(&note);
     }
+    let completed = CompletedChange::Operations(&store);
     let absent = if listed.is_whole {
         absent(
             &store,
@@ -87,7 +88,8 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
                 let created = *effect == ImportEffect::Created;
                 (version, created.then(|| entry.name.as_str()))
             }),
-        )?
+        )
+        .map_err(|error| Failure::from(error).for_completed_change(completed))?
     } else {
         Vec::new()
     };
@@ -95,7 +97,7 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
         session.note(&note);
     }
     session.report(
-        CompletedChange::Operations(&store),
+        completed,
         || report_json(&imported, &listed.left_out, &absent),
         || report_text(&imported),
     )?;

@@ -1,6 +1,7 @@
 //! The versions that use environments of a prompt as partials, and that break if those are removed.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
@@ -33,9 +34,9 @@ impl Users {
         for environment in environments {
             for version in store.dependents(prompt, environment)? {
                 let id = version.prompt_id;
-                if !users.names.contains_key(&id) {
+                if let Entry::Vacant(place) = users.names.entry(id) {
                     let name = store.prompt(id)?.name;
-                    users.names.insert(id, text::name(name.as_str()));
+                    place.insert(text::name(name.as_str()));
                 }
                 users.uses.push(Use {
                     environment: environment.clone(),

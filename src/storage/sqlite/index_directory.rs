@@ -88,6 +88,7 @@ mod held {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test exchanges directories")]
 mod tests {
     use std::fs;
     use std::time::Duration;
