@@ -2,7 +2,6 @@
 
 pub(crate) mod breaking;
 pub(crate) mod bulk_bodies;
-pub(crate) mod checks;
 pub(crate) mod commit;
 pub(crate) mod context;
 pub(crate) mod contracts;
@@ -10,6 +9,7 @@ pub(crate) mod environment;
 pub(crate) mod heads;
 pub(crate) mod import;
 pub(crate) mod judge;
+pub(crate) mod limits;
 pub(crate) mod new_ids;
 pub(crate) mod new_prompt;
 pub(crate) mod new_version;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::{check_body, check_tags};
+use super::limits::{check_body, check_tags};
 use crate::model::arguments::{Draft, IntoBody, IntoEnvironmentName, IntoPromptId, IntoPromptName};
 use crate::model::body::Body;
 use crate::model::error::Result;

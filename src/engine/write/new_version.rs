@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::check_body;
+use super::limits::check_body;
 use crate::model::arguments::{Draft, IntoBody, IntoEnvironmentName, IntoPromptRef, IntoSelector};
 use crate::model::body::Body;
 use crate::model::error::Result;

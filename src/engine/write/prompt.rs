@@ -1,6 +1,6 @@
 //! Renaming, tagging and deletion of prompts, and deletion of versions.
 
-use super::checks::check_tags;
+use super::limits::check_tags;
 use super::writer::WriteTransaction;
 use crate::engine::read::lookup::{find_prompt, find_version};
 use crate::model::error::{Error, Result};

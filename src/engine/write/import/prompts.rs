@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::engine::read::lookup::prompt_label;
 use crate::engine::write::bulk_bodies::delta_group_of;
-use crate::engine::write::checks::{check_body, check_tags};
+use crate::engine::write::limits::{check_body, check_tags};
 use crate::engine::write::numbering;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;

@@ -1,4 +1,4 @@
-//! Checks of new prompts and versions that need no store.
+//! The limits of new prompts and versions, which need no store to be checked.
 
 use memchr::memmem;
 
