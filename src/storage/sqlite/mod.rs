@@ -14,7 +14,6 @@ mod begin;
 pub(crate) mod body_locks;
 mod change_counter;
 mod check;
-mod checkpoint;
 mod columns;
 mod connect;
 mod connection;
@@ -44,6 +43,7 @@ mod transaction;
 mod versions;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod vfs;
+mod wal_checkpoint;
 mod wal_index;
 mod write_connection;
 mod write_lock;
