@@ -32,7 +32,7 @@ pub fn what_follows_a_failed_flush_survives_a_power_cut() {
     if !strace::is_there() {
         return;
     }
-    let amount = Amount { all: 32, some: 24 };
+    let amount = Amount { all: 12, some: 8 };
     let mut rng = scratch::rng();
     let mut tried = 0;
     for script in SCRIPTS {
