@@ -53,6 +53,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "blame",
         &["blame greeting@production", "blame greeting --lines"],
     ),
+    (
+        "lint",
+        &["lint", "lint greeting@production", "lint greeting.json"],
+    ),
     ("ls", &["ls", "ls --name refund", "ls --tag support --json"]),
     (
         "search",
