@@ -3,6 +3,7 @@
 use super::rows::SqliteTransaction;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState, Version};
+use crate::model::version_number::VersionNumber;
 use crate::storage::sqlite::columns::{json_list, micros};
 use crate::storage::sqlite::ids::version_is;
 use crate::storage::{StorageResult, folded};
@@ -12,6 +13,29 @@ use crate::storage::{StorageResult, folded};
 pub(super) struct Releasing {
     pub(super) number: i64,
     pub(super) at: i64,
+}
+
+/// What an operation changes in the number of a prompt's live versions.
+#[derive(Default)]
+pub(super) struct VersionCount {
+    /// The number of restored versions, minus that of deleted ones.
+    more: i64,
+    /// The highest number of a restored version, and the key of that version.
+    highest_restored: Option<(VersionNumber, i64)>,
+    /// Whether a version was deleted, which may have been the latest one.
+    lost_some: bool,
+}
+
+impl VersionCount {
+    fn delete(&mut self) {
+        self.more -= 1;
+        self.lost_some = true;
+    }
+
+    fn restore(&mut self, number: VersionNumber, key: i64) {
+        self.more += 1;
+        self.highest_restored = self.highest_restored.max(Some((number, key)));
+    }
 }
 
 impl SqliteTransaction<'_> {
@@ -25,7 +49,7 @@ impl SqliteTransaction<'_> {
             },
             Change::VersionCreated(version) => self.create_version(at, version),
             Change::VersionDeleted { prompt, id } => self.delete_version(at, release, *prompt, *id),
-            Change::VersionRestored { prompt, id } => self.restore_version(at, *prompt, *id),
+            Change::VersionRestored { prompt, id } => self.restore_version(*prompt, *id),
             Change::Environment {
                 prompt,
                 name,
@@ -95,6 +119,9 @@ impl SqliteTransaction<'_> {
                  AND NOT EXISTS (SELECT 1 FROM environment e WHERE e.prompt = prompt.key)",
             (id.as_str(), at),
         )?;
+        // It has none now.
+        let key = self.prompt_key(id)?;
+        self.version_counts.borrow_mut().remove(&key);
         self.count_prompts(-1)
     }
 
@@ -187,78 +214,98 @@ impl SqliteTransaction<'_> {
         prompt: PromptId,
         id: VersionId,
     ) -> StorageResult<()> {
-        let key = self.version_key(id)?;
-        self.change_one(
+        let prompt = self.prompt_key(prompt)?;
+        // With `+` the index of versions by prompt is not an alternative to that by id.
+        let blob: i64 = self.change_row(
             "deleting a version",
-            "UPDATE version SET deleted_at = ?2 WHERE key = ?1 AND deleted_at IS NULL
-                 AND prompt = (SELECT key FROM prompt WHERE id = ?3)
-                 AND NOT EXISTS (SELECT 1 FROM environment e
-                                 WHERE e.prompt = version.prompt AND e.version = version.key)",
-            (key, at, prompt.as_str()),
+            concat!(
+                "UPDATE version SET deleted_at = ?2 WHERE ",
+                version_is!("version", "?1"),
+                " AND deleted_at IS NULL AND +prompt = ?3
+                  AND NOT EXISTS (SELECT 1 FROM environment e
+                                  WHERE e.prompt = version.prompt AND e.version = version.key)
+                 RETURNING blob"
+            ),
+            (id.as_bytes(), at, prompt),
+            |row| row.get(0),
         )?;
         self.change_one(
             "counting a body's versions",
             "UPDATE blob SET live = live - 1, unused_since = iif(live = 1, ?2, NULL), unused_by = ?3
-             WHERE key = (SELECT blob FROM version WHERE key = ?1)",
-            (key, release.at, release.number),
+             WHERE key = ?1",
+            (blob, release.at, release.number),
         )?;
-        self.change_one(
-            "counting a prompt's versions",
-            "UPDATE prompt SET versions = versions - 1, updated_at = ?2 WHERE id = ?1",
-            (prompt.as_str(), at),
-        )?;
-        // It may have been the latest one. Several versions may be deleted together, so the latest
-        // one is looked up after the last of them.
-        self.prompts_without_latest
-            .borrow_mut()
-            .insert(self.prompt_key(prompt)?);
+        let mut counts = self.version_counts.borrow_mut();
+        counts.entry(prompt).or_default().delete();
         Ok(())
     }
 
-    fn restore_version(&self, at: i64, prompt: PromptId, id: VersionId) -> StorageResult<()> {
-        let key = self.version_key(id)?;
-        self.change_one(
+    fn restore_version(&self, prompt: PromptId, id: VersionId) -> StorageResult<()> {
+        let prompt = self.prompt_key(prompt)?;
+        let (key, blob, number) = self.change_row(
             "restoring a version of a live prompt",
-            "UPDATE version SET deleted_at = NULL WHERE key = ?1 AND deleted_at IS NOT NULL
-                 AND prompt = (SELECT key FROM prompt WHERE id = ?2 AND deleted_at IS NULL)",
-            (key, prompt.as_str()),
+            concat!(
+                "UPDATE version SET deleted_at = NULL WHERE ",
+                version_is!("version", "?1"),
+                " AND deleted_at IS NOT NULL
+                  AND +prompt = (SELECT key FROM prompt WHERE key = ?2 AND deleted_at IS NULL)
+                 RETURNING key, blob, major, minor"
+            ),
+            (id.as_bytes(), prompt),
+            |row| {
+                let number = VersionNumber::new(row.get(2)?, row.get(3)?);
+                Ok((row.get(0)?, row.get::<_, i64>(1)?, number))
+            },
         )?;
         self.change_one(
             "counting a stored body's versions",
             "UPDATE blob SET live = live + 1, unused_since = NULL
-             WHERE key = (SELECT blob FROM version WHERE key = ?1) AND (stored = 1 OR ?2)",
-            (key, self.may_lack_its_body(id)?),
+             WHERE key = ?1 AND (stored = 1 OR ?2)",
+            (blob, self.may_lack_its_body(id)?),
         )?;
-        self.change_one(
-            "counting a prompt's versions",
-            "UPDATE prompt SET versions = versions + 1, latest = iif(
-                 (SELECT (l.major, l.minor) > (v.major, v.minor) FROM version l, version v
-                  WHERE l.key = prompt.latest AND v.key = ?2), latest, ?2),
-                 updated_at = ?3
-             WHERE id = ?1",
-            (prompt.as_str(), key, at),
-        )
+        let mut counts = self.version_counts.borrow_mut();
+        counts.entry(prompt).or_default().restore(number, key);
+        Ok(())
     }
 
-    /// Finds the latest live version of each prompt that lost some.
+    /// Counts the versions that the current operation deleted and restored, once for each prompt.
+    pub(super) fn count_versions(&self, at: i64) -> StorageResult<()> {
+        for (prompt, count) in self.version_counts.take() {
+            let restored = count.highest_restored;
+            let key = restored.map(|(_, key)| key);
+            let number = restored.map(|(number, _)| (number.major, number.minor));
+            let (major, minor) = number.unzip();
+            self.change_one(
+                "counting a prompt's versions",
+                "UPDATE prompt SET versions = versions + ?2, updated_at = ?6,
+                     latest = iif(?3 IS NULL OR (SELECT (major, minor) > (?4, ?5) FROM version
+                                                 WHERE key = latest), latest, ?3)
+                 WHERE key = ?1",
+                (prompt, count.more, key, major, minor, at),
+            )?;
+            if count.lost_some {
+                self.find_latest(prompt)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the latest live version of a prompt that lost some.
     ///
     /// It has no higher number than the previous latest version, even if that one is deleted now.
     /// With `+ 0` both numbers bound the search in the index: a column has an affinity, which
     /// prevents this for the second one.
-    pub(super) fn find_latest(&self) -> StorageResult<()> {
-        for prompt in self.prompts_without_latest.take() {
-            self.change_one(
-                "finding a prompt's latest version",
-                "UPDATE prompt SET latest =
-                    (SELECT v.key FROM version l CROSS JOIN version v
-                     WHERE l.key = prompt.latest AND v.prompt = prompt.key AND v.deleted_at IS NULL
-                         AND (v.major, v.minor) <= (l.major + 0, l.minor + 0)
-                     ORDER BY v.major DESC, v.minor DESC LIMIT 1)
-                 WHERE key = ?1",
-                [prompt],
-            )?;
-        }
-        Ok(())
+    fn find_latest(&self, prompt: i64) -> StorageResult<()> {
+        self.change_one(
+            "finding a prompt's latest version",
+            "UPDATE prompt SET latest =
+                (SELECT v.key FROM version l CROSS JOIN version v
+                 WHERE l.key = prompt.latest AND v.prompt = prompt.key AND v.deleted_at IS NULL
+                     AND (v.major, v.minor) <= (l.major + 0, l.minor + 0)
+                 ORDER BY v.major DESC, v.minor DESC LIMIT 1)
+             WHERE key = ?1",
+            [prompt],
+        )
     }
 
     /// Moves an environment.

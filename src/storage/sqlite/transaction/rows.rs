@@ -1,11 +1,12 @@
 //! The state of a write transaction, and the rows that it looks up, counts and inserts.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 
-use rusqlite::{Connection, OptionalExtension, Params, ToSql};
+use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
+use super::changes::VersionCount;
 use super::row_ids::RowIdCache;
 use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::record::{Change, Operation};
@@ -31,8 +32,8 @@ pub(crate) struct SqliteTransaction<'a> {
     /// The bodies whose rows count all versions that the operation being applied creates, because
     /// the operation stored them. So no row is written twice.
     pub(super) counted: RefCell<HashSet<BlobId>>,
-    /// Prompts whose latest version may be a deleted one, until the current operation is applied.
-    pub(super) prompts_without_latest: RefCell<BTreeSet<i64>>,
+    /// The prompts whose versions the current operation deleted or restored, until it is applied.
+    pub(super) version_counts: RefCell<BTreeMap<i64, VersionCount>>,
     /// Bodies that versions may have although they are not stored.
     pub(super) absent: HashSet<BlobId>,
     /// The end of the history and the value of `absent` at the savepoint, in addition to SQLite's
@@ -68,7 +69,7 @@ impl<'a> SqliteTransaction<'a> {
             write_lock,
             blob: Cell::new(None),
             counted: RefCell::default(),
-            prompts_without_latest: RefCell::default(),
+            version_counts: RefCell::default(),
             absent: HashSet::new(),
             savepoint: None,
             committed: false,
@@ -106,6 +107,24 @@ impl<'a> SqliteTransaction<'a> {
                 format!("index: {doing}: {changed} rows changed instead of one"),
             )),
         }
+    }
+
+    /// Runs a statement and reads the changed row that it returns. Fails as corrupt if there is none.
+    pub(super) fn change_row<T>(
+        &self,
+        doing: &str,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> SqliteResult<T> {
+        let mut statement = self.connection().prepare_cached(sql).context(doing)?;
+        let changed = statement.query_row(params, read).optional();
+        changed.context(doing)?.ok_or_else(|| {
+            StorageError::new(
+                StorageErrorKind::Corrupt,
+                format!("index: {doing}: 0 rows changed instead of one"),
+            )
+        })
     }
 
     pub(super) fn change_any(

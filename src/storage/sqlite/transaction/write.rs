@@ -80,7 +80,7 @@ impl Transaction for SqliteTransaction<'_> {
                 )?;
             }
         }
-        self.find_latest()?;
+        self.count_versions(at)?;
         self.counted.borrow_mut().clear();
         Ok(stored)
     }
@@ -201,7 +201,7 @@ impl Transaction for SqliteTransaction<'_> {
         self.tables().interned.forget();
         self.blob.set(None);
         self.counted.take();
-        self.prompts_without_latest.take();
+        self.version_counts.take();
         Ok(())
     }
 
