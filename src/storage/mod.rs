@@ -30,7 +30,7 @@ pub use blobs::{
 pub use change_mark::ChangeMark;
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
-pub(crate) use history_text::{read_operation, unwritten, write_operation};
+pub(crate) use history_text::{read_live_changes, read_operation, unwritten, write_operation};
 pub use index::{Index, LockGuard};
 #[expect(
     clippy::disallowed_types,

@@ -21,16 +21,16 @@ pub struct PromptTable {
     /// The time of the last operation that changed it.
     pub updated_at: DateTime<Utc>,
     /// Its versions in the order of their commits.
-    pub versions: Vec<Arc<VersionRow>>,
+    pub versions: Vec<VersionRow>,
     /// The version that each environment points to, and since when.
     pub environments: BTreeMap<EnvironmentName, (VersionId, DateTime<Utc>)>,
 }
 
-/// A version, and the time of its deletion if it is deleted.
+/// A version, and the time of its deletion if it is deleted. Clones share the version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionRow {
     /// The version as it was committed. Its `environments` are empty.
-    pub version: Version,
+    pub version: Arc<Version>,
     /// The time at which it was deleted, alone or with its prompt.
     pub deleted_at: Option<DateTime<Utc>>,
 }
@@ -41,7 +41,7 @@ impl PromptTable {
         self.versions
             .iter()
             .filter(|row| row.deleted_at.is_none())
-            .map(|row| &row.version)
+            .map(|row| &*row.version)
     }
 
     /// Returns the highest number of a live version.

@@ -22,7 +22,8 @@ use crate::model::selector::{admits, majors};
 use crate::model::version_number::VersionNumber;
 use crate::model::work_counter;
 
-type IndexedById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomState>;
+/// A map from versions, without an order.
+pub(super) type IndexedById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomState>;
 
 /// A prompt with its environments and all its versions, deleted ones included.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ pub(crate) struct PromptRows {
     /// The name in one letter case. A deleted prompt keeps it, as a position in lists by name.
     folded: Arc<str>,
     /// The versions in the order of their commits. A version's place here never changes.
-    versions: Vector<Arc<VersionRow>>,
+    versions: Vector<VersionRow>,
     places: IndexedById<usize>,
     /// The places of all versions by number. These numbers are never assigned again.
     numbers: Map<VersionNumber, usize>,
@@ -88,13 +89,13 @@ impl PromptRows {
     }
 
     /// Returns a version, deleted or not.
-    pub(crate) fn version(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
+    pub(crate) fn version(&self, id: VersionId) -> Option<&VersionRow> {
         self.versions.get(*self.places.get(&id)?)
     }
 
     pub(crate) fn live_version(&self, id: VersionId) -> Option<&Version> {
         let row = self.version(id)?;
-        row.deleted_at.is_none().then_some(&row.version)
+        row.deleted_at.is_none().then_some(&*row.version)
     }
 
     /// Returns the live versions, in the order of their commits.
@@ -108,7 +109,7 @@ impl PromptRows {
 
     fn at(&self, place: usize) -> Option<&Version> {
         work_counter::step();
-        self.versions.get(place).map(|row| &row.version)
+        self.versions.get(place).map(|row| &*row.version)
     }
 
     /// Returns the live version with this number.
@@ -252,7 +253,7 @@ impl PromptRows {
             }
             for place in &self.live {
                 if let Some(row) = self.versions.get_mut(*place) {
-                    Arc::make_mut(row).deleted_at = Some(at);
+                    row.deleted_at = Some(at);
                 }
             }
             self.live = Set::new_sync();
@@ -284,10 +285,10 @@ impl PromptRows {
         let place = self.versions.len();
         let mut version = version.clone();
         version.environments.clear();
-        self.versions.push_back_mut(Arc::new(VersionRow {
-            version,
+        self.versions.push_back_mut(VersionRow {
+            version: Arc::new(version),
             deleted_at: None,
-        }));
+        });
         self.places.insert_mut(id, place);
         self.numbers.insert_mut(number, place);
         self.live.insert_mut(place);
@@ -337,7 +338,7 @@ impl PromptRows {
         if row.deleted_at.is_some() == deleted_at.is_some() {
             return None;
         }
-        Arc::make_mut(self.versions.get_mut(place)?).deleted_at = deleted_at;
+        self.versions.get_mut(place)?.deleted_at = deleted_at;
         Some(place)
     }
 

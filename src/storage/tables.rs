@@ -13,7 +13,7 @@ use semver::VersionReq;
 use super::Numbering;
 use super::folded;
 use super::prompt_table::VersionRow;
-use super::rows::PromptRows;
+use super::rows::{IndexedById, PromptRows};
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::record::{
     Change, Environment, Prompt, PromptFilter, PromptOrder, PromptState, Version, VersionFilter,
@@ -32,7 +32,7 @@ pub(crate) struct PromptTables {
     /// The places of live prompts in `created`, by name.
     named: Set<(PromptName, usize)>,
     /// The prompt of each version.
-    owners: Map<VersionId, PromptId>,
+    owners: IndexedById<PromptId>,
 }
 
 /// A prompt, and its place in the order of creation.
@@ -113,7 +113,7 @@ impl PromptTables {
         })
     }
 
-    pub(crate) fn version_even_deleted(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
+    pub(crate) fn version_even_deleted(&self, id: VersionId) -> Option<&VersionRow> {
         self.rows(*self.owners.get(&id)?)?.version(id)
     }
 

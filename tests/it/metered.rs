@@ -156,6 +156,7 @@ macro_rules! metered_snapshot {
                 first_operation_between(after: DateTime<Utc>, by: DateTime<Utc>) -> Option<u64>;
                 operations(filter: &OperationFilter, before: Option<u64>, limit: usize) -> Vec<Operation>;
                 each_operation(after: u64, visit: &mut OperationVisitor<'_>) -> ();
+                each_operation_of(prompt: PromptId, until: u64, visit: &mut OperationVisitor<'_>) -> ();
             }
         }
         impl LookupReads for $reader<'_> {

@@ -1,7 +1,7 @@
 //! Historical snapshots: the present snapshot with its prompts replayed up to an earlier operation.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -139,7 +139,7 @@ impl<'a> HistoricalSnapshot<'a> {
 /// Replays a prompt's operations up to `until` into the tables.
 ///
 /// Returns the number of the first of them.
-pub(crate) fn replay_prompt(
+fn replay_prompt(
     snapshot: &dyn Snapshot,
     prompt: PromptId,
     until: u64,
@@ -163,48 +163,22 @@ pub(crate) fn replay_prompt(
 /// for each of them.
 pub(crate) const MAX_LISTED_PROMPTS: usize = 8;
 
-/// Replays several prompts as [`replay_prompt`] does.
-pub(crate) fn replay_prompts(
-    snapshot: &dyn Snapshot,
-    prompts: &BTreeSet<PromptId>,
-    until: u64,
-    tables: &mut PromptTables,
-) -> StorageResult<()> {
-    if prompts.len() > MAX_LISTED_PROMPTS {
-        return replay(snapshot, until, tables, |prompt| prompts.contains(&prompt));
-    }
-    for prompt in prompts {
-        replay_prompt(snapshot, *prompt, until, tables)?;
-    }
-    Ok(())
-}
-
 fn replay_all(snapshot: &dyn Snapshot, until: u64) -> StorageResult<PromptTables> {
     let mut tables = PromptTables::default();
-    replay(snapshot, until, &mut tables, |_| true)?;
-    Ok(tables)
-}
-
-/// Applies the operations up to `until` to the prompts that `wanted` selects.
-fn replay(
-    snapshot: &dyn Snapshot,
-    until: u64,
-    tables: &mut PromptTables,
-    wanted: impl Fn(PromptId) -> bool,
-) -> StorageResult<()> {
     let mut apply_all = |number, text: &str| {
         if number > until {
             return Ok(ControlFlow::Break(()));
         }
         let content = read_operation(number, text)?;
-        for change in content.changes.iter().filter(|one| wanted(one.prompt())) {
-            apply(tables, number, content.at, change)?;
+        for change in &content.changes {
+            apply(&mut tables, number, content.at, change)?;
         }
         Ok(ControlFlow::Continue(()))
     };
     visit::fallible::<StorageError>(|keep| {
         snapshot.each_operation(0, &mut |number, _, text| keep(apply_all(number, text)))
-    })
+    })?;
+    Ok(tables)
 }
 
 /// Returns the prompt if the change is to a prompt that had this name before.
@@ -226,14 +200,13 @@ fn apply(
     change: &Change,
 ) -> StorageResult<()> {
     let applied = tables.apply(at, change);
-    applied.map_err(|detail| corrupt(format!("replaying operation {number}"), detail))
+    applied.map_err(|detail| contradiction(number, detail))
 }
 
-fn corrupt(
-    doing: String,
-    because: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> StorageError {
-    StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
+/// Returns the error for an operation that contradicts those before it.
+pub(crate) fn contradiction(number: u64, detail: String) -> StorageError {
+    let doing = format!("replaying operation {number}");
+    StorageError::new(StorageErrorKind::Corrupt, doing).because(detail)
 }
 
 impl PromptReads for HistoricalSnapshot<'_> {
@@ -308,10 +281,7 @@ impl VersionReads for HistoricalSnapshot<'_> {
     }
 
     fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>> {
-        self.with_version_owner(id, |tables| {
-            let row = tables.version_even_deleted(id)?;
-            Some(row.as_ref().clone())
-        })
+        self.with_version_owner(id, |tables| tables.version_even_deleted(id).cloned())
     }
 
     fn version_numbered(
@@ -434,6 +404,16 @@ impl LogReads for HistoricalSnapshot<'_> {
                 ControlFlow::Break(())
             }
         })
+    }
+
+    fn each_operation_of(
+        &self,
+        prompt: PromptId,
+        until: u64,
+        visit: &mut OperationVisitor<'_>,
+    ) -> StorageResult<()> {
+        let until = until.min(self.until);
+        self.present.each_operation_of(prompt, until, visit)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The operations as history: historical snapshots, undo, and the environment log.
 
+mod deleted_versions;
 pub(crate) mod dependencies;
 pub(crate) mod environment_log;
 pub(crate) mod historical;

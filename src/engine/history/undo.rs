@@ -1,17 +1,17 @@
 //! Undo: a new operation that contains the inverse changes of earlier operations.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::deleted_versions::versions_deleted_with;
 use super::dependencies::{dependents_of, group_in_effect, newest};
-use super::historical::replay_prompts;
 use super::moment::{OperationRef, find_operation};
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::error::{Error, PromptLabel, PromptVersionLabel, Result};
 use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, OperationContent, OperationKind, PromptState};
 use crate::model::work_counter;
-use crate::storage::{PromptRows, PromptTables, Snapshot};
+use crate::storage::Snapshot;
 
 impl WriteTransaction<'_> {
     /// Undoes an operation by appending one operation with the inverse changes.
@@ -195,7 +195,7 @@ impl<'a> Inverse<'a> {
             let name = state.map(|state| state.name.clone());
             Box::new(PromptVersionLabel {
                 prompt: PromptLabel { id, name },
-                version: (&row.version).into(),
+                version: row.version.as_ref().into(),
             })
         }))
     }
@@ -268,44 +268,6 @@ fn versions_in(change: &Change) -> impl Iterator<Item = VersionId> {
         _ => (None, None),
     };
     one.into_iter().chain(other)
-}
-
-/// Returns the versions that a prompt had just before `operation` deleted it.
-///
-/// The key is the position of the deleting change in the operation.
-fn versions_deleted_with(
-    snapshot: &dyn Snapshot,
-    operation: &Operation,
-) -> Result<HashMap<usize, Vec<VersionId>>> {
-    let changes = &operation.content.changes;
-    let deleted = changes.iter().filter_map(|change| match change {
-        Change::Prompt {
-            id, after: None, ..
-        } => Some(*id),
-        _ => None,
-    });
-    let deleted: BTreeSet<PromptId> = deleted.collect();
-    let mut deleted_versions = HashMap::new();
-    if deleted.is_empty() {
-        return Ok(deleted_versions);
-    }
-    let mut tables = PromptTables::default();
-    replay_prompts(snapshot, &deleted, operation.number - 1, &mut tables)?;
-    for (position, change) in changes.iter().enumerate() {
-        if !deleted.contains(&change.prompt()) {
-            continue;
-        }
-        if let Change::Prompt {
-            id, after: None, ..
-        } = change
-        {
-            let live = tables.rows(*id).into_iter().flat_map(PromptRows::live);
-            deleted_versions.insert(position, live.map(|version| version.id).collect());
-        }
-        // The change was applied when it was made, so it cannot fail here.
-        let _ = tables.apply(operation.content.at, change);
-    }
-    Ok(deleted_versions)
 }
 
 fn restored(prompt: PromptId, id: VersionId) -> Change {

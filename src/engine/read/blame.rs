@@ -1,6 +1,7 @@
 //! Blame: the version that introduced each part of a body, found by walking back over the bases.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -144,9 +145,10 @@ pub(super) fn base(
     let Some(base) = version.base else {
         return Ok(None);
     };
-    let Some(base) = snapshot.version_even_deleted(base)?.map(|row| row.version) else {
+    let Some(row) = snapshot.version_even_deleted(base)? else {
         return Ok(None);
     };
+    let base = Arc::unwrap_or_clone(row.version);
     match bodies.read_of(snapshot, &base) {
         Ok(body) => Ok(Some((base, body))),
         // The body was garbage-collected, as the body of a deleted version may be. A body that is

@@ -1,6 +1,7 @@
 //! Refusal of environment moves that break callers of the version that the environment points to.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::new_version::VersionDraft;
 use super::writer::WriteTransaction;
@@ -12,6 +13,7 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{BumpPolicy, Version};
 use crate::model::version_number::{Bump, VersionNumber};
 use crate::model::work_counter;
+use crate::storage::VersionRow;
 
 /// A move of an environment from one version to another.
 pub(super) struct EnvironmentMove<'a> {
@@ -55,7 +57,8 @@ impl WriteTransaction<'_> {
                 // Without their environments, which can be many, and are not needed here.
                 let row = |id| snapshot.version_even_deleted(id);
                 let rows = row(update.from)?.zip(row(update.to)?);
-                rows.map(|(from, to)| (from.version, to.version))
+                let version = |row: VersionRow| Arc::unwrap_or_clone(row.version);
+                rows.map(|(from, to)| (version(from), version(to)))
             }
         };
         let Some((from, to)) = rows else {

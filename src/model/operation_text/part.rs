@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::format::{OperationTextError, write};
 use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
-use crate::model::record::OperationContent;
+use crate::model::record::{Change, OperationContent};
 
 /// The beginning of every text, up to the moment.
 const OPENING: &str = "{\"at\":\"";
@@ -79,6 +80,80 @@ pub(crate) fn created_versions(text: &str) -> Result<Vec<(BlobId, VersionId)>, O
         _ => None,
     });
     Ok(created.collect())
+}
+
+/// A change as far as it decides which versions of its prompt are live.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LiveChange {
+    VersionCreated {
+        id: VersionId,
+        #[serde(rename = "prompt_id")]
+        prompt: PromptId,
+    },
+    VersionDeleted {
+        id: VersionId,
+        prompt: PromptId,
+    },
+    VersionRestored {
+        id: VersionId,
+        prompt: PromptId,
+    },
+    Prompt {
+        id: PromptId,
+        /// Not `None` unless the change deletes the prompt.
+        after: Option<IgnoredAny>,
+    },
+    Environment {
+        prompt: PromptId,
+    },
+}
+
+impl LiveChange {
+    /// Returns the prompt that was changed.
+    pub(crate) fn prompt(&self) -> PromptId {
+        match self {
+            Self::VersionCreated { prompt, .. }
+            | Self::VersionDeleted { prompt, .. }
+            | Self::VersionRestored { prompt, .. }
+            | Self::Prompt { id: prompt, .. }
+            | Self::Environment { prompt } => *prompt,
+        }
+    }
+}
+
+impl From<&Change> for LiveChange {
+    fn from(change: &Change) -> Self {
+        match change {
+            Change::VersionCreated(version) => Self::VersionCreated {
+                id: version.id,
+                prompt: version.prompt_id,
+            },
+            Change::VersionDeleted { prompt, id } => Self::VersionDeleted {
+                id: *id,
+                prompt: *prompt,
+            },
+            Change::VersionRestored { prompt, id } => Self::VersionRestored {
+                id: *id,
+                prompt: *prompt,
+            },
+            Change::Prompt { id, after, .. } => Self::Prompt {
+                id: *id,
+                after: after.as_ref().map(|_| IgnoredAny),
+            },
+            Change::Environment { prompt, .. } => Self::Environment { prompt: *prompt },
+        }
+    }
+}
+
+/// Returns each change as far as it decides which versions are live, in order.
+pub(crate) fn live_changes(text: &str) -> Result<Vec<LiveChange>, OperationTextError> {
+    #[derive(Deserialize)]
+    struct Part {
+        changes: Vec<LiveChange>,
+    }
+    let part: Part = serde_json::from_str(text)?;
+    Ok(part.changes)
 }
 
 /// Returns what each change is about, in order.

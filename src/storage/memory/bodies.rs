@@ -1,7 +1,10 @@
 //! The rows of bodies, indexed by address, by journal position and by the time of release.
 
+use std::sync::Arc;
+
+use archery::ArcTK;
 use chrono::{DateTime, Utc};
-use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set};
+use rpds::{HashTrieMap, HashTrieSet, RedBlackTreeMapSync as Map};
 
 use crate::model::id::BlobId;
 use crate::model::work_counter;
@@ -10,11 +13,15 @@ use crate::storage::{JournaledBodies, OldestJournaled, ReleasedBefore, StoredBlo
 /// When a body lost its last live version, and through which operation.
 pub(super) type ReleasedBlob = (DateTime<Utc>, u64);
 
+type ByAddress<V> = HashTrieMap<BlobId, V, ArcTK, foldhash::fast::RandomState>;
+type Addresses = HashTrieSet<BlobId, ArcTK, foldhash::fast::RandomState>;
+
+/// The row of a body. Clones share its bytes.
 #[derive(Clone, Debug)]
 pub(super) struct BlobRow {
     /// Its position in the order in which bodies were stored.
     pub(super) position: u64,
-    pub(super) stored: StoredBlob,
+    pub(super) stored: Arc<StoredBlob>,
     /// The number of live versions that use it.
     pub(super) live: u64,
     /// When the last live version was deleted, and by which operation.
@@ -24,10 +31,11 @@ pub(super) struct BlobRow {
 /// The stored bodies. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BlobRows {
-    blobs: Map<BlobId, BlobRow>,
+    blobs: ByAddress<BlobRow>,
     journaled: Map<u64, BlobId>,
     journaled_bytes: u64,
-    unused: Set<(Option<ReleasedBlob>, BlobId)>,
+    /// The bodies without a live version, by the operation that released them.
+    unused: Map<Option<ReleasedBlob>, Addresses>,
     /// The position of the body that was stored last.
     last_position: u64,
 }
@@ -49,14 +57,40 @@ impl BlobRows {
 
     pub(super) fn put(&mut self, id: BlobId, blob: BlobRow) {
         self.unlist(id);
-        if let StoredBlob::Journaled(bytes) = &blob.stored {
+        if let StoredBlob::Journaled(bytes) = &*blob.stored {
             self.journaled.insert_mut(blob.position, id);
             self.journaled_bytes += bytes.len() as u64;
         }
         if blob.live == 0 {
-            self.unused.insert_mut((blob.unused, id));
+            self.list_unused(blob.unused, id);
         }
         self.blobs.insert_mut(id, blob);
+    }
+
+    /// Counts one more live version of a stored body. Returns false if the body is not stored.
+    pub(super) fn hold(&mut self, id: BlobId) -> bool {
+        let Some(blob) = self.blobs.get_mut(&id) else {
+            return false;
+        };
+        blob.live += 1;
+        let unused = blob.unused.take();
+        if blob.live == 1 {
+            self.unlist_unused(unused, id);
+        }
+        true
+    }
+
+    /// Counts one live version less of a stored body. Returns false if the body is not stored.
+    pub(super) fn release(&mut self, id: BlobId, release: ReleasedBlob) -> bool {
+        let Some(blob) = self.blobs.get_mut(&id) else {
+            return false;
+        };
+        blob.live -= 1;
+        if blob.live == 0 {
+            blob.unused = Some(release);
+            self.list_unused(Some(release), id);
+        }
+        true
     }
 
     pub(super) fn remove(&mut self, id: BlobId) {
@@ -68,11 +102,31 @@ impl BlobRows {
         let Some(blob) = self.blobs.get(&id) else {
             return;
         };
-        if let StoredBlob::Journaled(bytes) = &blob.stored {
+        if let StoredBlob::Journaled(bytes) = &*blob.stored {
             self.journaled.remove_mut(&blob.position);
             self.journaled_bytes -= bytes.len() as u64;
         }
-        self.unused.remove_mut(&(blob.unused, id));
+        if blob.live == 0 {
+            self.unlist_unused(blob.unused, id);
+        }
+    }
+
+    fn list_unused(&mut self, unused: Option<ReleasedBlob>, id: BlobId) {
+        if !self.unused.contains_key(&unused) {
+            self.unused.insert_mut(unused, Addresses::default());
+        }
+        if let Some(bodies) = self.unused.get_mut(&unused) {
+            bodies.insert_mut(id);
+        }
+    }
+
+    fn unlist_unused(&mut self, unused: Option<ReleasedBlob>, id: BlobId) {
+        if let Some(bodies) = self.unused.get_mut(&unused) {
+            bodies.remove_mut(&id);
+            if bodies.is_empty() {
+                self.unused.remove_mut(&unused);
+            }
+        }
     }
 
     pub(super) fn waiting(&self) -> OldestJournaled {
@@ -88,7 +142,7 @@ impl BlobRows {
         let mut sum = 0;
         for (position, id) in self.journaled.range(after.saturating_add(1)..) {
             work_counter::step();
-            let Some(StoredBlob::Journaled(bytes)) = self.blobs.get(id).map(|blob| &blob.stored)
+            let Some(StoredBlob::Journaled(bytes)) = self.blobs.get(id).map(|blob| &*blob.stored)
             else {
                 continue;
             };
@@ -112,10 +166,11 @@ impl BlobRows {
             unused.take_while(|(unused, _)| unused.is_none_or(|(since, _)| since <= wanted.since));
         unused
             .filter(|(unused, _)| unused.is_none_or(|(_, by)| by < wanted.before))
+            .flat_map(|(_, bodies)| bodies)
             .take(limit)
-            .filter_map(|(_, id)| {
+            .filter_map(|id| {
                 work_counter::step();
-                let size = match &self.blobs.get(id)?.stored {
+                let size = match &*self.blobs.get(id)?.stored {
                     StoredBlob::Journaled(bytes) => bytes.len() as u64,
                     StoredBlob::Settled(size) => *size,
                 };

@@ -55,6 +55,22 @@ impl OperationRows {
         rows.map(|row| (&row.operation, &*row.text))
     }
 
+    /// Returns a prompt's operations up to a number, newest first, each with its text.
+    pub(super) fn of_prompt(
+        &self,
+        prompt: PromptId,
+        until: u64,
+    ) -> impl Iterator<Item = (&Operation, &str)> {
+        let end = as_place(until);
+        let places = self.of_prompts.get(&prompt).into_iter();
+        let newest_first = places.flat_map(move |places| {
+            let below_end = 0..first(places, |place| *place >= end);
+            below_end.rev().filter_map(|at| places.get(at).copied())
+        });
+        let rows = newest_first.filter_map(|place| self.all.get(place));
+        rows.map(|row| (&row.operation, &*row.text))
+    }
+
     /// Implements [`Snapshot::last_operation_by`](crate::storage::LogReads::last_operation_by).
     pub(super) fn last_by(&self, moment: DateTime<Utc>, up_to: u64) -> u64 {
         let end = self.all.len().min(as_place(up_to));

@@ -108,8 +108,7 @@ impl VersionReads for MemoryState {
     }
 
     fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>> {
-        let row = self.tables.version_even_deleted(id);
-        Ok(row.map(|row| row.as_ref().clone()))
+        Ok(self.tables.version_even_deleted(id).cloned())
     }
 
     fn version_numbered(
@@ -182,7 +181,7 @@ impl VersionReads for MemoryState {
 
 impl BodyReads for MemoryState {
     fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
-        Ok(self.blobs.get(id).map(|blob| blob.stored.clone()))
+        Ok(self.blobs.get(id).map(|blob| blob.stored.as_ref().clone()))
     }
 
     fn waiting(&self) -> StorageResult<OldestJournaled> {
@@ -205,7 +204,7 @@ impl BodyReads for MemoryState {
         let _ = self
             .blobs
             .iter()
-            .try_for_each(|(id, blob)| visit(*id, blob.stored.clone(), blob.live));
+            .try_for_each(|(id, blob)| visit(*id, blob.stored.as_ref().clone(), blob.live));
         Ok(())
     }
 }
@@ -248,6 +247,19 @@ impl LogReads for MemoryState {
             .try_for_each(|(operation, text)| visit(operation.number, operation.id, text));
         Ok(())
     }
+
+    fn each_operation_of(
+        &self,
+        prompt: PromptId,
+        until: u64,
+        visit: &mut OperationVisitor<'_>,
+    ) -> StorageResult<()> {
+        let _ = self
+            .operations
+            .of_prompt(prompt, until)
+            .try_for_each(|(operation, text)| visit(operation.number, operation.id, text));
+        Ok(())
+    }
 }
 
 impl SearchReads for MemoryState {
@@ -285,6 +297,12 @@ impl LookupReads for MemoryState {}
 impl Snapshot for MemoryState {
     fn settings(&self) -> StorageResult<Settings> {
         Ok(self.settings)
+    }
+
+    fn missing_body_of(&self, version: VersionId) -> StorageResult<Option<BlobId>> {
+        let row = self.tables.version_even_deleted(version);
+        let blob = row.map(|row| row.version.blob);
+        Ok(blob.filter(|blob| self.blobs.get(*blob).is_none()))
     }
 
     fn self_check(&self) -> StorageResult<Vec<String>> {

@@ -3,14 +3,14 @@
 //! Each changes its own copy of the state, which replaces the current state on commit.
 
 use std::collections::BTreeMap;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use chrono::{DateTime, Utc};
 
 use super::bodies::BlobRow;
 use super::committed::CommittedState;
 use super::state::MemoryState;
-use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
 use crate::storage::{
     AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind,
@@ -51,26 +51,30 @@ impl<'a> MemoryTransaction<'a> {
                 let live = rows.iter().flat_map(|rows| rows.live());
                 live.map(|version| version.blob).collect()
             }
-            Change::VersionDeleted { id, .. } => self.blob_of(*id).into_iter().collect(),
+            Change::VersionDeleted { prompt, id } => {
+                self.blob_of(*prompt, *id).into_iter().collect()
+            }
             _ => Vec::new(),
         };
         self.state.tables.apply(at, change)?;
         let held = match change {
             Change::VersionCreated(version) => Some(version.blob),
-            Change::VersionRestored { id, .. } => self.blob_of(*id),
+            Change::VersionRestored { prompt, id } => self.blob_of(*prompt, *id),
             _ => None,
         };
-        if let Some(blob) = held {
-            self.change_blob(blob, |blob| {
-                blob.live += 1;
-                blob.unused = None;
-            })?;
+        if let Some(blob) = held
+            && !self.state.blobs.hold(blob)
+        {
+            let absent = self.absent_body(blob)?;
+            absent.live += 1;
+            absent.unused = None;
         }
         for blob in released {
-            self.change_blob(blob, |blob| {
-                blob.live -= 1;
-                blob.unused = (blob.live == 0).then_some(release);
-            })?;
+            if !self.state.blobs.release(blob, release) {
+                let absent = self.absent_body(blob)?;
+                absent.live -= 1;
+                absent.unused = (absent.live == 0).then_some(release);
+            }
         }
         Ok(())
     }
@@ -82,7 +86,7 @@ impl<'a> MemoryTransaction<'a> {
             let absent = self.absent.remove(&id);
             let blob = BlobRow {
                 position: self.state.blobs.next_position(),
-                stored: stored(),
+                stored: Arc::new(stored()),
                 live: absent.as_ref().map_or(0, |absent| absent.live),
                 unused: absent.and_then(|absent| absent.unused),
             };
@@ -91,25 +95,15 @@ impl<'a> MemoryTransaction<'a> {
         is_new
     }
 
-    fn blob_of(&self, version: VersionId) -> Option<BlobId> {
-        let row = self.state.tables.version_even_deleted(version);
+    fn blob_of(&self, prompt: PromptId, version: VersionId) -> Option<BlobId> {
+        let row = self.state.tables.rows(prompt)?.version(version);
         row.map(|row| row.version.blob)
     }
 
-    fn change_blob(
-        &mut self,
-        id: BlobId,
-        change: impl FnOnce(&mut BlobRow),
-    ) -> StorageResult<(), String> {
-        let blob = self.state.blobs.get(id).cloned();
-        let Some(mut blob) = blob else {
-            let absent = self.absent.get_mut(&id);
-            change(absent.ok_or_else(|| format!("body {id} is not stored"))?);
-            return Ok(());
-        };
-        change(&mut blob);
-        self.state.blobs.put(id, blob);
-        Ok(())
+    /// Returns the row of a body that versions may use although it is not stored.
+    fn absent_body(&mut self, id: BlobId) -> StorageResult<&mut BlobRow, String> {
+        let absent = self.absent.get_mut(&id);
+        absent.ok_or_else(|| format!("body {id} is not stored"))
     }
 }
 
@@ -170,7 +164,7 @@ impl Transaction for MemoryTransaction<'_> {
             let reason = format!("journaling body {id}, which is not recorded as stored");
             return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
         };
-        blob.stored = StoredBlob::Journaled(bytes.to_vec());
+        blob.stored = Arc::new(StoredBlob::Journaled(bytes.to_vec()));
         self.state.blobs.put(id, blob);
         Ok(())
     }
@@ -183,7 +177,7 @@ impl Transaction for MemoryTransaction<'_> {
         if self.state.blobs.get(id).is_none() {
             self.absent.entry(id).or_insert(BlobRow {
                 position: 0,
-                stored: StoredBlob::Settled(size),
+                stored: Arc::new(StoredBlob::Settled(size)),
                 live: 0,
                 unused: None,
             });
@@ -194,9 +188,9 @@ impl Transaction for MemoryTransaction<'_> {
     fn drop_journal(&mut self, ids: &[BlobId]) -> StorageResult<()> {
         for id in ids {
             if let Some(mut blob) = self.state.blobs.get(*id).cloned()
-                && let StoredBlob::Journaled(bytes) = &blob.stored
+                && let StoredBlob::Journaled(bytes) = &*blob.stored
             {
-                blob.stored = StoredBlob::Settled(bytes.len() as u64);
+                blob.stored = Arc::new(StoredBlob::Settled(bytes.len() as u64));
                 self.state.blobs.put(*id, blob);
             }
         }

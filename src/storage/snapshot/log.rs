@@ -63,4 +63,15 @@ pub trait LogReads {
     ///
     /// The visitor receives each operation's content as the text that was hashed.
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()>;
+
+    /// Visits a prompt's operations up to the number `until`, newest first, until the visitor stops.
+    ///
+    /// The visitor receives the text as in [`each_operation`](Self::each_operation), and may
+    /// receive operations that only mention the prompt.
+    fn each_operation_of(
+        &self,
+        prompt: PromptId,
+        until: u64,
+        visit: &mut OperationVisitor<'_>,
+    ) -> StorageResult<()>;
 }

@@ -1,5 +1,6 @@
 //! Reads of operations and of recorded inputs.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -152,26 +153,82 @@ pub(super) fn list(
     most: usize,
 ) -> SqliteResult<Vec<Operation>> {
     let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
-    let mut found = with_rows(&tables.connection, filter, before, most)?;
-    if found.len() < most {
-        OperationReader {
-            tables,
-            filter,
-            before,
-            most,
-        }
-        .add_to(&mut found)?;
+    let mut found = Vec::new();
+    if most == 0 {
+        return Ok(found);
     }
+    let _ = each_candidate(tables, filter, before, most, &mut |number, id, text| {
+        let operation = operation(number, id, text)?;
+        if admits(filter, &operation) {
+            found.push(operation);
+        }
+        if found.len() == most {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(found)
 }
 
-/// Lists the operations that have a row each.
-fn with_rows(
+/// Visits a prompt's operations up to a number, newest first, and others that mention it.
+pub(super) fn each_of(
+    tables: &ReadConnection,
+    prompt: PromptId,
+    until: u64,
+    visit: &mut OperationVisitor<'_>,
+) -> SqliteResult<()> {
+    let filter = OperationFilter::default().prompt(prompt);
+    let before = i64::try_from(until).map_or(i64::MAX, |until| until.saturating_add(1));
+    let mut visit = |number, id, text: &str| Ok(visit(number, id, text));
+    each_candidate(tables, &filter, before, usize::MAX, &mut visit).map(drop)
+}
+
+/// A visitor of operations that can fail.
+type CandidateVisitor<'a> = dyn FnMut(u64, OperationId, &str) -> SqliteResult<ControlFlow<()>> + 'a;
+
+/// Visits the operations that may pass the filter, newest first, until the visitor stops.
+///
+/// Of the operations that have a row each, it visits at most `most`.
+fn each_candidate(
+    tables: &ReadConnection,
+    filter: &OperationFilter,
+    before: i64,
+    most: usize,
+    visit: &mut CandidateVisitor<'_>,
+) -> SqliteResult<ControlFlow<()>> {
+    if each_row(&tables.connection, filter, before, most, visit)?.is_break() {
+        return Ok(ControlFlow::Break(()));
+    }
+    let reader = OperationReader {
+        tables,
+        filter,
+        before,
+    };
+    reader.each(visit)
+}
+
+/// Checks whether one change is of the filter's prompt and environment.
+fn admits(filter: &OperationFilter, operation: &Operation) -> bool {
+    let of_prompt = |change: &Change| filter.prompt.is_none_or(|id| change.prompt() == id);
+    let of_environment = |change: &Change| match (&filter.environment, change) {
+        (None, _) => true,
+        (Some(wanted), Change::Environment { name, .. }) => name == wanted,
+        (Some(_), _) => false,
+    };
+    let is_any = filter.prompt.is_none() && filter.environment.is_none();
+    let mut changes = operation.content.changes.iter();
+    is_any || changes.any(|change| of_prompt(change) && of_environment(change))
+}
+
+/// Visits the operations that have a row each.
+fn each_row(
     connection: &Connection,
     filter: &OperationFilter,
     before: i64,
     most: usize,
-) -> SqliteResult<Vec<Operation>> {
+    visit: &mut CandidateVisitor<'_>,
+) -> SqliteResult<ControlFlow<()>> {
+    let doing = "listing operations";
     const OF_PROMPT: &str = "SELECT key FROM prompt WHERE id = ?2";
     let numbers = match (&filter.prompt, &filter.environment) {
         (None, None) => {
@@ -197,18 +254,19 @@ fn with_rows(
         "SELECT o.number, o.hash, o.content FROM ({numbers}) n JOIN operation o ON o.number = n.operation
          WHERE n.operation < ?1 ORDER BY n.operation DESC LIMIT ?4"
     );
-    let rows = connection
-        .prepare_cached(&sql)
-        .and_then(|mut statement| {
-            let prompt = filter.prompt.as_ref().map(PromptId::as_str);
-            let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
-            let found = statement.query((before, prompt, environment, limit(most)))?;
-            collect(found, |row| Ok((head(row)?, row.get::<_, String>(2)?)))
-        })
-        .context("listing operations")?;
-    rows.into_iter()
-        .map(|((number, id), text)| operation(number, id, &text))
-        .collect()
+    let mut statement = connection.prepare_cached(&sql).context(doing)?;
+    let prompt = filter.prompt.as_ref().map(PromptId::as_str);
+    let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
+    let found = statement.query((before, prompt, environment, limit(most)));
+    let mut rows = found.context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let (number, id) = head(row).context(doing)?;
+        let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
+        if visit(number, id, text.context(doing)?)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 fn operation(number: u64, id: OperationId, text: &str) -> SqliteResult<Operation> {
@@ -224,21 +282,20 @@ struct OperationReader<'a> {
     tables: &'a ReadConnection,
     filter: &'a OperationFilter,
     before: i64,
-    most: usize,
 }
 
 impl OperationReader<'_> {
-    fn add_to(&self, found: &mut Vec<Operation>) -> SqliteResult<()> {
+    fn each(&self, visit: &mut CandidateVisitor<'_>) -> SqliteResult<ControlFlow<()>> {
         let last = archive::end(&self.tables.connection)?
             .number
             .min(self.before - 1);
         if last < 1 {
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
         }
         match (&self.filter.prompt, &self.filter.environment) {
-            (None, None) => self.add_all(last, found),
-            (Some(prompt), _) => self.add_of_prompt(last, *prompt, found),
-            (None, Some(name)) => self.add_of_environment(last, name, found),
+            (None, None) => self.each_of_all(last, visit),
+            (Some(prompt), _) => self.each_of_prompt(last, *prompt, visit),
+            (None, Some(name)) => self.each_of_environment(last, name, visit),
         }
     }
 
@@ -246,31 +303,34 @@ impl OperationReader<'_> {
         self.tables.segments.of(&self.tables.connection, number)
     }
 
-    fn add_all(&self, last: i64, found: &mut Vec<Operation>) -> SqliteResult<()> {
+    fn each_of_all(
+        &self,
+        last: i64,
+        visit: &mut CandidateVisitor<'_>,
+    ) -> SqliteResult<ControlFlow<()>> {
         let mut next = last;
-        while next > 0 && found.len() < self.most {
+        while next > 0 {
             let segment = self.segment(next)?;
             let operations = segment.operations().rev();
             for (number, id, text) in operations.filter(|(number, ..)| *number <= next) {
-                if found.len() == self.most {
-                    return Ok(());
+                if visit(number.unsigned_abs(), id, text)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
-                found.push(operation(number.unsigned_abs(), id, text)?);
             }
             next = segment.first() - 1;
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Adds the operations of a prompt.
+    /// Visits the operations that mention a prompt.
     ///
     /// A prompt is listed once for each segment, under the segment's last number.
-    fn add_of_prompt(
+    fn each_of_prompt(
         &self,
         last: i64,
         prompt: PromptId,
-        found: &mut Vec<Operation>,
-    ) -> SqliteResult<()> {
+        visit: &mut CandidateVisitor<'_>,
+    ) -> SqliteResult<ControlFlow<()>> {
         let doing = "listing a prompt's operations";
         let sql =
             "SELECT p.operation FROM operation_prompt p JOIN segment c ON c.last = p.operation
@@ -283,52 +343,37 @@ impl OperationReader<'_> {
             let segment = self.segment(row.get(0).context(doing)?)?;
             let operations = segment.operations().rev();
             for (number, id, text) in operations.filter(|(number, ..)| *number <= last) {
-                if found.len() == self.most {
-                    return Ok(());
-                }
-                if operation_text::may_concern(text, prompt) {
-                    let operation = operation(number.unsigned_abs(), id, text)?;
-                    let changes = &operation.content.changes;
-                    if changes.iter().any(|change| self.asks_for(prompt, change)) {
-                        found.push(operation);
-                    }
+                if operation_text::may_concern(text, prompt)
+                    && visit(number.unsigned_abs(), id, text)?.is_break()
+                {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Checks whether a change is of the prompt and, if the filter has one, of the environment.
-    fn asks_for(&self, prompt: PromptId, change: &Change) -> bool {
-        let moved = |wanted: &EnvironmentName| match change {
-            Change::Environment { name, .. } => name == wanted,
-            _ => false,
-        };
-        change.prompt() == prompt && self.filter.environment.as_ref().is_none_or(moved)
-    }
-
-    fn add_of_environment(
+    fn each_of_environment(
         &self,
         last: i64,
         name: &EnvironmentName,
-        found: &mut Vec<Operation>,
-    ) -> SqliteResult<()> {
+        visit: &mut CandidateVisitor<'_>,
+    ) -> SqliteResult<ControlFlow<()>> {
         let doing = "listing the operations of an environment";
         let sql = "SELECT DISTINCT operation FROM operation_environment
-                   WHERE name = ?1 AND operation <= ?2 ORDER BY operation DESC LIMIT ?3";
+                   WHERE name = ?1 AND operation <= ?2 ORDER BY operation DESC";
         let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
-        let more = limit(self.most - found.len());
-        let rows = statement.query((name.as_str(), last, more));
-        let numbers: Vec<i64> = rows
-            .and_then(|rows| collect(rows, |row| row.get(0)))
-            .context(doing)?;
-        for number in numbers {
+        let mut rows = statement.query((name.as_str(), last)).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let number: i64 = row.get(0).context(doing)?;
             let segment = self.segment(number)?;
-            if let Some((id, text)) = segment.operation(number) {
-                found.push(operation(number.unsigned_abs(), id, text)?);
+            if let Some((id, text)) = segment.operation(number)
+                && visit(number.unsigned_abs(), id, text)?.is_break()
+            {
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The reads of a snapshot: single queries, and visits of all rows.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rusqlite::Row;
@@ -271,6 +270,15 @@ impl LogReads for SqliteSnapshot<'_> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         operations::each(&self.tables().connection, after, visit)
     }
+
+    fn each_operation_of(
+        &self,
+        prompt: PromptId,
+        until: u64,
+        visit: &mut OperationVisitor<'_>,
+    ) -> SqliteResult<()> {
+        operations::each_of(self.tables(), prompt, until, visit)
+    }
 }
 
 impl SearchReads for SqliteSnapshot<'_> {
@@ -341,12 +349,10 @@ impl ReadConnection {
         })
     }
 
-    fn version_rows(&self, prompt: i64) -> rusqlite::Result<Vec<Arc<VersionRow>>> {
+    fn version_rows(&self, prompt: i64) -> rusqlite::Result<Vec<VersionRow>> {
         let sql = versions::select_versions!("WHERE v.prompt = ?1 ORDER BY v.key");
         let mut statement = self.connection.prepare_cached(sql)?;
-        collect(statement.query([prompt])?, |row| {
-            versions::row(self, row).map(Arc::new)
-        })
+        collect(statement.query([prompt])?, |row| versions::row(self, row))
     }
 
     fn pointers(

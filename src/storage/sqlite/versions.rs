@@ -1,5 +1,7 @@
 //! Reads of versions and their bodies.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use semver::VersionReq;
 
@@ -69,7 +71,7 @@ pub(super) fn row(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<Ve
     let mut version = version(tables, row)?;
     version.environments.clear();
     Ok(VersionRow {
-        version,
+        version: Arc::new(version),
         deleted_at: optional_moment(row, 12)?,
     })
 }
