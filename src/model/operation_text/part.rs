@@ -83,7 +83,7 @@ pub(crate) fn created_versions(text: &str) -> Result<Vec<(BlobId, VersionId)>, O
 }
 
 /// A change as far as it decides which versions of its prompt are live.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LiveChange {
     VersionCreated {
@@ -101,7 +101,7 @@ pub(crate) enum LiveChange {
     },
     Prompt {
         id: PromptId,
-        /// Not `None` unless the change deletes the prompt.
+        /// `None` if the change deletes the prompt.
         after: Option<IgnoredAny>,
     },
     Environment {

@@ -81,6 +81,8 @@ fn the_parts_are_those_of_the_whole() {
             })
             .collect();
         assert_eq!(created_versions(line).unwrap(), created);
+        let live: Vec<_> = content.changes.iter().map(LiveChange::from).collect();
+        assert_eq!(live_changes(line).unwrap(), live);
         let names: Vec<Option<&str>> = content
             .changes
             .iter()

@@ -22,6 +22,7 @@ pub const TESTS: &[Test] = &[
     a_deleted_version_is_still_known,
     a_moment_is_found_whatever_the_clock_said,
     operations_are_visited_from_a_number_on,
+    operations_of_a_prompt_are_visited_newest_first,
 ];
 
 /// Writes a prompt with versions 1.0 (id 1) and 1.1 (id 2).
@@ -228,4 +229,31 @@ pub fn operations_are_visited_from_a_number_on(index: &dyn Index) {
     assert_eq!(visit(1, 2), [2, 3]);
     assert!(visit(6, usize::MAX).is_empty());
     assert!(visit(u64::MAX, usize::MAX).is_empty());
+}
+
+/// A prompt's operations are visited back from a number, until the visitor stops.
+pub fn operations_of_a_prompt_are_visited_newest_first(index: &dyn Index) {
+    let mut scribe = filled(index);
+    scribe.create(2, "q", &[]);
+    scribe.delete_version(1, 1);
+    let visit = |prompt, until, most| {
+        let mut numbers = Vec::new();
+        let snapshot = index.snapshot().unwrap();
+        let visited = snapshot.each_operation_of(prompt_id(prompt), until, &mut |number, _, _| {
+            numbers.push(number);
+            if numbers.len() < most {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        visited.unwrap();
+        numbers
+    };
+    assert_eq!(visit(1, u64::MAX, usize::MAX), [5, 3, 2, 1]);
+    assert_eq!(visit(1, 4, usize::MAX), [3, 2, 1]);
+    assert_eq!(visit(1, 3, 2), [3, 2]);
+    assert_eq!(visit(2, 5, usize::MAX), [4]);
+    assert!(visit(1, 0, usize::MAX).is_empty());
+    assert!(visit(3, u64::MAX, usize::MAX).is_empty());
 }
