@@ -82,7 +82,7 @@ pub(crate) fn created_versions(text: &str) -> Result<Vec<(BlobId, VersionId)>, O
     Ok(created.collect())
 }
 
-/// A change as far as it decides which versions of its prompt are live.
+/// The part of a change that decides which versions of its prompt are live.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LiveChange {
@@ -146,7 +146,7 @@ impl From<&Change> for LiveChange {
     }
 }
 
-/// Returns each change as far as it decides which versions are live, in order.
+/// Returns the part of each change that decides which versions are live, in order.
 pub(crate) fn live_changes(text: &str) -> Result<Vec<LiveChange>, OperationTextError> {
     #[derive(Deserialize)]
     struct Part {

@@ -15,29 +15,6 @@ pub(super) struct Releasing {
     pub(super) at: i64,
 }
 
-/// What an operation changes in the number of a prompt's live versions.
-#[derive(Default)]
-pub(super) struct VersionCount {
-    /// The number of restored versions, minus that of deleted ones.
-    more: i64,
-    /// The highest number of a restored version, and the key of that version.
-    highest_restored: Option<(VersionNumber, i64)>,
-    /// Whether a version was deleted, which may have been the latest one.
-    lost_some: bool,
-}
-
-impl VersionCount {
-    fn delete(&mut self) {
-        self.more -= 1;
-        self.lost_some = true;
-    }
-
-    fn restore(&mut self, number: VersionNumber, key: i64) {
-        self.more += 1;
-        self.highest_restored = self.highest_restored.max(Some((number, key)));
-    }
-}
-
 impl SqliteTransaction<'_> {
     /// Applies a change. `at` is the operation's own moment.
     pub(super) fn apply(&self, change: &Change, at: i64, release: Releasing) -> StorageResult<()> {

@@ -3,6 +3,7 @@
 mod changes;
 mod row_ids;
 mod rows;
+mod version_count;
 mod write;
 
 pub(crate) use self::row_ids::RowIdCache;

@@ -6,8 +6,8 @@ use std::mem;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
-use super::changes::VersionCount;
 use super::row_ids::RowIdCache;
+use super::version_count::VersionCount;
 use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::record::{Change, Operation};
 use crate::storage::sqlite::archive::{ArchivedSegment, RowPosition};
