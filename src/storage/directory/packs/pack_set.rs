@@ -134,18 +134,15 @@ impl Packs {
 
     /// Looks for packs in the folder. Returns whether others are there than were known.
     pub(crate) fn look(&self) -> StorageResult<bool> {
-        let mut seen = Vec::new();
-        for path in self.paths()? {
-            match PackStamp::at(path.clone()) {
-                Ok(file) => seen.push(file),
-                Err(error) if error.kind() == Io::NotFound => {}
-                Err(error) => return Err(path_error("inspecting", &path)(error)),
-            }
-        }
-        seen.sort();
         let known = self.known.load();
+        let mut seen = self.list()?;
+        // A listing that is read while another process replaces packs may contain neither the old
+        // packs nor the new ones. So only two equal listings show that nothing changed.
         if known.seen == seen {
-            return Ok(false);
+            seen = self.list()?;
+            if known.seen == seen {
+                return Ok(false);
+            }
         }
         let mut now = OpenPacks::default();
         for file in &seen {
@@ -164,6 +161,26 @@ impl Packs {
         now.seen = seen;
         self.known.store(Arc::new(now));
         Ok(true)
+    }
+
+    /// Returns all pack files as they are now, sorted.
+    fn list(&self) -> StorageResult<Vec<PackStamp>> {
+        loop {
+            let mut seen = Vec::new();
+            let mut is_changing = false;
+            for path in self.paths()? {
+                match PackStamp::at(path.clone()) {
+                    Ok(file) => seen.push(file),
+                    // The pack was replaced by one that this listing need not contain.
+                    Err(error) if error.kind() == Io::NotFound => is_changing = true,
+                    Err(error) => return Err(path_error("inspecting", &path)(error)),
+                }
+            }
+            if !is_changing {
+                seen.sort();
+                return Ok(seen);
+            }
+        }
     }
 
     pub(crate) fn begin(

@@ -1,6 +1,7 @@
 //! Reading of packs, whole or damaged.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::support::{
     anchor, get, golden, only_file, place, records, versions, write, write_thoroughly, written,
@@ -151,4 +152,42 @@ fn a_truncated_pack_is_reported() {
         assert!(found.is_none() && search.unread.is_some(), "{length} bytes");
         assert_eq!(packs.check(false).unwrap().len(), 1);
     }
+}
+
+/// A handle that looks for packs for the first time while another process replaces them.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test replaces packs")]
+fn a_body_is_found_while_its_pack_is_replaced() {
+    let (directory, packs) = place();
+    let bodies = versions("moving", 3);
+    write(&packs, &bodies);
+    let id = BlobId::of(&bodies[0]);
+    let first = only_file(directory.path());
+    let folder = packs.folder.clone();
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut current = first;
+            for number in 0_u32..3000 {
+                let copy = folder.join("copy");
+                let next = folder.join(format!("{number:064x}.pack"));
+                fs::copy(&current, &copy).unwrap();
+                fs::rename(&copy, &next).unwrap();
+                fs::remove_file(&current).unwrap();
+                current = next;
+            }
+            is_done.store(true, Ordering::Relaxed);
+        });
+        let (mut looks, mut missing) = (0, 0);
+        while !is_done.load(Ordering::Relaxed) {
+            let packs = Packs::new(directory.path());
+            let mut is_found = false;
+            while !is_found && packs.look().unwrap() {
+                is_found = packs.find(&mut CopySearch::of(id)).is_some();
+            }
+            looks += 1;
+            missing += u32::from(!is_found);
+        }
+        assert_eq!(missing, 0, "a body was not found in some of {looks} looks");
+    });
 }
