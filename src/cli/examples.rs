@@ -163,7 +163,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "fake",
         &[
             "fake --fixtures prompts.json --until-stdin-closes",
-            "fake --port 8585",
+            "fake --addr 127.0.0.1:8585",
         ],
     ),
     ("fixtures", &["fixtures > prompts.json"]),
