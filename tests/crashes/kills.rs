@@ -61,7 +61,7 @@ const MAINTENANCE_CALLS: usize = 4;
 /// the child ends without being killed.
 fn survives(case: &Case, manner: Manner) {
     let mut fault = case.fault.clone();
-    let beyond = scratch::times().map_or(usize::MAX, |times| MAINTENANCE_CALLS * times);
+    let beyond = scratch::scaled(MAINTENANCE_CALLS).unwrap_or(usize::MAX);
     let last = case.fault.number.saturating_add(beyond);
     loop {
         let run = Run::of(&case.script, &fault.wrapper(), manner);

@@ -17,10 +17,11 @@
 //! Each technique has controls, for example a script that acknowledges before it writes, or a flush
 //! that is removed from the recording. The check must catch them, or the technique proves nothing.
 //!
-//! The check of each commit tries a seeded selection (`PROMPTBOOK_CRASHES_SEED`), for some minutes.
-//! `PROMPTBOOK_CRASHES=10` tries ten times as many cases, and `all` tries everything, including all
-//! sequences of three operations, for many hours. `PROMPTBOOK_CRASHES_SCRIPT=checkpoint` tries only the
-//! scripts whose text contains that. Each test prints how many cases it tried; these are about:
+//! A seeded selection of the cases is tried (`PROMPTBOOK_CRASHES_SEED`), a short one if nothing else
+//! is set. `PROMPTBOOK_CRASHES=1` tries as many as the check of each commit, for some minutes, `10`
+//! ten times as many, and `all` everything, including all sequences of three operations, for many
+//! hours. `PROMPTBOOK_CRASHES_SCRIPT=checkpoint` tries only the scripts whose text contains that. Each
+//! test prints how many cases it tried; these are about:
 //!
 //! | | a check of each commit | `all` |
 //! |---|---|---|

@@ -12,22 +12,26 @@ mod place;
 
 pub(crate) use place::{can_limit_files, directory, file_limit, not_run};
 
+/// A short run tries one of so many cases, but no fewer than [`MIN_CASES`].
+const SHORT_SHARE: usize = 8;
+const MIN_CASES: usize = 16;
+
 /// Returns whether all cases are to be tried, which takes hours.
 pub fn is_long() -> bool {
-    times().is_none()
+    scaled(1).is_none()
 }
 
-/// Returns the factor by which the number of cases exceeds that of a check of each commit, or
-/// `None` for all cases.
-pub fn times() -> Option<usize> {
+/// Returns how many cases to try if the check of each commit tries `number`, or `None` for all.
+pub fn scaled(number: usize) -> Option<usize> {
     match std::env::var("PROMPTBOOK_CRASHES") {
         Ok(all) if all == "all" => None,
-        Ok(times) => Some(
-            times
+        Ok(times) => {
+            let times: usize = times
                 .parse()
-                .expect("PROMPTBOOK_CRASHES must be a number or `all`"),
-        ),
-        Err(_) => Some(1),
+                .expect("PROMPTBOOK_CRASHES must be a number or `all`");
+            Some(number * times)
+        }
+        Err(_) => Some((number / SHORT_SHARE).max(number.min(MIN_CASES))),
     }
 }
 
@@ -37,13 +41,13 @@ pub fn rng() -> fastrand::Rng {
     fastrand::Rng::with_seed(seed.map_or(1, |seed| seed.parse().unwrap()))
 }
 
-/// Returns a seeded selection of `number` cases, times the factor, or all of them in the long run.
+/// Returns a seeded selection of as many cases as [`scaled`] says, or all of them.
 pub fn choice<T>(mut cases: Vec<T>, number: usize) -> Vec<T> {
-    if let Some(times) = times()
-        && cases.len() > number * times
+    if let Some(number) = scaled(number)
+        && cases.len() > number
     {
         rng().shuffle(&mut cases);
-        cases.truncate(number * times);
+        cases.truncate(number);
     }
     cases
 }

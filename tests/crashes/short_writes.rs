@@ -82,7 +82,7 @@ pub fn a_write_that_is_cut_short_is_reported() {
     if !is_there() {
         return;
     }
-    let of_each = 12 * scratch::times().unwrap_or(100);
+    let of_each = scratch::scaled(12).unwrap_or(1200);
     let cases = cases(&named(), of_each);
     println!("{} sizes of files tried", cases.len());
     scratch::all_hold(&cases, |case| case.is_told_the_truth(Manner::Honest));

@@ -144,7 +144,7 @@ fn survives_as(cut: &Cut, root: &Path, ledger: &Ledger) {
 
 /// Returns the number of states that are tried for each moment, of named scripts and of others.
 fn amounts() -> [Amount; 2] {
-    let named = scratch::times().map_or(1024, |times| 64 * times);
+    let named = scratch::scaled(64).unwrap_or(1024);
     let some = (named / 2).min(400);
     [
         Amount { all: named, some },
