@@ -56,17 +56,23 @@ impl PromptId {
     }
 }
 
-impl FromStr for PromptId {
-    type Err = InvalidArgument;
-
-    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
+impl PromptId {
+    /// Parses an id. For text that need not be one, because an error takes longer to create.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         <[u8; Self::LEN]>::try_from(text.as_bytes())
             .ok()
             .filter(|bytes| bytes.iter().all(u8::is_ascii_alphanumeric))
             .map(Self)
-            .ok_or_else(|| {
-                InvalidArgument::new("prompt id", text, "expected 6 characters of 0-9A-Za-z")
-            })
+    }
+}
+
+impl FromStr for PromptId {
+    type Err = InvalidArgument;
+
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
+        Self::from_text(text).ok_or_else(|| {
+            InvalidArgument::new("prompt id", text, "expected 6 characters of 0-9A-Za-z")
+        })
     }
 }
 
@@ -104,15 +110,22 @@ impl fmt::Display for VersionId {
     }
 }
 
+impl VersionId {
+    /// Parses an id. For text that need not be one, because an error takes longer to create.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        if text.len() != uuid::fmt::Hyphenated::LENGTH {
+            return None;
+        }
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
 impl FromStr for VersionId {
     type Err = InvalidArgument;
 
     /// Parses the hyphenated form only, in any letter case.
     fn from_str(text: &str) -> Result<Self, InvalidArgument> {
-        Uuid::try_parse(text)
-            .ok()
-            .filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
-            .map(Self)
+        Self::from_text(text)
             .ok_or_else(|| InvalidArgument::new("version id", text, "expected a hyphenated UUID"))
     }
 }

@@ -60,10 +60,12 @@ impl FromStr for Selector {
         if text == "latest" {
             return Ok(Self::Latest);
         }
-        if let Ok(number) = text.parse() {
+        if text.starts_with(|c: char| c.is_ascii_digit())
+            && let Ok(number) = text.parse()
+        {
             return Ok(Self::Number(number));
         }
-        if let Ok(id) = text.parse() {
+        if let Some(id) = VersionId::from_text(text) {
             return Ok(Self::Id(id));
         }
         if text.starts_with(|c: char| c.is_ascii_digit() || "^~<>=*".contains(c)) {

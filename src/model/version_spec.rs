@@ -29,9 +29,9 @@ impl FromStr for PromptRef {
         if let Some(Ok(id)) = text.strip_prefix("id:").map(str::parse) {
             return Ok(Self::Id(id));
         }
-        match text.parse() {
-            Ok(id) => Ok(Self::IdOrName(id)),
-            Err(_) => text.parse().map(Self::Name),
+        match PromptId::from_text(text) {
+            Some(id) => Ok(Self::IdOrName(id)),
+            None => text.parse().map(Self::Name),
         }
     }
 }
@@ -132,9 +132,9 @@ impl FromStr for VersionSpec {
 
     fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         let (prompt, selector) = Self::split(text);
-        match (selector, prompt.parse::<VersionId>()) {
-            (None, Ok(id)) => Ok(Self::from(id)),
-            (None, Err(_)) => Ok(Self::new(prompt.parse::<PromptRef>()?, Selector::Latest)),
+        match (selector, VersionId::from_text(prompt)) {
+            (None, Some(id)) => Ok(Self::from(id)),
+            (None, None) => Ok(Self::new(prompt.parse::<PromptRef>()?, Selector::Latest)),
             (Some(selector), _) => Ok(Self::new(
                 prompt.parse::<PromptRef>()?,
                 selector.parse::<Selector>()?,
