@@ -23,14 +23,7 @@ impl Pointer {
 
     /// Returns the member names, unescaped, and the indexes along the path.
     pub fn tokens(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        // The text before the first slash is empty.
-        self.0.split('/').skip(1).map(|token| {
-            if token.contains('~') {
-                token.replace("~1", "/").replace("~0", "~").into()
-            } else {
-                token.into()
-            }
-        })
+        tokens(&self.0)
     }
 
     /// Returns the value at this location, if it exists.
@@ -67,6 +60,18 @@ impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
+}
+
+/// Returns the names and indexes of a pointer's text, unescaped.
+pub(crate) fn tokens(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    // The text before the first slash is empty.
+    pointer.split('/').skip(1).map(|token| {
+        if token.contains('~') {
+            token.replace("~1", "/").replace("~0", "~").into()
+        } else {
+            token.into()
+        }
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! It checks only what it needs to terminate on any text. For text that is not JSON, the result is
 //! unspecified.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::memchr2;
@@ -99,24 +100,33 @@ impl<'a> JsonCursor<'a> {
     }
 }
 
+/// Returns the names and texts of the members of an object; none if the text is not an object.
+pub(crate) fn members(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    let mut cursor = JsonCursor::new(object);
+    let is_object = cursor.pass(b'{');
+    let all = std::iter::from_fn(move || {
+        let key = is_object.then(|| cursor.string()).flatten()?;
+        cursor.pass(b':');
+        let value = cursor.value()?;
+        cursor.pass(b',');
+        Some((key, object.get(value)?))
+    });
+    all.filter_map(|(key, value)| {
+        let name = if key.has_escapes {
+            decode(key.text)?.into()
+        } else {
+            key.text.into()
+        };
+        Some((name, value))
+    })
+}
+
 /// Returns the text of the last member with this name.
 ///
 /// The answer is `None` if the text is not an object, or the object has no such member.
 pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut cursor = JsonCursor::new(object);
-    let mut found = None;
-    if !cursor.pass(b'{') {
-        return None;
-    }
-    while let Some(key) = cursor.string() {
-        cursor.pass(b':');
-        let value = cursor.value()?;
-        if key.text == name || (key.has_escapes && decode(key.text).as_deref() == Some(name)) {
-            found = object.get(value);
-        }
-        cursor.pass(b',');
-    }
-    found
+    let named = members(object).filter(|(found, _)| found == name);
+    named.last().map(|(_, text)| text)
 }
 
 /// Returns the texts of a list's items; none if the text is not a list.

@@ -14,7 +14,7 @@ mod text;
 mod tree;
 mod value;
 
-pub(crate) use self::cursor::{items, member};
+pub(crate) use self::cursor::{items, member, members};
 pub use self::exact::Json;
 #[cfg(feature = "cli")]
 pub(crate) use self::exact::inexact_number;

@@ -77,19 +77,17 @@ impl WordQuery {
     /// The last word of an open phrase counts as the beginning of words.
     #[must_use]
     pub fn occurrences(&self, phrase: &Phrase) -> u64 {
-        let words: Vec<&str> = phrase.words.iter().collect();
-        let count = |(at, wanted): (usize, &&str)| {
-            let is_open = phrase.open && at + 1 == words.len();
+        let count = |(wanted, is_open): (&str, bool)| {
             let is_found = |word: &&str| {
                 if is_open {
-                    word.starts_with(*wanted)
+                    word.starts_with(wanted)
                 } else {
-                    word == wanted
+                    *word == wanted
                 }
             };
             self.iter().filter(is_found).count() as u64
         };
-        words.iter().enumerate().map(count).min().unwrap_or(0)
+        phrase.parts().map(count).min().unwrap_or(0)
     }
 }
 
@@ -108,6 +106,17 @@ pub struct Phrase {
     pub words: WordQuery,
     /// Whether the last word may be a prefix: "gre" then matches "greeting".
     pub open: bool,
+}
+
+impl Phrase {
+    /// Returns each word, and whether it is only the beginning of words.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, bool)> {
+        let mut words = self.words.iter().peekable();
+        std::iter::from_fn(move || {
+            let word = words.next()?;
+            Some((word, self.open && words.peek().is_none()))
+        })
+    }
 }
 
 /// A query: every phrase must be found. A query without phrases finds nothing.

@@ -93,7 +93,7 @@ macro_rules! changes {
             tags: &[impl AsRef<str>],
         ) -> Result<Prompt> {
             let prompt = prompt.into_prompt_ref()?;
-            let tags = tags.iter().map(|tag| tag.as_ref().to_owned()).collect();
+            let tags = owned(tags);
             $self.write(move |writer| writer.set_tags(&prompt, tags))
         }
 
@@ -111,7 +111,7 @@ macro_rules! changes {
             tags: &[impl AsRef<str>],
         ) -> Result<Prompt> {
             let prompt = prompt.into_prompt_ref()?;
-            let tags: Vec<_> = tags.iter().map(|tag| tag.as_ref().to_owned()).collect();
+            let tags = owned(tags);
             $self.write(move |writer| writer.add_tags(&prompt, &tags))
         }
 
@@ -128,7 +128,7 @@ macro_rules! changes {
             tags: &[impl AsRef<str>],
         ) -> Result<Prompt> {
             let prompt = prompt.into_prompt_ref()?;
-            let tags: Vec<_> = tags.iter().map(|tag| tag.as_ref().to_owned()).collect();
+            let tags = owned(tags);
             $self.write(move |writer| writer.remove_tags(&prompt, &tags))
         }
 
@@ -366,4 +366,8 @@ impl Store {
 
 impl Batch<'_> {
     changes!(self, &mut self);
+}
+
+fn owned(texts: &[impl AsRef<str>]) -> Vec<String> {
+    texts.iter().map(|text| text.as_ref().to_owned()).collect()
 }

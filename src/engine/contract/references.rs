@@ -1,9 +1,11 @@
 //! References within a JSON Schema, and the schemas that they refer to.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::annotations::{KeywordForm, is_definitions};
 use super::members::union;
+use crate::diff::pointer::tokens;
 use crate::json::{JsonTree, TreeMembers};
 
 /// The keyword of a reference.
@@ -22,23 +24,22 @@ pub(super) enum Target<'t, 'a> {
 
 /// Finds what a reference in a document refers to.
 pub(super) fn resolve<'t, 'a>(document: &'t JsonTree<'a>, reference: &str) -> Target<'t, 'a> {
-    let Some(names) = names(reference) else {
+    let Some(mut names) = names(reference) else {
         return Target::Unknown;
     };
-    let mut names = names.iter().map(String::as_str);
     let mut schema = document;
     while let Some(keyword) = names.next() {
-        let Some(value) = schema.get(keyword) else {
+        let Some(value) = schema.get(&keyword) else {
             return Target::Missing;
         };
-        let named = match (KeywordForm::of(keyword), value) {
+        let named = match (KeywordForm::of(&keyword), value) {
             (KeywordForm::Data, _) => return Target::Unknown,
             (KeywordForm::Schemas, JsonTree::Array(schemas)) => {
                 let index = names.next().and_then(|index| index.parse::<usize>().ok());
                 index.and_then(|index| schemas.get(index))
             }
             (KeywordForm::Schemas, schema) => Some(schema),
-            (KeywordForm::NamedSchemas, named) => names.next().and_then(|name| named.get(name)),
+            (KeywordForm::NamedSchemas, named) => names.next().and_then(|name| named.get(&name)),
         };
         match named {
             Some(named) => schema = named,
@@ -51,15 +52,11 @@ pub(super) fn resolve<'t, 'a>(document: &'t JsonTree<'a>, reference: &str) -> Ta
 /// Returns the names of the JSON Pointer that a reference consists of.
 ///
 /// Returns `None` for any other reference.
-pub(super) fn names(reference: &str) -> Option<Vec<String>> {
-    let fragment = reference.strip_prefix('#')?;
-    if fragment.is_empty() {
-        return Some(Vec::new());
-    }
+pub(super) fn names(reference: &str) -> Option<impl Iterator<Item = Cow<'_, str>>> {
+    let pointer = reference.strip_prefix('#')?;
+    let is_pointer = pointer.is_empty() || pointer.starts_with('/');
     // Escapes of URLs are rare in references. A reference that has some is compared as a whole.
-    let pointer = fragment.strip_prefix('/').filter(|it| !it.contains('%'))?;
-    let name = |name: &str| name.replace("~1", "/").replace("~0", "~");
-    Some(pointer.split('/').map(name).collect())
+    (is_pointer && !pointer.contains('%')).then(|| tokens(pointer))
 }
 
 /// Calls `act` with each schema of a document, in order.

@@ -1,6 +1,7 @@
 //! Derivation of contracts, and the bump rules that compare two of them.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,13 +58,11 @@ impl Contract {
         let expanded = template::expand(json, partials);
         let mut problems = expanded.problems;
         let misplaced = template::misplaced_tags(json).into_iter();
-        problems.extend(misplaced.map(|one| Problem::MisplacedTag {
-            tag: one.tag,
-            place: one.place,
-        }));
+        problems.extend(misplaced.map(Problem::from));
         // The parsed form is examined. Only the parts that the contract contains are cut from the
         // text.
-        let cut = |name: &str| json::member(text, name).unwrap_or_default();
+        let parts = LazyCell::new(|| json::members(text).collect::<HashMap<_, _>>());
+        let cut = |name: &str| parts.get(name).copied().unwrap_or_default();
         let section = |name: &str| json.get(name).filter(|section| !section.is_null());
         let is_empty = |section: &Value| section.as_array().is_some_and(Vec::is_empty);
         let tools = |name: &str| match section(name).filter(|tools| !is_empty(tools)) {

@@ -5,6 +5,7 @@
 //! allowed them too. Each rule guarantees this on its own. A part that no rule can judge must not
 //! change at all.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::annotations::{has_tags_as_names, is_definitions, without_annotations};
@@ -74,7 +75,7 @@ pub(super) fn compare(
 /// Runs `act` with the path of a part of a document.
 fn at_part(
     document: &JsonTree<'_>,
-    names: &[&str],
+    names: &[Cow<'_, str>],
     at: &mut LocationPath,
     act: &mut dyn FnMut(&mut LocationPath),
 ) {
@@ -204,8 +205,8 @@ impl Comparison<'_> {
                     continue;
                 }
             };
-            let names = references::names(&reference).unwrap_or_default();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let names = references::names(&reference).into_iter().flatten();
+            let names: Vec<_> = names.collect();
             let mut at = LocationPath::new(root.place().as_str());
             at_part(self.new, &names, &mut at, &mut |at| {
                 self.schemas(base, new, at);

@@ -307,6 +307,7 @@ fn compare_members(
         let now = now.filter(|now| **now != JsonTree::Null);
         path.within(LocationStep::Member(member), |path| {
             match (member, old, now) {
+                (_, old, now) if are_same(old, now) => {}
                 (member, old, now)
                     if is_description(member, old) && is_description(member, now) => {}
                 ("parameters" | "input_schema", Some(old), Some(now)) => {
@@ -316,7 +317,6 @@ fn compare_members(
                 ("strict", None | Some(JsonTree::Bool(false)), Some(JsonTree::Bool(true))) => {}
                 // A tool without a type is a custom one, in Anthropic's form.
                 ("type", old, now) if is_custom(old) && is_custom(now) => {}
-                (_, old, now) if are_same(old, now) => {}
                 _ => found.push(changed(name, member, path)),
             }
         });

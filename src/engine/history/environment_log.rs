@@ -1,5 +1,7 @@
 //! The environment log: the versions that an environment pointed to, when, and why.
 
+use std::ops::ControlFlow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -45,44 +47,34 @@ pub(crate) fn environment_log(
     environment: &EnvironmentName,
     limit: usize,
 ) -> Result<Vec<EnvironmentLogEntry>> {
-    let filter = OperationFilter::default()
-        .prompt(prompt)
-        .environment(environment.clone());
-    let (mut found, mut until, mut before) = (Vec::new(), None, None);
-    loop {
-        let page = snapshot.operations(&filter, before, PAGE_SIZE)?;
-        before = page.last().map(|operation| operation.number);
-        for operation in &page {
-            if found.len() == limit {
-                return Ok(found);
-            }
-            let Some((from, to, reason)) = environment_change(operation, prompt, environment)
-            else {
-                continue;
-            };
-            if from == to {
-                continue; // The operation changed the environment and changed it back.
-            }
-            if let Some(to) = to
-                && let Some(row) = snapshot.version_even_deleted(to)?
-            {
-                found.push(EnvironmentLogEntry {
-                    version_id: to,
-                    number: row.version.number,
-                    from: operation.content.at,
-                    until,
-                    author: operation.content.author.clone(),
-                    reason: reason.map(str::to_owned),
-                    operation: operation.number,
-                    kind: operation.content.kind,
-                });
-            }
-            until = Some(operation.content.at);
+    let (mut found, mut until) = (Vec::new(), None);
+    each_change(snapshot, prompt, environment, |operation, change| {
+        let EnvironmentStep { from, to, reason } = change;
+        if found.len() == limit {
+            return Ok(ControlFlow::Break(()));
         }
-        if page.len() < PAGE_SIZE {
-            return Ok(found);
+        if from == to {
+            // The operation changed the environment and changed it back.
+            return Ok(ControlFlow::Continue(()));
         }
-    }
+        if let Some(to) = to
+            && let Some(row) = snapshot.version_even_deleted(to)?
+        {
+            found.push(EnvironmentLogEntry {
+                version_id: to,
+                number: row.version.number,
+                from: operation.content.at,
+                until,
+                author: operation.content.author.clone(),
+                reason: reason.map(str::to_owned),
+                operation: operation.number,
+                kind: operation.content.kind,
+            });
+        }
+        until = Some(operation.content.at);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
 }
 
 /// Checks whether an environment ever pointed to a version.
@@ -92,6 +84,34 @@ pub(crate) fn has_pointed_to(
     environment: &EnvironmentName,
     version: VersionId,
 ) -> Result<bool> {
+    let mut is_found = false;
+    each_change(snapshot, prompt, environment, |_, change| {
+        is_found = [change.from, change.to].contains(&Some(version));
+        Ok(if is_found {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })?;
+    Ok(is_found)
+}
+
+const PAGE_SIZE: usize = 100;
+
+/// A change of an environment by one operation.
+struct EnvironmentStep<'a> {
+    from: Option<VersionId>,
+    to: Option<VersionId>,
+    reason: Option<&'a str>,
+}
+
+/// Visits the operations that changed an environment, newest first, until the visitor stops.
+fn each_change(
+    snapshot: &dyn Snapshot,
+    prompt: PromptId,
+    environment: &EnvironmentName,
+    mut visit: impl FnMut(&Operation, EnvironmentStep<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
     let filter = OperationFilter::default()
         .prompt(prompt)
         .environment(environment.clone());
@@ -99,27 +119,25 @@ pub(crate) fn has_pointed_to(
     loop {
         let page = snapshot.operations(&filter, before, PAGE_SIZE)?;
         before = page.last().map(|operation| operation.number);
-        let points_there = |operation: &Operation| {
-            let changed = environment_change(operation, prompt, environment);
-            changed.is_some_and(|(from, to, _)| from == Some(version) || to == Some(version))
-        };
-        if page.iter().any(points_there) {
-            return Ok(true);
+        for operation in &page {
+            if let Some(change) = environment_change(operation, prompt, environment)
+                && visit(operation, change)?.is_break()
+            {
+                return Ok(());
+            }
         }
         if page.len() < PAGE_SIZE {
-            return Ok(false);
+            return Ok(());
         }
     }
 }
-
-const PAGE_SIZE: usize = 100;
 
 /// Returns the version before and after an operation that changed the environment, and the reason.
 fn environment_change<'a>(
     operation: &'a Operation,
     prompt: PromptId,
     environment: &EnvironmentName,
-) -> Option<(Option<VersionId>, Option<VersionId>, Option<&'a str>)> {
+) -> Option<EnvironmentStep<'a>> {
     let changes = &operation.content.changes;
     let mut moves = changes.iter().filter_map(|change| match change {
         Change::Environment {
@@ -135,7 +153,8 @@ fn environment_change<'a>(
     if let Some((_, last, why)) = moves.next_back() {
         (to, reason) = (last, why);
     }
-    Some((from, to, reason_of(changes, to, reason)))
+    let reason = reason_of(changes, to, reason);
+    Some(EnvironmentStep { from, to, reason })
 }
 
 /// Returns the explicit reason, or else the message of the version if the operation created it.

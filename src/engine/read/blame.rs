@@ -91,33 +91,30 @@ pub(crate) fn blame(
     // The parts whose origin is not found yet: the part in the blamed version, and the same part in
     // the version that the walk has reached.
     let mut unresolved: Vec<(Part, Part)> = all.iter().cloned().zip(all.iter().cloned()).collect();
-    let (mut at, mut here) = (version.clone(), body.clone());
-    let mut seen = HashSet::from([at.id]);
+    let mut walk = BaseWalk::from(version.clone(), body.clone());
     while !unresolved.is_empty() {
-        let earlier = base(snapshot, bodies, &at)?;
-        // A base is older than the versions based on it. If a damaged index says otherwise, the
-        // walk must end all the same.
-        let earlier = earlier.filter(|(base, _)| seen.insert(base.id));
-        let Some((base, before)) = earlier else {
-            let boundary = at.base.is_some();
+        let Some((base, before)) = walk.base(snapshot, bodies)? else {
             let last = unresolved.drain(..);
-            origins.extend(last.map(|(part, _)| (part, ((&at).into(), boundary))));
+            origins.extend(last.map(|(part, _)| (part, walk.end())));
             break;
         };
-        if base.blob != at.blob {
-            let same = unchanged(&JsonTree::of(before.text()), &JsonTree::of(here.text()));
+        if base.blob != walk.at.blob {
+            let same = unchanged(
+                &JsonTree::of(before.text()),
+                &JsonTree::of(walk.body.text()),
+            );
             unresolved = unresolved
                 .into_iter()
                 .filter_map(|(part, now)| match same.get(&now) {
                     Some(then) => Some((part, then.clone())),
                     None => {
-                        origins.insert(part, ((&at).into(), false));
+                        origins.insert(part, ((&walk.at).into(), false));
                         None
                     }
                 })
                 .collect();
         }
-        (at, here) = (base, before);
+        (walk.at, walk.body) = (base, before);
     }
     let entries = all.into_iter().filter_map(|part| {
         let (origin, boundary) = origins.remove(&part)?;
@@ -134,10 +131,44 @@ pub(crate) fn blame(
     })
 }
 
-/// Returns the base of a version and its body, or `None` if the body is no longer stored.
-///
-/// The base may be deleted.
-pub(super) fn base(
+/// A walk from a version to its base, to the base of that, and so on.
+pub(super) struct BaseWalk {
+    /// The version that the walk has reached, and its body.
+    pub(super) at: Version,
+    pub(super) body: Body,
+    seen: HashSet<VersionId>,
+}
+
+impl BaseWalk {
+    pub(super) fn from(version: Version, body: Body) -> Self {
+        Self {
+            seen: HashSet::from([version.id]),
+            at: version,
+            body,
+        }
+    }
+
+    /// Returns the base of the version that was reached, and its body.
+    ///
+    /// Returns `None` if the body is no longer stored. The base may be deleted.
+    pub(super) fn base(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        bodies: &BodyReader,
+    ) -> Result<Option<(Version, Body)>> {
+        // A base is older than the versions based on it. If a damaged index says otherwise, the
+        // walk must end all the same.
+        Ok(base(snapshot, bodies, &self.at)?.filter(|(base, _)| self.seen.insert(base.id)))
+    }
+
+    /// Returns the origin of what is unchanged in the last version of the walk, and whether that
+    /// version has a base.
+    pub(super) fn end(&self) -> (BlameOrigin, bool) {
+        ((&self.at).into(), self.at.base.is_some())
+    }
+}
+
+fn base(
     snapshot: &dyn Snapshot,
     bodies: &BodyReader,
     version: &Version,

@@ -1,10 +1,10 @@
 //! Blame by line: the version that introduced each line of a body's texts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::blame::{BlameOrigin, base};
+use super::blame::{BaseWalk, BlameOrigin};
 use super::bodies::BodyReader;
 use crate::diff::line_matches;
 use crate::diff::parts::{Part, matched, parts};
@@ -93,30 +93,26 @@ pub(crate) fn blame_lines(
             lines: (0..lines(text).len()).map(|line| (line, line)).collect(),
         })
         .collect();
-    let (mut at, mut here) = (version.clone(), body);
-    let mut seen = HashSet::from([at.id]);
+    let mut walk = BaseWalk::from(version.clone(), body);
     while !open.is_empty() {
-        // As in the blame of parts, the walk must end even if a damaged index has a cycle.
-        let earlier = base(snapshot, bodies, &at)?.filter(|(base, _)| seen.insert(base.id));
-        let Some((base, before)) = earlier else {
-            let boundary = at.base.is_some();
+        let Some((base, before)) = walk.base(snapshot, bodies)? else {
             for text in open {
                 let last = text.lines.into_iter();
-                origins[text.at].extend(last.map(|(line, _)| (line, ((&at).into(), boundary))));
+                origins[text.at].extend(last.map(|(line, _)| (line, walk.end())));
             }
             break;
         };
-        if base.blob != at.blob {
-            let (old, new) = (JsonTree::of(before.text()), JsonTree::of(here.text()));
+        if base.blob != walk.at.blob {
+            let (old, new) = (JsonTree::of(before.text()), JsonTree::of(walk.body.text()));
             let earlier_parts = matched(&old, &new);
             for text in &mut open {
                 let resolved = step(text, &earlier_parts, &old, &new);
                 let now = resolved.into_iter();
-                origins[text.at].extend(now.map(|line| (line, ((&at).into(), false))));
+                origins[text.at].extend(now.map(|line| (line, ((&walk.at).into(), false))));
             }
             open.retain(|text| !text.lines.is_empty());
         }
-        (at, here) = (base, before);
+        (walk.at, walk.body) = (base, before);
     }
     let texts = found.into_iter().zip(origins);
     let texts = texts.map(|((part, path, text), mut origins)| BlamedText {

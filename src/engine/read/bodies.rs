@@ -59,27 +59,20 @@ impl BodyReader {
     /// garbage-collected after the snapshot was taken, so the caller tries again with a newer
     /// snapshot.
     pub(crate) fn read(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
+        self.read_by(id, || self.read_once(snapshot, id))
+    }
+
+    /// Returns a body from the cache, or else reads and caches it.
+    fn read_by(&self, id: BlobId, read_once: impl FnOnce() -> Result<Body>) -> Result<Body> {
         if let Some(body) = self.remembered(id) {
             return Ok(body);
         }
-        Ok(self.kept(self.read_once(snapshot, id)?))
-    }
-
-    /// Reads a body as [`read`](Self::read) does, if it is `stored` in this place.
-    fn read_from(&self, stored: StoredBlob, id: BlobId) -> Result<Body> {
-        if let Some(body) = self.remembered(id) {
-            return Ok(body);
-        }
-        Ok(self.kept(self.read_once_from(stored, id)?))
-    }
-
-    /// Caches a body, and returns it.
-    fn kept(&self, body: Body) -> Body {
+        let body = read_once()?;
         // A body that would evict all others is not cached; its weight need not even be computed.
         if body.as_bytes().len() <= MAX_CACHE_BYTES {
             self.keep(&body);
         }
-        body
+        Ok(body)
     }
 
     /// Reads the body of a version as [`read`](Self::read) does. An error names the version.
@@ -94,10 +87,11 @@ impl BodyReader {
         version: &Version,
         stored: Option<StoredBlob>,
     ) -> Result<Body> {
-        let body = match stored {
-            Some(stored) => self.read_from(stored, version.blob),
-            None => self.read(snapshot, version.blob),
-        };
+        let id = version.blob;
+        let body = self.read_by(id, || match stored {
+            Some(stored) => self.read_once_from(stored, id),
+            None => self.read_once(snapshot, id),
+        });
         body.map_err(|error| named_by(error, snapshot, version))
     }
 
@@ -118,7 +112,7 @@ impl BodyReader {
         Ok(Body::from_store(self.read_checked(snapshot, id)?)?)
     }
 
-    /// Reads a body as [`read_from`](Self::read_from) does, without the cache.
+    /// Reads a body that is `stored` in this place, without the cache.
     pub(crate) fn read_once_from(&self, stored: StoredBlob, id: BlobId) -> Result<Body> {
         Ok(Body::from_store(self.check_stored(Some(stored), id)?)?)
     }

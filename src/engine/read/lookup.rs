@@ -57,7 +57,13 @@ pub(crate) fn find_version(snapshot: &dyn Snapshot, spec: &VersionSpec) -> Resul
         // The prompt of an existing version need not be looked up.
         Some(PromptRef::Id(prompt)) => select(snapshot, *prompt, &spec.selector),
         Some(prompt) => select(snapshot, find_prompt(snapshot, prompt)?, &spec.selector),
-        None => by_id(snapshot, &spec.selector),
+        None => {
+            let selected = match &spec.selector {
+                Selector::Id(id) => snapshot.version(*id)?,
+                _ => None,
+            };
+            selected_alone(&spec.selector, selected)
+        }
     }
 }
 
@@ -115,12 +121,8 @@ pub(crate) fn check_selected(
     }
 }
 
-/// Returns the version of a spec that has no prompt. Only an id can select it.
-fn by_id(snapshot: &dyn Snapshot, selector: &Selector) -> Result<Version> {
-    let selected = match selector {
-        Selector::Id(id) => snapshot.version(*id)?,
-        _ => None,
-    };
+/// Returns the version that a selector without a prompt selected. Only an id can select one.
+fn selected_alone(selector: &Selector, selected: Option<Version>) -> Result<Version> {
     selected.ok_or_else(|| Error::VersionNotFound {
         prompt: None,
         selector: selector.clone(),
@@ -145,18 +147,12 @@ pub(crate) fn resolve(
     is_known: &dyn Fn(BlobId) -> bool,
 ) -> Result<FoundVersion> {
     let found = snapshot.resolve(spec, is_known)?;
-    let version = match (&spec.prompt, found.version) {
-        (Some(prompt), version) => {
+    let version = match &spec.prompt {
+        Some(prompt) => {
             let prompt = one_prompt(prompt, found.prompts)?;
-            check_selected(snapshot, prompt, &spec.selector, version)?
+            check_selected(snapshot, prompt, &spec.selector, found.version)?
         }
-        (None, Some(version)) => version,
-        (None, None) => {
-            return Err(Error::VersionNotFound {
-                prompt: None,
-                selector: spec.selector.clone(),
-            });
-        }
+        None => selected_alone(&spec.selector, found.version)?,
     };
     Ok(FoundVersion {
         version,

@@ -1,26 +1,25 @@
 //! Refusal of environment moves that break callers of the version that the environment points to.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
 
 use super::new_version::VersionDraft;
 use super::writer::WriteTransaction;
 use crate::engine::contract::{Breakage, breakages};
 use crate::engine::history::has_pointed_to;
 use crate::engine::read::lookup::prompt_label;
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{BumpPolicy, Version};
 use crate::model::version_number::{Bump, VersionNumber};
 use crate::model::work_counter;
-use crate::storage::VersionRow;
 
 /// A move of an environment from one version to another.
 pub(super) struct EnvironmentMove<'a> {
     pub(super) prompt: PromptId,
     pub(super) environment: &'a EnvironmentName,
-    pub(super) from: VersionId,
-    pub(super) to: VersionId,
+    pub(super) from: VersionLabel,
+    pub(super) to: VersionLabel,
     /// Both versions, if they were read already.
     pub(super) rows: Option<(Version, Version)>,
     pub(super) allow_breaking: bool,
@@ -44,38 +43,26 @@ impl WriteTransaction<'_> {
         if self.context.policy == BumpPolicy::Free {
             return Ok(Vec::new());
         }
-        let snapshot = self.transaction.snapshot();
-        let pair = (update.from, update.to);
-        if let Some(reasons) = compared.0.get(&pair)
-            && (reasons.is_empty() || update.allow_breaking)
-        {
-            return Ok(reasons.clone());
-        }
-        let rows = match update.rows {
-            Some(rows) => Some(rows),
-            None => {
-                // Without their environments, which can be many, and are not needed here.
-                let row = |id| snapshot.version_even_deleted(id);
-                let rows = row(update.from)?.zip(row(update.to)?);
-                let version = |row: VersionRow| Arc::unwrap_or_clone(row.version);
-                rows.map(|(from, to)| (version(from), version(to)))
+        let (from, to) = (update.from, update.to);
+        let reasons = match compared.0.entry((from.id, to.id)) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => {
+                let reasons = match update.rows {
+                    Some((from, to)) => self.breakages_between(&from, &to)?,
+                    None => self.breakages_of(from.id, to.id)?,
+                };
+                place.insert(reasons).clone()
             }
         };
-        let Some((from, to)) = rows else {
-            return Ok(Vec::new());
-        };
-        let reasons = match compared.0.get(&pair) {
-            Some(reasons) => reasons.clone(),
-            None => self.breakages_between(&from, &to)?,
-        };
-        compared.0.insert(pair, reasons.clone());
+        let snapshot = self.transaction.snapshot();
         let is_allowed = reasons.is_empty()
             || update.allow_breaking
             || has_pointed_to(snapshot, update.prompt, update.environment, to.id)?;
         if is_allowed {
             return Ok(reasons);
         }
-        Err(self.breaking_move(&from, update.environment, Some(to.number), reasons)?)
+        let to = Some(to.number);
+        Err(self.breaking_move(update.prompt, update.environment, from.number, to, reasons)?)
     }
 
     /// Checks that a new version does not break callers of the one that its environment points to.
@@ -106,7 +93,18 @@ impl WriteTransaction<'_> {
         if reasons.is_empty() {
             return Ok(());
         }
-        Err(self.breaking_move(&held, name, None, reasons)?.into())
+        Err(self
+            .breaking_move(prompt, name, held.number, None, reasons)?
+            .into())
+    }
+
+    fn breakages_of(&self, from: VersionId, to: VersionId) -> Result<Vec<Breakage>> {
+        // Without their environments, which can be many, and are not needed here.
+        let row = |id| self.transaction.snapshot().version_even_deleted(id);
+        match row(from)?.zip(row(to)?) {
+            Some((from, to)) => self.breakages_between(&from.version, &to.version),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn breakages_between(&self, from: &Version, to: &Version) -> Result<Vec<Breakage>> {
@@ -122,15 +120,16 @@ impl WriteTransaction<'_> {
 
     fn breaking_move(
         &self,
-        from: &Version,
+        prompt: PromptId,
         environment: &EnvironmentName,
+        from: VersionNumber,
         to: Option<VersionNumber>,
         reasons: Vec<Breakage>,
     ) -> Result<Error> {
         Ok(Error::BreakingMove {
-            prompt: prompt_label(self.transaction.snapshot(), from.prompt_id)?,
+            prompt: prompt_label(self.transaction.snapshot(), prompt)?,
             environment: environment.clone(),
-            from: from.number,
+            from,
             to,
             reasons,
         })

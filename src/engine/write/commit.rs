@@ -1,5 +1,7 @@
 //! Creation of prompts and versions: numbering, the checks of base and contract, and the writes.
 
+use std::cell::RefCell;
+
 use chrono::{DateTime, Utc};
 
 use super::bulk_bodies::delta_group_of;
@@ -106,8 +108,20 @@ impl WriteTransaction<'_> {
                 created: false,
             });
         }
-        let is_minor = self.is_minor(known.prompt, base, new, &judge)?;
-        self.check_environment_of(known.prompt, new, judge)?;
+        // The environment mostly points to the base, which is then compared only once.
+        let compared = RefCell::new(None);
+        let judge_once = |writer: &Self, version: &Version| -> Result<_, E> {
+            if let Some((blob, reasons)) = &*compared.borrow()
+                && *blob == version.blob
+            {
+                return Ok(Vec::clone(reasons));
+            }
+            let reasons = judge(writer, version)?;
+            compared.replace(Some((version.blob, reasons.clone())));
+            Ok(reasons)
+        };
+        let is_minor = self.is_minor(known.prompt, base, new, judge_once)?;
+        self.check_environment_of(known.prompt, new, judge_once)?;
         let version = self.commit_on(new, known, chosen, is_minor)?;
         Ok(EnsuredVersion {
             version,

@@ -172,8 +172,8 @@ impl WriteTransaction<'_> {
                     let update = EnvironmentMove {
                         prompt,
                         environment: &update.environment,
-                        from: now.id,
-                        to: to.id,
+                        from: now,
+                        to,
                         rows,
                         allow_breaking: update.allow_breaking,
                     };
@@ -261,8 +261,15 @@ const MAX_SINGLE_LOOKUPS: usize = 8;
 /// The versions that environments point to after the updates of a list that were applied so far.
 struct PointerLookup<'a> {
     snapshot: &'a dyn Snapshot,
-    /// None for a single update, because no later one needs the cache.
-    cache: Option<LookupCache<'a>>,
+    /// Whether the list has a single update, for which nothing is looked up twice.
+    is_single: bool,
+    /// The number of updates that refer to their prompt in this way.
+    moves: HashMap<&'a PromptRef, usize>,
+    prompts: HashMap<&'a PromptRef, PromptId>,
+    /// All environments of the prompts with many updates, as they were before the first update.
+    all: HashMap<PromptId, HashMap<EnvironmentName, VersionLabel>>,
+    selected: HashMap<(PromptId, &'a Selector), VersionLabel>,
+    moved: HashMap<(PromptId, &'a EnvironmentName), Option<VersionLabel>>,
 }
 
 /// The prompt and the versions that an update is about.
@@ -276,32 +283,26 @@ struct UpdateTarget {
     rows: Option<(Version, Version)>,
 }
 
-/// The results of earlier lookups.
-#[derive(Default)]
-struct LookupCache<'a> {
-    /// The number of updates that refer to their prompt in this way.
-    moves: HashMap<&'a PromptRef, usize>,
-    prompts: HashMap<&'a PromptRef, PromptId>,
-    /// All environments of the prompts with many updates, as they were before the first update.
-    all: HashMap<PromptId, HashMap<EnvironmentName, VersionLabel>>,
-    selected: HashMap<(PromptId, &'a Selector), VersionLabel>,
-    moved: HashMap<(PromptId, &'a EnvironmentName), Option<VersionLabel>>,
-}
-
 impl<'a> PointerLookup<'a> {
-    fn new(snapshot: &'a dyn Snapshot, moves: &'a [UpdateDraft]) -> Self {
-        let cache = (moves.len() > 1).then(|| {
-            let mut cache = LookupCache::default();
-            for update in moves {
-                *cache.moves.entry(&update.prompt).or_default() += 1;
-            }
-            cache
-        });
-        Self { snapshot, cache }
+    fn new(snapshot: &'a dyn Snapshot, updates: &'a [UpdateDraft]) -> Self {
+        let is_single = updates.len() == 1;
+        let mut moves: HashMap<_, usize> = HashMap::new();
+        for update in updates.iter().filter(|_| !is_single) {
+            *moves.entry(&update.prompt).or_default() += 1;
+        }
+        Self {
+            snapshot,
+            is_single,
+            moves,
+            prompts: HashMap::new(),
+            all: HashMap::new(),
+            selected: HashMap::new(),
+            moved: HashMap::new(),
+        }
     }
 
     fn target(&mut self, update: &'a UpdateDraft) -> Result<UpdateTarget> {
-        if self.cache.is_none() {
+        if self.is_single {
             return self.single_target(update);
         }
         let prompt = self.prompt(&update.prompt)?;
@@ -341,20 +342,13 @@ impl<'a> PointerLookup<'a> {
     }
 
     fn prompt(&mut self, prompt: &'a PromptRef) -> Result<PromptId> {
-        let Some(cache) = &mut self.cache else {
-            return find_prompt(self.snapshot, prompt);
-        };
-        if let Some(id) = cache.prompts.get(prompt) {
+        if let Some(id) = self.prompts.get(prompt) {
             return Ok(*id);
         }
         let id = find_prompt(self.snapshot, prompt)?;
-        cache.prompts.insert(prompt, id);
-        if cache
-            .moves
-            .get(prompt)
-            .is_some_and(|moves| *moves > MAX_SINGLE_LOOKUPS)
-            && !cache.all.contains_key(&id)
-        {
+        self.prompts.insert(prompt, id);
+        let moves = self.moves.get(prompt);
+        if moves.is_some_and(|moves| *moves > MAX_SINGLE_LOOKUPS) && !self.all.contains_key(&id) {
             work_counter::step();
             let environments = self.snapshot.environments(id)?.into_iter();
             let labels = environments.map(|environment| {
@@ -364,49 +358,43 @@ impl<'a> PointerLookup<'a> {
                 };
                 (environment.name, label)
             });
-            cache.all.insert(id, labels.collect());
+            self.all.insert(id, labels.collect());
         }
         Ok(id)
     }
 
     /// Returns the version that a selector selected before the first update.
     fn select(&mut self, prompt: PromptId, selector: &'a Selector) -> Result<VersionLabel> {
-        if let Some(cache) = &self.cache {
-            if let Some(selected) = cache.selected.get(&(prompt, selector)) {
-                return Ok(*selected);
-            }
-            if let Selector::Environment(name) = selector
-                && let Some(pointer) = cache.all.get(&prompt).and_then(|all| all.get(name))
-            {
-                return Ok(*pointer);
-            }
+        if let Some(selected) = self.selected.get(&(prompt, selector)) {
+            return Ok(*selected);
+        }
+        if let Selector::Environment(name) = selector
+            && let Some(pointer) = self.all.get(&prompt).and_then(|all| all.get(name))
+        {
+            return Ok(*pointer);
         }
         work_counter::step();
         let selected = VersionLabel::from(&select(self.snapshot, prompt, selector)?);
-        if let Some(cache) = &mut self.cache {
-            cache.selected.insert((prompt, selector), selected);
-        }
+        self.selected.insert((prompt, selector), selected);
         Ok(selected)
     }
 
     /// Returns the version that an environment points to after the updates so far.
     fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<VersionLabel>> {
         work_counter::step();
-        if let Some(cache) = &self.cache {
-            if let Some(moved) = cache.moved.get(&(prompt, name)) {
-                return Ok(*moved);
-            }
-            if let Some(all) = cache.all.get(&prompt) {
-                return Ok(all.get(name).copied());
-            }
+        if let Some(moved) = self.moved.get(&(prompt, name)) {
+            return Ok(*moved);
+        }
+        if let Some(all) = self.all.get(&prompt) {
+            return Ok(all.get(name).copied());
         }
         let version = self.snapshot.version_in(prompt, name)?;
         Ok(version.as_ref().map(VersionLabel::from))
     }
 
     fn move_to(&mut self, prompt: PromptId, name: &'a EnvironmentName, to: Option<VersionLabel>) {
-        if let Some(cache) = &mut self.cache {
-            cache.moved.insert((prompt, name), to);
+        if !self.is_single {
+            self.moved.insert((prompt, name), to);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Renaming, tagging and deletion of prompts, and deletion of versions.
 
+use std::collections::HashSet;
+
 use super::limits::check_tags;
 use super::writer::WriteTransaction;
 use crate::engine::read::lookup::{find_prompt, find_version};
@@ -43,7 +45,10 @@ impl WriteTransaction<'_> {
         if !options.allow_duplicate_name && self.prompt(id)?.name != name {
             self.check_name_is_free(&name)?;
         }
-        let change = |state: &mut PromptState| state.name = name;
+        let change = |state: &mut PromptState| {
+            state.name = name;
+            Ok(())
+        };
         self.change_prompt(&id.into(), OperationKind::Rename, change)
     }
 
@@ -64,39 +69,41 @@ impl WriteTransaction<'_> {
     /// Replaces the tags of a prompt.
     pub(crate) fn set_tags(&mut self, prompt: &PromptRef, tags: Vec<String>) -> Result<Prompt> {
         check_tags(&tags)?;
-        self.change_prompt(prompt, OperationKind::Tag, |state| state.tags = tags)
+        self.change_prompt(prompt, OperationKind::Tag, |state| {
+            state.tags = tags;
+            Ok(())
+        })
     }
 
     /// Adds the tags that a prompt does not have.
     pub(crate) fn add_tags(&mut self, prompt: &PromptRef, tags: &[String]) -> Result<Prompt> {
-        let id = find_prompt(self.transaction.snapshot(), prompt)?;
-        let mut all = self.prompt(id)?.tags;
-        for tag in tags {
-            if !all.contains(tag) {
-                all.push(tag.clone());
-            }
-        }
-        self.set_tags(&id.into(), all)
+        self.change_prompt(prompt, OperationKind::Tag, |state| {
+            let mut known: HashSet<String> = state.tags.iter().cloned().collect();
+            let new = tags.iter().filter(|tag| known.insert(String::clone(tag)));
+            state.tags.extend(new.cloned());
+            Ok(check_tags(&state.tags)?)
+        })
     }
 
     /// Removes the tags that a prompt has.
     pub(crate) fn remove_tags(&mut self, prompt: &PromptRef, tags: &[String]) -> Result<Prompt> {
-        let id = find_prompt(self.transaction.snapshot(), prompt)?;
-        let mut all = self.prompt(id)?.tags;
-        all.retain(|tag| !tags.contains(tag));
-        self.set_tags(&id.into(), all)
+        let removed: HashSet<&String> = tags.iter().collect();
+        self.change_prompt(prompt, OperationKind::Tag, |state| {
+            state.tags.retain(|tag| !removed.contains(tag));
+            Ok(check_tags(&state.tags)?)
+        })
     }
 
     fn change_prompt(
         &mut self,
         prompt: &PromptRef,
         kind: OperationKind,
-        change: impl FnOnce(&mut PromptState),
+        change: impl FnOnce(&mut PromptState) -> Result<()>,
     ) -> Result<Prompt> {
         let prompt = self.prompt(find_prompt(self.transaction.snapshot(), prompt)?)?;
         let before = PromptState::from(&prompt);
         let mut after = before.clone();
-        change(&mut after);
+        change(&mut after)?;
         if before == after {
             return Ok(prompt);
         }

@@ -115,7 +115,7 @@ impl Error {
     /// was changed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Busy | ErrorKind::Full)
+        self.kind().is_retryable()
     }
 
     /// Returns each way in which a refused version would break callers.
@@ -152,7 +152,13 @@ impl OpenError {
     /// [`Full`](ErrorKind::Full).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Busy | ErrorKind::Full)
+        self.kind().is_retryable()
+    }
+}
+
+impl ErrorKind {
+    fn is_retryable(self) -> bool {
+        matches!(self, Self::Busy | Self::Full)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::operation::{Change, Operation};
 use super::version::Version;
 use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::selector::admits;
@@ -131,5 +132,20 @@ impl OperationFilter {
     pub fn environment(mut self, name: EnvironmentName) -> Self {
         self.environment = Some(name);
         self
+    }
+
+    /// Returns whether an operation passes the filter: one change is of the prompt and environment.
+    pub(crate) fn admits(&self, operation: &Operation) -> bool {
+        if self.prompt.is_none() && self.environment.is_none() {
+            return true;
+        }
+        let of_prompt = |change: &Change| self.prompt.is_none_or(|id| change.prompt() == id);
+        let of_environment = |change: &Change| match (&self.environment, change) {
+            (None, _) => true,
+            (Some(wanted), Change::Environment { name, .. }) => name == wanted,
+            (Some(_), _) => false,
+        };
+        let mut changes = operation.content.changes.iter();
+        changes.any(|change| of_prompt(change) && of_environment(change))
     }
 }

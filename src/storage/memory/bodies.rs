@@ -28,6 +28,20 @@ pub(super) struct BlobRow {
     pub(super) unused: Option<ReleasedBlob>,
 }
 
+impl BlobRow {
+    /// Counts one more live version. Returns what released the body before.
+    pub(super) fn hold(&mut self) -> Option<ReleasedBlob> {
+        self.live += 1;
+        self.unused.take()
+    }
+
+    /// Counts one live version less.
+    pub(super) fn release(&mut self, release: ReleasedBlob) {
+        self.live -= 1;
+        self.unused = (self.live == 0).then_some(release);
+    }
+}
+
 /// The stored bodies. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BlobRows {
@@ -72,8 +86,7 @@ impl BlobRows {
         let Some(blob) = self.blobs.get_mut(&id) else {
             return false;
         };
-        blob.live += 1;
-        let unused = blob.unused.take();
+        let unused = blob.hold();
         if blob.live == 1 {
             self.unlist_unused(unused, id);
         }
@@ -85,9 +98,8 @@ impl BlobRows {
         let Some(blob) = self.blobs.get_mut(&id) else {
             return false;
         };
-        blob.live -= 1;
+        blob.release(release);
         if blob.live == 0 {
-            blob.unused = Some(release);
             self.list_unused(Some(release), id);
         }
         true

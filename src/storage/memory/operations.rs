@@ -104,18 +104,9 @@ impl OperationRows {
         let Some(places) = places else {
             return Vec::new();
         };
-        let of_prompt = |change: &Change| filter.prompt.is_none_or(|id| change.prompt() == id);
-        let of_environment = |change: &Change| match (&filter.environment, change) {
-            (None, _) => true,
-            (Some(wanted), Change::Environment { name, .. }) => name == wanted,
-            (Some(_), _) => false,
-        };
         let newest_first = (0..first(places, |place| *place >= end)).rev();
         self.at(newest_first.filter_map(|at| places.get(at).copied()))
-            .filter(|operation| {
-                let mut changes = operation.content.changes.iter();
-                changes.any(|change| of_prompt(change) && of_environment(change))
-            })
+            .filter(|operation| filter.admits(operation))
             .take(limit)
             .cloned()
             .collect()

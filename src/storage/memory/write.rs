@@ -65,15 +65,11 @@ impl<'a> MemoryTransaction<'a> {
         if let Some(blob) = held
             && !self.state.blobs.hold(blob)
         {
-            let absent = self.absent_body(blob)?;
-            absent.live += 1;
-            absent.unused = None;
+            self.absent_body(blob)?.hold();
         }
         for blob in released {
             if !self.state.blobs.release(blob, release) {
-                let absent = self.absent_body(blob)?;
-                absent.live -= 1;
-                absent.unused = (absent.live == 0).then_some(release);
+                self.absent_body(blob)?.release(release);
             }
         }
         Ok(())

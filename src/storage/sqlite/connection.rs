@@ -249,7 +249,7 @@ pub(super) fn open_first(
         let after = OpenFiles::of(&place)?;
         // If the index was replaced meanwhile, it may have been opened with the log of another, and
         // the result is meaningless.
-        if after.is_same_index(&before) && after.is_at_its_path() {
+        if after.is_unmoved_since(&before) {
             return opened.map(|connection| (connection, after));
         }
     }

@@ -113,7 +113,7 @@ fn lock_whole(path: &Path) -> SqliteResult<Option<(Arc<IndexDirectory>, Connecti
         let connection = connection::open(&place, ConnectionMode::Write)?;
         let is_locked = is_locked_whole(&connection).context(&doing)?;
         let after = OpenFiles::of(&place)?;
-        if is_locked && after.is_same_index(&before) && after.is_at_its_path() {
+        if is_locked && after.is_unmoved_since(&before) {
             return Ok(Some((place, connection)));
         }
         drop(connection);

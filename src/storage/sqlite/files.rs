@@ -53,16 +53,11 @@ impl OpenFiles {
         &self.place
     }
 
-    /// Checks whether the path of the index leads to the open file.
-    pub(super) fn is_at_its_path(&self) -> bool {
-        check(&self.index).is_ok()
-    }
-
-    /// Checks whether both have the same index.
+    /// Checks whether the index is the same as `before`, and still at its path.
     ///
     /// The logs may differ, because the first connection creates the log.
-    pub(super) fn is_same_index(&self, other: &Self) -> bool {
-        self.index == other.index
+    pub(super) fn is_unmoved_since(&self, before: &Self) -> bool {
+        self.index == before.index && check(&self.index).is_ok()
     }
 
     /// Fails if a name leads to another file than the open one, or to none.

@@ -1,7 +1,6 @@
 //! The creation, identification and opening of an index.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::error::SqliteResult;
 use super::files::OpenFiles;
@@ -135,7 +134,7 @@ impl SqliteIndex {
             }
             connection::open_log(path, connection)?;
             path.parent().map_or(Ok(()), flush_directory)?;
-            *files = OpenFiles::of(&Arc::clone(files.place()))?;
+            *files = OpenFiles::of(files.place())?;
         }
         drop(write_lock);
         Ok(probed)

@@ -15,7 +15,7 @@ use super::ids::version_is;
 use super::read_connection::ReadConnection;
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
 use crate::model::operation_text;
-use crate::model::record::{Change, Operation, OperationFilter, RecordedInputs};
+use crate::model::record::{Operation, OperationFilter, RecordedInputs};
 use crate::storage::{OperationVisitor, read_operation};
 
 pub(super) fn last(tables: &ReadConnection) -> SqliteResult<Option<(u64, OperationId)>> {
@@ -159,7 +159,7 @@ pub(super) fn list(
     }
     let _ = each_candidate(tables, filter, before, most, &mut |number, id, text| {
         let operation = operation(number, id, text)?;
-        if admits(filter, &operation) {
+        if filter.admits(&operation) {
             found.push(operation);
         }
         if found.len() == most {
@@ -205,19 +205,6 @@ fn each_candidate(
         before,
     };
     reader.each(visit)
-}
-
-/// Checks whether one change is of the filter's prompt and environment.
-fn admits(filter: &OperationFilter, operation: &Operation) -> bool {
-    let of_prompt = |change: &Change| filter.prompt.is_none_or(|id| change.prompt() == id);
-    let of_environment = |change: &Change| match (&filter.environment, change) {
-        (None, _) => true,
-        (Some(wanted), Change::Environment { name, .. }) => name == wanted,
-        (Some(_), _) => false,
-    };
-    let is_any = filter.prompt.is_none() && filter.environment.is_none();
-    let mut changes = operation.content.changes.iter();
-    is_any || changes.any(|change| of_prompt(change) && of_environment(change))
 }
 
 /// Visits the operations that have a row each.

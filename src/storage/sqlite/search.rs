@@ -111,12 +111,10 @@ struct QueryCounts(Vec<Vec<HashMap<i64, PlaceCounts>>>);
 impl QueryCounts {
     fn of(connection: &Connection, query: &SearchQuery) -> rusqlite::Result<Self> {
         let phrases = query.phrases.iter().map(|phrase| {
-            let words: Vec<&str> = phrase.words.iter().collect();
-            let counts = words.iter().enumerate().map(|(at, word)| {
-                let is_open = phrase.open && at + 1 == words.len();
-                word_counts(connection, word, is_open)
-            });
-            counts.collect()
+            let words = phrase.parts();
+            words
+                .map(|(word, is_open)| word_counts(connection, word, is_open))
+                .collect()
         });
         phrases.collect::<rusqlite::Result<_>>().map(Self)
     }

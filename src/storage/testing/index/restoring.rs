@@ -11,7 +11,9 @@ use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id, version_restored,
 };
-use crate::storage::{Index, ReleasedBefore, Snapshot, StorageErrorKind};
+use crate::storage::{
+    Index, OperationVisitor, ReleasedBefore, Snapshot, StorageErrorKind, StorageResult,
+};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
@@ -203,6 +205,24 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
     assert_eq!(first(40, 99), None);
 }
 
+/// Returns the numbers of the operations that a visit shows, which stops after `most` of them.
+fn numbers(
+    most: usize,
+    visit: impl FnOnce(&mut OperationVisitor<'_>) -> StorageResult<()>,
+) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let visited = visit(&mut |number, _, _| {
+        numbers.push(number);
+        if numbers.len() < most {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    visited.unwrap();
+    numbers
+}
+
 /// Operations are visited from a number on, until the visitor stops.
 pub fn operations_are_visited_from_a_number_on(index: &dyn Index) {
     let mut scribe = filled(index);
@@ -210,20 +230,8 @@ pub fn operations_are_visited_from_a_number_on(index: &dyn Index) {
     let version = version(prompt_id(1), 7, "1.2", &body(2));
     scribe.write(vec![version_created(version)]);
     scribe.write(vec![version_deleted(prompt_id(1), version_id(7))]);
-    let visit = |after, most| {
-        let mut numbers = Vec::new();
-        let snapshot = index.snapshot().unwrap();
-        let visited = snapshot.each_operation(after, &mut |number, _, _| {
-            numbers.push(number);
-            if numbers.len() < most {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        });
-        visited.unwrap();
-        numbers
-    };
+    let snapshot = index.snapshot().unwrap();
+    let visit = |after, most| numbers(most, |visit| snapshot.each_operation(after, visit));
     assert_eq!(visit(0, usize::MAX), [1, 2, 3, 4, 5, 6]);
     assert_eq!(visit(4, usize::MAX), [5, 6]);
     assert_eq!(visit(1, 2), [2, 3]);
@@ -236,19 +244,11 @@ pub fn operations_of_a_prompt_are_visited_newest_first(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.create(2, "q", &[]);
     scribe.delete_version(1, 1);
+    let snapshot = index.snapshot().unwrap();
     let visit = |prompt, until, most| {
-        let mut numbers = Vec::new();
-        let snapshot = index.snapshot().unwrap();
-        let visited = snapshot.each_operation_of(prompt_id(prompt), until, &mut |number, _, _| {
-            numbers.push(number);
-            if numbers.len() < most {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        });
-        visited.unwrap();
-        numbers
+        numbers(most, |visit| {
+            snapshot.each_operation_of(prompt_id(prompt), until, visit)
+        })
     };
     assert_eq!(visit(1, u64::MAX, usize::MAX), [5, 3, 2, 1]);
     assert_eq!(visit(1, 4, usize::MAX), [3, 2, 1]);

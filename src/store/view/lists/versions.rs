@@ -4,7 +4,7 @@ use super::rows::{PAGE_ROWS, Rows};
 use crate::engine::{find_prompt, prompt_label};
 use crate::model::arguments::IntoPromptRef;
 use crate::model::error::{Error, Result};
-use crate::model::id::VersionId;
+use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Environment, Version, VersionFilter};
 use crate::model::version_spec::PromptRef;
 use crate::storage::Snapshot;
@@ -82,8 +82,10 @@ impl Versions {
     /// [`View::prompt`].
     pub fn page(self, before: Option<VersionId>, limit: usize) -> Result<Vec<Version>> {
         let prompt = self.prompt?;
-        self.view
-            .look(|snapshot| list(snapshot, &prompt, &self.filter, before, limit))
+        self.view.look(|snapshot| {
+            let prompt = find_prompt(snapshot, &prompt)?;
+            list(snapshot, prompt, &self.filter, before, limit)
+        })
     }
 
     /// Returns a page as [`page`](Self::page) does, and all environments of the prompt.
@@ -101,8 +103,9 @@ impl Versions {
     ) -> Result<(Vec<Version>, Vec<Environment>)> {
         let prompt = self.prompt?;
         self.view.look(|snapshot| {
-            let versions = list(snapshot, &prompt, &self.filter, before, limit)?;
-            let environments = snapshot.environments(find_prompt(snapshot, &prompt)?)?;
+            let prompt = find_prompt(snapshot, &prompt)?;
+            let versions = list(snapshot, prompt, &self.filter, before, limit)?;
+            let environments = snapshot.environments(prompt)?;
             Ok((versions, environments))
         })
     }
@@ -139,19 +142,21 @@ impl IntoIterator for Versions {
                 (None, None) => return Ok(Vec::new()),
             };
             let before = last.map(|last| last.id);
-            view.look(|snapshot| list(snapshot, &of, &filter, before, PAGE_ROWS))
+            view.look(|snapshot| {
+                let prompt = find_prompt(snapshot, &of)?;
+                list(snapshot, prompt, &filter, before, PAGE_ROWS)
+            })
         })
     }
 }
 
 fn list(
     snapshot: &dyn Snapshot,
-    prompt: &PromptRef,
+    prompt: PromptId,
     filter: &VersionFilter,
     before: Option<VersionId>,
     limit: usize,
 ) -> Result<Vec<Version>> {
-    let prompt = find_prompt(snapshot, prompt)?;
     match before {
         Some(id) if snapshot.version_even_deleted(id)?.is_none() => Err(Error::VersionNotFound {
             prompt: Some(prompt_label(snapshot, prompt)?),
