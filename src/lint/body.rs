@@ -33,7 +33,7 @@ pub fn lint(body: &Value) -> Vec<Finding> {
         place: tag.place,
     });
     let mut found: Vec<Finding> = misplaced.collect();
-    each_text(body, false, &mut |text, _, path| {
+    each_text(body, &mut |text, _, path| {
         let mut add = |kind, message| {
             let place = path.place();
             found.push(Finding {

@@ -7,9 +7,9 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::problem::Problem;
 use super::tag::{TagPiece, pieces};
-use super::uses::part_text;
-use super::walk::{FilledTags, each_text};
+use super::walk::{FilledTags, each_text, walk};
 use crate::model::text_location::TextLocation;
 
 /// A well-formed tag that rendering leaves in a body. As text: its place and the tag.
@@ -20,6 +20,12 @@ pub struct UnfilledTag {
     pub tag: String,
     /// The place of the text that contains it.
     pub place: TextLocation,
+}
+
+impl From<UnfilledTag> for Problem {
+    fn from(UnfilledTag { tag, place }: UnfilledTag) -> Self {
+        Self::MisplacedTag { tag, place }
+    }
 }
 
 impl fmt::Display for UnfilledTag {
@@ -64,7 +70,10 @@ pub(super) fn all_tags(body: &Value) -> Vec<UnfilledTag> {
 /// Returns the tags of a body that `is_found` selects, each once for its text.
 fn found(body: &Value, is_found: fn(TagPiece<'_>, FilledTags) -> bool) -> Vec<UnfilledTag> {
     let mut found: Vec<UnfilledTag> = Vec::new();
-    each_text(body, true, &mut |text, filled, path| {
+    each_text(body, &mut |text, filled, path| {
+        if !has_brace(text) {
+            return;
+        }
         let mut seen = HashSet::new();
         for piece in pieces(text).filter(|piece| is_found(*piece, filled)) {
             let tag = piece.raw();
@@ -79,47 +88,11 @@ fn found(body: &Value, is_found: fn(TagPiece<'_>, FilledTags) -> bool) -> Vec<Un
 
 /// Returns whether a text in which not all tags are filled has a brace.
 fn has_misplaced_braces(body: &Value) -> bool {
-    let Value::Object(members) = body else {
-        return has_braces(body);
-    };
-    members.iter().any(|(name, value)| {
-        has_brace(name)
-            || match (name.as_str(), value) {
-                ("messages", Value::Array(messages)) => messages.iter().any(is_message_braced),
-                (_, value) => has_braces(value),
-            }
-    })
-}
-
-fn is_message_braced(message: &Value) -> bool {
-    let Value::Object(members) = message else {
-        return has_braces(message);
-    };
-    let in_part = |part: &Value| match part.as_object() {
-        Some(members) if part_text(part).is_some() => members
-            .iter()
-            .any(|(name, value)| has_brace(name) || (name != "text" && has_braces(value))),
-        _ => has_braces(part),
-    };
-    members.iter().any(|(name, value)| {
-        has_brace(name)
-            || match (name.as_str(), value) {
-                ("content", Value::String(_)) => false,
-                ("content", Value::Array(parts)) => parts.iter().any(in_part),
-                (_, value) => has_braces(value),
-            }
-    })
-}
-
-fn has_braces(value: &Value) -> bool {
-    match value {
-        Value::String(text) => has_brace(text),
-        Value::Array(items) => items.iter().any(has_braces),
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| has_brace(name) || has_braces(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+    let mut is_found = false;
+    walk(body, &mut |text, filled, (): &()| {
+        is_found |= filled != FilledTags::All && has_brace(text);
+    });
+    is_found
 }
 
 fn has_brace(text: &str) -> bool {

@@ -1,6 +1,5 @@
 //! A walk through all texts of a body: its strings and the names of its members.
 
-use memchr::memchr;
 use serde_json::Value;
 
 use super::place::{LocationPath, LocationStep};
@@ -17,46 +16,78 @@ pub(crate) enum FilledTags {
     None,
 }
 
-/// Calls `act` with each text of a body. `only_braces` leaves out texts without a brace, which
-/// contain no tag.
-pub(crate) fn each_text(
-    body: &Value,
-    only_braces: bool,
-    act: &mut dyn FnMut(&str, FilledTags, &LocationPath),
-) {
-    let mut walk = TextWalk { only_braces, act };
+/// The path of a walk, or nothing if the walk needs none.
+pub(super) trait WalkPath: Sized {
+    /// Returns the path of a body that is no object.
+    fn of_body() -> Self;
+
+    /// Returns the path of a member of a body.
+    fn of_member(name: &str) -> Self;
+
+    /// Runs `act` with the path one step further, and then restores the path.
+    fn within(&mut self, step: LocationStep<'_>, act: impl FnOnce(&mut Self));
+}
+
+impl WalkPath for LocationPath {
+    fn of_body() -> Self {
+        Self::new("body")
+    }
+
+    fn of_member(name: &str) -> Self {
+        Self::new("").within(LocationStep::Member(name), |path| {
+            Self::new(path.place().as_str().trim_start_matches('.'))
+        })
+    }
+
+    fn within(&mut self, step: LocationStep<'_>, act: impl FnOnce(&mut Self)) {
+        self.within(step, act);
+    }
+}
+
+impl WalkPath for () {
+    fn of_body() -> Self {}
+
+    fn of_member(_name: &str) -> Self {}
+
+    fn within(&mut self, _step: LocationStep<'_>, act: impl FnOnce(&mut Self)) {
+        act(self);
+    }
+}
+
+/// Calls `act` with each text of a body and its place.
+pub(crate) fn each_text(body: &Value, act: &mut dyn FnMut(&str, FilledTags, &LocationPath)) {
+    walk(body, act);
+}
+
+/// Calls `act` with each text of a body, and with its path.
+pub(super) fn walk<P: WalkPath>(body: &Value, act: &mut dyn FnMut(&str, FilledTags, &P)) {
+    let mut walk = TextWalk { act };
     let Value::Object(members) = body else {
-        return walk.value(body, FilledTags::None, &mut LocationPath::new("body"));
+        return walk.value(body, FilledTags::None, &mut P::of_body());
     };
     for (name, value) in members {
-        let mut path = LocationPath::new("");
-        path.within(LocationStep::Member(name), |path| {
-            let mut path = LocationPath::new(path.place().as_str().trim_start_matches('.'));
-            walk.text(name, FilledTags::None, &path);
-            match (name.as_str(), value) {
-                ("messages", Value::Array(messages)) => walk.messages(messages, &mut path),
-                (name, value) if SECTIONS.contains(&name) => {
-                    walk.value(value, FilledTags::Variables, &mut path);
-                }
-                (_, value) => walk.value(value, FilledTags::None, &mut path),
+        let mut path = P::of_member(name);
+        walk.text(name, FilledTags::None, &path);
+        match (name.as_str(), value) {
+            ("messages", Value::Array(messages)) => walk.messages(messages, &mut path),
+            (name, value) if SECTIONS.contains(&name) => {
+                walk.value(value, FilledTags::Variables, &mut path);
             }
-        });
-    }
-}
-
-struct TextWalk<'w> {
-    only_braces: bool,
-    act: &'w mut dyn FnMut(&str, FilledTags, &LocationPath),
-}
-
-impl TextWalk<'_> {
-    fn text(&mut self, text: &str, filled: FilledTags, path: &LocationPath) {
-        if !self.only_braces || memchr(b'{', text.as_bytes()).is_some() {
-            (self.act)(text, filled, path);
+            (_, value) => walk.value(value, FilledTags::None, &mut path),
         }
     }
+}
 
-    fn messages(&mut self, messages: &[Value], path: &mut LocationPath) {
+struct TextWalk<'w, P> {
+    act: &'w mut dyn FnMut(&str, FilledTags, &P),
+}
+
+impl<P: WalkPath> TextWalk<'_, P> {
+    fn text(&mut self, text: &str, filled: FilledTags, path: &P) {
+        (self.act)(text, filled, path);
+    }
+
+    fn messages(&mut self, messages: &[Value], path: &mut P) {
         for (index, message) in messages.iter().enumerate() {
             path.within(LocationStep::Index(index), |path| {
                 self.members(
@@ -75,7 +106,7 @@ impl TextWalk<'_> {
         }
     }
 
-    fn parts(&mut self, parts: &[Value], path: &mut LocationPath) {
+    fn parts(&mut self, parts: &[Value], path: &mut P) {
         for (index, part) in parts.iter().enumerate() {
             path.within(LocationStep::Index(index), |path| {
                 let filled = part_text(part);
@@ -97,8 +128,8 @@ impl TextWalk<'_> {
         &mut self,
         value: &Value,
         filled: FilledTags,
-        path: &mut LocationPath,
-        visit: &mut dyn FnMut(&mut Self, &str, &Value, &mut LocationPath),
+        path: &mut P,
+        visit: &mut dyn FnMut(&mut Self, &str, &Value, &mut P),
     ) {
         let Value::Object(members) = value else {
             return self.value(value, filled, path);
@@ -111,7 +142,7 @@ impl TextWalk<'_> {
         }
     }
 
-    fn value(&mut self, value: &Value, filled: FilledTags, path: &mut LocationPath) {
+    fn value(&mut self, value: &Value, filled: FilledTags, path: &mut P) {
         match value {
             Value::String(text) => self.text(text, filled, path),
             Value::Array(items) => {

@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::template::expand::expand;
 use crate::template::partials::Partials;
 use crate::template::problem::Problem;
-use crate::template::unfilled::{UnfilledTag, misplaced_tags};
+use crate::template::unfilled::misplaced_tags;
 
 /// Fills every tag of a body, including partials, or reports every problem.
 ///
@@ -61,8 +61,7 @@ pub(crate) fn render_text(
     let mut problems = expanded.problems;
     problems.extend(inputs::check(&expanded.variables, inputs));
     let misplaced = misplaced_tags(json).into_iter();
-    problems
-        .extend(misplaced.map(|UnfilledTag { tag, place }| Problem::MisplacedTag { tag, place }));
+    problems.extend(misplaced.map(Problem::from));
     if !problems.is_empty() {
         return Err(problems);
     }
