@@ -76,13 +76,19 @@ fn with_envelope(bytes: &[u8]) -> Option<Vec<u8>> {
         "431" => "The request has too many headers, or they are too long",
         _ => return None,
     };
+    let (headers, body) = raw_envelope(reason);
+    let head = head.replace(NO_BODY, &headers);
+    Some(format!("{head}\r\n{body}").into_bytes())
+}
+
+/// Returns an error in the envelope as it is sent: the headers of the content, and the content.
+pub(super) fn raw_envelope(reason: &str) -> (String, String) {
     let body = format!(r#"{{"data":null,"error":"{reason}"}}"#);
-    let length = format!(
+    let headers = format!(
         "content-type: application/json; charset=utf-8\r\ncontent-length: {}\r\n",
         body.len()
     );
-    let head = head.replace(NO_BODY, &length);
-    Some(format!("{head}\r\n{body}").into_bytes())
+    (headers, body)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for EnvelopingStream<S> {

@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 use super::connections::Connections;
 use super::date;
 use super::drain::DrainingBody;
-use super::early_errors::EnvelopingStream;
+use super::early_errors::{EnvelopingStream, raw_envelope};
 use super::idle::Activity;
 use super::middleware::handle;
 use super::site::{RoutedApp, Site};
@@ -140,12 +140,10 @@ async fn recover(error: &io::Error) {
 
 /// Sends the reason why a connection is not served.
 async fn turn_away(mut stream: TcpStream, reason: &str) {
-    let body = format!(r#"{{"data":null,"error":"{reason}"}}"#);
+    let (headers, body) = raw_envelope(reason);
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\n\
-         content-type: application/json; charset=utf-8\r\n\
-         content-length: {}\r\nconnection: close\r\nretry-after: 1\r\n\r\n{body}",
-        body.len(),
+         {headers}connection: close\r\nretry-after: 1\r\n\r\n{body}"
     );
     let sent = async {
         stream.write_all(answer.as_bytes()).await?;

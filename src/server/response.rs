@@ -102,12 +102,8 @@ impl ApiResponse {
 
     /// Returns a 304 response if the client says that it has the response with this tag.
     pub(crate) fn unless_known(known: &IfNoneMatch, tag: &EntityTag) -> Option<Self> {
-        known.has(tag).then(|| Self {
-            status: StatusCode::NOT_MODIFIED,
-            json: ResponseContent::Whole(Bytes::new()),
-            tag: Some(tag.clone()),
-            version: None,
-        })
+        let not_modified = || Self::text(Bytes::new()).with_status(StatusCode::NOT_MODIFIED);
+        known.has(tag).then(|| not_modified().tagged(tag.clone()))
     }
 
     /// Sets the entity tag.
@@ -117,13 +113,7 @@ impl ApiResponse {
     }
 
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> ResponseOutcome {
-        let json = ResponseContent::Whole(to_json(value, 512)?);
-        Ok(Self {
-            status,
-            json,
-            tag: None,
-            version: None,
-        })
+        Ok(Self::text(to_json(value, 512)?).with_status(status))
     }
 
     /// Names the version that the response contains in the access log.
@@ -147,16 +137,15 @@ impl IntoResponse for ApiResponse {
             ResponseContent::Pieces(body) => body,
         });
         *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        if self.status != StatusCode::NOT_MODIFIED {
-            headers.insert(header::CONTENT_TYPE, JSON);
-        }
         if let Some(version) = self.version
             && enabled!(Level::INFO)
         {
             response.extensions_mut().insert(version);
         }
         let headers = response.headers_mut();
+        if self.status != StatusCode::NOT_MODIFIED {
+            headers.insert(header::CONTENT_TYPE, JSON);
+        }
         if let Some(tag) = self.tag {
             headers.insert(header::ETAG, tag.into_value());
         }

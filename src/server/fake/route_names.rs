@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use utoipa::openapi::OpenApi;
-use utoipa::openapi::path::PathItem;
 
 use super::FakeError;
 use super::control_path::is_outside_api;
+use crate::server::routes::methods;
 
 /// The names of all routes, as in `/openapi.json`: `GET /v1/prompt-2025/id/{promptId}`.
 #[derive(Debug)]
@@ -59,18 +59,4 @@ fn name(method: &Method, path: &str) -> String {
 /// Returns a path without a slash at its end.
 fn bare(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
-}
-
-fn methods(item: &PathItem) -> impl Iterator<Item = Method> {
-    let methods = [
-        (Method::GET, &item.get),
-        (Method::PUT, &item.put),
-        (Method::POST, &item.post),
-        (Method::DELETE, &item.delete),
-        (Method::PATCH, &item.patch),
-    ];
-    let present = methods
-        .into_iter()
-        .filter(|(_, operation)| operation.is_some());
-    present.map(|(method, _)| method)
 }

@@ -34,7 +34,7 @@ impl FakeOptions {
         };
         let main = world(self, &key, address.port(), false)?;
         let url = reachable_url(&main.routed.app, address);
-        let worlds = Worlds::new(self.clone(), url, address.port(), main);
+        let worlds = Worlds::new(self.clone(), url, main);
         for key in others {
             worlds.create(key)?;
         }

@@ -23,8 +23,6 @@ pub(super) struct Worlds {
     /// The options of the fake, which each world has.
     options: FakeOptions,
     url: String,
-    /// The port of the fake.
-    port: u16,
     main: World,
     others: RwLock<OtherWorlds>,
 }
@@ -37,14 +35,13 @@ struct OtherWorlds {
 }
 
 impl Worlds {
-    pub(super) fn new(options: FakeOptions, url: String, port: u16, main: World) -> Arc<Self> {
+    pub(super) fn new(options: FakeOptions, url: String, main: World) -> Arc<Self> {
         Arc::new_cyclic(|own: &Weak<Self>| {
             main.slot.set(own.clone());
             Self {
                 own: own.clone(),
                 options,
                 url,
-                port,
                 main,
                 others: RwLock::default(),
             }
@@ -64,7 +61,7 @@ impl Worlds {
     fn world(&self, key: &str, fixtures: Fixtures) -> Result<World, FakeError> {
         let mut options = self.options.clone().fixtures(fixtures);
         options.directory = None;
-        world(&options, key, self.port, true)
+        world(&options, key, self.main.routed.app.port, true)
     }
 
     fn add(&self, created: World) -> Result<(), FakeError> {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{Method, Uri};
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, Content, InfoBuilder, Object, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
@@ -136,20 +136,28 @@ struct RouteIndex<'a> {
     routes: Vec<String>,
 }
 
+/// Returns the methods of a path.
+pub(crate) fn methods(item: &PathItem) -> impl Iterator<Item = Method> {
+    let methods = [
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
+        (Method::PUT, &item.put),
+    ];
+    let present = methods
+        .into_iter()
+        .filter(|(_, operation)| operation.is_some());
+    present.map(|(method, _)| method)
+}
+
 /// Returns a route that lists the others.
 pub(crate) fn index(described: &OpenApi) -> MethodRouter<Arc<App>> {
-    let routes = described.paths.paths.iter().flat_map(|(path, item)| {
-        let methods = [
-            ("GET", &item.get),
-            ("POST", &item.post),
-            ("PATCH", &item.patch),
-            ("DELETE", &item.delete),
-        ];
-        let present = methods
-            .into_iter()
-            .filter(|(_, operation)| operation.is_some());
-        present.map(move |(method, _)| format!("{method} {path}"))
-    });
+    let routes = described
+        .paths
+        .paths
+        .iter()
+        .flat_map(|(path, item)| methods(item).map(move |method| format!("{method} {path}")));
     let index = RouteIndex {
         service: "promptbook",
         version: env!("CARGO_PKG_VERSION"),

@@ -9,4 +9,5 @@ mod table;
 mod version_queries;
 mod versions;
 
+pub(super) use self::meta::methods;
 pub(super) use self::table::{all, wrong_method};
