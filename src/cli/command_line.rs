@@ -3,7 +3,7 @@
 use std::any::TypeId;
 
 use clap::builder::ValueParser;
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser};
 use clap_complete::ArgValueCompleter;
 
 use super::args::Arguments;
@@ -13,9 +13,12 @@ use crate::{EnvironmentName, PromptRef, Selector, VersionSpec};
 
 /// Parses the arguments of this process.
 pub(super) fn parse() -> Result<Arguments, clap::Error> {
-    let mut command = command();
-    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    // Only a help text, which is an error to clap, needs examples, and no parsing needs completions.
+    Arguments::try_parse().or_else(|_| {
+        let mut command = with_examples(Arguments::command(), "");
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    })
 }
 
 /// Returns the description of the command line.

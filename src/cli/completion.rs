@@ -3,10 +3,8 @@
 //! A completion never changes anything: it opens the store read-only, creates no file, and gives up
 //! after [`COMPLETION_TIMEOUT`].
 
-use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -15,7 +13,7 @@ use clap_complete::CompletionCandidate;
 
 use super::place;
 use crate::list::VersionFilter;
-use crate::{PromptRef, Store, StoreOptions, VersionSpec};
+use crate::{EnvironmentName, PromptRef, Store, StoreOptions, VersionSpec};
 
 /// The variable that makes this process answer a completion, which the scripts set.
 pub(crate) const VARIABLE: &str = "PROMPTBOOK_COMPLETE";
@@ -86,11 +84,7 @@ fn complete(
 
 /// Opens the store that the command line names, if that creates no file.
 fn open() -> Option<Store> {
-    let named = option("--store")
-        .map(PathBuf::from)
-        .or_else(|| env::var_os("PROMPTBOOK_STORE").map(PathBuf::from))
-        .filter(|path| !path.as_os_str().is_empty());
-    let path = match named {
+    let path = match place::named(option("--store").map(Into::into)) {
         Some(named) => named,
         None => place::nearest(&env::current_dir().ok()?)?,
     };
@@ -110,15 +104,11 @@ fn prompt_names(store: &Store) -> Option<Vec<String>> {
 fn environment_names(store: &Store, prompt: Option<&str>) -> Option<Vec<String>> {
     let prompt = prompt.and_then(|prompt| prompt.parse::<PromptRef>().ok());
     let of_prompt = prompt.and_then(|prompt| store.environments(prompt).ok());
-    let names: BTreeSet<String> = match of_prompt {
-        Some(list) => list.into_iter().map(|one| one.name.to_string()).collect(),
-        None => {
-            let prompts = store.prompts().page(None, MAX_READ).ok()?;
-            let environments = prompts.iter().flat_map(|prompt| &prompt.environments);
-            environments.map(|one| one.name.to_string()).collect()
-        }
+    let names = match of_prompt {
+        Some(list) => list.into_iter().map(|one| one.name).collect(),
+        None => store.environment_names().ok()?,
     };
-    Some(names.into_iter().collect())
+    Some(names.iter().map(EnvironmentName::to_string).collect())
 }
 
 fn selectors_of(store: &Store, prompt: &str) -> Option<Vec<String>> {

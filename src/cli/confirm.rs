@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal};
 use super::error::{CommandResult, Failure};
 use super::exit::Exit;
 use super::output::write_stderr;
-use super::text;
 use super::typed_command;
 
 /// The maximum number of consequences that a question lists.
@@ -59,8 +58,7 @@ impl Question {
     }
 
     fn unanswered(self) -> Failure {
-        let command = typed_command::with_option("--yes")
-            .unwrap_or_else(|| "the same command with --yes".into());
+        let command = typed_command::with_option("--yes");
         let hint = match &self.alternative {
             Some(alternative) => format!("{command} does it; or {alternative}"),
             None => format!("{command} does it"),
@@ -79,7 +77,7 @@ impl Question {
         let mut listed: Vec<String> = self.consequences.iter().take(MAX_LISTED).cloned().collect();
         let rest = self.consequences.len() - listed.len();
         if rest > 0 {
-            listed.push(format!("and {}", text::count(rest as u64, "more", "more")));
+            listed.push(format!("and {rest} more"));
         }
         listed
     }

@@ -103,7 +103,6 @@ pub(super) fn hint(error: &Error) -> Option<String> {
 /// Returns the command that does what was refused because it breaks callers.
 pub(super) fn breaking(what: &str) -> String {
     let command = typed_command::with_option("--breaking");
-    let command = command.unwrap_or_else(|| "the same command with --breaking".into());
     format!("{command} {what} nevertheless")
 }
 

@@ -123,6 +123,7 @@ mod exit;
 mod hint;
 mod input;
 mod json;
+mod limited;
 mod output;
 mod pager;
 mod parse_error;

@@ -1,5 +1,7 @@
 //! The place of the store in the current directory or above it.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,12 @@ pub(crate) fn ignore_in_git(directory: &Path, was_empty: bool) {
 /// Returns whether a directory does not exist or has no files.
 pub(crate) fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).map_or(true, |mut files| files.next().is_none())
+}
+
+/// Returns the directory that the option `--store` or the environment variable names, if any.
+pub(crate) fn named(option: Option<OsString>) -> Option<PathBuf> {
+    let named = option.or_else(|| env::var_os("PROMPTBOOK_STORE"));
+    named.filter(|name| !name.is_empty()).map(PathBuf::from)
 }
 
 /// Returns the nearest store's directory in a directory or above it.

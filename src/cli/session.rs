@@ -15,6 +15,7 @@ use super::output::{DIM, PLAIN, WARNING, paint, write_stderr};
 pub(crate) use super::place::STORE;
 use super::text;
 use super::{pager, place};
+use crate::history::Operation;
 use crate::{ErrorKind, Expected, PromptId, Selector, Store, StoreOptions, View};
 
 /// The author of changes if nothing names one, as the library records it.
@@ -29,6 +30,11 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(global: Global) -> Self {
         Self { global }
+    }
+
+    /// Returns the global options.
+    pub(crate) fn global(&self) -> &Global {
+        &self.global
     }
 
     /// Returns whether the output is JSON.
@@ -105,9 +111,7 @@ impl Session {
 
     /// Returns the directory that `--store` or `PROMPTBOOK_STORE` names, if any.
     pub(crate) fn named(&self) -> Option<PathBuf> {
-        let named = self.global.store.clone();
-        let named = named.or_else(|| env::var_os("PROMPTBOOK_STORE"));
-        named.filter(|name| !name.is_empty()).map(PathBuf::from)
+        place::named(self.global.store.clone())
     }
 
     /// Returns whether a store is named, or found in this directory or above it.
@@ -168,13 +172,21 @@ impl Session {
         let CompletedChange::Operations(store) = done else {
             return;
         };
-        let Some(made) = store.operations_made() else {
+        // Without text output there is no note.
+        let Some(made) = store.operations_made().filter(|_| !self.json()) else {
             return;
         };
-        let unknown =
-            |count: u64| store.operations().author(UNKNOWN_AUTHOR).count().ok() == Some(count);
+        let is_unknown = |operation: &Operation| operation.content.author == UNKNOWN_AUTHOR;
+        let newest = store.operations().page(Some(made.end() + 1), 1);
+        if !newest.is_ok_and(|newest| newest.iter().all(is_unknown)) {
+            return;
+        }
+        // The index has no list of an author's operations, so no more are looked for than needed.
+        let count = usize::try_from(made.end() - made.start() + 1).unwrap_or(usize::MAX);
+        let of_unknown = store.operations().author(UNKNOWN_AUTHOR);
+        let found = of_unknown.page(None, count.saturating_add(1));
         // All operations of unknown authors are those that this command made.
-        if unknown(made.end() - made.start() + 1) {
+        if found.is_ok_and(|found| found.len() == count) {
             self.note(
                 "the author is recorded as \"unknown\": set PROMPTBOOK_AUTHOR, or pass --author NAME",
             );
@@ -184,6 +196,13 @@ impl Session {
     /// Prints a note to standard error, unless the output is JSON.
     pub(crate) fn note(&self, note: &str) {
         self.say(DIM, "", note);
+    }
+
+    /// Notes that a list was cut, if there are more of `what`.
+    pub(crate) fn note_more(&self, more: bool, what: &str) {
+        if more {
+            self.note(&format!("there are {what}: -n N or --all shows them"));
+        }
     }
 
     /// Prints a warning to standard error, unless the output is JSON.

@@ -7,13 +7,14 @@ use super::text::shell_word;
 /// The maximum size in bytes of a command that a hint repeats.
 const MAX_COMMAND_BYTES: usize = 400;
 
-/// Returns this process's command with an option added, or none if it is too long to repeat.
-pub(crate) fn with_option(option: &str) -> Option<String> {
+/// Returns this process's command with an option added, or says so if it is too long to repeat.
+pub(crate) fn with_option(option: &str) -> String {
     let arguments: Option<Vec<String>> = env::args_os()
         .skip(1)
         .map(|argument| argument.into_string().ok())
         .collect();
-    added("promptbook", &arguments?, option)
+    let command = arguments.and_then(|arguments| added("promptbook", &arguments, option));
+    command.unwrap_or_else(|| format!("the same command with {option}"))
 }
 
 fn added(program: &str, arguments: &[String], option: &str) -> Option<String> {

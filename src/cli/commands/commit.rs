@@ -35,10 +35,7 @@ pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
     if args.breaking {
         new = new.allow_breaking();
     }
-    let new_environment = match &args.env {
-        Some(name) => NewEnvironment::of(&store, name)?,
-        None => None,
-    };
+    let new_environment = NewEnvironment::of(&store, args.env.as_ref())?;
     let committed = Committed::new(&store, prompt, store.commit(new)?);
     session.report(
         CompletedChange::Operations(&store),

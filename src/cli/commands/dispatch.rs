@@ -36,7 +36,7 @@ use crate::cli::session::Session;
 
 /// Runs a command.
 pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
-    check_unused(command)?;
+    check_unused(command, session.global())?;
     match command {
         Command::Init(args) => maintenance::init(args, session),
         Command::Create(args) => prompts::create(args, session),

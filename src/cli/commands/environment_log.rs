@@ -5,6 +5,7 @@ use serde_json::json;
 use super::history::id_of;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CommandResult;
+use crate::cli::limited::limited;
 use crate::cli::output::{DIM, NUMBER, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
@@ -19,17 +20,15 @@ pub(crate) fn log(
     session: &Session,
 ) -> CommandResult {
     let store = session.view(&args.as_of)?;
-    let limit = args.amount.limit();
-    // One more than requested, to see whether there are more.
-    let enough = limit.saturating_add(1);
     let prompt = id_of(&store, prompt)?;
     let author = session.author_filter();
-    // The log of an environment has no filter, so all of it is read for one author.
-    let rows = author.map_or(enough, |_| usize::MAX);
-    let mut environment_log = store.environment_log(prompt, environment.clone(), rows)?;
-    environment_log.retain(|entry| author.is_none_or(|author| entry.author == author));
-    let more = environment_log.len() > limit;
-    environment_log.truncate(limit);
+    let (environment_log, more) = limited(args.amount.limit(), |limit| {
+        // The log of an environment has no filter, so all of it is read for one author.
+        let rows = author.map_or(limit, |_| usize::MAX);
+        let mut entries = store.environment_log(prompt, environment.clone(), rows)?;
+        entries.retain(|entry| author.is_none_or(|author| entry.author == author));
+        Ok::<_, crate::Error>(entries)
+    })?;
     session.write_output(
         || json!({"environment_log": environment_log, "more": more}),
         || table(&environment_log),
@@ -37,9 +36,7 @@ pub(crate) fn log(
     if environment_log.is_empty() && !more {
         session.note("the environment never pointed to a version");
     }
-    if more {
-        session.note("there are older entries: -n N or --all shows them");
-    }
+    session.note_more(more, "older entries");
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(args: &EnvArgs, session: &Session) -> CommandResult {
         } => {
             let store = session.store()?;
             let prompt = store.prompt(prompt.clone())?;
-            let new = NewEnvironment::of(&store, name)?;
+            let new = NewEnvironment::of(&store, Some(name))?;
             warn_of_environment_name(&store, name.as_str(), session);
             let mut update = EnvironmentUpdate::set(prompt.id, name, selector);
             if *breaking {
@@ -150,14 +150,7 @@ fn json(store: &Store, moved: &EnvironmentChange) -> Value {
 }
 
 fn words(store: &Store, prompt: &Prompt, moved: &EnvironmentChange) -> String {
-    // The earlier version may have been deleted after the environment left it.
-    let number = |id: VersionId| {
-        let version = store.version(id);
-        paint(
-            NUMBER,
-            version.map_or_else(|_| id.to_string(), |version| version.number.to_string()),
-        )
-    };
+    let number = |id: VersionId| paint(NUMBER, number_of(store, id));
     let name = paint(ENVIRONMENT, text::line(moved.environment.as_str()));
     let title = title(prompt);
     match (moved.before.map(number), moved.after.map(number)) {
@@ -171,4 +164,10 @@ fn words(store: &Store, prompt: &Prompt, moved: &EnvironmentChange) -> String {
         (Some(before), None) => format!("Removed {name} of {title}, it was {before}\n"),
         (None, None) => format!("{title} has no environment {name}\n"),
     }
+}
+
+/// Returns the number of a version that an environment pointed to, or its id if it is deleted now.
+pub(super) fn number_of(store: &Store, id: VersionId) -> String {
+    let version = store.version(id);
+    version.map_or_else(|_| id.to_string(), |version| version.number.to_string())
 }

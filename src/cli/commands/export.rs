@@ -15,10 +15,10 @@ use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
-use crate::cli::{input, text};
+use crate::cli::text;
 use crate::file_name::{self, FolderSpellings};
 use crate::fs::folder::Folder;
-use crate::fs::text_file::equal_but_for_line_ends;
+use crate::fs::text_file::{equal_but_for_line_ends, without_byte_order_mark};
 use crate::{BlobId, Error, Prompt, Selector, Store, Version};
 
 pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
@@ -163,25 +163,34 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
 /// A file that differs only in its line ends, or in a byte order mark, is not written again: git or
 /// an editor may have converted it.
 fn body_state(store: &Store, path: &Path, version: &Version) -> CommandResult<FileState> {
-    let found = state(path, version.blob)?;
-    if found != FileState::Differs {
-        return Ok(found);
+    let Some(bytes) = read(path)? else {
+        return Ok(FileState::Missing);
+    };
+    if BlobId::of(&bytes) == version.blob {
+        return Ok(FileState::Same);
     }
-    let file = input::bytes(path)
-        .map_err(|error| Failure::io(format!("{} cannot be read", path.display()), &error))?;
     let stored = store.resolve(version.id)?;
-    if equal_but_for_line_ends(&file, stored.body.as_bytes()) {
-        Ok(FileState::Same)
+    let file = without_byte_order_mark(bytes);
+    Ok(if equal_but_for_line_ends(&file, stored.body.as_bytes()) {
+        FileState::Same
     } else {
-        Ok(found)
-    }
+        FileState::Differs
+    })
 }
 
 fn state(path: &Path, blob: BlobId) -> CommandResult<FileState> {
+    Ok(match read(path)? {
+        None => FileState::Missing,
+        Some(bytes) if BlobId::of(&bytes) == blob => FileState::Same,
+        Some(_) => FileState::Differs,
+    })
+}
+
+/// Reads a file. Returns `None` if it does not exist.
+fn read(path: &Path) -> CommandResult<Option<Vec<u8>>> {
     match fs::read(path) {
-        Ok(bytes) if BlobId::of(&bytes) == blob => Ok(FileState::Same),
-        Ok(_) => Ok(FileState::Differs),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FileState::Missing),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::io(
             format!("{} cannot be read", path.display()),
             &error,

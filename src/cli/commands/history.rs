@@ -5,6 +5,7 @@ use serde_json::json;
 use super::describe::PlainWords;
 use crate::cli::args::OperationsArgs;
 use crate::cli::error::CommandResult;
+use crate::cli::limited::limited;
 use crate::cli::output::{DIM, NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
@@ -24,11 +25,7 @@ pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandRes
     if let Some(author) = session.author_filter() {
         list = list.author(author);
     }
-    let limit = args.amount.limit();
-    // One more than requested, to see whether there are more.
-    let mut operations = list.page(None, limit.saturating_add(1))?;
-    let more = operations.len() > limit;
-    operations.truncate(limit);
+    let (operations, more) = limited(args.amount.limit(), |limit| list.page(None, limit))?;
     session.write_output(
         || json!({"operations": operations, "more": more}),
         || table(&store, &operations),
@@ -36,9 +33,7 @@ pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandRes
     if operations.is_empty() && !more {
         session.note("no operations");
     }
-    if more {
-        session.note("there are older operations: -n N or --all shows them");
-    }
+    session.note_more(more, "older operations");
     Ok(())
 }
 

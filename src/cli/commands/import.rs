@@ -41,10 +41,7 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     // Opened before the files are read, which would be useless without a store.
     let store = session.store()?.grouped();
     let entries = read(folder, &listed.files, session)?;
-    let new_environment = match &args.env {
-        Some(name) => NewEnvironment::of(&store, name)?,
-        None => None,
-    };
+    let new_environment = NewEnvironment::of(&store, args.env.as_ref())?;
     let progress = ProgressDisplay::of(session, "importing", entries.len());
     let (mut imported, mut invalid) = (Vec::new(), Vec::new());
     let done = store.batch(|batch| {

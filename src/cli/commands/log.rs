@@ -9,6 +9,7 @@ use super::diff::render::{ChangeMarks, render};
 use super::environment_log;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CommandResult;
+use crate::cli::limited::limited;
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
@@ -23,16 +24,11 @@ pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
         return environment_log::log(prompt, environment, args, session);
     }
     let store = session.view(&args.as_of)?;
-    let limit = args.amount.limit();
-    // One more than requested, to see whether there are more.
-    let enough = limit.saturating_add(1);
     let wanted = Wanted::of(args, session.author_filter());
-    let mut entries = match &args.prompt {
-        Some(prompt) => of_prompt(&store, prompt, args, &wanted, enough)?,
-        None => newest(&store, &wanted, enough)?,
-    };
-    let more = entries.len() > limit;
-    entries.truncate(limit);
+    let (entries, more) = limited(args.amount.limit(), |limit| match &args.prompt {
+        Some(prompt) => of_prompt(&store, prompt, args, &wanted, limit),
+        None => newest(&store, &wanted, limit),
+    })?;
     let is_named = args.prompt.is_none();
     if args.patch {
         let patches = entries.iter().map(|entry| patch(&store, &entry.version));
@@ -50,9 +46,7 @@ pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
     if entries.is_empty() && !more {
         session.note("no versions");
     }
-    if more {
-        session.note("there are older versions: -n N or --all shows them");
-    }
+    session.note_more(more, "older versions");
     Ok(())
 }
 

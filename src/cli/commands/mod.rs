@@ -9,6 +9,7 @@ mod demo;
 mod describe;
 mod diff;
 mod dispatch;
+mod dry_run;
 mod environment_log;
 mod environments;
 mod export;

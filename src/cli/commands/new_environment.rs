@@ -1,7 +1,5 @@
 //! The note that an environment is new to the store, which a mistyped name often is.
 
-use std::collections::BTreeSet;
-
 use crate::cli::error::CommandResult;
 use crate::cli::session::Session;
 use crate::cli::text;
@@ -13,22 +11,18 @@ const MAX_LISTED: usize = 12;
 /// An environment that no prompt had before the command.
 pub(super) struct NewEnvironment {
     name: EnvironmentName,
-    known: BTreeSet<EnvironmentName>,
+    known: Vec<EnvironmentName>,
 }
 
 impl NewEnvironment {
-    /// Returns the environment if no prompt has it, and prompts have others.
-    pub(super) fn of(store: &Store, name: &EnvironmentName) -> CommandResult<Option<Self>> {
-        let mut known = BTreeSet::new();
-        for prompt in store.prompts() {
-            for environment in prompt?.environments {
-                if environment.name == *name {
-                    return Ok(None);
-                }
-                known.insert(environment.name);
-            }
-        }
-        Ok((!known.is_empty()).then(|| Self {
+    /// Returns the environment of this name if no prompt has it, and prompts have others.
+    pub(super) fn of(store: &Store, name: Option<&EnvironmentName>) -> CommandResult<Option<Self>> {
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        let known = store.environment_names()?;
+        let is_new = !known.is_empty() && !known.contains(name);
+        Ok(is_new.then(|| Self {
             name: name.clone(),
             known,
         }))

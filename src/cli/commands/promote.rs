@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::commit::reasons;
+use super::dry_run::dry_run;
+use super::environments::number_of;
 use super::new_environment::NewEnvironment;
 use crate::changes::EnvironmentChange;
 use crate::cli::args::PromoteArgs;
@@ -12,7 +14,7 @@ use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::{json, text};
 use crate::list::Prompts;
-use crate::{EnvironmentUpdate, Error, Prompt, Store, VersionId};
+use crate::{EnvironmentUpdate, Prompt, Store, VersionId};
 
 pub(super) fn promote(args: &PromoteArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
@@ -20,11 +22,11 @@ pub(super) fn promote(args: &PromoteArgs, session: &Session) -> CommandResult {
     let updates: Vec<EnvironmentUpdate> =
         prompts.iter().map(|prompt| update(args, prompt)).collect();
     if args.dry_run {
-        let moved = preview(&store, updates)?;
+        let moved = dry_run(&store, |batch| batch.update_environments(updates))?;
         let rows = Row::all(&store, &prompts, &moved);
         return session.write_output(|| report_json(args, &rows), || report_text(args, &rows));
     }
-    let new = NewEnvironment::of(&store, &args.to)?;
+    let new = NewEnvironment::of(&store, Some(&args.to))?;
     let moved = store.update_environments(updates)?;
     let rows = Row::all(&store, &prompts, &moved);
     session.report(
@@ -64,23 +66,6 @@ fn chosen(args: &PromoteArgs, store: &Store) -> CommandResult<Vec<Prompt>> {
     Ok(found)
 }
 
-/// Returns the effects of updates, without making them.
-fn preview(
-    store: &Store,
-    updates: Vec<EnvironmentUpdate>,
-) -> crate::Result<Vec<EnvironmentChange>> {
-    let mut preview = Vec::new();
-    let made = store.batch(|batch| {
-        preview = batch.update_environments(updates)?;
-        // An error rolls the batch back.
-        Err::<(), _>(Error::Cancelled)
-    });
-    match made {
-        Err(Error::Cancelled) | Ok(()) => Ok(preview),
-        Err(error) => Err(error),
-    }
-}
-
 /// The effect on one prompt, with numbers instead of ids.
 struct Row<'a> {
     prompt: &'a Prompt,
@@ -91,12 +76,7 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn all(store: &Store, prompts: &'a [Prompt], moved: &'a [EnvironmentChange]) -> Vec<Self> {
-        let number = |id: Option<VersionId>| {
-            id.map(|id| {
-                let version = store.version(id);
-                version.map_or_else(|_| id.to_string(), |version| version.number.to_string())
-            })
-        };
+        let number = |id: Option<VersionId>| id.map(|id| number_of(store, id));
         let rows = prompts.iter().zip(moved).map(|(prompt, change)| Self {
             prompt,
             change,
@@ -159,11 +139,7 @@ fn report_text(args: &PromoteArgs, rows: &[Row<'_>]) -> String {
     let moved = if args.dry_run { "Would move" } else { "Moved" };
     format!(
         "{}{breaking}{moved} {} of {} to where {} points; {} unchanged\n",
-        if changed.is_empty() {
-            String::new()
-        } else {
-            table.text()
-        },
+        table.text(),
         paint(ENVIRONMENT, text::line(args.to.as_str())),
         text::count(changed.len() as u64, "prompt", "prompts"),
         paint(ENVIRONMENT, text::line(args.from.as_str())),

@@ -7,6 +7,7 @@ use super::new_environment::NewEnvironment;
 use crate::changes::RenameOptions;
 use crate::cli::args::{CreateArgs, ListArgs, RenameArgs};
 use crate::cli::error::{CommandResult, CompletedChange};
+use crate::cli::limited::limited;
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
@@ -36,10 +37,7 @@ pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
     if let Some(name) = &args.target.env {
         warn_of_environment_name(&store, name.as_str(), session);
     }
-    let new_environment = match &args.target.env {
-        Some(name) => NewEnvironment::of(&store, name)?,
-        None => None,
-    };
+    let new_environment = NewEnvironment::of(&store, args.target.env.as_ref())?;
     let created = store.create_prompt(new)?;
     session.report(
         CompletedChange::Operations(&store),
@@ -97,10 +95,7 @@ pub(super) fn list(args: &ListArgs, session: &Session) -> CommandResult {
     let prompts = store.prompts().name_contains(&args.name);
     let prompts = args.tags.iter().fold(prompts, Prompts::tag);
     let limit = args.limit.unwrap_or(usize::MAX);
-    // One more than requested, to see whether there are more.
-    let mut found = prompts.page(None, limit.saturating_add(1))?;
-    let more = found.len() > limit;
-    found.truncate(limit);
+    let (found, more) = limited(limit, |limit| prompts.page(None, limit))?;
     if found.is_empty() && !more {
         session.note("no prompts");
     }
@@ -113,9 +108,7 @@ pub(super) fn list(args: &ListArgs, session: &Session) -> CommandResult {
         json!({"prompts": prompts.collect::<Vec<_>>(), "more": more})
     };
     session.write_output(json, || table(&found))?;
-    if more {
-        session.note("there are more prompts: -n N or --all shows them");
-    }
+    session.note_more(more, "more prompts");
     Ok(())
 }
 

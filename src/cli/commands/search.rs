@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::Version;
 use crate::cli::args::search::SearchArgs;
 use crate::cli::error::CommandResult;
+use crate::cli::limited::limited;
 use crate::cli::output::{DIM, FOUND, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
@@ -16,10 +17,7 @@ pub(super) fn search(args: &SearchArgs, session: &Session) -> CommandResult {
     let query = args.words.join(" ");
     let store = session.view(&args.as_of)?;
     let limit = if args.all { usize::MAX } else { args.limit };
-    // One more than requested, to see whether there are more.
-    let mut hits = store.search(&query, limit.saturating_add(1))?;
-    let more = hits.len() > limit;
-    hits.truncate(limit);
+    let (hits, more) = limited(limit, |limit| store.search(&query, limit))?;
     if !has_word(&query) {
         session.note("the query has no word; a word has letters or digits");
     } else if hits.is_empty() && !more {
@@ -29,9 +27,7 @@ pub(super) fn search(args: &SearchArgs, session: &Session) -> CommandResult {
         || json!({"hits": hits.iter().map(hit_json).collect::<Vec<_>>(), "more": more}),
         || table(&hits),
     )?;
-    if more {
-        session.note("there are more hits: -n N or --all shows them");
-    }
+    session.note_more(more, "more hits");
     Ok(())
 }
 

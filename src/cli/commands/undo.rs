@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::describe::PlainWords;
+use super::dry_run::dry_run;
 use super::users::Users;
 use crate::cli::args::history::UndoArgs;
 use crate::cli::confirm::Question;
@@ -21,12 +22,12 @@ pub(super) fn undo(args: &UndoArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
     let mut confirmed = None;
     if !args.yes {
-        let Some(preview) = preview(&store, args)? else {
+        let Some(preview) = dry_run(&store, |batch| make(batch, args))? else {
             return report(&store, None, session);
         };
         let consequences = consequences(&store, &preview)?;
         if !consequences.is_empty() {
-            let question = Question::new(format!("undo {}", undone_words(&store, &preview)?))
+            let question = Question::new(format!("undo {}", described(&undone(&store, &preview)?)))
                 .consequences(consequences);
             if !question.ask()? {
                 session.note("nothing was undone");
@@ -39,10 +40,9 @@ pub(super) fn undo(args: &UndoArgs, session: &Session) -> CommandResult {
     let done = store.batch(|batch| {
         let done = make(batch, args)?;
         // What was confirmed is what is done.
-        is_other = match (&confirmed, &done) {
-            (Some(confirmed), Some(done)) => *confirmed != done.content.changes,
-            (confirmed, done) => confirmed.is_some() && done.is_none(),
-        };
+        let is_this =
+            |changes: &Vec<Change>| matches!(&done, Some(done) if done.content.changes == *changes);
+        is_other = confirmed.as_ref().is_some_and(|changes| !is_this(changes));
         if is_other {
             Err(Error::Cancelled)
         } else {
@@ -63,20 +63,6 @@ fn make(batch: &mut Batch<'_>, args: &UndoArgs) -> crate::Result<Option<Operatio
         (None, Some(operation)) if args.also_later => batch.undo_with_later(operation).map(Some),
         (None, Some(operation)) => batch.undo(operation).map(Some),
         (None, None) => batch.undo_newest(),
-    }
-}
-
-/// Returns the operation that the undo would be, without making it.
-fn preview(store: &Store, args: &UndoArgs) -> crate::Result<Option<Operation>> {
-    let mut preview = None;
-    let made = store.batch(|batch| {
-        preview = make(batch, args)?;
-        // An error rolls the batch back.
-        Err::<(), _>(Error::Cancelled)
-    });
-    match made {
-        Err(Error::Cancelled) | Ok(()) => Ok(preview),
-        Err(error) => Err(error),
     }
 }
 
@@ -170,10 +156,6 @@ fn undone_json(undone: &[Operation]) -> Value {
 }
 
 /// Describes the operations that an undo undoes, with their authors.
-fn undone_words(store: &Store, undo: &Operation) -> crate::Result<String> {
-    Ok(described(&undone(store, undo)?))
-}
-
 fn described(undone: &[Operation]) -> String {
     let authors: BTreeSet<String> = undone
         .iter()
