@@ -162,21 +162,25 @@ fn the_author_of_a_change_is_named_by_a_variable() {
 #[test]
 fn an_unknown_author_is_noted_once() {
     let desk = Desk::new();
-    let change = |name: &str| {
+    let change = |name: &str, author: Option<&str>| {
         let mut create = command(desk.path());
         for variable in ["USER", "LOGNAME", "USERNAME"] {
             create.env_remove(variable);
         }
+        create.envs(author.map(|author| ("PROMPTBOOK_AUTHOR", author)));
         let answer = run(create.args(["create", name]), GREETING);
         assert_eq!(answer.code(), Some(0), "{}", answer.aside());
         answer.aside().to_owned()
     };
-    let note = change("one");
+    assert_eq!(change("one", Some("ann")), "");
+    let note = change("two", None);
     assert!(
         note.contains("set PROMPTBOOK_AUTHOR, or pass --author NAME"),
         "{note}"
     );
-    assert_eq!(change("two"), "");
+    assert_eq!(change("three", None), "");
+    assert_eq!(change("four", Some("ann")), "");
+    assert_eq!(change("five", None), "");
 }
 
 #[test]
