@@ -2,16 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::marks::{CONTINUED, EMPTY, EXTENSION, ID, LONG_NAME};
+use super::marks::{CONTINUED, EMPTY, EXTENSION, ID, LONG_NAME, MAX_PATH_BYTES};
 use super::spelling::{FolderSpellings, is_folded};
 use crate::model::id::PromptId;
 
 /// The maximum length of a part of a path, without marks, in bytes. File systems allow 255 bytes.
 const MAX_PART_BYTES: usize = 200;
-/// The maximum length of a path below the folder, in bytes.
-///
-/// macOS allows 1,024 bytes, which include the path of the folder.
-const MAX_PATH_BYTES: usize = 700;
 
 /// Returns the path of a prompt's file below the folder, with the id if the name is not `unique`.
 ///
@@ -253,6 +249,16 @@ mod tests {
                 "plain/A/x.json",
             ]
         );
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_path_has_no_folders() {
+        let mut folders = FolderSpellings::default();
+        // Each of its folders would be folded, which takes quadratic time.
+        folders.add(&format!("Team/{}", "x/".repeat(32 * 1024)));
+        folders.add("team/x");
+        let file = encode("Team/y", id(), true, &folders);
+        assert_eq!(file.to_str(), Some("Team/y.json"));
     }
 
     proptest! {

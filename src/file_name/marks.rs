@@ -12,3 +12,8 @@ pub(super) const LONG_NAME: &str = "%~";
 pub(super) const NAME_EXTENSION: &str = ".name";
 /// The extension of the files that contain a body.
 pub(super) const EXTENSION: &str = ".json";
+/// The maximum length of a path below the folder, in bytes.
+///
+/// macOS allows 1,024 bytes, which include the path of the folder.
+#[cfg(feature = "cli")]
+pub(super) const MAX_PATH_BYTES: usize = 700;

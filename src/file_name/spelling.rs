@@ -8,6 +8,8 @@ use std::collections::hash_map::Entry;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::marks::MAX_PATH_BYTES;
+
 /// Returns the text that all spellings of a name have in common.
 pub(crate) fn fold(name: &str) -> String {
     let composed: String = name.nfc().collect();
@@ -37,7 +39,12 @@ enum Spelling {
 
 impl FolderSpellings {
     /// Adds the folders of a prompt's file.
+    ///
+    /// A name that is too long for a path has none.
     pub(crate) fn add(&mut self, name: &str) {
+        if name.len() > MAX_PATH_BYTES {
+            return;
+        }
         for (end, _) in name.match_indices('/') {
             let folder = &name[..end];
             match self.0.entry(fold(folder)) {
