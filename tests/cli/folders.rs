@@ -287,6 +287,34 @@ fn an_export_overwrites_only_by_force_and_deletes_nothing() {
 /// Files elsewhere do not belong to the folder, even if a link in it leads to them.
 #[cfg(unix)]
 #[test]
+fn an_export_says_what_is_in_its_way() {
+    let desk = Desk::greeting();
+    desk.run_with(&["create", "team/greeting"], GREETING).ok();
+    desk.run_with(&["create", "other"], GREETING).ok();
+    desk.write("prompts.json", "{}");
+    let told = desk.run(&["export", "prompts.json"]).fails(4);
+    assert!(told.contains("prompts.json is not a folder"), "{told}");
+    assert!(told.contains("export --bundle FILE"), "{told}");
+    desk.write("folder/team", "a file");
+    desk.write("folder/greeting.json/x", "in a folder");
+    let told = desk.run(&["export", "folder"]).fails(4);
+    assert!(told.contains("2 entries are in the way"), "{told}");
+    for line in [
+        "folder/team is a file, where a folder would be created",
+        "folder/greeting.json is a folder, where a file would be written",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    // Force overwrites files, and removes nothing.
+    desk.run(&["export", "folder", "--force"]).fails(4);
+    assert!(!desk.path().join("folder/other.json").exists());
+    assert_eq!(
+        fs::read(desk.path().join("folder/team")).unwrap(),
+        b"a file"
+    );
+}
+
+#[test]
 fn an_export_writes_through_no_link() {
     use std::os::unix::fs::symlink;
     let desk = Desk::greeting();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::bundle;
+use super::obstacles::{check_folder, link_in_path, obstacle, refuse_obstacles};
 use crate::cli::args::ExportArgs;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
@@ -26,6 +27,7 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
         (Some(file), _) => return bundle::export(file, args.force, session),
         (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
     };
+    check_folder(folder)?;
     let store = session.reader()?;
     let selector = args
         .env
@@ -123,6 +125,7 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
         folders.add(name);
     }
     let mut planned = Vec::with_capacity(prompts.len());
+    let mut obstacles = Vec::new();
     for prompt in prompts {
         let version = match store.version((prompt.id, selector.clone())) {
             Ok(version) => version,
@@ -138,6 +141,10 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
         let name = prompt.name.as_str();
         let is_unique = namesakes.get(&file_name::fold(name)) == Some(&1);
         let file = file_name::encode(name, prompt.id, is_unique, &folders);
+        if let Some(obstacle) = obstacle(folder, &file) {
+            obstacles.push(obstacle);
+            continue;
+        }
         let name = match file_name::name_file(&file) {
             Some(path) => {
                 let name = BlobId::of(prompt.name.as_str().as_bytes());
@@ -154,6 +161,7 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<
             version,
         });
     }
+    refuse_obstacles(obstacles)?;
     planned.sort_by(|one, other| one.file.cmp(&other.file));
     Ok(planned)
 }
@@ -196,18 +204,6 @@ fn read(path: &Path) -> CommandResult<Option<Vec<u8>>> {
             &error,
         )),
     }
-}
-
-/// Returns the symbolic link that is at the path of a file below the folder, or at a parent of it.
-fn link_in_path(folder: &Path, file: &Path) -> Option<PathBuf> {
-    let mut path = folder.to_owned();
-    for part in file {
-        path.push(part);
-        if fs::symlink_metadata(&path).ok()?.is_symlink() {
-            return Some(path);
-        }
-    }
-    None
 }
 
 fn write(store: &Store, one: &PlannedFile, folder: &Path) -> CommandResult {

@@ -28,6 +28,7 @@ mod log;
 mod maintenance;
 mod man;
 mod new_environment;
+mod obstacles;
 mod promote;
 mod prompts;
 mod remove;
