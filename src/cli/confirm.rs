@@ -54,6 +54,10 @@ impl Question {
         io::stdin()
             .read_line(&mut answer)
             .map_err(|error| Failure::io("the answer cannot be read", &error))?;
+        if !answer.ends_with('\n') {
+            // The input ended, so the terminal is still in the line of the question.
+            write_stderr("\n");
+        }
         Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
