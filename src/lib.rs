@@ -171,7 +171,8 @@ pub mod error {
     pub use crate::fs::checksummed_file::FileError;
     pub use crate::model::body::InvalidBody;
     pub use crate::model::error::{
-        ConflictSubject, FreezeProblem, OpenError, PromptLabel, PromptVersionLabel, VersionLabel,
+        ConflictSubject, EnvironmentUse, FreezeProblem, OpenError, PromptLabel, PromptVersionLabel,
+        VersionLabel,
     };
     pub use crate::model::invalid_argument::InvalidArgument;
 }

@@ -104,10 +104,13 @@ fn prompt_names(store: &Store) -> Option<Vec<String>> {
 fn environment_names(store: &Store, prompt: Option<&str>) -> Option<Vec<String>> {
     let prompt = prompt.and_then(|prompt| prompt.parse::<PromptRef>().ok());
     let of_prompt = prompt.and_then(|prompt| store.environments(prompt).ok());
-    let names = match of_prompt {
+    let mut names = match of_prompt {
         Some(list) => list.into_iter().map(|one| one.name).collect(),
         None => store.environment_names().ok()?,
     };
+    let mut list = store.environment_list().ok()?.unwrap_or_default();
+    list.retain(|name| !names.contains(name));
+    names.extend(list);
     Some(names.iter().map(EnvironmentName::to_string).collect())
 }
 

@@ -223,6 +223,11 @@ impl From<Error> for Failure {
                 let detail = |one: &Breakage| format!("{}: {}", one.place, one.reason);
                 failure.details = reasons.iter().map(detail).collect();
             }
+            Error::EnvironmentInUse { uses } => {
+                failure.message =
+                    "the environment list must contain every environment in use".into();
+                failure.details = uses.iter().map(ToString::to_string).collect();
+            }
             Error::Render { problems } => {
                 failure.message = "not rendered".into();
                 failure.details = problems.iter().map(ToString::to_string).collect();
@@ -266,6 +271,8 @@ fn name(error: &Error) -> &'static str {
         Error::MergeConflict { .. } => "merge_conflict",
         Error::Breaking { .. } => "breaking",
         Error::BreakingMove { .. } => "breaking_move",
+        Error::EnvironmentNotListed { .. } => "environment_not_listed",
+        Error::EnvironmentInUse { .. } => "environment_in_use",
         Error::NoBase { .. } => "no_base",
         Error::NumbersExhausted { .. } => "numbers_exhausted",
         Error::InvalidArgument(_) => "invalid",
@@ -302,6 +309,7 @@ fn name_at_opening(error: &OpenError) -> &'static str {
         OpenError::UnreleasedFormat { .. } => "unreleased_format",
         OpenError::NetworkFilesystem { .. } => "network_filesystem",
         OpenError::NotWritable { .. } => "not_writable",
+        OpenError::InvalidArgument(_) => "invalid",
         OpenError::SqliteTooOld { .. } => "sqlite_too_old",
         OpenError::Storage(error) => name_of_storage(error.kind()),
     }
@@ -362,6 +370,16 @@ fn fields(error: &Error) -> Map<String, Value> {
             "to": to,
             "breaking": reasons,
         }),
+        Error::EnvironmentNotListed { environment, list } => {
+            json!({"environment": environment, "environments": list})
+        }
+        Error::EnvironmentInUse { uses } => {
+            let uses = uses.iter().map(|one| {
+                let prompts: Vec<Value> = one.prompts.iter().map(prompt).collect();
+                json!({"environment": one.environment, "prompts": prompts, "count": one.count})
+            });
+            json!({"in_use": uses.collect::<Vec<_>>()})
+        }
         Error::OutcomeUnknown { number, id, .. } => json!({"operation": number, "id": id}),
         _ => Value::Null,
     };

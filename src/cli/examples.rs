@@ -4,7 +4,11 @@
 const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "init",
-        &["init", "init --policy free", "--store /srv/prompts init"],
+        &[
+            "init",
+            "init --environments dev,staging,production",
+            "--store /srv/prompts init",
+        ],
     ),
     (
         "create",
@@ -85,6 +89,18 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("env remove", &["env remove greeting staging"]),
+    (
+        "environments list",
+        &["environments list", "environments list --json"],
+    ),
+    (
+        "environments add",
+        &["environments add dev staging production"],
+    ),
+    (
+        "environments remove",
+        &["environments remove dev", "environments remove --all"],
+    ),
     (
         "promote",
         &[

@@ -56,7 +56,7 @@ Exit codes:
   2  usage: an argument, name, selector or body is malformed
   3  not found: no such store, prompt, version, environment or file, or an ambiguous name
   4  conflict: an expectation is not met, or an existing file or entry is in the way
-  5  refused by the bump rules
+  5  refused by the bump rules or the environment list
   6  damaged: the index or a body is not what was stored, or verify found violations
   7  not rendered: inputs are missing, not expected, or of the wrong type, or lint found tags
      that strict rendering refuses

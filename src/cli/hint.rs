@@ -3,7 +3,9 @@
 use super::text;
 use super::typed_command;
 use crate::Error;
-use crate::error::{ConflictSubject, FileError, FreezeProblem, OpenError, PromptLabel};
+use crate::error::{
+    ConflictSubject, EnvironmentUse, FileError, FreezeProblem, OpenError, PromptLabel,
+};
 use crate::storage::StorageErrorKind;
 use crate::template::Problem;
 
@@ -72,6 +74,11 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::BreakingMove { to, .. } => {
             breaking(if to.is_some() { "moves it" } else { "commits and moves it" })
         }
+        Error::EnvironmentNotListed { environment, .. } => format!(
+            "promptbook environments add {} adds it to the list",
+            text::shell_word(environment.as_str())
+        ),
+        Error::EnvironmentInUse { uses } => in_use(uses),
         Error::NoBase { .. } => "commit it as a major version (--major)".into(),
         Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
         Error::Render { problems } => of_problems(problems.iter()),
@@ -98,6 +105,18 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(hint)
+}
+
+/// Returns the remedy for a list that would not contain these environments.
+fn in_use(uses: &[EnvironmentUse]) -> String {
+    let names = uses
+        .iter()
+        .map(|one| text::shell_word(one.environment.as_str()));
+    let names: Vec<String> = names.collect();
+    format!(
+        "name them too ({}), or remove them from the prompts: promptbook env remove PROMPT NAME",
+        names.join(" ")
+    )
 }
 
 /// Returns the command that does what was refused because it breaks callers.

@@ -46,7 +46,6 @@ const WORDS: &[(&[&str], &str)] = &[
             "branch",
             "branches",
             "environment",
-            "environments",
             "envs",
             "label",
             "labels",

@@ -156,7 +156,8 @@ impl App {
     ) -> Result<T, ApiError> {
         let share = share.into();
         let changed = move |store: &Store| {
-            let changed = work(store);
+            // The live service has no environment list.
+            let changed = work(&store.accepting_unlisted());
             drop(share);
             changed
         };

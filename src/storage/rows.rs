@@ -229,6 +229,10 @@ impl PromptRows {
                 after,
                 ..
             } => self.point(at, name, *before, *after),
+            Change::EnvironmentList { .. } => {
+                let id = self.id;
+                Err(format!("a change of the store is no change of prompt {id}"))
+            }
         }
     }
 

@@ -43,11 +43,13 @@ struct Ordered {
 }
 
 impl PromptTables {
-    /// Applies one change.
+    /// Applies one change. A change of the store itself has no effect on prompts.
     ///
     /// If the change contradicts the tables, the error says how, and the tables must be discarded.
     pub(crate) fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
-        let id = change.prompt();
+        let Some(id) = change.prompt() else {
+            return Ok(());
+        };
         if let Change::VersionCreated(version) = change {
             if self.owners.contains_key(&version.id) {
                 return Err(format!("version id {} is already used", version.id));

@@ -74,6 +74,7 @@ impl Store {
             let mut batch = Batch { writer };
             batch.writer.set_author(&self.author);
             batch.writer.set_group(self.group);
+            batch.writer.accept_unlisted(self.accepts_unlisted);
             let before = batch.writer.position();
             let result = work(&mut batch)?;
             let last = batch.writer.position();
@@ -113,8 +114,8 @@ impl<'a> Batch<'a> {
 
     /// Imports a prompt with its versions, environments and recorded inputs, as one operation.
     ///
-    /// Returns the prompt's id. Each version is based on the one before it, and the bump policy does
-    /// not apply.
+    /// Returns the prompt's id. Each version is based on the one before it. The bump policy and the
+    /// environment list do not apply.
     ///
     /// # Errors
     ///

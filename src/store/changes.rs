@@ -35,6 +35,8 @@ macro_rules! changes {
         /// - [`InvalidArgument`](Error::InvalidArgument) if an argument does not parse, if the name,
         ///   the message or a tag has more than 64 KiB, if there are more than 10,000 tags, or if
         ///   the tags have more than 1 MiB in total.
+        /// - [`EnvironmentNotListed`](Error::EnvironmentNotListed) if the chosen environment is not in
+        ///   the [environment list](crate::View::environment_list).
         /// - [`InvalidBody`](Error::InvalidBody) if the body is not accepted, or has more than
         ///   [`Body::MAX_TEMPLATE_TAGS`](crate::Body::MAX_TEMPLATE_TAGS) template tags.
         /// - Those of the transaction: see "Outcomes" of [`commit`](Store::commit). A refused prompt
@@ -175,6 +177,8 @@ macro_rules! changes {
         /// - [`BreakingMove`](Error::BreakingMove) if the version breaks callers of the one that the
         ///   environment points to, and it never pointed to that version before.
         ///   [`EnvironmentUpdate::allow_breaking`] moves it nevertheless.
+        /// - [`EnvironmentNotListed`](Error::EnvironmentNotListed) if the environment is not in the
+        ///   [environment list](crate::View::environment_list).
         /// - As [`prompt`](crate::View::prompt).
         /// - Those of the transaction: see "Outcomes" of [`commit`](Store::commit). A refused update
         ///   changes nothing.
@@ -237,6 +241,71 @@ macro_rules! changes {
             let updates = updates.into_iter().map(EnvironmentUpdate::finish);
             let updates: Vec<_> = updates.collect::<Result<_>>()?;
             $self.write(move |writer| writer.update_environments(&updates))
+        }
+
+        /// Adds names to the [environment list](crate::View::environment_list), and returns the list.
+        ///
+        /// The first names make the list: from then on, environments can have no other name. If all
+        /// names are in the list, nothing changes and no operation is recorded.
+        ///
+        /// ```
+        /// use promptbook::Store;
+        ///
+        /// let store = Store::in_memory()?;
+        /// store.add_to_environment_list(["staging", "production"])?;
+        /// let list = store.add_to_environment_list(["dev"])?;
+        /// assert_eq!(list, store.environment_list()?.expect("it was made"));
+        /// # Ok::<(), promptbook::Error>(())
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// - [`EnvironmentInUse`](Error::EnvironmentInUse) if the names make the list, and prompts
+        ///   have other environments.
+        /// - [`InvalidArgument`](Error::InvalidArgument) if a name does not parse, if there is none,
+        ///   or if the list would have more than 1,000.
+        /// - Those of the transaction: see "Outcomes" of [`commit`](Store::commit). A refused change
+        ///   changes nothing.
+        pub fn add_to_environment_list(
+            $($receiver)+,
+            names: impl IntoIterator<Item = impl IntoEnvironmentName>,
+        ) -> Result<Vec<EnvironmentName>> {
+            let names = environment_names(names)?;
+            $self.write(move |writer| writer.add_to_environment_list(&names))
+        }
+
+        /// Removes names from the [environment list](crate::View::environment_list), and returns the
+        /// list.
+        ///
+        /// If none of the names is in the list, or if there is no list, nothing changes and no
+        /// operation is recorded.
+        ///
+        /// # Errors
+        ///
+        /// - [`EnvironmentInUse`](Error::EnvironmentInUse) if prompts have one of the environments.
+        /// - [`InvalidArgument`](Error::InvalidArgument) if a name does not parse, or if no name
+        ///   would be left: [`remove_environment_list`](Self::remove_environment_list) allows any
+        ///   name again.
+        /// - Those of the transaction: see "Outcomes" of [`commit`](Store::commit). A refused change
+        ///   changes nothing.
+        pub fn remove_from_environment_list(
+            $($receiver)+,
+            names: impl IntoIterator<Item = impl IntoEnvironmentName>,
+        ) -> Result<Option<Vec<EnvironmentName>>> {
+            let names = environment_names(names)?;
+            $self.write(move |writer| writer.remove_from_environment_list(&names))
+        }
+
+        /// Removes the [environment list](crate::View::environment_list), so that environments can
+        /// have any name.
+        ///
+        /// If there is no list, nothing changes and no operation is recorded.
+        ///
+        /// # Errors
+        ///
+        /// Those of the transaction: see "Outcomes" of [`commit`](Store::commit).
+        pub fn remove_environment_list($($receiver)+) -> Result<()> {
+            $self.write(|writer| writer.remove_environment_list())
         }
 
         /// Records the inputs that a request passed to a version.
@@ -370,4 +439,13 @@ impl Batch<'_> {
 
 fn owned(texts: &[impl AsRef<str>]) -> Vec<String> {
     texts.iter().map(|text| text.as_ref().to_owned()).collect()
+}
+
+fn environment_names(
+    names: impl IntoIterator<Item = impl IntoEnvironmentName>,
+) -> Result<Vec<EnvironmentName>> {
+    let names = names
+        .into_iter()
+        .map(IntoEnvironmentName::into_environment_name);
+    Ok(names.collect::<Result<_, _>>()?)
 }

@@ -84,6 +84,8 @@ pub struct Store {
     pub(super) author: Arc<str>,
     /// The group of the operations that are made through this handle.
     pub(super) group: Option<GroupId>,
+    /// Whether changes may use environments that are not in the environment list.
+    pub(super) accepts_unlisted: bool,
 }
 
 impl Store {
@@ -94,6 +96,7 @@ impl Store {
             view: View::of_the_present(Arc::new(shared)),
             author,
             group: None,
+            accepts_unlisted: false,
         }
     }
 
@@ -161,9 +164,8 @@ impl Store {
     #[must_use]
     pub fn with_author(&self, author: impl Into<String>) -> Self {
         Self {
-            view: self.view.clone(),
             author: author.into().into(),
-            group: self.group,
+            ..self.clone()
         }
     }
 
@@ -211,6 +213,29 @@ impl Store {
         self.group
     }
 
+    /// Returns a handle of the same store whose changes may use environments that are not in the
+    /// [environment list](View::environment_list).
+    ///
+    /// It shares everything with this handle: files, locks, caches and the write queue. It is for
+    /// programs that mirror another service, as the server does.
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, StoreOptions};
+    ///
+    /// let store = StoreOptions::new().environments(["production"]).in_memory()?;
+    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
+    /// assert!(store.set_environment("greeting", "staging", "1.0").is_err());
+    /// store.accepting_unlisted().set_environment("greeting", "staging", "1.0")?;
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    #[must_use]
+    pub fn accepting_unlisted(&self) -> Self {
+        Self {
+            accepts_unlisted: true,
+            ..self.clone()
+        }
+    }
+
     /// Returns the operations of the last transaction that was committed through this handle.
     #[cfg(feature = "cli")]
     pub(crate) fn operations_made(&self) -> Option<RangeInclusive<u64>> {
@@ -223,9 +248,11 @@ impl Store {
         change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (author, group) = (Arc::clone(&self.author), self.group);
+        let accepts_unlisted = self.accepts_unlisted;
         self.shared().queue.write(self.shared(), move |writer| {
             writer.set_author(&author);
             writer.set_group(group);
+            writer.accept_unlisted(accepts_unlisted);
             change(writer)
         })
     }

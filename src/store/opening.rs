@@ -15,13 +15,15 @@ use super::shared::LastTransaction;
 use super::shared::{MemoryParts, StoreLocation, StoreShared};
 use crate::engine::{BodyReader, MaintenanceWorker, ResolvedSpecs, WriteQueue};
 use crate::fs::io_error::path_error;
-use crate::model::error::{OpenError, Result};
+use crate::model::error::{Error, ErrorKind, OpenError, Result};
+use crate::model::id::EnvironmentName;
+use crate::model::log_position::LogPosition;
 use crate::model::record::Settings;
 use crate::storage::directory;
 use crate::storage::directory::BlobDirectory;
 use crate::storage::sqlite;
 use crate::storage::sqlite::{IndexFile, OpenMode, Probe, SqliteIndex};
-use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
+use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex, StorageError, StorageErrorKind};
 
 impl Store {
     /// Opens the store in a directory.
@@ -157,8 +159,9 @@ impl StoreOptions {
     /// As [`Store::create`].
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
+        let list = self.environment_list()?;
         match self.make(path)? {
-            (location, IndexFile::Nothing) => self.wire_new(location),
+            (location, IndexFile::Nothing) => begun(self.wire_new(location)?, list),
             (_, IndexFile::Index(_)) => Err(OpenError::StoreExists { path: path.into() }),
             (location, IndexFile::Foreign | IndexFile::Unreleased(_)) => {
                 Err(self.foreign(path, &location)?)
@@ -173,15 +176,18 @@ impl StoreOptions {
     /// As [`Store::open_or_create`].
     pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
+        let list = self.environment_list()?.filter(|_| !self.read_only);
         if self.read_only || path.join(INDEX).exists() {
             match self.open(path) {
                 // The files may be from an interrupted creation.
                 Err(OpenError::NotAStore { .. }) if !self.read_only => {}
-                opened => return opened,
+                opened => return begun(opened?, list),
             }
         }
         match self.make(path)? {
-            (location, IndexFile::Nothing | IndexFile::Index(_)) => self.wire_new(location),
+            (location, IndexFile::Nothing | IndexFile::Index(_)) => {
+                begun(self.wire_new(location)?, list)
+            }
             (location, IndexFile::Foreign | IndexFile::Unreleased(_)) => {
                 Err(self.foreign(path, &location)?)
             }
@@ -192,20 +198,24 @@ impl StoreOptions {
     ///
     /// # Errors
     ///
-    /// There are none today. The signature allows for later ones.
+    /// [`InvalidArgument`](OpenError::InvalidArgument) if the [environment list](Self::environments)
+    /// is not accepted.
     pub fn in_memory(&self) -> Result<Store, OpenError> {
+        let list = self.environment_list()?;
         let settings = self.settings();
-        Ok(self.join_memory(MemoryParts {
+        let store = self.join_memory(MemoryParts {
             settings,
             index: Arc::new(MemoryIndex::new(settings)),
             blobs: Arc::new(MemoryBlobs::new()),
             secrets: Arc::default(),
-        }))
+        });
+        begun(store, list)
     }
 
     /// Opens a store on an index and a blob store of other kinds than this crate's own.
     ///
-    /// The store has the settings of the index. It needs no directory: options that concern files
+    /// The store has the settings of the index; if that has no operation, the first one sets the
+    /// [environment list](Self::environments). It needs no directory: options that concern files
     /// have no effect. The caller must ensure that every handle of the index is opened together with
     /// the same blob store.
     ///
@@ -224,18 +234,20 @@ impl StoreOptions {
     ///
     /// # Errors
     ///
-    /// [`Storage`](OpenError::Storage) if the settings cannot be read from the index. A failure changes
-    /// nothing.
+    /// [`Storage`](OpenError::Storage) if the settings cannot be read from the index, or the environment
+    /// list cannot be set; [`InvalidArgument`](OpenError::InvalidArgument) if that list is not accepted.
+    /// A failure changes nothing.
     pub fn open_with(
         &self,
         index: Arc<dyn Index>,
         blobs: Arc<dyn Blobs>,
     ) -> Result<Store, OpenError> {
+        let list = self.environment_list()?;
         let settings = index.snapshot()?.settings()?;
         let place = StoreLocation::Given {
             secrets: InMemorySecrets::default(),
         };
-        Ok(self.join(index, blobs, settings, place))
+        begun(self.join(index, blobs, settings, place), list)
     }
 
     pub(super) fn join_memory(&self, memory: MemoryParts) -> Store {
@@ -329,5 +341,34 @@ impl StoreOptions {
             #[cfg(feature = "cli")]
             made: LastTransaction::default(),
         })
+    }
+}
+
+/// Sets the environment list of a store that has no operation yet.
+///
+/// An interrupted creation leaves a store without operations, which the next call completes.
+fn begun(store: Store, list: Option<Vec<EnvironmentName>>) -> Result<Store, OpenError> {
+    let Some(list) = list else {
+        return Ok(store);
+    };
+    let set = store.position().and_then(|position| {
+        if position != LogPosition::START {
+            return Ok(());
+        }
+        store.write(move |writer| writer.begin_with_environment_list(list))
+    });
+    match set {
+        Ok(()) => Ok(store),
+        Err(Error::Storage(error)) => Err(error.into()),
+        Err(error) => {
+            let kind = match error.kind() {
+                ErrorKind::ReadOnly => StorageErrorKind::ReadOnly,
+                ErrorKind::OutcomeUnknown => StorageErrorKind::OutcomeUnknown,
+                _ => StorageErrorKind::Other,
+            };
+            Err(StorageError::new(kind, "setting the environment list")
+                .because(error)
+                .into())
+        }
     }
 }

@@ -8,8 +8,12 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::{ContractCache, HeadCache, WriteContext};
 use crate::fs::lock::policy::{LockPolicy, LockWait};
+use crate::model::arguments::IntoEnvironmentName;
 use crate::model::clock;
 use crate::model::clock::Clock;
+use crate::model::environment_list::check_list;
+use crate::model::id::EnvironmentName;
+use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::{BumpPolicy, Durability, Settings};
 use crate::model::version_number::VersionNumber;
 
@@ -28,6 +32,7 @@ pub struct StoreOptions {
     pub(super) allow_network: bool,
     first_version: VersionNumber,
     policy: Option<BumpPolicy>,
+    environments: Option<Result<Vec<EnvironmentName>, InvalidArgument>>,
     author: Option<String>,
     durability: Durability,
     clock: Clock,
@@ -42,6 +47,7 @@ impl Default for StoreOptions {
             allow_network: false,
             first_version: Settings::default().first_version,
             policy: None,
+            environments: None,
             author: None,
             durability: Durability::default(),
             clock: Arc::new(clock::system),
@@ -58,6 +64,7 @@ impl fmt::Debug for StoreOptions {
             .field("allow_network", &self.allow_network)
             .field("first_version", &self.first_version)
             .field("policy", &self.policy)
+            .field("environments", &self.environments)
             .field("author", &self.author)
             .field("durability", &self.durability)
             .field("seed", &self.seed)
@@ -89,6 +96,33 @@ impl StoreOptions {
     #[must_use]
     pub fn policy(mut self, policy: BumpPolicy) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// Sets the [environment list](crate::View::environment_list) of a store that is created.
+    ///
+    /// The list is the store's first operation. If the store has operations already, its own list
+    /// applies. If a name does not parse, or is given twice, creating the store fails with
+    /// [`InvalidArgument`](crate::error::OpenError::InvalidArgument).
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, StoreOptions};
+    ///
+    /// let store = StoreOptions::new().environments(["staging", "production"]).in_memory()?;
+    /// let created = store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#))?;
+    /// let version = created.version.id;
+    /// assert!(store.set_environment("greeting", "prodution", version).is_err());
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    #[must_use]
+    pub fn environments(
+        mut self,
+        names: impl IntoIterator<Item = impl IntoEnvironmentName>,
+    ) -> Self {
+        let names = names
+            .into_iter()
+            .map(IntoEnvironmentName::into_environment_name);
+        self.environments = Some(names.collect());
         self
     }
 
@@ -184,6 +218,18 @@ impl StoreOptions {
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
+    }
+
+    /// Returns the environment list of a store that is created.
+    pub(super) fn environment_list(&self) -> Result<Option<Vec<EnvironmentName>>, InvalidArgument> {
+        let Some(names) = self.environments.clone().transpose()? else {
+            return Ok(None);
+        };
+        check_list(&names).map_err(|reason| {
+            let text = format!("{} names", names.len());
+            InvalidArgument::new("environment list", &text, reason)
+        })?;
+        Ok(Some(names))
     }
 
     /// Returns the settings that a store is created with.

@@ -110,6 +110,9 @@ reads! {
     /// Returns the name of every environment in use, sorted.
     fn environment_names(&self) -> Result<Vec<EnvironmentName>>;
 
+    /// Returns the environment list: the names that environments can have, if they are restricted.
+    fn environment_list(&self) -> Result<Option<Vec<EnvironmentName>>>;
+
     /// Returns the versions that an environment pointed to, newest first: at most `limit`.
     fn environment_log(
         &self,

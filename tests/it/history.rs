@@ -33,6 +33,7 @@ fn reads(view: &View) -> Vec<String> {
         format!("{:?}", view.prompts().count().unwrap()),
         format!("{:?}", view.tags().unwrap()),
         format!("{:?}", view.environment_names().unwrap()),
+        format!("{:?}", view.environment_list().unwrap()),
     ];
     let all = PromptFilter::default();
     let prompts = view
@@ -230,6 +231,7 @@ proptest! {
                     refused
                 );
                 prop_assert_eq!(expected_prompts(store), actual_prompts(store), "operation {} undone", number);
+                prop_assert_eq!(expected_list(store), store.environment_list().unwrap());
             }
             is_sound(store);
             while store.undo_newest().unwrap().is_some() {}
@@ -289,19 +291,8 @@ type PromptSummary = (
 /// Returns the prompts that result from the operations in effect: those that were not undone, or
 /// were redone.
 fn expected_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {
-    let newest_first = store.operations().page(None, usize::MAX).unwrap();
-    let mut taken_back: BTreeSet<u64> = BTreeSet::new();
-    let mut in_effect = Vec::new();
-    for operation in &newest_first {
-        if !taken_back.contains(&operation.number) {
-            taken_back.extend(&operation.content.undoes);
-            in_effect.push(operation);
-        }
-    }
     let mut lines: BTreeMap<PromptId, PromptSummary> = BTreeMap::new();
-    let done = in_effect.iter().rev();
-    let changes = done.filter(|operation| operation.content.undoes.is_empty());
-    for change in changes.flat_map(|operation| &operation.content.changes) {
+    for change in &changes_in_effect(store) {
         match change {
             Change::Prompt {
                 id, after: None, ..
@@ -341,10 +332,38 @@ fn expected_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {
                     None => pointers.remove(name.as_str()),
                 };
             }
+            // The list is no part of a prompt.
+            Change::EnvironmentList { .. } => {}
             other => panic!("a change that only an undo makes: {other:?}"),
         }
     }
     lines
+}
+
+/// Returns the changes of the operations in effect, oldest first.
+fn changes_in_effect(store: &Store) -> Vec<Change> {
+    let newest_first = store.operations().page(None, usize::MAX).unwrap();
+    let mut taken_back: BTreeSet<u64> = BTreeSet::new();
+    let mut in_effect = Vec::new();
+    for operation in newest_first {
+        if !taken_back.contains(&operation.number) {
+            taken_back.extend(&operation.content.undoes);
+            in_effect.push(operation.content);
+        }
+    }
+    let done = in_effect.into_iter().rev();
+    let changes = done.filter(|content| content.undoes.is_empty());
+    changes.flat_map(|content| content.changes).collect()
+}
+
+/// Returns the environment list that results from the operations in effect.
+fn expected_list(store: &Store) -> Option<Vec<EnvironmentName>> {
+    let mut newest_first = changes_in_effect(store).into_iter().rev();
+    let last = newest_first.find_map(|change| match change {
+        Change::EnvironmentList { after, .. } => Some(after),
+        _ => None,
+    });
+    last.flatten()
 }
 
 fn actual_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {

@@ -28,6 +28,7 @@ mod compare;
 mod concurrency;
 #[cfg(unix)]
 mod damage;
+mod environment_list;
 mod formats;
 mod freshness;
 mod frozen;

@@ -180,6 +180,7 @@ macro_rules! metered_snapshot {
         impl Snapshot for $reader<'_> {
             metered_reads! {
                 settings() -> Settings;
+                environment_list() -> Option<Vec<EnvironmentName>>;
                 self_check() -> Vec<String>;
             }
         }

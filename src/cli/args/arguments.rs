@@ -25,6 +25,7 @@ use super::SpecArgs;
 use super::TagArgs;
 use super::VerifyArgs;
 use crate::cli::args::diff;
+use crate::cli::args::environments::EnvironmentListArgs;
 #[cfg(feature = "server")]
 use crate::cli::args::fake;
 use crate::cli::args::freeze;
@@ -134,6 +135,13 @@ pub(crate) enum Command {
     /// List, set or remove environments of a prompt
     #[command(subcommand)]
     Env(EnvArgs),
+    /// List the names that environments can have, or restrict them to a list
+    ///
+    /// In a store with a list, every command refuses to set an environment of another name, and a
+    /// new prompt goes to production only if the list contains it. A server, import of bundles and
+    /// undo do not follow the list.
+    #[command(subcommand)]
+    Environments(EnvironmentListArgs),
     /// Point an environment of several prompts to the versions of another one, as one operation
     Promote(PromoteArgs),
     /// List, add, remove or replace the tags of a prompt
@@ -203,7 +211,8 @@ pub(crate) enum Command {
     /// case or in the normal form of Unicode. Other files in the folder are not changed.
     ///
     /// A bundle is one file with all operations and bodies, for import into another store. The same
-    /// store gives the same bytes. A bundle does not contain recorded inputs, secrets and settings.
+    /// store gives the same bytes. A bundle does not contain recorded inputs, secrets, the first version and the
+    /// bump policy.
     Export(ExportArgs),
     /// Write the resolved bodies of an environment as one file that is read without a store
     ///

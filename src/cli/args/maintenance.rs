@@ -16,6 +16,9 @@ pub(crate) struct InitArgs {
     /// Bump policy: what happens to a minor version that breaks callers
     #[arg(long, value_enum, default_value_t = PolicyName::Enforced)]
     pub(crate) policy: PolicyName,
+    /// Names that environments can have, separated by commas [default: any]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = environment_name)]
+    pub(crate) environments: Option<Vec<EnvironmentName>>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

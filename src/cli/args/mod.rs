@@ -4,6 +4,7 @@ mod arguments;
 pub(crate) mod bundle;
 pub(crate) mod diff;
 mod environment_name;
+pub(crate) mod environments;
 #[cfg(feature = "server")]
 pub(crate) mod fake;
 pub(crate) mod freeze;

@@ -1,5 +1,6 @@
 //! Global options that a command does not use: they are refused instead of ignored.
 
+use super::environments::EnvironmentListArgs;
 use super::{Command, EnvArgs, Global, TagArgs};
 use crate::cli::error::{CommandResult, Failure};
 
@@ -43,10 +44,13 @@ impl Command {
                 | Self::Import(_)
                 | Self::Demo(_)
                 | Self::Env(EnvArgs::Set { .. } | EnvArgs::Remove { .. })
+                | Self::Environments(
+                    EnvironmentListArgs::Add { .. } | EnvironmentListArgs::Remove { .. }
+                )
                 | Self::Tag(TagArgs::Add { .. } | TagArgs::Remove { .. } | TagArgs::Set { .. })
                 | Self::Log(_)
                 | Self::Ops(_)
-        )
+        ) || matches!(self, Self::Init(args) if args.environments.is_some())
     }
 
     /// Returns the global options about the store that the command does not use.

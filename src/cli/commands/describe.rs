@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::cli::text;
 use crate::history::{Change, PromptState};
-use crate::{PromptId, Version, VersionId, View};
+use crate::{EnvironmentName, PromptId, Version, VersionId, View};
 
 /// Describes changes, with names and numbers instead of ids if they can still be found.
 pub(crate) struct PlainWords<'a> {
@@ -19,6 +19,14 @@ impl<'a> PlainWords<'a> {
             store,
             prompts: HashMap::new(),
             versions: HashMap::new(),
+        }
+    }
+
+    /// Names the subject of a change: the prompt, or what it changes of the store.
+    pub(crate) fn subject(&mut self, change: &Change) -> String {
+        match change.prompt() {
+            Some(prompt) => self.prompt(prompt),
+            None => "environment list".into(),
         }
     }
 
@@ -110,8 +118,21 @@ impl<'a> PlainWords<'a> {
                     .map_or_else(String::new, |why| format!(" {}", quoted(&why)));
                 format!("{}: {before} → {after}{why}", text::line(name.as_str()))
             }
+            Change::EnvironmentList { before, after } => {
+                let (before, after) = (name_list(before.as_deref()), name_list(after.as_deref()));
+                format!("{before} → {after}")
+            }
         }
     }
+}
+
+/// Returns an environment list as text.
+pub(super) fn name_list(list: Option<&[EnvironmentName]>) -> String {
+    let Some(names) = list else {
+        return "any".into();
+    };
+    let names: Vec<String> = names.iter().map(|name| text::line(name.as_str())).collect();
+    format!("[{}]", names.join(", "))
 }
 
 fn state_change(before: Option<&PromptState>, after: Option<&PromptState>) -> String {

@@ -7,6 +7,7 @@ use crate::cli::commands::commit;
 use crate::cli::commands::completions;
 use crate::cli::commands::demo;
 use crate::cli::commands::diff::command;
+use crate::cli::commands::environment_list;
 use crate::cli::commands::environments;
 use crate::cli::commands::export;
 #[cfg(feature = "server")]
@@ -52,6 +53,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Render(args) => templates::render(args, session),
         Command::Lint(args) => lint::run(args, session),
         Command::Env(args) => environments::run(args, session),
+        Command::Environments(args) => environment_list::run(args, session),
         Command::Promote(args) => promote::promote(args, session),
         Command::Tag(args) => tags::run(args, session),
         Command::Rename(args) => prompts::rename(args, session),

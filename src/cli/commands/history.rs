@@ -71,7 +71,8 @@ fn table(store: &View, operations: &[Operation]) -> String {
     let mut table = TextTable::new(&["OP", "DATE", "AUTHOR", "WHAT", "PROMPT", "CHANGES"]);
     for operation in operations {
         let content = &operation.content;
-        let mut prompts: Vec<PromptId> = content.changes.iter().map(Change::prompt).collect();
+        let mut prompts: Vec<PromptId> =
+            content.changes.iter().filter_map(Change::prompt).collect();
         prompts.dedup();
         let names = prompts
             .into_iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::describe::name_list;
 use crate::cli::args::{GcArgs, InitArgs, VerifyArgs};
 use crate::cli::confirm::Question;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
@@ -29,18 +30,31 @@ pub(crate) fn init(args: &InitArgs, session: &Session) -> CommandResult {
     let was_empty = place::is_empty(&path);
     let first = args.first_version;
     let options = session.options().first_version(first.major, first.minor);
-    let store = options.policy(args.policy.into()).create(&path)?;
+    let mut options = options.policy(args.policy.into());
+    if let Some(names) = &args.environments {
+        options = options.environments(names);
+    }
+    let store = options.create(&path)?;
     let settings = store.settings();
     place::ignore_in_git(&path, was_empty);
     session.report(
         CompletedChange::Other("the store was created"),
-        || json!({"path": path.to_string_lossy(), "settings": settings}),
         || {
+            json!({
+                "path": path.to_string_lossy(),
+                "settings": settings,
+                "environments": args.environments,
+            })
+        },
+        || {
+            let list = args.environments.as_deref();
+            let list = list.map(|names| format!("  environments {}\n", name_list(Some(names))));
             format!(
-                "Created a store in {}\n  first version {}, {}\n",
+                "Created a store in {}\n  first version {}, {}\n{}",
                 paint(NAME, text::line(&path.to_string_lossy())),
                 settings.first_version,
                 policy_words(settings.policy),
+                list.unwrap_or_default(),
             )
         },
     )

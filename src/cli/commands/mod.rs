@@ -10,6 +10,7 @@ mod describe;
 mod diff;
 mod dispatch;
 mod dry_run;
+mod environment_list;
 mod environment_log;
 mod environments;
 mod export;

@@ -20,6 +20,10 @@ impl NewEnvironment {
         let Some(name) = name else {
             return Ok(None);
         };
+        if store.environment_list()?.is_some() {
+            // A name that is not in the list is refused.
+            return Ok(None);
+        }
         let known = store.environment_names()?;
         let is_new = !known.is_empty() && !known.contains(name);
         Ok(is_new.then(|| Self {

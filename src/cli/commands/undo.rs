@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::describe::PlainWords;
+use super::describe::{PlainWords, name_list};
 use super::dry_run::dry_run;
 use super::users::Users;
 use crate::cli::args::history::UndoArgs;
@@ -130,7 +130,11 @@ fn report(store: &Store, done: Option<Operation>, session: &Session) -> CommandR
             done.as_ref()
                 .map_or_else(String::new, |done| words(store, done, &undone))
         },
-    )
+    )?;
+    match &done {
+        Some(done) => Ok(note_unlisted(store, done, session)?),
+        None => Ok(()),
+    }
 }
 
 /// Returns the operations that an undo undid, newest first.
@@ -181,7 +185,7 @@ fn words(store: &Store, done: &Operation, undone: &[Operation]) -> String {
     let mut words = PlainWords::of(store.as_view());
     let changes = &done.content.changes;
     for change in changes.iter().take(MAX_LISTED) {
-        let prompt = words.prompt(change.prompt());
+        let prompt = words.subject(change);
         text.push_str(&format!("  {prompt}  {}\n", words.change(change)));
     }
     if changes.len() > MAX_LISTED {
@@ -192,4 +196,24 @@ fn words(store: &Store, done: &Operation, undone: &[Operation]) -> String {
         ));
     }
     text
+}
+
+/// Notes that prompts have environments that the list does not contain after an undo.
+fn note_unlisted(store: &Store, done: &Operation, session: &Session) -> crate::Result<()> {
+    let is_of_list = |change: &Change| matches!(change, Change::EnvironmentList { .. });
+    if !done.content.changes.iter().any(is_of_list) {
+        return Ok(());
+    }
+    let Some(list) = store.environment_list()? else {
+        return Ok(());
+    };
+    let mut names = store.environment_names()?;
+    names.retain(|name| !list.contains(name));
+    if !names.is_empty() {
+        session.note(&format!(
+            "prompts have environments that are not in the list: {}",
+            name_list(Some(&names))
+        ));
+    }
+    Ok(())
 }

@@ -70,11 +70,11 @@ fn event_text(words: &mut PlainWords<'_>, event: &Event) -> String {
         paint(DIM, event.position),
     );
     for change in &operation.content.changes {
-        if matches!(change, Change::Prompt { .. }) {
-            words.forget(change.prompt());
+        if let Change::Prompt { id, .. } = change {
+            words.forget(*id);
         }
-        let prompt = words.prompt(change.prompt());
-        text += &format!("  {}  {}\n", paint(NAME, prompt), words.change(change));
+        let subject = words.subject(change);
+        text += &format!("  {}  {}\n", paint(NAME, subject), words.change(change));
     }
     for prompt in &event.affected {
         let prompt = paint(NAME, words.prompt(*prompt));

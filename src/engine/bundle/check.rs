@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::conflict_reason::ConflictReason;
+use crate::model::environment_list;
 use crate::model::error::Error;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, OperationContent, PromptState, Version};
@@ -13,14 +15,14 @@ use crate::storage::Snapshot;
 
 /// The reason why an operation is rejected.
 pub(super) enum BundleRejection {
-    /// The operation contradicts the state, as the text explains.
-    MergeConflict(String),
+    /// The operation contradicts the state, for this reason.
+    MergeConflict(ConflictReason),
     /// The check itself failed.
     Failed(Error),
 }
 
-impl From<String> for BundleRejection {
-    fn from(reason: String) -> Self {
+impl From<ConflictReason> for BundleRejection {
+    fn from(reason: ConflictReason) -> Self {
         Self::MergeConflict(reason)
     }
 }
@@ -46,6 +48,8 @@ pub(super) struct BundleCheck {
     created_prompts: HashSet<PromptId>,
     /// The prompts that the current operation has deleted, with their versions.
     deleted: HashSet<PromptId>,
+    /// The environment list; none until an operation changes it.
+    list: Option<Option<Vec<EnvironmentName>>>,
 }
 
 /// The current state of a prompt.
@@ -111,7 +115,10 @@ impl BundleCheck {
         }
         let changes = content.changes.iter();
         for change in changes {
-            let prompt = change.prompt();
+            let Some(prompt) = change.prompt() else {
+                self.store_change(snapshot, change)?;
+                continue;
+            };
             self.load(snapshot, prompt)?;
             match change {
                 Change::Prompt { before, after, .. } => {
@@ -126,9 +133,8 @@ impl BundleCheck {
                         .get(&prompt)
                         .and_then(|prompt_now| prompt_now.holder(*id))
                     {
-                        return Err(
-                            format!("version {id} is in {name} and cannot be deleted").into()
-                        );
+                        let held = format!(" is in {name} and cannot be deleted");
+                        return Err(ConflictReason::default().version(*id).text(held).into());
                     }
                     self.see(prompt, *id, false);
                 }
@@ -148,8 +154,36 @@ impl BundleCheck {
                     }
                     self.point(prompt, name, *before, *after)?;
                 }
+                Change::EnvironmentList { .. } => {}
             }
         }
+        Ok(())
+    }
+
+    /// Checks a change of the store itself.
+    fn store_change(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        change: &Change,
+    ) -> Result<(), BundleRejection> {
+        let Change::EnvironmentList { before, after } = change else {
+            return Ok(());
+        };
+        let found = match self.list.take() {
+            Some(list) => list,
+            None => snapshot.environment_list()?,
+        };
+        if found != *before {
+            let (found, recorded) = (
+                environment_list::described(found.as_deref()),
+                environment_list::described(before.as_deref()),
+            );
+            let reason = format!(
+                "the environment list is {found}, but before the operation it was {recorded}"
+            );
+            return Err(ConflictReason::from(reason).into());
+        }
+        self.list = Some(after.clone());
         Ok(())
     }
 
@@ -191,18 +225,19 @@ impl BundleCheck {
             return Ok(());
         };
         if is_new && prompt_now.known {
-            return Err(format!("prompt id {id} is taken").into());
+            let taken = ConflictReason::from(format!("prompt id {id} is taken by "));
+            return Err(taken.prompt(id).into());
         }
         if prompt_now.state != *before {
             let (found, recorded) = (described(&prompt_now.state), described(before));
-            return Err(format!(
-                "prompt {id} is {found}, but before the operation it was {recorded}"
-            )
-            .into());
+            let reason =
+                format!("the prompt is {found}, but before the operation it was {recorded}");
+            return Err(ConflictReason::from(reason).into());
         }
         if after.is_none() {
             if let Some(name) = prompt_now.pointers.keys().next() {
-                return Err(format!("prompt {id} is in {name} and cannot be deleted").into());
+                let held = format!(" is in {name} and cannot be deleted");
+                return Err(ConflictReason::default().prompt(id).text(held).into());
             }
             self.deleted.insert(id);
             for version in self.seen_of.remove(&id).unwrap_or_default() {
@@ -224,15 +259,16 @@ impl BundleCheck {
         let (id, prompt) = (version.id, version.prompt_id);
         self.is_there(prompt)?;
         if self.seen(snapshot, id)?.is_some() {
-            return Err(format!("version id {id} is taken").into());
+            let taken = ConflictReason::from(format!("version id {id} is taken by "));
+            return Err(taken.version(id).into());
         }
         let prompt_now = self.prompts.get_mut(&prompt);
         let last = prompt_now.and_then(|prompt_now| prompt_now.last.replace(id));
         if let Some(base) = version.base.filter(|base| Some(*base) != last) {
             let found = self.seen(snapshot, base)?;
             if found.is_none_or(|found| found.prompt != prompt) {
-                let reason = format!("prompt {prompt} never had {base}, the base of version {id}");
-                return Err(reason.into());
+                let base = format!(" never had {base}, the base of version {}", version.number);
+                return Err(ConflictReason::default().prompt(prompt).text(base).into());
             }
         }
         self.see(prompt, id, true);
@@ -251,12 +287,10 @@ impl BundleCheck {
         };
         let found = prompt_now.point(name, after);
         if found != before {
-            let text = |id: Option<VersionId>| id.map_or("unset".into(), |id| id.to_string());
-            let (found, recorded) = (text(found), text(before));
-            let reason = format!(
-                "{name} of prompt {prompt} is {found}, but before the operation it was {recorded}"
-            );
-            return Err(reason.into());
+            let reason = ConflictReason::from(format!("{name} of ")).prompt(prompt);
+            let reason = reason.text(" is ").number(found);
+            let reason = reason.text(", but before the operation it was ");
+            return Err(reason.number(before).into());
         }
         Ok(())
     }
@@ -268,7 +302,10 @@ impl BundleCheck {
             .map(|prompt_now| &prompt_now.state)
         {
             Some(Some(_)) => Ok(()),
-            _ => Err(format!("prompt {prompt} does not exist").into()),
+            _ => {
+                let reason = ConflictReason::default().prompt(prompt);
+                Err(reason.text(" does not exist").into())
+            }
         }
     }
 
@@ -283,10 +320,13 @@ impl BundleCheck {
         match self.seen(snapshot, id)? {
             Some(seen) if seen.prompt == prompt && seen.live == live => Ok(()),
             Some(seen) if seen.prompt == prompt => {
-                let found = if live { "deleted" } else { "live" };
-                Err(format!("version {id} is {found}").into())
+                let found = if live { " is deleted" } else { " is live" };
+                Err(ConflictReason::default().version(id).text(found).into())
             }
-            _ => Err(format!("prompt {prompt} never had version {id}").into()),
+            _ => {
+                let reason = ConflictReason::default().prompt(prompt);
+                Err(reason.text(format!(" never had version {id}")).into())
+            }
         }
     }
 

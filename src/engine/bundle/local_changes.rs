@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::conflict_reason::ConflictReason;
 use crate::engine::history::{EffectKey, Effects};
 use crate::model::record::Change;
 
@@ -89,36 +90,27 @@ impl LocalChanges {
         number: u64,
         changes: &[Change],
         number_here: impl Fn(u64) -> u64,
-    ) -> Option<String> {
+    ) -> Option<ConflictReason> {
         if self.writes.is_empty() && self.reads.is_empty() && self.reversed.is_empty() {
             return None;
         }
         let effects = effects_of(changes.iter());
         let written_by_both = effects.writes.iter().filter_map(|key| {
             let by = self.writes.get(key)?;
-            Some((
-                *by,
-                format!(
-                    "operation {by} of the store changed {} too",
-                    description(key)
-                ),
-            ))
+            let reason = ConflictReason::from(format!("operation {by} of the store changed "));
+            Some((*by, reason.then(part(key)).text(" too")))
         });
         let needed_here = effects.writes.iter().filter_map(|key| {
             let by = self.reads.get(key)?;
-            let part = description(key);
-            Some((
-                *by,
-                format!("it changed {part}, on which operation {by} of the store depends"),
-            ))
+            let reason = ConflictReason::from("it changed ").then(part(key));
+            let reason = reason.text(format!(", on which operation {by} of the store depends"));
+            Some((*by, reason))
         });
         let needed_there = effects.reads.iter().filter_map(|key| {
             let by = self.writes.get(key)?;
-            let part = description(key);
-            Some((
-                *by,
-                format!("it depends on {part}, which operation {by} of the store changed"),
-            ))
+            let reason = ConflictReason::from("it depends on ").then(part(key));
+            let reason = reason.text(format!(", which operation {by} of the store changed"));
+            Some((*by, reason))
         });
         // Hash sets have no order. The minimum makes the reason the same for every import of a bundle.
         if let Some((_, reason)) = written_by_both.chain(needed_here).chain(needed_there).min() {
@@ -133,7 +125,7 @@ impl LocalChanges {
             if let Some(by) = self.reversed.get(&here) {
                 let reason =
                     format!("operation {by} of the store undid operation {here}, or restored");
-                return Some(format!("{reason} it, too"));
+                return Some(ConflictReason::from(format!("{reason} it, too")));
             }
             next.extend(self.undoes_there.get(&reversed).into_iter().flatten());
         }
@@ -156,11 +148,16 @@ fn effects_of<'a>(changes: impl Iterator<Item = &'a Change>) -> Effects {
     effects
 }
 
-fn description(key: &EffectKey) -> String {
+/// Describes the part of the store's state that a key means.
+fn part(key: &EffectKey) -> ConflictReason {
+    let reason = ConflictReason::default();
     match key {
-        EffectKey::Prompt(id) => format!("whether prompt {id} exists"),
-        EffectKey::Name(id) | EffectKey::Tags(id) => format!("the name or tags of prompt {id}"),
-        EffectKey::Version(id) => format!("whether version {id} exists"),
-        EffectKey::Environment(id, name) => format!("{name} of prompt {id}"),
+        EffectKey::Prompt(id) => reason.text("whether ").prompt(*id).text(" exists"),
+        EffectKey::Name(id) | EffectKey::Tags(id) => {
+            reason.text("the name or tags of ").prompt(*id)
+        }
+        EffectKey::Version(id) => reason.text("whether ").version(*id).text(" exists"),
+        EffectKey::Environment(id, name) => reason.text(format!("{name} of ")).prompt(*id),
+        EffectKey::EnvironmentList => reason.text("the environment list"),
     }
 }

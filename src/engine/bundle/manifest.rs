@@ -9,6 +9,7 @@ use super::format::{BUFFER_BYTES, BundleHead, KIND, malformed, read_bundled};
 use super::read::{BundleReader, failed};
 use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
+use crate::model::environment_list::check_list;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId, Seal, VersionId};
 use crate::model::progress::Reporter;
@@ -223,7 +224,9 @@ impl Manifest {
             return Err(reason.into());
         }
         for change in &content.changes {
-            self.prompts.entry(change.prompt()).or_insert(number);
+            if let Some(prompt) = change.prompt() {
+                self.prompts.entry(prompt).or_insert(number);
+            }
             match change {
                 Change::Prompt {
                     id,
@@ -236,6 +239,15 @@ impl Manifest {
                     after: None,
                     ..
                 } => return Err(format!("its change of environment {name} is empty")),
+                Change::EnvironmentList { before, after } => {
+                    if before == after {
+                        return Err("its change of the environment list is empty".into());
+                    }
+                    let lists = [before, after].into_iter().flatten();
+                    lists
+                        .map(|list| check_list(list))
+                        .collect::<Result<(), _>>()?;
+                }
                 Change::VersionCreated(version) => {
                     check_moment(version.created_at)?;
                     if !version.environments.is_empty() || version.size > Body::MAX_BYTES as u64 {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 
 use super::check::{BundleCheck, BundleRejection};
+use super::conflict_reason::ConflictReason;
 use super::format::{KIND, malformed, read_bundled};
 use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
@@ -14,7 +15,7 @@ use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
-use crate::model::id::{BlobId, VersionId};
+use crate::model::id::{BlobId, OperationId, VersionId};
 use crate::model::operation_text;
 use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent};
@@ -172,23 +173,18 @@ impl WriteTransaction<'_> {
             if shared.number(number) != 0 {
                 return Ok(());
             }
-            let conflict = |reason: String| Error::MergeConflict {
-                operation: number,
-                id,
-                reason,
-            };
             let (content, text) = renumbered(read_bundled(number, text)?, text, &shared)?;
             let is_new = |prompt| created.get(&prompt) == Some(&number);
             check
                 .operation(self.transaction.snapshot(), &content, is_new)
                 .map_err(|rejection| match rejection {
-                    BundleRejection::MergeConflict(reason) => conflict(reason),
+                    BundleRejection::MergeConflict(reason) => self.conflict(number, id, &reason),
                     BundleRejection::Failed(error) => error,
                 })?;
             // This follows the check against the current state, whose reasons are more specific.
             if let Some(reason) = local.conflict(number, &content.changes, |one| shared.number(one))
             {
-                return Err(conflict(reason));
+                return Err(self.conflict(number, id, &reason));
             }
             if !needed.collected.is_empty() {
                 without_body.extend(self.without_body(&content, needed)?);
@@ -197,7 +193,9 @@ impl WriteTransaction<'_> {
                 Ok(appended) => shared.set_number(number, appended.number),
                 Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Corrupt => {
                     let taken = self.number_in_use(&text);
-                    return Err(taken.map_or(Error::Storage(error), conflict));
+                    return Err(taken.map_or(Error::Storage(error), |reason| {
+                        self.conflict(number, id, &reason)
+                    }));
                 }
                 Err(error) => return Err(error),
             }
@@ -211,6 +209,19 @@ impl WriteTransaction<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the error for an operation of a bundle that conflicts with the store.
+    fn conflict(&self, operation: u64, id: OperationId, reason: &ConflictReason) -> Error {
+        let described = reason.described(self.transaction.snapshot());
+        match described {
+            Ok(reason) => Error::MergeConflict {
+                operation,
+                id,
+                reason,
+            },
+            Err(error) => error,
+        }
     }
 
     /// Returns the versions that an operation creates or restores without their bodies.
@@ -239,7 +250,7 @@ impl WriteTransaction<'_> {
     /// Explains why the index refused an operation whose version numbers are already in use.
     ///
     /// It runs only after a refusal, because looking up each number beforehand takes time.
-    fn number_in_use(&self, text: &str) -> Option<String> {
+    fn number_in_use(&self, text: &str) -> Option<ConflictReason> {
         let content = operation_text::read(text).ok()?;
         let mut created = content
             .changes
@@ -255,17 +266,16 @@ impl WriteTransaction<'_> {
                 .snapshot()
                 .version_numbered(prompt, number)
                 .ok()?;
-            if let Some(other) = other.filter(|other| other.id != version.id) {
-                let taken = format!("number {number} of prompt {prompt} is taken by version");
-                return Some(format!("{taken} {}", other.id));
+            let reason = ConflictReason::from(format!("number {number} of ")).prompt(prompt);
+            if other.is_some_and(|other| other.id != version.id) {
+                return Some(reason.text(" is taken by another version of the store"));
             }
             let used = self
                 .transaction
                 .snapshot()
                 .numbering(prompt, number.major)
                 .ok()?;
-            (used.highest_minor >= Some(number.minor))
-                .then(|| format!("number {number} of prompt {prompt} was used before"))
+            (used.highest_minor >= Some(number.minor)).then(|| reason.text(" was used before"))
         })
     }
 }

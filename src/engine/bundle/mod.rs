@@ -6,6 +6,7 @@
 //! own changes to the prompts that the bundle changes.
 
 pub(crate) mod check;
+mod conflict_reason;
 mod format;
 pub(crate) mod local_changes;
 pub(crate) mod manifest;

@@ -390,13 +390,16 @@ fn add_changed(content: &str, changed: &mut Option<HashSet<Dependency>>) -> bool
 }
 
 /// Returns what the cached answers that a change affects depend on.
+///
+/// No answer depends on the store itself.
 fn affected(item: &ChangedItem<'_>) -> impl Iterator<Item = Dependency> {
     let prompt = item.prompt();
     // A spec that selected another prompt before may select this one now, by its name or by its id.
-    let id = item.is_of_prompt().then(|| prompt.as_str().to_owned());
+    let id = prompt.filter(|_| item.is_of_prompt());
+    let id = id.map(|prompt| prompt.as_str().to_owned());
     let name = item.name_after().map(str::to_owned);
     let names = [id, name].into_iter().flatten().map(Dependency::Name);
-    [Dependency::Prompt(prompt)].into_iter().chain(names)
+    prompt.map(Dependency::Prompt).into_iter().chain(names)
 }
 
 #[cfg(test)]

@@ -28,7 +28,8 @@ pub(super) fn versions_deleted_with(
     }
     let mut live = replayed(snapshot, &deleted, operation.number - 1)?;
     for (position, change) in changes.iter().enumerate() {
-        let Some(versions) = live.get_mut(&change.prompt()) else {
+        let prompt = change.prompt();
+        let Some(versions) = prompt.and_then(|prompt| live.get_mut(&prompt)) else {
             continue;
         };
         if deleted_prompt(change).is_some() {
@@ -55,8 +56,8 @@ fn replayed(
     until: u64,
 ) -> StorageResult<HashMap<PromptId, LiveVersions>> {
     let mut live: HashMap<PromptId, LiveVersions> = HashMap::new();
-    let mut apply = |number, change: &LiveChange| {
-        let applied = live.entry(change.prompt()).or_default().apply(change);
+    let mut apply = |number, prompt, change: &LiveChange| {
+        let applied = live.entry(prompt).or_default().apply(change);
         applied.map_err(|detail| contradiction(number, detail))
     };
     if prompts.len() > MAX_LISTED_PROMPTS {
@@ -65,8 +66,9 @@ fn replayed(
                 return Ok(ControlFlow::Break(()));
             }
             let changes = read_live_changes(number, text)?;
-            let mut wanted = changes.iter().filter(|one| prompts.contains(&one.prompt()));
-            wanted.try_for_each(|change| apply(number, change))?;
+            let of_prompts = changes.iter().filter_map(|one| Some((one.prompt()?, one)));
+            let mut wanted = of_prompts.filter(|(prompt, _)| prompts.contains(prompt));
+            wanted.try_for_each(|(prompt, change)| apply(number, prompt, change))?;
             Ok(ControlFlow::Continue(()))
         };
         visit::fallible::<StorageError>(|keep| {
@@ -78,7 +80,7 @@ fn replayed(
         let mut newest_first = Vec::new();
         let mut add = |number, text: &str| {
             let changes = read_live_changes(number, text)?.into_iter().rev();
-            let wanted = changes.filter(|change| change.prompt() == *prompt);
+            let wanted = changes.filter(|change| change.prompt() == Some(*prompt));
             newest_first.extend(wanted.map(|change| (number, change)));
             Ok(ControlFlow::Continue(()))
         };
@@ -87,7 +89,7 @@ fn replayed(
             snapshot.each_operation_of(*prompt, until, &mut add)
         })?;
         let mut oldest_first = newest_first.iter().rev();
-        oldest_first.try_for_each(|(number, change)| apply(*number, change))?;
+        oldest_first.try_for_each(|(number, change)| apply(*number, *prompt, change))?;
     }
     Ok(live)
 }
@@ -125,7 +127,9 @@ impl LiveVersions {
                 self.live.clear();
                 true
             }
-            LiveChange::Prompt { .. } | LiveChange::Environment { .. } => true,
+            LiveChange::Prompt { .. }
+            | LiveChange::Environment { .. }
+            | LiveChange::EnvironmentList {} => true,
         };
         if is_sound {
             Ok(())

@@ -24,6 +24,7 @@ pub(crate) enum EffectKey {
     Version(VersionId),
     /// The version that the environment points to.
     Environment(PromptId, EnvironmentName),
+    EnvironmentList,
 }
 
 /// The effects of operations: the keys that they write and read.
@@ -107,6 +108,11 @@ impl Effects {
                 self.reads.extend(after.map(EffectKey::Version));
                 self.undo_reads.extend(before.map(EffectKey::Version));
             }
+            // Environments do not read the list: it decides which changes are accepted, and a change
+            // that was accepted stays valid without it.
+            Change::EnvironmentList { .. } => {
+                self.writes.insert(EffectKey::EnvironmentList);
+            }
         }
     }
 
@@ -138,11 +144,12 @@ impl Effects {
 /// Operations that have been undone since then are left out. If `first` itself has been undone,
 /// this is an error.
 ///
-/// All keys belong to prompts. An operation therefore depends only on operations on the same
-/// prompts, and an undo is an operation on all prompts of the operations that it undoes. This means
-/// that a prompt's own operations show which of them are in effect. A prompt is examined when a
-/// dependent operation touches it, and only after that operation, because earlier operations do not
-/// depend on it.
+/// All keys belong to subjects: to prompts, or to the store itself. An operation therefore depends
+/// only on operations on the same subjects, and an undo is an operation on all subjects of the
+/// operations that it undoes. This means that a prompt's own operations show which of them are in
+/// effect. A prompt is examined when a dependent operation touches it, and only after that
+/// operation, because earlier operations do not depend on it. Operations on the store itself are
+/// rare and not listed, so they are found by a scan.
 pub(crate) fn dependents_of(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
     let mut combined = Effects::of(first);
     let mut listed: BTreeSet<PromptId> = BTreeSet::new();
@@ -150,12 +157,11 @@ pub(crate) fn dependents_of(snapshot: &dyn Snapshot, first: &Operation) -> Resul
     let mut dependents: Vec<Operation> = Vec::new();
     let mut last = first;
     loop {
-        let new: BTreeSet<PromptId> = prompts_of(last)
-            .filter(|prompt| !listed.contains(prompt))
-            .collect();
-        if listed.len() + new.len() > MAX_LISTED_PROMPTS {
+        let subjects = subjects_of(last).filter(|one| one.is_none_or(|id| !listed.contains(&id)));
+        let new: Option<BTreeSet<PromptId>> = subjects.collect();
+        let Some(new) = new.filter(|new| listed.len() + new.len() <= MAX_LISTED_PROMPTS) else {
             return dependents_by_scan(snapshot, first);
-        }
+        };
         for prompt in &new {
             let operations = since(snapshot, *prompt, last.number)?;
             for operation in in_effect(operations, first.number)? {
@@ -191,7 +197,7 @@ fn next_dependent(
     Ok(None)
 }
 
-/// Does the same as [`dependents_of`] for many prompts.
+/// Does the same as [`dependents_of`] for many prompts, or for the store itself.
 ///
 /// It reads the history after `first` twice: once for the operations in effect, once for
 /// dependencies.
@@ -213,7 +219,7 @@ fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<
         }
     }
     let mut combined = Effects::of(first);
-    let mut prompts: HashSet<PromptId> = prompts_of(first).collect();
+    let mut subjects: HashSet<Subject> = subjects_of(first).collect();
     let mut dependents = Vec::new();
     visit::operations(snapshot, first.number, |number, id, text| {
         if undone_later.0.contains(&number) {
@@ -226,12 +232,12 @@ fn dependents_by_scan(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<
             content,
         };
         if does_more_than_undo(&operation, first.number)
-            && prompts_of(&operation).any(|id| prompts.contains(&id))
+            && subjects_of(&operation).any(|subject| subjects.contains(&subject))
         {
             let effects = Effects::relevant_to(snapshot, first.number, &operation)?;
             if combined.is_read_by(&effects) {
                 combined.extend(effects);
-                prompts.extend(prompts_of(&operation));
+                subjects.extend(subjects_of(&operation));
                 dependents.push(operation);
             }
         }
@@ -278,7 +284,7 @@ pub(crate) fn group_in_effect(
         });
     };
     let mut ground = Effects::default();
-    let mut prompts: HashSet<PromptId> = HashSet::new();
+    let mut subjects: HashSet<Subject> = HashSet::new();
     let (mut members, mut later) = (Vec::new(), Vec::new());
     visit::operations(snapshot, first - 1, |number, id, text| {
         if undone.0.contains(&number) {
@@ -291,15 +297,15 @@ pub(crate) fn group_in_effect(
         };
         if operation.content.group == Some(group) {
             ground.extend(Effects::of(&operation));
-            prompts.extend(prompts_of(&operation));
+            subjects.extend(subjects_of(&operation));
             members.push(operation);
         } else if does_more_than_undo(&operation, first)
-            && prompts_of(&operation).any(|id| prompts.contains(&id))
+            && subjects_of(&operation).any(|subject| subjects.contains(&subject))
         {
             let effects = Effects::relevant_to(snapshot, first, &operation)?;
             if ground.is_read_by(&effects) {
                 ground.extend(effects);
-                prompts.extend(prompts_of(&operation));
+                subjects.extend(subjects_of(&operation));
                 later.push(number);
             }
         }
@@ -308,7 +314,10 @@ pub(crate) fn group_in_effect(
     Ok((members, later))
 }
 
-fn prompts_of(operation: &Operation) -> impl Iterator<Item = PromptId> {
+/// The subject of a change: a prompt, or the store itself.
+type Subject = Option<PromptId>;
+
+fn subjects_of(operation: &Operation) -> impl Iterator<Item = Subject> {
     operation.content.changes.iter().map(Change::prompt)
 }
 

@@ -10,6 +10,7 @@ use semver::VersionReq;
 
 use crate::engine::visit;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+use crate::model::operation_text::may_change_environment_list;
 use crate::model::record::{
     Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
     Settings, Version, VersionFilter,
@@ -150,7 +151,7 @@ fn replay_prompt(
     operations.reverse();
     for operation in &operations {
         let changes = operation.content.changes.iter();
-        for change in changes.filter(|change| change.prompt() == prompt) {
+        for change in changes.filter(|change| change.prompt() == Some(prompt)) {
             apply(tables, operation.number, operation.content.at, change)?;
         }
     }
@@ -451,6 +452,31 @@ impl LookupReads for HistoricalSnapshot<'_> {}
 impl Snapshot for HistoricalSnapshot<'_> {
     fn settings(&self) -> StorageResult<Settings> {
         self.present.settings()
+    }
+
+    /// Returns the list before the first later change of it, or the present list.
+    ///
+    /// Changes of the list are rare, so the operations are not listed by them.
+    fn environment_list(&self) -> StorageResult<Option<Vec<EnvironmentName>>> {
+        let mut found = None;
+        let mut look = |number, text: &str| {
+            if may_change_environment_list(text) {
+                let changes = read_operation(number, text)?.changes.into_iter();
+                found = changes.into_iter().find_map(|change| match change {
+                    Change::EnvironmentList { before, .. } => Some(before),
+                    _ => None,
+                });
+            }
+            Ok(match found {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            })
+        };
+        visit::fallible::<StorageError>(|keep| {
+            let mut look = |number, _, text: &str| keep(look(number, text));
+            self.present.each_operation(self.until, &mut look)
+        })?;
+        found.map_or_else(|| self.present.environment_list(), Ok)
     }
 
     fn self_check(&self) -> StorageResult<Vec<String>> {

@@ -109,8 +109,9 @@ impl<'a> Inverse<'a> {
         let deleted_versions = versions_deleted_with(self.snapshot, operation)?;
         for (position, change) in operation.content.changes.iter().enumerate().rev() {
             work_counter::step();
-            let prompt = change.prompt();
-            if let Entry::Vacant(unknown) = self.states.entry(prompt) {
+            if let Some(prompt) = change.prompt()
+                && let Entry::Vacant(unknown) = self.states.entry(prompt)
+            {
                 let prompt = self.snapshot.prompt(prompt)?;
                 unknown.insert(prompt.as_ref().map(PromptState::from));
             }
@@ -163,6 +164,10 @@ impl<'a> Inverse<'a> {
                 after: *before,
                 reason: None,
             },
+            Change::EnvironmentList { before, after } => Change::EnvironmentList {
+                before: after.clone(),
+                after: before.clone(),
+            },
         };
         self.changes.push(inverse);
     }
@@ -213,7 +218,9 @@ impl<'a> Inverse<'a> {
         let mut changes_left: HashMap<PromptId, usize> = HashMap::new();
         for (at, change) in self.changes.iter().enumerate() {
             work_counter::step();
-            *changes_left.entry(change.prompt()).or_default() += 1;
+            if let Some(prompt) = change.prompt() {
+                *changes_left.entry(prompt).or_default() += 1;
+            }
             for id in versions_in(change).filter(|id| lost_versions.contains(id)) {
                 concerning.entry(id).or_default().push_back(at);
             }

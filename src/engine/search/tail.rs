@@ -62,8 +62,9 @@ impl UnindexedTail {
     }
 
     fn add(&mut self, change: Change) {
-        let prompt = change.prompt();
-        if self.touched.insert(prompt) {
+        if let Some(prompt) = change.prompt()
+            && self.touched.insert(prompt)
+        {
             self.prompts.push(prompt);
         }
         if let Change::VersionCreated(version) = change {

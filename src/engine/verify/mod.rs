@@ -1,6 +1,7 @@
 //! Verification of a store: checks every invariant, and reports each violation.
 
 pub(crate) mod bodies;
+mod environment_list;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;

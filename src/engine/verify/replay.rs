@@ -59,8 +59,7 @@ impl Replay {
         let mut all = HashMap::new();
         let visited = visit::operations(snapshot, 0, |number, _, text| {
             let content = read_operation(number, text)?;
-            for change in &content.changes {
-                let id = change.prompt();
+            for (id, change) in of_prompts(&content.changes) {
                 let rows = all
                     .entry(id)
                     .or_insert_with(|| Ok(PromptRows::new(id, content.at)));
@@ -98,6 +97,11 @@ impl Replay {
     }
 }
 
+fn of_prompts(changes: &[Change]) -> impl Iterator<Item = (PromptId, &Change)> {
+    let changes = changes.iter();
+    changes.filter_map(|change| Some((change.prompt()?, change)))
+}
+
 fn unmade() -> ReplayError {
     ReplayError::Contradiction("no operation created it".into())
 }
@@ -110,7 +114,7 @@ fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptRows, ReplayErr
     let mut rows = PromptRows::new(id, first.content.at);
     for operation in &operations {
         let changes = operation.content.changes.iter();
-        for change in changes.filter(|change| change.prompt() == id) {
+        for change in changes.filter(|change| change.prompt() == Some(id)) {
             rows.apply(operation.content.at, change).map_err(|detail| {
                 ReplayError::Contradiction(format!("operation {}: {detail}", operation.number))
             })?;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::bodies;
 use super::bodies::BodyCheck;
+use super::environment_list::ReplayedList;
 use super::replay::{Replay, ReplayError};
 use super::report::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
@@ -147,6 +148,7 @@ fn check_chain(
 ) -> Result<()> {
     let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
+    let mut list = ReplayedList::default();
     let visited = visit::operations(snapshot, 0, |found_number, found_id, content| {
         progress.pulse()?;
         number += 1;
@@ -167,17 +169,28 @@ fn check_chain(
             ));
         }
         match operation_text::read(content) {
-            Ok(content) => replay.expect(&content.changes),
+            Ok(content) => {
+                replay.expect(&content.changes);
+                list.apply(&content.changes).unwrap_or_else(wrong);
+            }
             Err(error) => wrong(format!("its content cannot be read: {error}")),
         }
         (number, id) = (found_number, found_id);
         Ok(ControlFlow::Continue(()))
     });
-    if let Err(error) = visited {
-        report.violations.push(Violation::Chain {
+    match visited {
+        Ok(()) => match snapshot.environment_list() {
+            Ok(found) => {
+                if let Some(detail) = list.compare(found) {
+                    report.index_is_damaged(detail);
+                }
+            }
+            Err(error) => report.index_is_damaged(damage(error.into())?),
+        },
+        Err(error) => report.violations.push(Violation::Chain {
             operation: number + 1,
             detail: damage(error)?,
-        });
+        }),
     }
     report.head = (number > 0).then_some(id);
     let mut missing: Vec<OperationId> = pins.into_iter().collect();

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::bulk_bodies::delta_group_of;
 use super::environment::UpdateDraft;
 use super::heads::PromptHead;
-use super::new_prompt::{CreatedPrompt, EnsuredPrompt, PromptDraft};
+use super::new_prompt::{CreatedPrompt, EnsuredPrompt, FirstEnvironment, PromptDraft};
 use super::new_version::{EnsuredVersion, VersionDraft};
 use super::numbering;
 use super::writer::{WriteTransaction, check_expected};
@@ -31,6 +31,7 @@ impl WriteTransaction<'_> {
         if !new.allow_duplicate_name {
             self.check_name_is_free(&new.name)?;
         }
+        let environment = self.environment_of_new(new)?;
         let at = self.context.now();
         let prompt = self.draw_prompt_id(new.id)?;
         let number = self.context.settings.first_version;
@@ -43,12 +44,11 @@ impl WriteTransaction<'_> {
                 tags: new.tags.clone(),
             }),
         };
-        let environment = new.environment.as_ref();
         let version = self.write(
             OperationKind::Create,
             vec![created],
             version,
-            environment,
+            environment.as_ref(),
             &new.body,
         )?;
         self.heads.put(PromptHead {
@@ -61,6 +61,23 @@ impl WriteTransaction<'_> {
         });
         let prompt = self.prompt(prompt)?;
         Ok(CreatedPrompt { prompt, version })
+    }
+
+    /// Returns the environment that points to the first version of a new prompt.
+    ///
+    /// A prompt for which no environment was chosen goes to production, if the store allows that.
+    fn environment_of_new(&mut self, new: &PromptDraft) -> Result<Option<EnvironmentName>> {
+        match &new.environment {
+            FirstEnvironment::Production => {
+                let production = EnvironmentName::production();
+                Ok(self.is_listed(&production)?.then_some(production))
+            }
+            FirstEnvironment::Named(name) => {
+                self.check_listed([name])?;
+                Ok(Some(name.clone()))
+            }
+            FirstEnvironment::Nothing => Ok(None),
+        }
     }
 
     /// Returns the live prompt with the name of a new one, or creates it.
@@ -96,6 +113,7 @@ impl WriteTransaction<'_> {
         new: &VersionDraft,
         judge: impl Fn(&Self, &Version) -> Result<Vec<Breakage>, E>,
     ) -> Result<EnsuredVersion, E> {
+        self.check_listed(&new.environment)?;
         let (known, chosen) = self.expected_head(new)?;
         let base = chosen.as_ref().or(known.head.as_ref());
         if let Some(base) = base

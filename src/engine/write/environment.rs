@@ -151,6 +151,8 @@ impl WriteTransaction<'_> {
         moves: &[UpdateDraft],
     ) -> Result<Vec<EnvironmentChange>> {
         let at = self.context.now();
+        let set = moves.iter().filter(|update| update.to.is_some());
+        self.check_listed(set.map(|update| &update.environment))?;
         let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
         let mut pointers = PointerLookup::new(self.transaction.snapshot(), moves);
         let mut compared = ComparedVersions::default();

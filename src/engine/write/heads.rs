@@ -1,17 +1,18 @@
-//! A cache of prompt heads that is passed from one write transaction to the next.
+//! A cache of prompt heads that is passed from one write transaction to the next, and with them the
+//! environment list.
 //!
 //! The heads are stored with the last operation at that time. A transaction uses them only if the
 //! last operation is still the same: then nothing has changed since.
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::id::PromptId;
+use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::log_position::LogPosition;
 use crate::model::memory_size::ENTRY;
-use crate::model::record::Version;
-use crate::storage::Numbering;
+use crate::model::record::{Change, Version};
+use crate::storage::{Numbering, Snapshot, StorageResult};
 
 /// The head of an existing prompt, which a commit needs.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct PromptHeads {
     by_prompt: HashMap<PromptId, PromptHead>,
     /// The memory that they take, in bytes.
     bytes: usize,
+    /// The environment list, if it was read; the inner option is none if the store has no list.
+    list: Option<Option<Arc<[EnvironmentName]>>>,
 }
 
 /// The maximum size of the cache in bytes. When a head would exceed it, the cache is cleared.
@@ -51,7 +54,10 @@ impl PromptHeads {
         self.forget(head.prompt);
         let bytes = head.weight();
         if self.bytes + bytes > MAX_CACHE_BYTES {
-            *self = Self::default();
+            *self = Self {
+                list: self.list.take(),
+                ..Self::default()
+            };
         }
         if bytes <= MAX_CACHE_BYTES {
             self.bytes += bytes;
@@ -59,7 +65,27 @@ impl PromptHeads {
         }
     }
 
-    pub(crate) fn forget(&mut self, prompt: PromptId) {
+    /// Returns the environment list, and reads it if it is not known.
+    pub(crate) fn environment_list(
+        &mut self,
+        snapshot: &dyn Snapshot,
+    ) -> StorageResult<Option<Arc<[EnvironmentName]>>> {
+        if self.list.is_none() {
+            let list = snapshot.environment_list()?;
+            self.list = Some(list.map(Into::into));
+        }
+        Ok(self.list.clone().flatten())
+    }
+
+    /// Forgets the head of a changed prompt, or the environment list if a change is to the store.
+    pub(crate) fn forget_changed(&mut self, change: &Change) {
+        match change.prompt() {
+            Some(prompt) => self.forget(prompt),
+            None => self.list = None,
+        }
+    }
+
+    fn forget(&mut self, prompt: PromptId) {
         drop(self.take(prompt));
     }
 }

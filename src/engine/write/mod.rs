@@ -6,6 +6,7 @@ pub(crate) mod commit;
 pub(crate) mod context;
 pub(crate) mod contracts;
 pub(crate) mod environment;
+pub(crate) mod environment_list;
 pub(crate) mod heads;
 pub(crate) mod import;
 pub(crate) mod judge;

@@ -33,14 +33,26 @@ pub(crate) struct PromptDraft {
     pub(crate) body: Body,
     pub(crate) tags: Vec<String>,
     pub(crate) message: String,
-    pub(crate) environment: Option<EnvironmentName>,
+    pub(crate) environment: FirstEnvironment,
     /// If there is none, an id is drawn at random.
     pub(crate) id: Option<PromptId>,
     pub(crate) allow_duplicate_name: bool,
 }
 
+/// The environment that points to the first version of a new prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FirstEnvironment {
+    /// Production, unless the store has an environment list without it: no environment was chosen.
+    Production,
+    Named(EnvironmentName),
+    Nothing,
+}
+
 impl NewPrompt {
     /// Describes a prompt without tags, with the message "Initial version", in `production`.
+    ///
+    /// In a store whose [environment list](crate::View::environment_list) does not contain
+    /// `production`, no environment points to the first version.
     ///
     /// If the name or the body is not accepted, creating the prompt fails with
     /// [`InvalidArgument`](crate::Error::InvalidArgument) or
@@ -53,7 +65,7 @@ impl NewPrompt {
                 body: body.into_body()?,
                 tags: Vec::new(),
                 message: "Initial version".into(),
-                environment: Some(EnvironmentName::production()),
+                environment: FirstEnvironment::Production,
                 id: None,
                 allow_duplicate_name: false,
             })
@@ -85,14 +97,17 @@ impl NewPrompt {
     pub fn environment(self, name: impl IntoEnvironmentName) -> Self {
         let name = name.into_environment_name();
         Self(self.0.set_parsed(name, |draft, name| {
-            draft.environment = Some(name);
+            draft.environment = FirstEnvironment::Named(name);
         }))
     }
 
     /// Points no environment to the first version.
     #[must_use]
     pub fn without_environment(self) -> Self {
-        Self(self.0.set(|draft| draft.environment = None))
+        Self(
+            self.0
+                .set(|draft| draft.environment = FirstEnvironment::Nothing),
+        )
     }
 
     /// Sets the id. Without one, it is drawn at random.

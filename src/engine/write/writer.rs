@@ -43,6 +43,8 @@ pub(crate) struct WriteTransaction<'a> {
     pub(super) bulk: Option<BulkBodies<'a>>,
     /// The group of the operations that follow.
     pub(crate) group: Option<GroupId>,
+    /// Whether the changes that follow may use environments that are not in the environment list.
+    pub(super) accepts_unlisted: bool,
     /// Whether a change of the transaction failed.
     failed: bool,
 }
@@ -83,6 +85,7 @@ impl<'a> WriteTransaction<'a> {
             journaled: PendingWork::default(),
             bulk: None,
             group: None,
+            accepts_unlisted: false,
             failed: false,
         })
     }
@@ -95,6 +98,11 @@ impl<'a> WriteTransaction<'a> {
     /// Sets the group of the operations that follow.
     pub(crate) fn set_group(&mut self, group: Option<GroupId>) {
         self.group = group;
+    }
+
+    /// Sets whether the changes that follow may use environments that are not in the list.
+    pub(crate) fn accept_unlisted(&mut self, accepts: bool) {
+        self.accepts_unlisted = accepts;
     }
 
     /// Makes the transaction put its bodies into a pack if they are many.
@@ -238,7 +246,7 @@ impl<'a> WriteTransaction<'a> {
         bodies: &[(&Body, DeltaGroup)],
     ) -> Result<Operation> {
         for change in &content.changes {
-            self.heads.forget(change.prompt());
+            self.heads.forget_changed(change);
         }
         let operation = Operation {
             number: self.last.number + 1,

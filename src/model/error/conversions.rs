@@ -27,6 +27,7 @@ impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Storage(error) => error.into(),
+            OpenError::InvalidArgument(error) => Self::InvalidArgument(error),
             error => Self::Open(error),
         }
     }

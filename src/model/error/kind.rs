@@ -35,7 +35,8 @@ pub enum ErrorKind {
     ///
     /// Read the current state before the call is repeated.
     Conflict,
-    /// The bump rules do not allow the version or the move, or no version number is left.
+    /// The bump rules do not allow the version or the move, the environment list does not contain
+    /// the environment, or no version number is left.
     Refused,
     /// The stored data is damaged.
     Corrupt,
@@ -90,10 +91,12 @@ impl Error {
             | Self::Conflict { .. }
             | Self::MergeConflict { .. }
             | Self::UndoBlocked { .. }
+            | Self::EnvironmentInUse { .. }
             | Self::ClockInDoubt { .. }
             | Self::AlreadyUndone { .. } => ErrorKind::Conflict,
             Self::Breaking { .. }
             | Self::BreakingMove { .. }
+            | Self::EnvironmentNotListed { .. }
             | Self::NoBase { .. }
             | Self::NumbersExhausted { .. } => ErrorKind::Refused,
             Self::CorruptBody { .. } => ErrorKind::Corrupt,
@@ -138,6 +141,7 @@ impl OpenError {
         match self {
             Self::NotAStore { .. } => ErrorKind::NotFound,
             Self::StoreExists { .. } => ErrorKind::Conflict,
+            Self::InvalidArgument(_) => ErrorKind::Invalid,
             Self::IndexMissing { .. } => ErrorKind::Corrupt,
             Self::NotWritable { .. } => ErrorKind::ReadOnly,
             Self::NewerFormat { .. }

@@ -89,6 +89,43 @@ impl fmt::Display for ConflictSubject {
     }
 }
 
+/// An environment in an error, with the prompts that have it.
+///
+/// As text: the environment's name, and the names of the prompts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EnvironmentUse {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The first of the prompts that have it, newest first.
+    pub prompts: Vec<PromptLabel>,
+    /// The number of prompts that have it.
+    pub count: u64,
+}
+
+impl EnvironmentUse {
+    /// Returns a use by no prompt.
+    pub(crate) fn of(environment: EnvironmentName) -> Self {
+        Self {
+            environment,
+            prompts: Vec::new(),
+            count: 0,
+        }
+    }
+}
+
+impl fmt::Display for EnvironmentUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, of ", Escaped(self.environment.as_str()))?;
+        let names: Vec<String> = self.prompts.iter().map(PromptLabel::to_string).collect();
+        f.write_str(&names.join(", "))?;
+        match self.count.saturating_sub(names.len() as u64) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 /// One reason why a prompt cannot be frozen.
 ///
 /// As text: the prompt's name and id, and the problem with its place.

@@ -9,7 +9,7 @@ mod wording;
 
 pub use self::kind::ErrorKind;
 pub use self::labels::{
-    ConflictSubject, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
+    ConflictSubject, EnvironmentUse, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
 };
 pub use self::open_error::OpenError;
 pub use self::variants::{Error, Result};

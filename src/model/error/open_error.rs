@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::model::invalid_argument::InvalidArgument;
 use crate::storage::StorageError;
 
 /// The error of opening or creating a store.
@@ -113,6 +114,11 @@ pub enum OpenError {
         /// The oldest version that is accepted.
         needed: &'static str,
     },
+
+    /// A name of [`StoreOptions::environments`](crate::StoreOptions::environments) does not parse, or
+    /// the list is not accepted. No store was created.
+    #[error(transparent)]
+    InvalidArgument(#[from] InvalidArgument),
 
     /// The index or the blob store failed.
     ///

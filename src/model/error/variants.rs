@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use super::labels::{
-    ConflictSubject, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
+    ConflictSubject, EnvironmentUse, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
 };
 use super::open_error::OpenError;
 use super::wording::{
@@ -15,6 +15,7 @@ use super::wording::{
 use crate::fs::checksummed_file::FileError;
 use crate::model::body::InvalidBody;
 use crate::model::breakage::Breakage;
+use crate::model::environment_list::joined;
 use crate::model::gc_summary::GcSummary;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::invalid_argument::InvalidArgument;
@@ -188,6 +189,30 @@ pub enum Error {
         to: Option<VersionNumber>,
         /// Each way in which the version would break callers.
         reasons: Vec<Breakage>,
+    },
+
+    /// The environment is not in the store's environment list.
+    ///
+    /// [`Store::add_to_environment_list`](crate::Store::add_to_environment_list) adds it.
+    #[error(
+        "environment {} is not in the environment list of the store: {}",
+        Quoted(environment.as_str()), joined(list)
+    )]
+    EnvironmentNotListed {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The names that environments can have.
+        list: Vec<EnvironmentName>,
+    },
+
+    /// The new environment list would not contain an environment that prompts have.
+    #[error(
+        "the environment list must contain every environment in use: {}",
+        list(uses)
+    )]
+    EnvironmentInUse {
+        /// The environments that the list does not contain, with their prompts.
+        uses: Vec<EnvironmentUse>,
     },
 
     /// A minor version was requested, but the prompt has no live version that could be its base.

@@ -54,6 +54,7 @@ enum KindText {
     Tag,
     DeleteVersion,
     DeletePrompt,
+    EnvironmentList,
     Undo,
 }
 
@@ -83,6 +84,10 @@ enum ChangeText {
         after: Option<VersionId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+    },
+    EnvironmentList {
+        before: Option<Vec<EnvironmentName>>,
+        after: Option<Vec<EnvironmentName>>,
     },
 }
 

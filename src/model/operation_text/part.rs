@@ -53,10 +53,15 @@ pub(crate) fn may_be_of_group(text: &str, group: GroupId) -> bool {
     text.contains(&format!("\"{group}\""))
 }
 
-/// Returns the prompt of each change, in order.
+/// Returns whether the operation may change the environment list; if not, it does not.
+pub(crate) fn may_change_environment_list(text: &str) -> bool {
+    text.contains("\"environment_list\"")
+}
+
+/// Returns the prompt of each change of a prompt, in order.
 pub(crate) fn changed_prompts(text: &str) -> Result<Vec<PromptId>, OperationTextError> {
     let items = changed_items(text)?;
-    Ok(items.iter().map(ChangedItem::prompt).collect())
+    Ok(items.iter().filter_map(ChangedItem::prompt).collect())
 }
 
 /// Returns the versions that the operation created, each with the address of its body.
@@ -73,6 +78,7 @@ pub(crate) fn created_versions(text: &str) -> Result<Vec<(BlobId, VersionId)>, O
         VersionDeleted {},
         VersionRestored {},
         Environment {},
+        EnvironmentList {},
     }
     let part: Part = serde_json::from_str(text)?;
     let created = part.changes.into_iter().filter_map(|change| match change {
@@ -107,17 +113,19 @@ pub(crate) enum LiveChange {
     Environment {
         prompt: PromptId,
     },
+    EnvironmentList {},
 }
 
 impl LiveChange {
-    /// Returns the prompt that was changed.
-    pub(crate) fn prompt(&self) -> PromptId {
+    /// Returns the prompt that was changed; `None` if the change is to the store itself.
+    pub(crate) fn prompt(&self) -> Option<PromptId> {
         match self {
             Self::VersionCreated { prompt, .. }
             | Self::VersionDeleted { prompt, .. }
             | Self::VersionRestored { prompt, .. }
             | Self::Prompt { id: prompt, .. }
-            | Self::Environment { prompt } => *prompt,
+            | Self::Environment { prompt } => Some(*prompt),
+            Self::EnvironmentList {} => None,
         }
     }
 }
@@ -142,6 +150,7 @@ impl From<&Change> for LiveChange {
                 after: after.as_ref().map(|_| IgnoredAny),
             },
             Change::Environment { prompt, .. } => Self::Environment { prompt: *prompt },
+            Change::EnvironmentList { .. } => Self::EnvironmentList {},
         }
     }
 }
@@ -167,7 +176,7 @@ pub(crate) fn changed_items(text: &str) -> Result<Vec<ChangedItem<'_>>, Operatio
     Ok(part.changes)
 }
 
-/// What a change is about: its prompt, and the name that the prompt has after it.
+/// What a change is about: its prompt, and the name that the prompt has after it; or the store.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ChangedItem<'a> {
@@ -188,6 +197,7 @@ pub(crate) enum ChangedItem<'a> {
     Environment {
         prompt: PromptId,
     },
+    EnvironmentList {},
 }
 
 /// The name in a state of a prompt.
@@ -198,14 +208,15 @@ pub(crate) struct NamePart<'a> {
 }
 
 impl ChangedItem<'_> {
-    /// Returns the prompt that was changed.
-    pub(crate) fn prompt(&self) -> PromptId {
+    /// Returns the prompt that was changed; `None` if the change is to the store itself.
+    pub(crate) fn prompt(&self) -> Option<PromptId> {
         match self {
             Self::Prompt { id: prompt, .. }
             | Self::VersionCreated { prompt_id: prompt }
             | Self::VersionDeleted { prompt }
             | Self::VersionRestored { prompt }
-            | Self::Environment { prompt } => *prompt,
+            | Self::Environment { prompt } => Some(*prompt),
+            Self::EnvironmentList {} => None,
         }
     }
 

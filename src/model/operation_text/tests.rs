@@ -28,6 +28,7 @@ fn every_kind_of_operation_and_of_change_is_there() {
         "tag",
         "delete_version",
         "delete_prompt",
+        "environment_list",
         "undo",
     ];
     for kind in kinds {
@@ -39,6 +40,7 @@ fn every_kind_of_operation_and_of_change_is_there() {
         "version_deleted",
         "version_restored",
         "environment",
+        "environment_list",
     ];
     for change in changes {
         assert!(all.contains(&format!("{{\"{change}\":{{")), "{change}");
@@ -52,7 +54,7 @@ fn the_hash_chain_is_the_same() {
     let last = golden().iter().fold(OperationId::ROOT, chain);
     assert_eq!(
         last.to_string(),
-        "e40138f2857243518a0d7b4d4fff09c7e2422732c24a96f8d138956d381fec47"
+        "d0b9ad6857141276b53507f3a216bc85f84264157daa3ac7c7db98d2b4c8810b"
     );
 }
 
@@ -63,7 +65,7 @@ fn the_parts_are_those_of_the_whole() {
         assert_eq!(moment(line).unwrap(), content.at);
         let place = moment_in(line.as_bytes()).unwrap();
         assert_eq!(serde_json::json!(content.at), line[place]);
-        let prompts: Vec<_> = content.changes.iter().map(Change::prompt).collect();
+        let prompts: Vec<_> = content.changes.iter().filter_map(Change::prompt).collect();
         assert_eq!(changed_prompts(line).unwrap(), prompts);
         assert!(prompts.iter().all(|prompt| may_concern(line, *prompt)));
         assert_eq!(may_undo(line), !content.undoes.is_empty());

@@ -139,7 +139,7 @@ impl OperationFilter {
         if self.prompt.is_none() && self.environment.is_none() {
             return true;
         }
-        let of_prompt = |change: &Change| self.prompt.is_none_or(|id| change.prompt() == id);
+        let of_prompt = |change: &Change| self.prompt.is_none_or(|id| change.prompt() == Some(id));
         let of_environment = |change: &Change| match (&self.environment, change) {
             (None, _) => true,
             (Some(wanted), Change::Environment { name, .. }) => name == wanted,

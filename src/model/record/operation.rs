@@ -79,6 +79,8 @@ pub enum OperationKind {
     DeleteVersion,
     /// A prompt was deleted.
     DeletePrompt,
+    /// The store's environment list was changed.
+    EnvironmentList,
     /// Earlier operations were undone.
     Undo,
 }
@@ -96,12 +98,13 @@ impl OperationKind {
             Self::Tag => "tag",
             Self::DeleteVersion => "delete_version",
             Self::DeletePrompt => "delete_prompt",
+            Self::EnvironmentList => "environment_list",
             Self::Undo => "undo",
         }
     }
 }
 
-/// One effect of an operation on a prompt, with the states before and after.
+/// One effect of an operation, on a prompt or on the store, with the states before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -148,18 +151,26 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// The store's [environment list](crate::View::environment_list) was set, changed or removed.
+    EnvironmentList {
+        /// The list before; none if environments could have any name.
+        before: Option<Vec<EnvironmentName>>,
+        /// The list after; none if environments can have any name.
+        after: Option<Vec<EnvironmentName>>,
+    },
 }
 
 impl Change {
-    /// Returns the prompt that was changed.
+    /// Returns the prompt that was changed; none if the change is to the store itself.
     #[must_use]
-    pub fn prompt(&self) -> PromptId {
+    pub fn prompt(&self) -> Option<PromptId> {
         match self {
-            Self::Prompt { id, .. } => *id,
-            Self::VersionCreated(version) => version.prompt_id,
+            Self::Prompt { id, .. } => Some(*id),
+            Self::VersionCreated(version) => Some(version.prompt_id),
             Self::VersionDeleted { prompt, .. }
             | Self::VersionRestored { prompt, .. }
-            | Self::Environment { prompt, .. } => *prompt,
+            | Self::Environment { prompt, .. } => Some(*prompt),
+            Self::EnvironmentList { .. } => None,
         }
     }
 }

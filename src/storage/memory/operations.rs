@@ -29,7 +29,9 @@ impl OperationRows {
     pub(super) fn push(&mut self, operation: Operation, text: Arc<str>) {
         let place = self.all.len();
         for change in &operation.content.changes {
-            list(&mut self.of_prompts, change.prompt(), place);
+            if let Some(prompt) = change.prompt() {
+                list(&mut self.of_prompts, prompt, place);
+            }
             if let Change::Environment { name, .. } = change {
                 list(&mut self.of_environments, name.clone(), place);
             }

@@ -24,6 +24,7 @@ use crate::storage::{
 #[derive(Clone, Debug)]
 pub(super) struct MemoryState {
     settings: Settings,
+    pub(super) environment_list: Option<Vec<EnvironmentName>>,
     pub(super) tables: PromptTables,
     pub(super) search: SearchTables,
     pub(super) operations: OperationRows,
@@ -36,6 +37,7 @@ impl MemoryState {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             settings,
+            environment_list: None,
             tables: PromptTables::default(),
             search: SearchTables::default(),
             operations: OperationRows::default(),
@@ -297,6 +299,10 @@ impl LookupReads for MemoryState {}
 impl Snapshot for MemoryState {
     fn settings(&self) -> StorageResult<Settings> {
         Ok(self.settings)
+    }
+
+    fn environment_list(&self) -> StorageResult<Option<Vec<EnvironmentName>>> {
+        Ok(self.environment_list.clone())
     }
 
     fn missing_body_of(&self, version: VersionId) -> StorageResult<Option<BlobId>> {

@@ -56,6 +56,12 @@ impl<'a> MemoryTransaction<'a> {
             }
             _ => Vec::new(),
         };
+        if let Change::EnvironmentList { before, after } = change {
+            if self.state.environment_list != *before {
+                return Err("the environment list is another one before the operation".into());
+            }
+            self.state.environment_list.clone_from(after);
+        }
         self.state.tables.apply(at, change)?;
         let held = match change {
             Change::VersionCreated(version) => Some(version.blob),

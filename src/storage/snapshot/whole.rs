@@ -1,7 +1,7 @@
 //! [`Snapshot`], all reads of one state of an index.
 
 use super::{LookupReads, SearchReads};
-use crate::model::id::{BlobId, VersionId};
+use crate::model::id::{BlobId, EnvironmentName, VersionId};
 use crate::model::record::Settings;
 use crate::storage::StorageResult;
 
@@ -27,6 +27,12 @@ pub trait Snapshot: LookupReads + SearchReads {
 
     /// Returns the settings that the store was created with.
     fn settings(&self) -> StorageResult<Settings>;
+
+    /// Returns the names that environments can have, as the last
+    /// [change](crate::history::Change::EnvironmentList) of this list set them.
+    ///
+    /// The answer is `None` if they can have any name, as in a new store.
+    fn environment_list(&self) -> StorageResult<Option<Vec<EnvironmentName>>>;
 
     /// Returns the address of a version's body if that body is not stored.
     ///

@@ -251,7 +251,9 @@ impl CheckedHistory {
     fn add(&mut self, number: i64, listed_as: i64, text: &str) -> Option<DateTime<Utc>> {
         let content = operation_text::read(text).ok()?;
         for change in &content.changes {
-            self.prompts.insert((listed_as, change.prompt()));
+            let prompt = change.prompt();
+            self.prompts
+                .extend(prompt.map(|prompt| (listed_as, prompt)));
             if let Change::Environment { prompt, name, .. } = change {
                 let name = name.as_str().to_owned();
                 self.environments.insert((number, name, *prompt));

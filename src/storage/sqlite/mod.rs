@@ -18,6 +18,7 @@ mod columns;
 mod connect;
 mod connection;
 mod copy;
+mod environment_list;
 mod error;
 mod files;
 mod ids;

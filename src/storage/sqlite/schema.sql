@@ -7,7 +7,9 @@
 -- Comments and line breaks are removed before a statement runs. The index contains the remaining
 -- text, and each opening compares it with this file.
 
--- The settings that the store was created with, by name: 'first version' and 'policy'.
+-- Settings, by name. 'first version' and 'policy' are those that the store was created with.
+-- 'environments' is the environment list, a JSON array, which operations change; it has no row if
+-- environments can have any name.
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

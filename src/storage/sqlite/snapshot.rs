@@ -10,7 +10,7 @@ use super::columns::{bytes, collect, moment, optional_moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::pool::ReaderPool;
 use super::read_connection::ReadConnection;
-use super::{check, operations, prompts, schema, search, versions};
+use super::{check, environment_list, operations, prompts, schema, search, versions};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
     Environment, Operation, OperationFilter, Prompt, PromptFilter, PromptState, RecordedInputs,
@@ -316,6 +316,10 @@ impl Snapshot for SqliteSnapshot<'_> {
 
     fn settings(&self) -> SqliteResult<Settings> {
         schema::settings(&self.tables().connection)
+    }
+
+    fn environment_list(&self) -> SqliteResult<Option<Vec<EnvironmentName>>> {
+        environment_list::read(&self.tables().connection)
     }
 
     fn missing_body_of(&self, version: VersionId) -> SqliteResult<Option<BlobId>> {

@@ -14,6 +14,8 @@ pub fn all_answers(snapshot: &dyn Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = |what: &str, answer: &dyn Debug| lines.push(format!("{what}: {answer:?}"));
     line("settings", &snapshot.settings().unwrap());
+    let list = snapshot.environment_list();
+    line("environment list", &list.unwrap());
     line("prompt count", &snapshot.prompt_count().unwrap());
     line("tags", &snapshot.tags().unwrap());
     line("environments", &snapshot.environment_names().unwrap());

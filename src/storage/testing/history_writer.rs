@@ -211,6 +211,7 @@ fn kind_of(changes: &[Change]) -> OperationKind {
         Some(Change::VersionCreated(_)) => OperationKind::Commit,
         Some(Change::VersionDeleted { .. }) => OperationKind::DeleteVersion,
         Some(Change::VersionRestored { .. }) => OperationKind::Undo,
+        Some(Change::EnvironmentList { .. }) => OperationKind::EnvironmentList,
         Some(Change::Environment { .. }) | None => OperationKind::Move,
     }
 }

@@ -117,3 +117,13 @@ pub fn environment_change(
         reason: None,
     }
 }
+
+/// Returns the change that sets, changes or removes the environment list.
+#[must_use]
+pub fn environment_list_change(before: Option<&[&str]>, after: Option<&[&str]>) -> Change {
+    let list = |names: &[&str]| names.iter().map(|name| environment(name)).collect();
+    Change::EnvironmentList {
+        before: before.map(list),
+        after: after.map(list),
+    }
+}

@@ -204,7 +204,7 @@ fn forged_histories_are_refused() {
     refused(
         &[made(), made()],
         &[],
-        "prompt 000001 is \"p\", but before the operation it was absent",
+        "the prompt is \"p\", but before the operation it was absent",
     );
     let twice = [made(), committed(1, "1.0"), committed(1, "1.1")];
     refused(&twice, &[&one], "version id");
@@ -213,7 +213,7 @@ fn forged_histories_are_refused() {
     refused(
         &twice,
         &[&one],
-        "number 1.0 of prompt 000001 is taken by version",
+        "number 1.0 of prompt \"p\" is taken by another version",
     );
     let mut other = of(1, "1.0");
     other.size += 1;

@@ -163,15 +163,12 @@ fn conflicts_are_reported() {
         assert_eq!(in_memory.0, 21);
         in_memory.1
     };
-    let (two, thirty) = (version_id(2), version_id(30));
+    let thirty = version_id(30);
     let commit = |scribe: &mut HistoryWriter<'_>| drop(scribe.commit(1, 30, "3.1"));
     let commit_another = |scribe: &mut HistoryWriter<'_>| drop(scribe.commit(1, 31, "3.1"));
     assert_eq!(
         told(&commit_another, &commit),
-        format!(
-            "number 3.1 of prompt 000001 is taken by version {}",
-            version_id(31)
-        )
+        "number 3.1 of prompt \"renamed\" is taken by another version of the store"
     );
     let commit_deleted = |scribe: &mut HistoryWriter<'_>| {
         scribe.commit(1, 31, "3.1");
@@ -179,54 +176,49 @@ fn conflicts_are_reported() {
     };
     assert_eq!(
         told(&commit_deleted, &commit),
-        "number 3.1 of prompt 000001 was used before"
+        "number 3.1 of prompt \"renamed\" was used before"
     );
     let same_id = |scribe: &mut HistoryWriter<'_>| drop(scribe.commit(1, 30, "9.0"));
     assert_eq!(
         told(&same_id, &commit),
-        format!("version id {thirty} is taken")
+        format!("version id {thirty} is taken by version 9.0 of prompt \"renamed\"")
     );
     let create = |scribe: &mut HistoryWriter<'_>| scribe.create(5, "p", &[]);
-    assert_eq!(told(&create, &create), "prompt id 000005 is taken");
+    let taken = "prompt id 000005 is taken by prompt \"p\"";
+    assert_eq!(told(&create, &create), taken);
     let create_deleted = |scribe: &mut HistoryWriter<'_>| {
         scribe.create(5, "p", &[]);
         scribe.delete_prompt(5);
     };
-    assert_eq!(told(&create_deleted, &create), "prompt id 000005 is taken");
+    assert_eq!(told(&create_deleted, &create), taken);
     let to = |number| move |scribe: &mut HistoryWriter<'_>| scribe.point(1, "production", number);
     assert_eq!(
         told(&to(Some(1)), &to(Some(3))),
-        format!(
-            "production of prompt 000001 is {}, but before the operation it was {two}",
-            version_id(1)
-        )
+        "production of prompt \"renamed\" is 1.0, but before the operation it was 1.1"
     );
     assert_eq!(
         told(&to(None), &to(Some(3))),
-        format!("production of prompt 000001 is unset, but before the operation it was {two}")
+        "production of prompt \"renamed\" is unset, but before the operation it was 1.1"
     );
     let rename = |name| move |scribe: &mut HistoryWriter<'_>| scribe.change(1, name, &["c"]);
     assert_eq!(
         told(&rename("one"), &rename("other")),
-        "prompt 000001 is \"one\", tagged [\"c\"], but before the operation it was \"renamed\", tagged [\"c\"]"
+        "the prompt is \"one\", tagged [\"c\"], but before the operation it was \"renamed\", tagged [\"c\"]"
     );
     let delete = |scribe: &mut HistoryWriter<'_>| scribe.delete_version(1, 3);
     assert_eq!(
         told(&delete, &to(Some(3))),
-        format!("version {} is deleted", version_id(3))
+        "version 2.0 of prompt \"renamed\" is deleted"
     );
     let staged = |scribe: &mut HistoryWriter<'_>| scribe.point(1, "staging", Some(3));
     assert_eq!(
         told(&staged, &delete),
-        format!(
-            "version {} is in staging and cannot be deleted",
-            version_id(3)
-        )
+        "version 2.0 of prompt \"renamed\" is in staging and cannot be deleted"
     );
     let delete_prompt = |scribe: &mut HistoryWriter<'_>| scribe.delete_prompt(1);
     assert_eq!(
         told(&delete_prompt, &commit),
-        "prompt 000001 does not exist"
+        "prompt \"renamed\" does not exist"
     );
 }
 
@@ -282,7 +274,7 @@ fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     };
     assert_eq!(
         told(commit, delete),
-        "it changed whether prompt 000001 exists, on which operation 5 of the store depends"
+        "it changed whether prompt \"p\" exists, on which operation 5 of the store depends"
     );
     let delete_and_back: Step<'_> = &|store| {
         delete(store);
@@ -297,7 +289,7 @@ fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     };
     assert_eq!(
         told(away_and_back, away),
-        "operation 5 of the store changed staging of prompt 000001 too"
+        "operation 5 of the store changed staging of prompt \"p\" too"
     );
     let rename: Step<'_> = &|store| drop(store.rename("p", "q").unwrap());
     let rename_and_back: Step<'_> = &|store| {
@@ -308,7 +300,7 @@ fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     for change in [rename, rename_and_back, tag] {
         assert_eq!(
             told(rename_and_back, change),
-            "operation 5 of the store changed the name or tags of prompt 000001 too"
+            "operation 5 of the store changed the name or tags of prompt \"p\" too"
         );
     }
     let delete_version: Step<'_> = &|store| drop(store.delete_version(version_id(2)).unwrap());
@@ -318,10 +310,7 @@ fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     };
     assert_eq!(
         told(point_and_away, delete_version),
-        format!(
-            "it changed whether version {} exists, on which operation 5 of the store depends",
-            version_id(2)
-        )
+        "it changed whether version 1.1 of prompt \"p\" exists, on which operation 5 of the store depends"
     );
     // For operations without changes, only the operations that they undo can conflict.
     let undo_nothing: Step<'_> = &|store| {

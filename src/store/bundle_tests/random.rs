@@ -18,7 +18,7 @@ use crate::{Body, EnvironmentName, NewPrompt, NewVersion, PromptId, VersionId};
 type Step = (u8, u8, u8);
 
 fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..14_u8, any::<u8>(), any::<u8>()), 0..most)
+    prop::collection::vec((0..15_u8, any::<u8>(), any::<u8>()), 0..most)
 }
 
 fn of<T: Copy>(all: &[T], which: u8) -> Option<T> {
@@ -65,6 +65,12 @@ fn step(store: &Store, (what, which, how): Step) -> Result<()> {
             let made = store.stats()?.operations;
             store.undo_with_later(u64::from(how) % made + 1)?;
         }
+        (14, _) => match how % 4 {
+            0 => store.remove_environment_list()?,
+            1 => drop(store.remove_from_environment_list([environment, "dev"])?),
+            2 => drop(store.add_to_environment_list(["production", "staging", "dev"])?),
+            _ => drop(store.add_to_environment_list(["qa", "production", "staging"])?),
+        },
         _ => {}
     }
     Ok(())

@@ -184,6 +184,29 @@ impl View {
         self.look(|snapshot| Ok(snapshot.environment_names()?))
     }
 
+    /// Returns the environment list: the names that environments can have, if they are restricted.
+    ///
+    /// The names are in the order in which they were added. Changes of a [`Store`](crate::Store) and a
+    /// [`Batch`](crate::Batch) refuse to set any other environment. [Imported](crate::Batch::import)
+    /// prompts, bundles, an undo, and a server do not follow the list, so prompts can have
+    /// environments that are not in it.
+    ///
+    /// ```
+    /// use promptbook::{Store, StoreOptions};
+    ///
+    /// assert_eq!(Store::in_memory()?.environment_list()?, None);
+    /// let store = StoreOptions::new().environments(["dev", "production"]).in_memory()?;
+    /// assert_eq!(store.environment_list()?.expect("it was set")[0].as_str(), "dev");
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Storage`](Error::Storage) if the index failed.
+    pub fn environment_list(&self) -> Result<Option<Vec<EnvironmentName>>> {
+        self.look(|snapshot| Ok(snapshot.environment_list()?))
+    }
+
     /// Returns a prompt's environments, sorted by name.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ pub enum Refusal {
     NoBase,
     Breaking,
     IdTaken,
+    NotListed,
+    EnvironmentInUse,
+    EmptyList,
 }
 
 impl Refusal {
@@ -32,6 +35,9 @@ impl Refusal {
             Error::NoBase { .. } => Self::NoBase,
             Error::Breaking { .. } => Self::Breaking,
             Error::PromptIdTaken { .. } => Self::IdTaken,
+            Error::EnvironmentNotListed { .. } => Self::NotListed,
+            Error::EnvironmentInUse { .. } => Self::EnvironmentInUse,
+            Error::InvalidArgument(error) if error.what == "environment list" => Self::EmptyList,
             other => panic!("an error that the model does not know: {other}"),
         }
     }
@@ -45,6 +51,8 @@ pub struct Book {
     /// In the order of creation, including deleted ones.
     pub prompts: Vec<ModelPrompt>,
     pub operations: Vec<ModelOperation>,
+    /// The names that environments can have.
+    pub list: Option<Vec<String>>,
     /// The time of the last record by version and request.
     pub inputs: BTreeMap<(VersionId, usize), DateTime<Utc>>,
     /// The stored bodies. If no live version uses a body, since when, and the number of the
@@ -116,8 +124,35 @@ impl Book {
             first,
             prompts: Vec::new(),
             operations: Vec::new(),
+            list: None,
             inputs: BTreeMap::new(),
             bodies: BTreeMap::new(),
+        }
+    }
+
+    /// Checks that an environment may be set.
+    pub fn check_listed(&self, environment: Option<usize>) -> Result<(), Refusal> {
+        let is_listed = |name: usize| {
+            let list = self.list.as_ref();
+            list.is_none_or(|list| list.iter().any(|one| one == ENVIRONMENTS[name]))
+        };
+        if environment.is_none_or(is_listed) {
+            Ok(())
+        } else {
+            Err(Refusal::NotListed)
+        }
+    }
+
+    /// Checks that a list can follow the current one, which allows every environment in use.
+    pub fn check_list(&self, list: &[String]) -> Result<(), Refusal> {
+        if list.is_empty() {
+            return Err(Refusal::EmptyList);
+        }
+        let mut used = self.live().flat_map(|line| line.environments.keys());
+        if used.all(|name| list.contains(name)) {
+            Ok(())
+        } else {
+            Err(Refusal::EnvironmentInUse)
         }
     }
 
@@ -143,6 +178,7 @@ impl Book {
 
     /// Returns the version that the commit's base selects, and the number of the new version.
     pub fn number(&self, commit: &Commit) -> Result<(Option<VersionId>, VersionNumber), Refusal> {
+        self.check_listed(commit.environment)?;
         let line = self.prompt(commit.prompt)?;
         check(commit.expected, line.head())?;
         let base = match commit.base {
@@ -204,6 +240,8 @@ impl Book {
 
     /// Returns the changes of a list of moves, in order.
     pub fn moves(&self, wishes: &[EnvironmentMove]) -> Result<Vec<ModelMove>, Refusal> {
+        let mut set = wishes.iter().filter(|wish| wish.to.is_some());
+        set.try_for_each(|wish| self.check_listed(Some(wish.environment)))?;
         let mut moved: Vec<ModelMove> = Vec::new();
         for wish in wishes {
             let line = self.prompt(wish.prompt)?;

@@ -3,7 +3,8 @@
 use promptbook::history::{Change, PromptState};
 use promptbook::list::{OperationFilter, PromptFilter, VersionFilter};
 use promptbook::{
-    Error, Prompt, PromptId, Selector, Store, Version, VersionId, VersionNumber, VersionSpec,
+    EnvironmentName, Error, Prompt, PromptId, Selector, Store, Version, VersionId, VersionNumber,
+    VersionSpec,
 };
 
 use super::book::{Book, ModelPrompt, ModelVersion, Refusal};
@@ -14,6 +15,9 @@ pub fn all(store: &Store, book: &Book) {
     prompts(store, book);
     names(store, book);
     operations(store, book);
+    let list = store.environment_list().unwrap();
+    let list = list.map(|names| names.iter().map(|name| name.to_string()).collect());
+    assert_eq!(list, book.list);
     for line in &book.prompts {
         if line.live {
             versions(store, line);
@@ -350,11 +354,11 @@ fn operations(store: &Store, book: &Book) {
     of(&environment, &|change| moves(change, "staging"));
     for line in &book.prompts {
         of(&none.clone().prompt(line.id), &|change| {
-            change.prompt() == line.id
+            change.prompt() == Some(line.id)
         });
         let both = environment.clone().prompt(line.id);
         of(&both, &|change| {
-            change.prompt() == line.id && moves(change, "staging")
+            change.prompt() == Some(line.id) && moves(change, "staging")
         });
     }
 }
@@ -389,6 +393,13 @@ fn words(change: &Change) -> String {
             after,
             ..
         } => change_of_environment(*prompt, name.as_str(), *before, *after),
+        Change::EnvironmentList { before, after } => {
+            let list = |names: &Option<Vec<EnvironmentName>>| {
+                let names = names.as_ref()?;
+                Some(names.iter().map(|name| name.to_string()).collect())
+            };
+            change_of_list(list(before).as_ref(), list(after).as_ref())
+        }
         other => panic!("no change of the model: {other:?}"),
     }
 }
@@ -414,6 +425,11 @@ fn version_in_words(
     base: Option<VersionId>,
 ) -> String {
     format!("version {id} {number} of {prompt} on {base:?}")
+}
+
+/// Formats a change of the environment list.
+pub fn change_of_list(before: Option<&Vec<String>>, after: Option<&Vec<String>>) -> String {
+    format!("list {before:?} -> {after:?}")
 }
 
 /// Formats the deletion of a version.

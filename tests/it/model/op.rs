@@ -48,6 +48,10 @@ pub enum Op {
     DeletePrompt {
         prompt: usize,
     },
+    /// Adds names to the environment list.
+    AddToList(Vec<usize>),
+    RemoveFromList(Vec<usize>),
+    RemoveList,
     Record {
         prompt: usize,
         version: usize,
@@ -246,6 +250,12 @@ fn batch() -> impl Strategy<Value = Op> {
 fn op() -> impl Strategy<Value = Op> {
     let rename = (prompt(), 0..NAMES.len()).prop_map(|(prompt, name)| Op::Rename { prompt, name });
     let tag = (prompt(), tags()).prop_map(|(prompt, tags)| Op::Tag { prompt, tags });
+    let names = || vec(environment(), 1..4);
+    let list = prop_oneof![
+        3 => names().prop_map(Op::AddToList),
+        1 => names().prop_map(Op::RemoveFromList),
+        1 => Just(Op::RemoveList),
+    ];
     let record =
         (prompt(), version(), 0..2_usize).prop_map(|(prompt, version, request)| Op::Record {
             prompt,
@@ -259,6 +269,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => rename,
         2 => tag,
         4 => deletion(),
+        2 => list,
         2 => record,
         4 => batch(),
         1 => Just(Op::Settle),

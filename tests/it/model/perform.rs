@@ -170,6 +170,7 @@ fn make(
     }
     let taken = book.prompts.iter().any(|line| Some(line.id) == asked);
     let model = if taken { Err(Refusal::IdTaken) } else { Ok(()) };
+    let model = book.check_listed(create.environment).and(model);
     let (created, ()) = agree(writer.create(new), model)?;
     let id = created.prompt.id;
     assert_eq!(

@@ -17,8 +17,8 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 
 use super::book::{Book, ModelOperation, Refusal};
-use super::compare::{self, change_of_prompt};
-use super::op::{NAMES, Op};
+use super::compare::{self, change_of_list, change_of_prompt};
+use super::op::{ENVIRONMENTS, NAMES, Op};
 use super::perform::{agree, prompt_id, step, tags, unknown_prompt, version_at};
 use crate::metered::Backends;
 
@@ -122,6 +122,31 @@ impl Stage {
                 version,
                 request,
             } => self.record(*prompt, *version, *request, now),
+            Op::AddToList(names) => {
+                let names = names.iter().map(|name| ENVIRONMENTS[*name].to_owned());
+                let names: Vec<String> = names.collect();
+                let mut list = self.book.list.clone().unwrap_or_default();
+                for name in &names {
+                    if !list.contains(name) {
+                        list.push(name.clone());
+                    }
+                }
+                let answer = self.store().add_to_environment_list(&names);
+                self.listed(answer, Some(list), now)
+            }
+            Op::RemoveFromList(names) => {
+                let names: Vec<&str> = names.iter().map(|name| ENVIRONMENTS[*name]).collect();
+                let mut list = self.book.list.clone();
+                if let Some(list) = &mut list {
+                    list.retain(|name| !names.contains(&name.as_str()));
+                }
+                let answer = self.store().remove_from_environment_list(names);
+                self.listed(answer, list, now)
+            }
+            Op::RemoveList => {
+                let answer = self.store().remove_environment_list();
+                self.listed(answer, None, now)
+            }
             Op::Batch { steps, fails } => self.batch(steps, *fails, now),
             Op::Settle => {
                 self.store().checkpoint()?;
@@ -206,6 +231,28 @@ impl Stage {
             self.book
                 .operations
                 .push(ModelOperation { at, kind, changes });
+        }
+        Ok(format!("{answer:?}"))
+    }
+
+    /// Compares the answer of a change of the environment list, and applies it to the model.
+    fn listed<T: std::fmt::Debug>(
+        &mut self,
+        answer: Result<T>,
+        list: Option<Vec<String>>,
+        at: DateTime<Utc>,
+    ) -> Result<String> {
+        let model = match &list {
+            Some(names) if list != self.book.list => self.book.check_list(names),
+            _ => Ok(()),
+        };
+        let (answer, ()) = agree(answer, model)?;
+        let before = std::mem::replace(&mut self.book.list, list);
+        if before != self.book.list {
+            let changes = vec![change_of_list(before.as_ref(), self.book.list.as_ref())];
+            let kind = OperationKind::EnvironmentList;
+            let operation = ModelOperation { at, kind, changes };
+            self.book.operations.push(operation);
         }
         Ok(format!("{answer:?}"))
     }

@@ -5,8 +5,9 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState, Version};
 use crate::model::version_number::VersionNumber;
 use crate::storage::sqlite::columns::{json_list, micros};
+use crate::storage::sqlite::environment_list;
 use crate::storage::sqlite::ids::version_is;
-use crate::storage::{StorageResult, folded};
+use crate::storage::{StorageError, StorageErrorKind, StorageResult, folded};
 
 /// The operation that releases bodies, and the moment at which it is appended.
 #[derive(Clone, Copy)]
@@ -34,7 +35,23 @@ impl SqliteTransaction<'_> {
                 after,
                 ..
             } => self.point(at, *prompt, name, *before, *after),
+            Change::EnvironmentList { before, after } => {
+                self.set_environment_list(before.as_deref(), after.as_deref())
+            }
         }
+    }
+
+    fn set_environment_list(
+        &self,
+        before: Option<&[EnvironmentName]>,
+        after: Option<&[EnvironmentName]>,
+    ) -> StorageResult<()> {
+        let found = environment_list::read(self.connection())?;
+        if found.as_deref() != before {
+            let reason = "index: the environment list is another one before the operation";
+            return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
+        }
+        environment_list::write(self.connection(), after)
     }
 
     /// Creates a prompt, or restores a deleted one without its versions.

@@ -65,11 +65,13 @@ impl Transaction for SqliteTransaction<'_> {
                     at: micros(now),
                 },
             )?;
-            if listed.replace(change.prompt()) != Some(change.prompt()) {
+            if let Some(prompt) = change.prompt()
+                && listed.replace(prompt) != Some(prompt)
+            {
                 self.change_any(
                     "listing an operation by prompt",
                     "INSERT INTO operation_prompt VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                    (self.prompt_key(change.prompt())?, number),
+                    (self.prompt_key(prompt)?, number),
                 )?;
             }
             if let Change::Environment { prompt, name, .. } = change {

@@ -3,6 +3,7 @@
 pub mod absent;
 pub mod bodies;
 pub mod contradictions;
+pub mod environment_list;
 pub mod environments;
 pub mod locks;
 pub mod lookups;
@@ -34,6 +35,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         prompts::TESTS,
         versions::TESTS,
         environments::TESTS,
+        environment_list::TESTS,
         lookups::TESTS,
         bodies::TESTS,
         absent::TESTS,

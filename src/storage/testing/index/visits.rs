@@ -110,7 +110,7 @@ pub fn replayed_operations_give_the_same_prompts(index: &dyn Index) {
         let mut rows = PromptRows::new(found.id, operations[0].content.at);
         for operation in &operations {
             let changes = operation.content.changes.iter();
-            for change in changes.filter(|change| change.prompt() == found.id) {
+            for change in changes.filter(|change| change.prompt() == Some(found.id)) {
                 rows.apply(operation.content.at, change).unwrap();
             }
         }
