@@ -19,8 +19,12 @@ pub(crate) fn check_unused(command: &Command, global: &Global) -> CommandResult 
     match unused.copied().find(|option| global.is_given(option)) {
         Some(option) => {
             let message =
-                format!("{option} is not an option of this command, which opens no store");
-            Err(Failure::usage(message))
+                format!("{option} is not an option of this command, which does not use the store");
+            let refused = Failure::usage(message);
+            Err(match command.store_of_its_own() {
+                Some(hint) => refused.hint(hint),
+                None => refused,
+            })
         }
         None => Ok(()),
     }
@@ -51,6 +55,19 @@ impl Command {
                 | Self::Log(_)
                 | Self::Ops(_)
         ) || matches!(self, Self::Init(args) if args.environments.is_some())
+    }
+
+    /// Returns where the command's own store is, if it has one.
+    fn store_of_its_own(&self) -> Option<&'static str> {
+        match self {
+            #[cfg(feature = "server")]
+            Self::Fake(_) => Some(
+                "promptbook fake --directory DIR puts the store of the fake in a directory, and \
+                 promptbook fixtures writes the prompts of a store for --fixtures",
+            ),
+            Self::Demo(_) => Some("promptbook demo DIR names the directory of the demo"),
+            _ => None,
+        }
     }
 
     /// Returns the global options about the store that the command does not use.
