@@ -37,6 +37,7 @@ fn main() -> std::process::ExitCode {
             commits: 40,
             held_back: 4,
             rest: Duration::from_millis(200),
+            enough: 0,
         }
     } else {
         Scale {
@@ -46,6 +47,7 @@ fn main() -> std::process::ExitCode {
             commits: 1200,
             held_back: 24,
             rest: Duration::from_secs(10),
+            enough: 0,
         }
     };
     let place = tempfile::tempdir().unwrap();

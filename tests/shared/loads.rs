@@ -26,6 +26,8 @@ pub struct Scale {
     pub held_back: usize,
     /// The time the server has to return memory to the system.
     pub rest: Duration,
+    /// The memory in MiB at which this time ends early.
+    pub enough: u64,
 }
 
 /// The memory that a load used, in MiB.
@@ -173,8 +175,12 @@ pub fn run(server: &Server, scale: &Scale) -> Vec<Taken> {
         server.forget_peak();
         work();
         let peak = server.memory("VmHWM");
-        thread::sleep(scale.rest);
-        let left = server.memory("VmRSS");
+        let ended = Instant::now() + scale.rest;
+        let mut left = server.memory("VmRSS");
+        while left > scale.enough && Instant::now() < ended {
+            thread::sleep(Duration::from_millis(50));
+            left = server.memory("VmRSS");
+        }
         taken.push(Taken { load, peak, left });
     };
     measure("nothing", &mut || {
