@@ -86,7 +86,7 @@ impl<'a> FrozenPrompt<'a> {
     /// because they are filled in.
     #[must_use]
     pub fn contract(&self) -> Contract {
-        Contract::of_text(self.text, self.json(), &Partials::new())
+        Contract::of_text(self.text, &Partials::new(), |derive| derive(self.json()))
     }
 
     /// Fills the body with inputs.

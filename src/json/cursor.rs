@@ -74,27 +74,48 @@ impl<'a> JsonCursor<'a> {
             .filter(|word| !word.is_empty())
     }
 
+    /// Passes all tokens up to the next white space between two of them, and returns their text.
+    pub(super) fn run(&mut self) -> Option<&'a str> {
+        self.peek()?;
+        let (start, bytes) = (self.at, self.text.as_bytes());
+        loop {
+            match bytes.get(self.at) {
+                Some(b'"') => _ = self.string()?,
+                None | Some(b' ' | b'\t' | b'\n' | b'\r') => return self.text.get(start..self.at),
+                Some(_) => self.at += 1,
+            }
+        }
+    }
+
     /// Passes a value of any type, and returns its range.
     pub(super) fn value(&mut self) -> Option<Range<usize>> {
-        self.peek()?;
+        let first = self.peek()?;
         let start = self.at;
+        match first {
+            b'"' => _ = self.string()?,
+            b'{' | b'[' => self.container()?,
+            _ => _ = self.word()?,
+        }
+        Some(start..self.at)
+    }
+
+    /// Passes an array or an object, with everything nested in it.
+    fn container(&mut self) -> Option<()> {
+        let bytes = self.text.as_bytes();
         let mut depth = 0_usize;
         loop {
-            match self.peek()? {
-                b'"' => _ = self.string()?,
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
+            match bytes.get(self.at)? {
+                b'"' => {
+                    self.string()?;
+                    continue;
                 }
-                b'}' | b']' => {
-                    depth = depth.checked_sub(1)?;
-                    self.at += 1;
-                }
-                b',' | b':' if depth > 0 => self.at += 1,
-                _ => _ = self.word()?,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
             }
+            self.at += 1;
             if depth == 0 {
-                return Some(start..self.at);
+                return Some(());
             }
         }
     }
@@ -111,14 +132,7 @@ pub(crate) fn members(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)
         cursor.pass(b',');
         Some((key, object.get(value)?))
     });
-    all.filter_map(|(key, value)| {
-        let name = if key.has_escapes {
-            decode(key.text)?.into()
-        } else {
-            key.text.into()
-        };
-        Some((name, value))
-    })
+    all.filter_map(|(key, value)| Some((represented(key)?, value)))
 }
 
 /// Returns the text of the last member with this name.
@@ -127,6 +141,20 @@ pub(crate) fn members(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)
 pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     let named = members(object).filter(|(found, _)| found == name);
     named.last().map(|(_, text)| text)
+}
+
+/// Returns the text that a string represents; none if the JSON text is not a string.
+pub(crate) fn string(text: &str) -> Option<Cow<'_, str>> {
+    represented(JsonCursor::new(text).string()?)
+}
+
+/// Returns the text that a string represents.
+fn represented(string: RawString<'_>) -> Option<Cow<'_, str>> {
+    if string.has_escapes {
+        decode(string.text).map(Cow::from)
+    } else {
+        Some(string.text.into())
+    }
 }
 
 /// Returns the texts of a list's items; none if the text is not a list.

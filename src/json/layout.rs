@@ -6,8 +6,9 @@ use super::cursor::JsonCursor;
 pub(crate) fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut cursor = JsonCursor::new(text);
-    while let Some(part) = next(&mut cursor, text) {
-        out.push_str(part);
+    // Most text is compact already, and is copied as a whole.
+    while let Some(run) = cursor.run() {
+        out.push_str(run);
     }
     out
 }

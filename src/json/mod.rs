@@ -14,7 +14,7 @@ mod text;
 mod tree;
 mod value;
 
-pub(crate) use self::cursor::{items, member, members};
+pub(crate) use self::cursor::{items, member, members, string};
 pub use self::exact::Json;
 #[cfg(feature = "cli")]
 pub(crate) use self::exact::inexact_number;

@@ -84,7 +84,7 @@ pub(crate) use place::{LocationPath, LocationStep};
 pub use problem::Problem;
 pub use strict::render_strict;
 pub(crate) use strict::render_text;
-pub(crate) use tag::cut_at_tags;
+pub(crate) use tag::{cut_at_tags, may_have_tags};
 pub use unfilled::{UnfilledTag, misplaced_tags};
 pub(crate) use uses::has_more_tags;
 pub use uses::{PartialUse, Uses};

@@ -2,7 +2,7 @@
 //!
 //! A tag contains no braces except its own, so any text can be cut at its tags in one pass.
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::javascript::is_space;
 use crate::model::id::PromptId;
@@ -30,6 +30,24 @@ impl<'a> TagPiece<'a> {
 /// Cuts a text at its tags. The second element says whether the piece is a tag.
 pub(crate) fn cut_at_tags(text: &str) -> impl Iterator<Item = (&str, bool)> {
     pieces(text).map(|piece| (piece.raw(), !matches!(piece, TagPiece::Text(_))))
+}
+
+/// Returns whether JSON text may have a tag in a string or a member's name; if not, it has none.
+///
+/// A look at the bytes saves the parsing of most bodies. Escapes may spell any part of a tag.
+pub(crate) fn may_have_tags(json: &str) -> bool {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    while let Some(found) = memmem::find(&bytes[at..], b"{{") {
+        // Of more than two braces, the last two begin a tag.
+        at += found + 2;
+        at += bytes[at..].iter().take_while(|byte| **byte == b'{').count();
+        match bytes[at..] {
+            [b'h', b'c' | b'\\', ..] | [b' ' | b'\\' | 0x80.., ..] => return true,
+            _ => {}
+        }
+    }
+    memmem::find_iter(bytes, br"\u007").any(|at| matches!(bytes.get(at + 5), Some(b'b' | b'B')))
 }
 
 /// `{{hc:NAME:TYPE}}`.
@@ -303,6 +321,34 @@ mod tests {
     }
 
     #[test]
+    fn text_without_tags_is_recognised() {
+        for text in [
+            r#"{"a":"{{name}} {{{a}}} {{hx:a:b}} {hc:a:b} \u007d","b":{"c":{}}}"#,
+            "{{",
+            "{{{{{",
+            "{{h",
+            "",
+        ] {
+            assert!(!may_have_tags(text), "{text}");
+        }
+        for text in [
+            "{{hc:a:b}}",
+            "{{{hc:a:b}}",
+            "{{{{{hc:a:b}}",
+            "{{ hc:a:b}}",
+            r"{{\nhc:a:b}}",
+            r"{{\u0068c:a:b}}",
+            r"{{h\u0063:a:b}}",
+            r"{\u007bhc:a:b}}",
+            r"\u007B{hc:a:b}}",
+            "{{\u{3000}hc:a:b}}",
+            "{{name}} {{hcp:abc123:0}}",
+        ] {
+            assert!(may_have_tags(text), "{text}");
+        }
+    }
+
+    #[test]
     fn hostile_text_takes_one_pass() {
         let texts = [
             "{{".repeat(100_000),
@@ -328,6 +374,31 @@ mod tests {
             let text = text.concat();
             let joined: String = pieces(&text).map(TagPiece::raw).collect();
             prop_assert_eq!(joined, text);
+        }
+
+        /// However a text is written as JSON, its tags are noticed.
+        #[test]
+        fn no_tag_is_missed(
+            text in prop::collection::vec(
+                prop::sample::select(vec!["{", "{{", "}}", "hc", "hcp", ":", " ", "\n", "a", "abc123", "0", "é"]),
+                0..40,
+            ),
+            escaped in prop::collection::vec(any::<bool>(), 1..7),
+        ) {
+            let text = text.concat() + "{{hc:a:b}}";
+            let escape = |(c, escape): (char, &bool)| {
+                if *escape {
+                    let mut units = [0; 2];
+                    let units = c.encode_utf16(&mut units).iter();
+                    units.map(|unit| format!("\\u{unit:04x}")).collect()
+                } else {
+                    let json = serde_json::to_string(&c.to_string()).unwrap();
+                    json.trim_matches('"').to_owned()
+                }
+            };
+            let json: String = text.chars().zip(escaped.iter().cycle()).map(escape).collect();
+            let body = format!(r#"{{"a":"{json}"}}"#);
+            prop_assert!(may_have_tags(&body));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Derivation of contracts, and the bump rules that compare two of them.
 
-use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::json::Json;
 use crate::model::breakage::Breakage;
 use crate::model::memory_size::of_text;
 use crate::template;
-use crate::template::{PartialUse, Partials, Problem};
+use crate::template::{Expanded, PartialUse, Partials, Problem};
 
 /// The requirements of a body on its callers.
 ///
@@ -43,6 +43,23 @@ pub struct Contract {
     pub answers: BTreeMap<String, Json>,
 }
 
+/// The tags of a body and its partials, in the places where they count.
+#[derive(Debug, Default)]
+pub(crate) struct TagUses {
+    expanded: Expanded,
+    problems: Vec<Problem>,
+}
+
+impl TagUses {
+    fn of(json: &Value, partials: &Partials) -> Self {
+        let mut expanded = template::expand(json, partials);
+        let mut problems = mem::take(&mut expanded.problems);
+        let misplaced = template::misplaced_tags(json).into_iter();
+        problems.extend(misplaced.map(Problem::from));
+        Self { expanded, problems }
+    }
+}
+
 impl Contract {
     /// Returns the contract of a body, with its partials taken from `partials`.
     ///
@@ -50,40 +67,48 @@ impl Contract {
     /// equality.
     #[must_use]
     pub fn of(body: &Json, partials: &Partials) -> Self {
-        Self::of_text(body.text(), body.json(), partials)
+        Self::of_text(body.text(), partials, |derive| derive(body.json()))
     }
 
-    /// Returns the contract of a body's text, whose parsed form is `json`.
-    pub(crate) fn of_text(text: &str, json: &Value, partials: &Partials) -> Self {
-        let expanded = template::expand(json, partials);
-        let mut problems = expanded.problems;
-        let misplaced = template::misplaced_tags(json).into_iter();
-        problems.extend(misplaced.map(Problem::from));
-        // The parsed form is examined. Only the parts that the contract contains are cut from the
-        // text.
-        let parts = LazyCell::new(|| json::members(text).collect::<HashMap<_, _>>());
-        let cut = |name: &str| parts.get(name).copied().unwrap_or_default();
-        let section = |name: &str| json.get(name).filter(|section| !section.is_null());
-        let is_empty = |section: &Value| section.as_array().is_some_and(Vec::is_empty);
-        let tools = |name: &str| match section(name).filter(|tools| !is_empty(tools)) {
-            Some(tools) => tools::read(name, tools, cut(name)),
+    /// Returns the contract of a body's text.
+    ///
+    /// `parsed` calls its argument with the parsed text. That is not called for a text without tags.
+    pub(crate) fn of_text(
+        text: &str,
+        partials: &Partials,
+        parsed: impl FnOnce(&(dyn Fn(&Value) -> TagUses + Sync)) -> TagUses,
+    ) -> Self {
+        let tags = if template::may_have_tags(text) {
+            parsed(&|json| TagUses::of(json, partials))
+        } else {
+            TagUses::default()
+        };
+        Self::with_tags(text, tags)
+    }
+
+    /// Returns the contract of a body's text that has these tags.
+    fn with_tags(text: &str, tags: TagUses) -> Self {
+        // If a name is repeated, the last member counts.
+        let parts: HashMap<_, _, foldhash::fast::RandomState> = json::members(text).collect();
+        let section = |name: &str| parts.get(name).copied().filter(|part| *part != "null");
+        let tools = |name: &str| match section(name) {
+            Some(text) => tools::read(name, text),
             None => Vec::new(),
         };
-        let verbatim = |name: &str| section(name).map(|_| Json::compact(cut(name)));
+        let verbatim = |name: &str| section(name).map(Json::compact);
         let answers = answers::MEMBERS.iter();
         let answers = answers.filter_map(|name| Some(((*name).to_owned(), verbatim(name)?)));
-        let has_text_format = section("text")
-            .and_then(|text| text.get("format"))
-            .is_some_and(|format| !format.is_null());
+        let text_format = section("text").and_then(|text| json::member(text, "format"));
         Self {
-            variables: variables::group_by_name(expanded.variables),
-            partials: expanded.partials,
-            problems,
+            variables: variables::group_by_name(tags.expanded.variables),
+            partials: tags.expanded.partials,
+            problems: tags.problems,
             tools: tools("tools"),
             functions: tools("functions"),
             response_format: verbatim("response_format"),
-            text_format: has_text_format
-                .then(|| Json::compact(json::member(cut("text"), "format").unwrap_or_default())),
+            text_format: text_format
+                .filter(|format| *format != "null")
+                .map(Json::compact),
             answers: answers.collect(),
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::annotations::has_tags_as_names;
 use super::members::{are_same, union};
@@ -105,18 +104,18 @@ type ToolKey<'a> = (&'a ToolKind, Option<ByValue<'a, 'a>>);
 /// Reads the tools of a body's `tools` or `functions`, which are not null. `text` is their JSON text.
 ///
 /// An empty list contains no tools.
-pub(super) fn read(section_name: &str, section: &Value, text: &str) -> Vec<Tool> {
+pub(super) fn read(section_name: &str, text: &str) -> Vec<Tool> {
     let mut path = LocationPath::new(section_name);
-    let Value::Array(entries) = section else {
+    if !text.starts_with('[') {
         return vec![Tool {
             kind: ToolKind::Section,
             definition: Json::compact(text),
             place: path.place(),
         }];
-    };
-    let entries = entries.iter().zip(json::items(text)).enumerate();
-    let tools = entries.map(|(index, (entry, text))| Tool {
-        kind: kind_of(entry),
+    }
+    let entries = json::items(text).enumerate();
+    let tools = entries.map(|(index, text)| Tool {
+        kind: kind_of(text),
         definition: Json::compact(text),
         place: path.within(LocationStep::Index(index), |path| path.place()),
     });
@@ -129,14 +128,31 @@ pub(super) fn read(section_name: &str, section: &Value, text: &str) -> Vec<Tool>
 /// - `{"type": "function", "name", …}` of the Responses API, and `custom` likewise,
 /// - `{"name", "input_schema", …}` of Anthropic,
 /// - `{"name", "parameters", …}` in `functions`, the older form of `tools`.
-fn kind_of(entry: &Value) -> ToolKind {
-    let kind = entry.get("type").and_then(Value::as_str);
-    let has_caller = matches!(kind, None | Some("function" | "custom"));
-    let nested = kind.and_then(|kind| entry.get(kind));
-    let name = nested.unwrap_or(entry).get("name").and_then(Value::as_str);
-    match name.filter(|_| has_caller) {
+fn kind_of(entry: &str) -> ToolKind {
+    let (mut kind, mut name, mut nested) = (None, None, [None, None]);
+    // If a name is repeated, the last member counts.
+    for (member, text) in json::members(entry) {
+        match &*member {
+            "type" => kind = json::string(text),
+            "name" => name = json::string(text),
+            "function" => nested[0] = Some(text),
+            "custom" => nested[1] = Some(text),
+            _ => {}
+        }
+    }
+    let nested = match kind.as_deref() {
+        None => None,
+        Some("function") => nested[0],
+        Some("custom") => nested[1],
+        Some(_) => return ToolKind::Other,
+    };
+    let name = match nested {
+        Some(nested) => json::member(nested, "name").and_then(json::string),
+        None => name,
+    };
+    match name {
         Some(name) => ToolKind::Function {
-            name: name.to_owned(),
+            name: name.into_owned(),
         },
         None => ToolKind::Other,
     }
@@ -344,18 +360,14 @@ fn changed(tool: &str, member: &str, path: &LocationPath) -> Breakage {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::engine::contract::rules::Contract;
     use crate::template::Partials;
 
     fn tools(section: &Value) -> Vec<Tool> {
-        read(
-            "tools",
-            section,
-            &serde_json::to_string_pretty(section).unwrap(),
-        )
+        read("tools", &serde_json::to_string_pretty(section).unwrap())
     }
 
     fn found(base: Value, new: Value) -> Vec<String> {

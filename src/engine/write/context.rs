@@ -61,8 +61,7 @@ impl WriteContext {
         if let Some(contract) = self.contracts.get(body.id()) {
             return contract;
         }
-        let derive = |json: &_| Contract::of_text(body.text(), json, &Partials::default());
-        let contract = Arc::new(body.look(derive));
+        let contract = Arc::new(contract_with(body, &Partials::default()));
         self.contracts.put(body.id(), &contract);
         contract
     }
@@ -91,9 +90,10 @@ impl WriteContext {
             max_bytes,
             targets,
         )?;
-        Ok(partials.map(|partials| {
-            let contract = body.look(|json| Contract::of_text(body.text(), json, &partials));
-            Arc::new(contract)
-        }))
+        Ok(partials.map(|partials| Arc::new(contract_with(body, &partials))))
     }
+}
+
+fn contract_with(body: &Body, partials: &Partials) -> Contract {
+    Contract::of_text(body.text(), partials, |derive| body.look(derive))
 }

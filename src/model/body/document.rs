@@ -38,9 +38,9 @@ pub struct Body(Arc<BodyData>);
 #[derive(Debug)]
 struct BodyData {
     id: BlobId,
-    /// Parsed immediately if the body is small and comes from a caller, otherwise on demand.
+    /// Parsed on demand.
     json: Json,
-    /// The member `model`, if the body was accepted without being parsed.
+    /// The member `model`, if the body comes from a caller.
     model: OnceLock<Option<String>>,
     /// The memory that the text and its values take, computed once.
     weight: OnceLock<usize>,
@@ -180,22 +180,14 @@ impl Body {
                 });
             }
         }
-        let checked = if text.len() > LARGE_BODY_BYTES {
-            outline(&text).map(|outline| (outline, None))
-        } else {
-            json::parse_value(&text).map(|json| (outline_of(&json), Some(json)))
-        };
-        match checked {
-            Ok((Outline::Object(model), json)) => {
+        match outline(&text) {
+            Ok(Outline::Object(model)) => {
                 let id = BlobId::of(text.as_bytes());
-                let Some(json) = json else {
-                    let body = Self::of(id, Json::new(text));
-                    body.0.model.get_or_init(|| model);
-                    return Ok(body);
-                };
-                Ok(Self::of(id, Json::parsed(text, json)))
+                let body = Self::of(id, Json::new(text));
+                body.0.model.get_or_init(|| model);
+                Ok(body)
             }
-            Ok((Outline::Other(kind), _)) => {
+            Ok(Outline::Other(kind)) => {
                 refuse(format!("expected a JSON object, found {}", words_of(kind)))
             }
             Err(error) if error.to_string().starts_with("recursion limit") => refuse(format!(
@@ -290,18 +282,6 @@ impl TryFrom<Value> for Body {
 
     fn try_from(json: Value) -> Result<Self, InvalidBody> {
         Self::try_from(&json)
-    }
-}
-
-/// Returns the outline of a small body. Its model is read on demand.
-fn outline_of(json: &Value) -> Outline {
-    match json {
-        Value::Object(_) => Outline::Object(None),
-        Value::Null => Outline::Other(ValueKind::Null),
-        Value::Bool(_) => Outline::Other(ValueKind::Bool),
-        Value::Number(_) => Outline::Other(ValueKind::Number),
-        Value::String(_) => Outline::Other(ValueKind::String),
-        Value::Array(_) => Outline::Other(ValueKind::Array),
     }
 }
 
