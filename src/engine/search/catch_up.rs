@@ -34,7 +34,10 @@ impl TailSize {
 }
 
 /// The number of changes indexed per transaction. Other writers wait for the transaction.
-const CHANGES_PER_BATCH: usize = 64;
+///
+/// A larger number costs less in total, and blocks the others for longer: this one for a few
+/// milliseconds.
+const CHANGES_PER_BATCH: usize = 256;
 
 /// Returns the number of unindexed operations.
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {

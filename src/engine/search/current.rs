@@ -3,15 +3,14 @@
 use std::collections::HashSet;
 
 use super::merge::merge_texts;
-use super::text::{text_of, text_of_large};
+use super::text::text_of;
 use super::words::words_of;
 use crate::engine::read::bodies::BodyReader;
-use crate::model::body::{Body, any_string};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Prompt, Version};
 use crate::storage::{SearchablePrompt, SearchableVersion, Snapshot, WordQuery};
-use crate::template::Uses;
+use crate::template::{Uses, may_have_tags};
 
 /// A prompt and its current versions.
 pub(super) struct CurrentDocuments {
@@ -100,8 +99,7 @@ pub(super) fn text_in(
     version: &Version,
 ) -> Result<String> {
     match bodies.read(snapshot, version.blob) {
-        Ok(body) if body.is_large() => Ok(text_of_large(body.text())),
-        Ok(body) => Ok(text_of(body.json())),
+        Ok(body) => Ok(text_of(body.text())),
         Err(Error::CorruptBody { .. }) => Ok(String::new()),
         Err(error) => Err(error),
     }
@@ -114,18 +112,11 @@ pub(super) fn partials_of(
     version: &Version,
 ) -> Result<Vec<(PromptId, EnvironmentName)>> {
     match bodies.read(snapshot, version.blob) {
-        Ok(body) if body.is_large() && !may_name_partials(&body) => Ok(Vec::new()),
+        Ok(body) if !may_have_tags(body.text()) => Ok(Vec::new()),
         Ok(body) => Ok(body.look(|json| named_in(&Uses::of(json)))),
         Err(Error::CorruptBody { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
-}
-
-/// Returns whether a body may contain the tag of a partial.
-///
-/// This avoids parsing most large bodies.
-fn may_name_partials(body: &Body) -> bool {
-    any_string(body.text(), |text| text.contains("hcp"))
 }
 
 /// Returns the prompts and environments of the partials, each pair once, sorted.

@@ -9,6 +9,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use crate::storage::{Phrase, SearchQuery, WordQuery};
 
 /// The number of words in a run.
@@ -48,8 +50,8 @@ pub(crate) fn merge_texts(texts: &[WordQuery]) -> WordQuery {
 /// The runs that occurred so far.
 #[derive(Default)]
 struct SortedRuns<'a> {
-    words: HashMap<&'a str, usize>,
-    runs: HashSet<[usize; RUN_WORDS]>,
+    words: HashMap<&'a str, usize, RandomState>,
+    runs: HashSet<[usize; RUN_WORDS], RandomState>,
 }
 
 impl<'a> SortedRuns<'a> {

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
 
 use super::words::floor;
 
@@ -18,32 +17,12 @@ const FIRST: [&str; 3] = ["messages", "tools", "response_format"];
 
 /// Returns the text by which a body is found, each piece on a line of its own.
 ///
-/// Messages come first, then tools and the response format, then the rest.
+/// Messages come first, then tools and the response format, then the rest. If several members have
+/// the same name, all of them are included. No tree of the body's values is built.
 ///
 /// All strings are text, except the values of `role` and `type`. The name of a member is text if it
 /// is the name of a parameter in the `properties` of a schema.
-pub(super) fn text_of(body: &Value) -> String {
-    let mut text = DocumentText::default();
-    let Value::Object(members) = body else {
-        return text.0;
-    };
-    for name in FIRST {
-        if let Some(value) = members.get(name) {
-            text.add(name, value);
-        }
-    }
-    for (name, value) in members {
-        if !FIRST.contains(&name.as_str()) {
-            text.add(name, value);
-        }
-    }
-    text.0
-}
-
-/// Returns the same text as [`text_of`], without building a tree of the body's values.
-///
-/// If several members have the same name, all of them are included.
-pub(super) fn text_of_large(body: &str) -> String {
+pub(super) fn text_of(body: &str) -> String {
     let mut sections: [DocumentText; FIRST.len() + 1] = Default::default();
     let mut from = serde_json::Deserializer::from_str(body);
     // The body's hash was verified, so this is the JSON object that was accepted, and parsing
@@ -155,24 +134,6 @@ impl DocumentText {
         }
     }
 
-    fn add(&mut self, name: &str, value: &Value) {
-        match value {
-            Value::String(text) => self.add_string(name, text),
-            Value::Array(items) => items.iter().for_each(|item| self.add(name, item)),
-            Value::Object(members) => self.add_members(name, members),
-            _ => {}
-        }
-    }
-
-    fn add_members(&mut self, name: &str, members: &Map<String, Value>) {
-        for (member, value) in members {
-            if name == "properties" {
-                self.add_piece(member);
-            }
-            self.add(member, value);
-        }
-    }
-
     fn add_piece(&mut self, piece: &str) {
         let is_full = self.0.len() + 1 >= MAX_TEXT_BYTES;
         if !is_full && !is_data(piece) {
@@ -215,6 +176,10 @@ mod tests {
 
     use super::*;
 
+    fn text_of_value(body: &serde_json::Value) -> String {
+        text_of(&body.to_string())
+    }
+
     #[test]
     fn texts_tools_and_variables_are_found() {
         let body = json!({
@@ -240,38 +205,36 @@ mod tests {
         });
         let expected = "Greet {{hc:name:string}}.\nWhat is this?\nget_weather\n{}\n\
             get_weather\nTells the weather\ncity\nWhere\ntype\nnow\nsoon\ngpt-4o";
-        assert_eq!(text_of(&body), expected);
-        assert_eq!(text_of_large(&body.to_string()), expected);
+        assert_eq!(text_of_value(&body), expected);
     }
 
     #[test]
     fn bodies_of_other_shapes_have_text_too() {
-        assert_eq!(text_of(&json!({ "messages": "plain" })), "plain");
+        assert_eq!(text_of_value(&json!({ "messages": "plain" })), "plain");
         assert_eq!(
-            text_of(&json!({ "messages": [null, 5, "a"], "tools": 7 })),
+            text_of_value(&json!({ "messages": [null, 5, "a"], "tools": 7 })),
             "a"
         );
-        assert_eq!(text_of(&json!(["a"])), "");
+        assert_eq!(text_of_value(&json!(["a"])), "");
     }
 
     #[test]
     fn compact_formats_are_text() {
         let long = "word,\"other\":".repeat(200);
         for text in [&long, "data:image/png,", "data: a/b, c", "data:{\"a\":1,2}"] {
-            let found = text_of(&json!({ "messages": [{ "content": text }] }));
+            let found = text_of_value(&json!({ "messages": [{ "content": text }] }));
             assert_eq!(found.is_empty(), text.starts_with("data:i"), "{text}");
         }
         let long = "tab\tvalue\t".repeat(200);
-        assert_eq!(text_of(&json!({ "messages": [long] })), long);
+        assert_eq!(text_of_value(&json!({ "messages": [long] })), long);
     }
 
     #[test]
     fn a_huge_text_is_cut_between_characters() {
         let body = json!({ "messages": ["é ".repeat(MAX_TEXT_BYTES)], "model": "m" });
-        let text = text_of(&body);
+        let text = text_of_value(&body);
         assert!(text.len() < MAX_TEXT_BYTES && text.len() > MAX_TEXT_BYTES - 8);
-        assert_eq!(text_of_large(&body.to_string()), text);
         let long = "漢".repeat(MAX_WORD_BYTES);
-        assert_eq!(text_of(&json!({ "a": long })), long, "no data");
+        assert_eq!(text_of_value(&json!({ "a": long })), long, "no data");
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::storage::{IndexedItem, PromptTable, Snapshot};
-use crate::template::Uses;
+use crate::template::{Uses, may_have_tags};
 
 /// The expected contents of the search index, collected while a store is verified.
 ///
@@ -75,6 +75,7 @@ impl ExpectedIndex {
     /// Adds a body, whose bytes must have been verified.
     pub(crate) fn body(&mut self, id: BlobId, bytes: &[u8]) {
         if self.wants(id)
+            && std::str::from_utf8(bytes).is_ok_and(may_have_tags)
             && let Ok(json) = serde_json::from_slice::<Value>(bytes)
         {
             let named = named_in(&Uses::of(&json));

@@ -28,6 +28,16 @@ pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
     // The start of the current word, and whether the word is a single character by rule.
     let mut word: Option<(usize, bool)> = None;
     for (at, c) in text.char_indices() {
+        if c.is_ascii() {
+            let is_part = c.is_ascii_alphanumeric();
+            match word {
+                Some((_, false)) if is_part => continue,
+                Some((start, _)) => emit(start..at),
+                None => {}
+            }
+            word = is_part.then_some((at, false));
+            continue;
+        }
         let is_single = is_single_word(c);
         match word {
             Some(_) if is_mark(c) => continue,
@@ -56,8 +66,8 @@ pub(super) fn words_of(text: &str) -> WordQuery {
 fn fold(word: &str, folded: &mut String) {
     folded.clear();
     if word.is_ascii() {
-        let lower = word.chars().map(|c| c.to_ascii_lowercase());
-        folded.extend(lower.take(MAX_WORD_CHARS));
+        folded.push_str(&word[..word.len().min(MAX_WORD_CHARS)]);
+        folded.make_ascii_lowercase();
         return;
     }
     let plain: String = word.nfkd().filter(|c| !is_accent(*c)).collect();

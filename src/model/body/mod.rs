@@ -9,5 +9,4 @@ pub use self::document::Body;
 pub(crate) use self::document::verbatim;
 pub use self::invalid::InvalidBody;
 pub(crate) use self::invalid::NotUnicode;
-pub(crate) use self::outline::any_string;
 pub(crate) use self::shape::BodySize;
