@@ -52,6 +52,7 @@ pub(crate) fn pretty(text: &str) -> String {
 }
 
 /// Returns the next token: a punctuation mark, a string with its quotes, or a word.
+#[cfg(any(test, feature = "cli"))]
 fn next<'a>(cursor: &mut JsonCursor<'a>, text: &'a str) -> Option<&'a str> {
     let first = cursor.peek()?;
     let start = cursor.at();
