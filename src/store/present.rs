@@ -19,7 +19,7 @@ use crate::model::error::Result;
 use crate::model::id::{BlobId, EnvironmentName};
 use crate::model::record::{Environment, Prompt, Version, VersionCounts};
 use crate::model::version_spec::VersionSpec;
-use crate::template::RenderMode;
+use crate::template::{Partials, RenderMode};
 
 /// Defines methods of a store that call the method of the same name of its view.
 macro_rules! reads {
@@ -71,6 +71,9 @@ reads! {
 
     /// Returns the version that a spec selects, with its body.
     fn resolve(&self, spec: impl IntoVersionSpec) -> Result<Arc<Resolved>>;
+
+    /// Returns the version that a spec selects, with its body and the bodies of its partials.
+    fn resolve_with_partials(&self, spec: impl IntoVersionSpec) -> Result<(Resolved, Partials)>;
 
     /// Returns the version that a spec selects, with its body, if both are in memory.
     #[must_use]

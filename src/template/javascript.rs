@@ -23,7 +23,7 @@ pub(crate) fn is_space(c: char) -> bool {
 }
 
 /// Checks whether a value counts as true in a condition.
-pub(super) fn is_truthy(value: &Value) -> bool {
+pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(bool) => *bool,
@@ -78,7 +78,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// Returns `String(value)`.
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     let mut out = String::new();
     write_text(value, Integers::Doubles, &mut out);
     out

@@ -76,7 +76,9 @@ pub use crate::model::text_location::TextLocation;
 pub use expand::{Expanded, expand};
 pub use fill_partials::fill_partials;
 pub(crate) use fill_partials::fill_text;
-pub use helicone::{MergeError, Merged, ValidationError, caller_body, merge, render_helicone};
+pub use helicone::{
+    MergeError, Merged, ValidationError, caller_body, merge, partial_texts, render_helicone,
+};
 pub use mode::{RenderMode, RenderedBody};
 pub(crate) use near_tag::{NearTag, near_tags};
 pub use partials::{Partials, message_text};
@@ -84,8 +86,9 @@ pub(crate) use place::{LocationPath, LocationStep};
 pub use problem::Problem;
 pub use strict::render_strict;
 pub(crate) use strict::render_text;
+pub use tag::replace_variables;
 pub(crate) use tag::{cut_at_tags, may_have_tags};
-pub use unfilled::{UnfilledTag, misplaced_tags};
+pub use unfilled::{UnfilledTag, all_tags, misplaced_tags};
 pub(crate) use uses::has_more_tags;
 pub use uses::{PartialUse, Uses};
 pub use variable::{VariableSite, VariableType, VariableUse};

@@ -104,6 +104,28 @@ pub(super) fn variables(text: &str) -> impl Iterator<Item = VariableTag<'_>> {
     })
 }
 
+/// Returns a text whose variable tags are replaced: `replace` gets the name and the type of each.
+///
+/// Tags of partials remain.
+///
+/// ```
+/// use promptbook::template::replace_variables;
+///
+/// let text = replace_variables("Greet {{hc:name:string}}.", |name, _| format!("{{{{{name}}}}}"));
+/// assert_eq!(text, "Greet {{name}}.");
+/// ```
+#[must_use]
+pub fn replace_variables(text: &str, mut replace: impl FnMut(&str, &str) -> String) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            TagPiece::Variable(tag) => replaced.push_str(&replace(tag.name, tag.kind)),
+            TagPiece::Text(_) | TagPiece::Partial(_) => replaced.push_str(piece.raw()),
+        }
+    }
+    replaced
+}
+
 /// Iterator of [`pieces`].
 pub(super) struct TagPieces<'a> {
     rest: &'a str,

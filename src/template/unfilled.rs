@@ -58,8 +58,11 @@ pub fn misplaced_tags(body: &Value) -> Vec<UnfilledTag> {
     })
 }
 
-/// Returns all well-formed tags of a body.
-pub(super) fn all_tags(body: &Value) -> Vec<UnfilledTag> {
+/// Returns all well-formed tags of a body, each once for its text.
+///
+/// Those of a filled body are the tags that filling left in it.
+#[must_use]
+pub fn all_tags(body: &Value) -> Vec<UnfilledTag> {
     found(body, |piece, _| match piece {
         TagPiece::Text(_) => false,
         TagPiece::Variable(_) => true,

@@ -1,6 +1,7 @@
 //! Views: reads of a store, as it is now or as it was earlier.
 
 mod lists;
+mod partials;
 mod reads;
 mod versions;
 

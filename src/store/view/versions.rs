@@ -324,7 +324,11 @@ impl View {
         })
     }
 
-    fn read_with_partials(&self, spec: &VersionSpec) -> Result<(Version, Body, Partials)> {
+    /// Reads a version, its body and the bodies of its partials, all at one moment.
+    pub(super) fn read_with_partials(
+        &self,
+        spec: &VersionSpec,
+    ) -> Result<(Version, Body, Partials)> {
         self.read(spec, |snapshot, body| {
             gather_partials(
                 snapshot,

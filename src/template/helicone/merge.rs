@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{MergeError, Merged};
 use super::fill::HeliconeFiller;
-use crate::template::budget::{FillBudget, TooLarge};
+use crate::template::budget::FillBudget;
 use crate::template::javascript::is_truthy;
 use crate::template::partials::{Partials, message_text};
 use crate::template::place::{LocationPath, LocationStep};
@@ -118,7 +118,7 @@ pub fn render_helicone(
     inputs: &Map<String, Value>,
     partials: &Partials,
 ) -> Result<Merged, MergeError> {
-    let texts = read_partials(body, partials)?;
+    let texts = partial_texts(body, partials)?;
     let params = Map::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
     merge(body, &params, &texts)
 }
@@ -205,7 +205,13 @@ fn fill_part(
 }
 
 /// Returns the texts that the client inserts for the partials of a body, by their tags as written.
-fn read_partials(body: &Value, partials: &Partials) -> Result<Map<String, Value>, TooLarge> {
+///
+/// They are what [`merge`] takes. A partial whose body is absent is left out, so its tag stays.
+///
+/// # Errors
+///
+/// [`MergeError::TooLarge`] if the texts have more than 64 MiB.
+pub fn partial_texts(body: &Value, partials: &Partials) -> Result<Map<String, Value>, MergeError> {
     let mut budget = FillBudget::new();
     let mut found = Map::new();
     let messages = body.get("messages").and_then(Value::as_array);

@@ -5,4 +5,4 @@ mod fill;
 mod merge;
 
 pub use answer::{MergeError, Merged, ValidationError};
-pub use merge::{caller_body, merge, render_helicone};
+pub use merge::{caller_body, merge, partial_texts, render_helicone};
