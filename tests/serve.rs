@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 
+use promptbook::server::fake::Fake;
 use promptbook::{NewPrompt, Store};
 use serde_json::{Value, json};
 
@@ -747,4 +748,68 @@ fn a_read_only_store_is_served_with_a_key_and_not_changed() {
     assert_eq!(status_of(&served, &path), 200);
     served.end();
     assert!(!place.path().join("secrets").exists());
+}
+
+#[test]
+fn requests_are_forwarded_to_the_upstream_and_no_key_gets_into_the_log() {
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("store");
+    let created = greeting(&store);
+    let upstream = Fake::start().unwrap();
+    let (own, other) = (place.path().join("own"), place.path().join("other"));
+    std::fs::write(&own, "sk-of-the-client\n").unwrap();
+    std::fs::write(&other, format!("{}\n", upstream.key())).unwrap();
+    for file in [&own, &other] {
+        std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+    }
+    let (own, other) = (own.to_str().unwrap(), other.to_str().unwrap());
+    let mut served = Served::start(
+        &store,
+        &[
+            "--log",
+            "debug",
+            "--key-file",
+            own,
+            "--upstream",
+            upstream.url(),
+            "--upstream-key-file",
+            other,
+        ],
+    );
+    served.key = "sk-of-the-client".into();
+    let request = json!({"prompt_id": created.prompt.id, "model": "m", "inputs": {"name": "Ada"}});
+    let (status, answer) = served.post("/v1/chat/completions", &request);
+    assert_eq!(status, 200, "{answer}");
+    let sent = &upstream.calls()[0];
+    let messages = json!([{"role": "user", "content": "Greet Ada."}]);
+    assert_eq!(sent.path, "/v1/chat/completions");
+    assert_eq!(
+        sent.json,
+        Some(json!({"messages": messages, "model": "m"})),
+        "the merged request"
+    );
+    drop(upstream);
+    let (status, answer) = served.post("/v1/chat/completions", &request);
+    assert_eq!(
+        (status, answer),
+        (502, json!({"error": "The upstream cannot be reached"}))
+    );
+    let log = served.end();
+    assert!(!log.contains("sk-"), "{log}");
+    assert!(log.contains("number=1.0"), "{log}");
+
+    for wrong in [
+        &["--upstream", "example.com"][..],
+        &["--upstream-key-file", other],
+        &[
+            "--upstream",
+            "http://a.example",
+            "--upstream-key-file",
+            "/nowhere",
+        ],
+        &["--record-inputs", "--read-only"],
+    ] {
+        let output = command(&store, wrong).output().unwrap();
+        assert!(!output.status.success(), "{wrong:?}");
+    }
 }

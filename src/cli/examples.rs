@@ -173,7 +173,11 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "serve",
-        &["serve", "serve --addr 127.0.0.1:9000 --key-file key.txt"],
+        &[
+            "serve",
+            "serve --addr 127.0.0.1:9000 --key-file key.txt",
+            "serve --upstream http://127.0.0.1:11434/v1",
+        ],
     ),
     (
         "fake",

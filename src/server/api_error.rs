@@ -67,6 +67,18 @@ pub(crate) enum ApiError {
     TooSlow,
     /// The store failed. The client gets a text about the kind; the cause is only logged.
     Store(ErrorKind, Arc<str>),
+    /// A prompt request cannot be merged.
+    Gateway(String),
+    /// The prompt of a request, or its version, does not exist.
+    GatewayPrompt(String),
+    /// The body of a request's prompt is damaged; the cause is only logged.
+    GatewayBody(Arc<str>),
+    /// The request is not JSON, or names no model. The text is sent without JSON around it.
+    Model(String),
+    /// The server has no upstream that answers requests.
+    NoUpstream,
+    /// The upstream cannot be used; the second text is only logged.
+    Upstream(&'static str, Arc<str>),
     /// Other requests occupy the memory that this one needs.
     Loaded,
     /// An internal failure; its cause is only logged.
@@ -110,6 +122,15 @@ impl ApiError {
                 let (text, status) = text_and_status(*kind);
                 (text, status, Same)
             }
+            Self::Gateway(text) | Self::Model(text) => (text, 400, Same),
+            Self::GatewayPrompt(text) => (text, 404, Status(400)),
+            Self::GatewayBody(_) => ("Error retrieving prompt body: it is damaged", 400, Same),
+            Self::NoUpstream => (
+                "This server answers no requests for models: start it with --upstream URL",
+                501,
+                Same,
+            ),
+            Self::Upstream(text, _) => (text, 502, Same),
             Self::Loaded => (
                 "The server is busy with other large requests; try again",
                 503,
@@ -122,7 +143,10 @@ impl ApiError {
     /// Returns the cause for the log, or `None` if the request is at fault.
     pub(crate) fn cause(&self) -> Option<&str> {
         match self {
-            Self::Store(_, cause) | Self::Internal(cause) => Some(cause),
+            Self::Store(_, cause)
+            | Self::Internal(cause)
+            | Self::GatewayBody(cause)
+            | Self::Upstream(_, cause) => Some(cause),
             _ => None,
         }
     }

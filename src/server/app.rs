@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use super::api_error::{ApiError, StatusMode};
 use super::budget::{BudgetShare, MemoryBudget};
 use super::descriptors::DescriptorShares;
+use super::gateway::Gateway;
 use super::hosts::Hosts;
 use super::keys::ApiKeys;
 use super::response_cache::ResponseCache;
@@ -81,6 +82,7 @@ pub(crate) struct App {
     pub(super) port: u16,
     pub(super) response_cache: ResponseCache,
     pub(super) budget: MemoryBudget,
+    pub(super) gateway: Gateway,
     writers: Arc<Semaphore>,
     /// Permits for concurrent reads: each read occupies a thread and some of the store's files.
     readers: Arc<Semaphore>,
@@ -122,6 +124,7 @@ impl App {
             public_url: None,
             port: 0,
             response_cache: ResponseCache::default(),
+            gateway: Gateway::default(),
             writers: Arc::new(Semaphore::new(MAX_WAITING_WRITERS)),
             readers: Arc::new(Semaphore::new(files.readers)),
             requests: AtomicU64::new(FIRST_REQUEST),

@@ -32,6 +32,13 @@ pub(crate) struct ErrorEnvelope<'a> {
     pub(crate) error: &'a str,
 }
 
+/// An error of the routes that answer as models do.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GatewayErrorData<'a> {
+    /// The error's text.
+    pub(crate) error: &'a str,
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreatePrompt {

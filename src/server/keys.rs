@@ -76,6 +76,11 @@ pub(super) fn generate_secret() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
+/// Returns a random UUID.
+pub(super) fn generate_uuid() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

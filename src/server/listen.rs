@@ -29,6 +29,7 @@ use super::early_errors::{EnvelopingStream, raw_envelope};
 use super::idle::Activity;
 use super::middleware::handle;
 use super::site::{RoutedApp, Site};
+use super::streaming::keep_busy;
 use crate::model::clock;
 
 /// A response extension that closes the connection instead of sending the response.
@@ -172,13 +173,15 @@ impl Service<hyper::Request<Incoming>> for Handler {
         }
         let busy = self.activity.request();
         let request: Request = request.map(|body| Body::new(DrainingBody::new(body, &app.limits)));
+        let activity = self.activity.clone();
         let answered = handle(app, router, request);
-        Box::pin(answered.map(|mut response| {
+        Box::pin(answered.map(move |mut response| {
             if let Some(date) = date::now() {
                 response.headers_mut().insert(DATE, date);
             }
             // From here on, only the sending of the response counts as activity.
             drop(busy);
+            let response = keep_busy(response, &activity);
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(HangupFuture),
                 None => Ok(response),

@@ -103,17 +103,32 @@ pub(crate) fn status(app: &App, response: &Response) -> StatusCode {
     }
 }
 
+/// Marks the errors of a route that are written as Helicone's gateway does: `{"error": "text"}`.
+pub(crate) async fn in_gateway_form(mut response: Response) -> Response {
+    if response.extensions().get::<ApiError>().is_some() {
+        response.extensions_mut().insert(GatewayForm);
+    }
+    response
+}
+
+#[derive(Clone, Copy, Debug)]
+struct GatewayForm;
+
 /// Writes the envelope if the response is an error; returns other responses unchanged.
 pub(crate) fn finish(app: &App, mut response: Response) -> Response {
     let Some(refusal) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
-    let answer = match refusal.status(app.status) {
-        Some(status) => ApiResponse::error(status, refusal.text()),
-        None => ApiResponse::empty(),
+    let is_of_gateway = response.extensions().get::<GatewayForm>().is_some();
+    let mut written = match (refusal.status(app.status), &refusal) {
+        (Some(status), ApiError::Model(text)) => (status, text.clone()).into_response(),
+        (Some(status), _) if is_of_gateway => {
+            ApiResponse::gateway_error(status, refusal.text()).into_response()
+        }
+        (Some(status), _) => ApiResponse::error(status, refusal.text()).into_response(),
+        (None, _) => ApiResponse::empty().into_response(),
     };
     let (parts, _) = response.into_parts();
-    let mut written = answer.into_response();
     if written.status() == StatusCode::SERVICE_UNAVAILABLE {
         written
             .headers_mut()

@@ -1,7 +1,9 @@
 //! Helicone's HTTP API on a store.
 //!
 //! [`Server`] serves all 23 routes of [Helicone's Prompts 2025](https://docs.helicone.ai), so that
-//! Helicone's clients work on a local store. [`Fake`](fake::Fake) is a server for tests. [`Fixtures`] are the
+//! Helicone's clients work on a local store. It also serves the routes of Helicone's AI Gateway, which
+//! merge stored prompts into requests for models: [`ServerOptions::upstream`] names the server that
+//! answers them. [`Fake`](fake::Fake) is a server for tests. [`Fixtures`] are the
 //! prompts that a store or a fake is filled with.
 
 mod api_error;
@@ -18,6 +20,7 @@ mod error;
 mod etag;
 pub mod fake;
 mod fixtures;
+mod gateway;
 mod hosts;
 mod idle;
 mod keys;
@@ -32,10 +35,13 @@ mod routes;
 mod service;
 mod signature;
 mod site;
+mod streaming;
+mod upstream;
 
 pub use self::api_error::StatusMode;
 pub use self::app::Limits;
 pub use self::error::ServerError;
 pub use self::fixtures::{Fixtures, FixturesError};
+pub use self::gateway::GatewayGeneration;
 pub use self::options::ServerOptions;
 pub use self::service::{Server, ServerHandle};

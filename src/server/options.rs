@@ -10,9 +10,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::api_error::StatusMode;
 use super::app::{App, Limits};
 use super::error::ServerError;
+use super::gateway::GatewayGeneration;
 use super::hosts::Hosts;
 use super::keys::{ApiKeys, HELICONE_AUTH};
 use super::signature::Signer;
+use super::upstream::{Upstream, UpstreamOptions};
 use crate::Store;
 
 /// Options of a server.
@@ -29,6 +31,9 @@ pub struct ServerOptions {
     pub(super) headers: Vec<String>,
     pub(super) public_url: Option<String>,
     pub(super) limits: Limits,
+    pub(super) gateway: GatewayGeneration,
+    pub(super) upstream: Option<UpstreamOptions>,
+    pub(super) records_inputs: bool,
 }
 
 impl ServerOptions {
@@ -84,6 +89,43 @@ impl ServerOptions {
     /// answered. By default, URLs begin with the host that the request was for.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
+        self
+    }
+
+    /// Forwards requests for models to this OpenAI-compatible server, with stored prompts merged in.
+    ///
+    /// It is the base URL that OpenAI's clients take, such as `http://127.0.0.1:11434/v1`; a URL
+    /// without a path gets `/v1`. Only this server is called, and redirects are not followed. Without
+    /// an upstream, such requests are answered with 501.
+    pub fn upstream(mut self, url: impl Into<String>) -> Self {
+        let key = self.upstream.and_then(|upstream| upstream.key);
+        let url = url.into();
+        self.upstream = Some(UpstreamOptions { url, key });
+        self
+    }
+
+    /// Sets the key for the [`upstream`](Self::upstream), which must be set before it.
+    ///
+    /// The key is sent to the upstream only. The upstream never gets the keys of clients.
+    pub fn upstream_key(mut self, key: impl Into<String>) -> Self {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.key = Some(key.into());
+        }
+        self
+    }
+
+    /// Sets the generation of Helicone's AI Gateway whose behavior the server has.
+    pub fn gateway(mut self, generation: GatewayGeneration) -> Self {
+        self.gateway = generation;
+        self
+    }
+
+    /// Records the inputs of requests for models in the store, as the live service does.
+    ///
+    /// `GET /v1/prompt-2025/id/{promptId}/{versionId}/inputs` returns them by the id in the answer's
+    /// header `helicone-id`. Each request is then a write to the store, which grows with the inputs.
+    pub fn record_inputs(mut self, records: bool) -> Self {
+        self.records_inputs = records;
         self
     }
 
@@ -164,6 +206,11 @@ pub(super) fn app(
         signer,
     );
     app.public_url = public_url;
+    app.gateway.generation = options.gateway;
+    if let Some(upstream) = &options.upstream {
+        app.gateway.model = Some(Arc::new(Upstream::new(upstream)?));
+    }
+    app.gateway.records_inputs = options.records_inputs;
     Ok(app)
 }
 
@@ -187,6 +234,16 @@ pub(super) fn with_state(
     };
     Ok(router.with_state(Arc::clone(app)))
 }
+
+/// The headers of responses that pages of the allowed origins can read.
+const EXPOSED_HEADERS: [HeaderName; 6] = [
+    header::ETAG,
+    HeaderName::from_static("helicone-id"),
+    HeaderName::from_static("promptbook-prompt"),
+    HeaderName::from_static("promptbook-version"),
+    HeaderName::from_static("promptbook-number"),
+    HeaderName::from_static("promptbook-environment"),
+];
 
 fn cross_origin(options: &ServerOptions) -> Result<CorsLayer, ServerError> {
     let origins = options.origins.iter().map(|origin| {
@@ -229,5 +286,5 @@ fn cross_origin(options: &ServerOptions) -> Result<CorsLayer, ServerError> {
             Method::PUT,
         ])
         .allow_headers(headers)
-        .expose_headers([header::ETAG]))
+        .expose_headers(EXPOSED_HEADERS))
 }

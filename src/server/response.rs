@@ -9,7 +9,7 @@ use tracing::{Level, enabled};
 
 use super::api_error::ApiError;
 use super::budget::{MemoryBudget, UNCOUNTED_BYTES};
-use super::dto::{Envelope, ErrorEnvelope};
+use super::dto::{Envelope, ErrorEnvelope, GatewayErrorData};
 use super::etag::{EntityTag, IfNoneMatch};
 use crate::{Body as PromptBody, PromptId, Version, VersionId, VersionNumber};
 
@@ -68,6 +68,11 @@ impl ApiResponse {
             error: text,
         };
         Self::json(status, &envelope)
+    }
+
+    /// Returns a response that contains an error as Helicone's gateway writes it.
+    pub(crate) fn gateway_error(status: StatusCode, text: &str) -> ResponseOutcome {
+        Self::json(status, &GatewayErrorData { error: text })
     }
 
     /// Returns a response that consists of this JSON, without the envelope.

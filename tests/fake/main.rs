@@ -9,8 +9,11 @@
 mod calls;
 #[cfg(all(feature = "cli", unix))]
 mod command;
+mod completions;
 mod control;
 mod directory;
 mod faults;
+mod gateway;
+mod litellm;
 mod same;
 mod support;

@@ -106,11 +106,15 @@ impl Client {
         let (head, body) = answer
             .split_once("\r\n\r\n")
             .ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(Raw {
+        let mut raw = Raw {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             head: head.replace('\r', ""),
             body: body.to_owned(),
-        })
+        };
+        if raw.header("transfer-encoding") == Some("chunked") {
+            raw.body = unchunked(body)?;
+        }
+        Ok(raw)
     }
 
     /// Returns the path and query of a URL of the fake.
@@ -132,6 +136,23 @@ impl Client {
     pub(crate) fn body_path(&self, prompt: &str) -> String {
         let version = self.post(PRODUCTION, &json!({"promptId": prompt})).data();
         self.path(version["s3_url"].as_str().unwrap()).to_owned()
+    }
+}
+
+/// Returns the text of a body that is sent in chunks. One that breaks off gives an error.
+fn unchunked(mut body: &str) -> io::Result<String> {
+    let mut text = String::new();
+    loop {
+        let (size, rest) = body
+            .split_once("\r\n")
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            return Ok(text);
+        }
+        let chunk = rest.get(..size).ok_or(io::ErrorKind::UnexpectedEof)?;
+        text.push_str(chunk);
+        body = rest.get(size + 2..).ok_or(io::ErrorKind::UnexpectedEof)?;
     }
 }
 

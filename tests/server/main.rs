@@ -38,4 +38,6 @@ mod python;
 mod scene;
 mod search;
 mod shapes;
+mod upstream;
+mod upstream_server;
 mod versions;

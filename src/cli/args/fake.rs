@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueHint};
 
 use super::history::time;
-use super::server::{Level, StatusName};
+use super::server::{GatewayName, Level, StatusName};
 use crate::server::fake::FakeClock;
 
 #[derive(Args, Debug)]
@@ -35,6 +35,9 @@ pub(crate) struct FakeArgs {
     /// HTTP statuses of error responses
     #[arg(long, value_enum, default_value_t = StatusName::Live)]
     pub(crate) status: StatusName,
+    /// Generation of Helicone's AI Gateway to behave as
+    #[arg(long, value_enum, default_value_t = GatewayName::Newer)]
+    pub(crate) gateway: GatewayName,
     /// Key that clients must send; may be given several times [default: sk-helicone-fake]
     ///
     /// Each further key has prompts, faults, calls and a clock of its own.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::server::{ServerOptions, StatusMode};
+use crate::server::{GatewayGeneration, ServerOptions, StatusMode};
 
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
@@ -25,6 +25,22 @@ pub(crate) struct ServeArgs {
     pub(crate) status: StatusName,
     #[command(flatten)]
     pub(crate) clients: ClientArgs,
+    /// Base URL of an OpenAI-compatible server, such as http://127.0.0.1:11434/v1, to which requests
+    /// for models are forwarded, with the stored prompts that they name merged in
+    ///
+    /// They are POST /v1/chat/completions and POST /v1/responses. Without this option they are
+    /// answered with 501.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) upstream: Option<String>,
+    /// File that contains the key for the --upstream, which clients never get
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "upstream")]
+    pub(crate) upstream_key_file: Option<PathBuf>,
+    /// Generation of Helicone's AI Gateway to behave as
+    #[arg(long, value_enum, default_value_t = GatewayName::Newer)]
+    pub(crate) gateway: GatewayName,
+    /// Store the inputs of requests for models, as the live service does
+    #[arg(long, conflicts_with = "read_only")]
+    pub(crate) record_inputs: bool,
     /// Level of the log on standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Info)]
     #[arg(env = "PROMPTBOOK_LOG", hide_env_values = true)]
@@ -103,6 +119,23 @@ impl From<StatusName> for StatusMode {
         match name {
             StatusName::Plain => Self::Plain,
             StatusName::Live => Self::Live,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GatewayName {
+    /// Requires a model in each request, and fills no partials
+    Older,
+    /// Uses the stored model and fills partials, also in requests of the Responses API
+    Newer,
+}
+
+impl From<GatewayName> for GatewayGeneration {
+    fn from(name: GatewayName) -> Self {
+        match name {
+            GatewayName::Older => Self::Older,
+            GatewayName::Newer => Self::Newer,
         }
     }
 }

@@ -65,6 +65,7 @@ fn options(args: &Arguments) -> CommandResult<FakeOptions> {
         .address(address(&args.addr)?)
         .seed(args.seed)
         .status(args.status.into())
+        .gateway(args.gateway.into())
         .enforce_bumps(args.enforce_bumps);
     if let Some(clock) = args.clock {
         options = options.clock(clock.0);

@@ -28,7 +28,7 @@ pub(super) fn read_keys(keys: Vec<String>, files: &[PathBuf]) -> CommandResult<V
 }
 
 /// Returns the key in a file, without the line break at its end.
-fn key_in(path: &Path) -> CommandResult<String> {
+pub(super) fn key_in(path: &Path) -> CommandResult<String> {
     let name = path.display();
     let (text, found) = read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {

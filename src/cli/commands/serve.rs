@@ -33,7 +33,18 @@ pub(super) fn serve(args: &ServeArgs, session: &Session) -> CommandResult {
             failure
         }
     })?;
-    let options = args.clients.options(&keys).status(args.status.into());
+    let mut options = args
+        .clients
+        .options(&keys)
+        .status(args.status.into())
+        .gateway(args.gateway.into())
+        .record_inputs(args.record_inputs);
+    if let Some(url) = &args.upstream {
+        options = options.upstream(url);
+    }
+    if let Some(file) = &args.upstream_key_file {
+        options = options.upstream_key(keys::key_in(file)?);
+    }
     raise_open_files();
     let server = Server::bind(store, &options, &*args.addr)?;
     let kept = keys.is_empty();

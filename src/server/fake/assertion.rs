@@ -74,13 +74,33 @@ pub(super) fn times(count: u64) -> String {
 pub(super) struct CallPattern {
     pub(super) route: String,
     pub(super) json: Option<Value>,
+    /// Members of what the gateway made of the call.
+    pub(super) gateway: Option<Value>,
 }
 
 impl CallPattern {
     /// Returns the pattern of all calls of a route.
     pub(super) fn of(route: &str, known: &RouteNames) -> Result<Self, FakeError> {
-        let route = known.find(route)?;
-        Ok(Self { route, json: None })
+        Ok(Self {
+            route: known.find(route)?,
+            json: None,
+            gateway: None,
+        })
+    }
+
+    /// Returns whether all calls of the route match.
+    pub(super) fn is_any(&self) -> bool {
+        self.json.is_none() && self.gateway.is_none()
+    }
+
+    /// Returns what calls of the route must have to match, for a message.
+    pub(super) fn requirement(&self) -> &'static str {
+        match (&self.json, &self.gateway) {
+            (None, None) => "",
+            (Some(_), None) => " with this JSON",
+            (None, Some(_)) => " with this prompt request",
+            (Some(_), Some(_)) => " with this JSON and this prompt request",
+        }
     }
 
     pub(super) fn matches(&self, call: &Call) -> bool {
@@ -89,18 +109,24 @@ impl CallPattern {
 
     /// Returns how the JSON of a call differs from the expected one.
     fn difference(&self, call: &Call) -> Option<String> {
-        let expected = self.json.as_ref()?;
-        first_difference(call.json.as_ref().unwrap_or(&Value::Null), expected)
+        let of_json = self.json.as_ref().and_then(|expected| {
+            first_difference("", call.json.as_ref().unwrap_or(&Value::Null), expected)
+        });
+        of_json.or_else(|| {
+            let expected = self.gateway.as_ref()?;
+            let merged = serde_json::to_value(&call.gateway).unwrap_or_default();
+            first_difference("gateway", &merged, expected)
+        })
     }
 }
 
 impl fmt::Display for CallPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.route)?;
-        match &self.json {
-            Some(json) => write!(f, " {}", shortened(&json.to_string())),
-            None => Ok(()),
+        for json in self.json.iter().chain(&self.gateway) {
+            write!(f, " {}", shortened(&json.to_string()))?;
         }
+        Ok(())
     }
 }
 
@@ -144,6 +170,10 @@ pub(super) fn list(calls: &[Call], dropped: u64, patterns: &[CallPattern]) -> St
             .or_else(|| call.text.clone())
         {
             text += &format!("\n     sent {}", shortened(&sent));
+        }
+        if let Some(merged) = &call.gateway {
+            let request = shortened(&merged.request.to_string());
+            text += &format!("\n     merged {request}");
         }
         let of_route = |pattern: &&CallPattern| call.route.as_deref() == Some(&*pattern.route);
         for pattern in patterns.iter().filter(of_route) {

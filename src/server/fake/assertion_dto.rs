@@ -17,6 +17,7 @@ use crate::server::dto::UnsignedInteger;
 pub(super) struct AssertionData {
     route: Option<String>,
     json: Option<Value>,
+    gateway: Option<Value>,
     times: Option<TimesData>,
     order: Option<Vec<PatternData>>,
     #[serde(default)]
@@ -28,6 +29,7 @@ pub(super) struct AssertionData {
 struct PatternData {
     route: String,
     json: Option<Value>,
+    gateway: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,26 +66,32 @@ pub(super) enum Assertion {
 impl AssertionData {
     pub(super) fn into_assertion(self, known: &RouteNames) -> Result<Assertion, ApiError> {
         let only = self.only;
-        let pattern = |route: &str, json| -> Result<CallPattern, ApiError> {
+        let pattern = |route: &str, json, gateway| -> Result<CallPattern, ApiError> {
             let route = known.find(route)?;
-            Ok(CallPattern { route, json })
+            Ok(CallPattern {
+                route,
+                json,
+                gateway,
+            })
         };
+        let of_a_count = self.json.is_some() || self.gateway.is_some() || self.times.is_some();
         match (self.route, self.order) {
             (Some(route), None) => Ok(Assertion::Count {
-                pattern: pattern(&route, self.json)?,
+                pattern: pattern(&route, self.json, self.gateway)?,
                 times: self.times.map_or(CallCount::from(1..), CallCount::from),
                 only,
             }),
-            (None, Some(order)) if self.json.is_none() && self.times.is_none() => {
+            (None, Some(order)) if !of_a_count => {
                 let order = order.into_iter();
-                let patterns = order.map(|one| pattern(&one.route, one.json));
+                let patterns = order.map(|one| pattern(&one.route, one.json, one.gateway));
                 Ok(Assertion::Order {
                     patterns: patterns.collect::<Result<_, _>>()?,
                     only,
                 })
             }
             _ => Err(ApiError::Shape(
-                "expected route, optionally with json and times; or order, a list of route and json"
+                "expected route, optionally with json, gateway and times; \
+                 or order, a list of route, json and gateway"
                     .into(),
             )),
         }

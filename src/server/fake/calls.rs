@@ -8,6 +8,8 @@ use axum::http::{Method, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::GatewayCall;
+
 /// A call of the API and its response. Headers are not recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -34,6 +36,9 @@ pub struct Call {
     /// The scripted fault: `fail`, `timeout`, `delay`, `close` or `cut`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// What the gateway made of the call, if it was a request for a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayCall>,
 }
 
 impl fmt::Display for Call {
@@ -49,7 +54,7 @@ impl fmt::Display for Call {
 /// Maximum number of recorded calls.
 const MAX_CALLS: usize = 10_000;
 
-/// Maximum size of recorded methods, paths, queries and bodies, in bytes in total.
+/// Maximum size of recorded methods, paths, queries, bodies and merged requests, in bytes in total.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The latest calls, and the number of calls of each route.
@@ -79,6 +84,8 @@ struct CallEntry {
     body: Vec<u8>,
     status: Option<u16>,
     fault: Option<&'static str>,
+    /// A [`GatewayCall`] as JSON.
+    gateway: Option<Vec<u8>>,
 }
 
 /// Identifies a call, also among calls before a reset.
@@ -107,25 +114,33 @@ impl Calls {
             body: body.to_vec(),
             status: None,
             fault: None,
+            gateway: None,
         };
         log.bytes += entry.bytes();
         log.entries.push_back(entry);
-        // The latest call is recorded regardless of its size.
-        while log.entries.len() > MAX_CALLS || (log.bytes > MAX_BYTES && log.entries.len() > 1) {
-            let oldest = log.entries.pop_front();
-            log.bytes -= oldest.map_or(0, |entry| entry.bytes());
-        }
+        log.drop_oldest();
         CallId(log.before + log.total)
     }
 
     /// Records the scripted fault of a call.
     pub(super) fn faulted(&self, call: CallId, fault: &'static str) {
-        self.log().change(call, |entry| entry.fault = Some(fault));
+        _ = self.log().change(call, |entry| entry.fault = Some(fault));
+    }
+
+    /// Records what the gateway made of a call.
+    pub(super) fn merged(&self, call: CallId, merged: &GatewayCall) {
+        let merged = serde_json::to_vec(merged).unwrap_or_default();
+        let mut log = self.log();
+        let bytes = merged.len();
+        if log.change(call, |entry| entry.gateway = Some(merged)) {
+            log.bytes += bytes;
+            log.drop_oldest();
+        }
     }
 
     /// Records the response's status of a call.
     pub(super) fn answered(&self, call: CallId, status: u16) {
-        self.log().change(call, |entry| entry.status = Some(status));
+        _ = self.log().change(call, |entry| entry.status = Some(status));
     }
 
     /// Returns the recorded calls of a route, or all of them, oldest first.
@@ -172,22 +187,35 @@ impl CallLog {
         self.total - self.entries.len() as u64
     }
 
-    fn change(&mut self, call: CallId, change: impl FnOnce(&mut CallEntry)) {
+    /// Drops the oldest calls that exceed the limits. The latest one is recorded regardless of its
+    /// size.
+    fn drop_oldest(&mut self) {
+        while self.entries.len() > MAX_CALLS || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
+            let oldest = self.entries.pop_front();
+            self.bytes -= oldest.map_or(0, |entry| entry.bytes());
+        }
+    }
+
+    /// Changes a call, if it is still recorded, and returns whether it is.
+    fn change(&mut self, call: CallId, change: impl FnOnce(&mut CallEntry)) -> bool {
         let first = self.before + self.dropped() + 1;
         let position = call.0.checked_sub(first).map(usize::try_from);
-        if let Some(entry) = position
+        let entry = position
             .and_then(Result::ok)
-            .and_then(|position| self.entries.get_mut(position))
-        {
+            .and_then(|position| self.entries.get_mut(position));
+        let is_recorded = entry.is_some();
+        if let Some(entry) = entry {
             change(entry);
         }
+        is_recorded
     }
 }
 
 impl CallEntry {
     fn bytes(&self) -> usize {
         let query = self.query.as_ref().map_or(0, String::len);
-        self.method.as_str().len() + self.path.len() + query + self.body.len()
+        let merged = self.gateway.as_ref().map_or(0, Vec::len);
+        self.method.as_str().len() + self.path.len() + query + self.body.len() + merged
     }
 
     fn call(&self, number: u64) -> Call {
@@ -204,6 +232,10 @@ impl CallEntry {
             text,
             status: self.status,
             fault: self.fault.map(str::to_owned),
+            gateway: self
+                .gateway
+                .as_ref()
+                .and_then(|merged| serde_json::from_slice(merged).ok()),
         }
     }
 }

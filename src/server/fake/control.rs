@@ -18,6 +18,7 @@ use super::assertion_dto::AssertionData;
 use super::control_path::CONTROL;
 use super::fault_dto::FaultData;
 use super::manage_worlds::WorldsSlot;
+use super::model::CompletionData;
 use super::state::FakeState;
 use super::{Call, FakeError};
 use crate::server::api_error::{ApiError, OrApiError};
@@ -37,6 +38,12 @@ pub(super) fn routes(state: &Arc<FakeState>, slot: &WorldsSlot) -> Router<Arc<Ap
         .route("/reset", post(reset))
         .route("/clock", get(clock).put(set_clock))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route(
+            "/completions",
+            get(completions)
+                .post(add_completion)
+                .delete(clear_completions),
+        )
         .route("/calls", get(calls).delete(forget_calls))
         .route("/calls/assert", post(assert_called))
         .route("/fixtures", get(fixtures).put(set_fixtures))
@@ -56,16 +63,19 @@ pub(super) fn routes(state: &Arc<FakeState>, slot: &WorldsSlot) -> Router<Arc<Ap
 }
 
 /// The control routes, as the root of their paths lists them.
-const ROUTES: [&str; 15] = [
+const ROUTES: [&str; 18] = [
     "POST reset",
     "GET clock",
     "PUT clock {now} or {advance_ms}",
     "GET faults",
     "POST faults {kind, …}",
     "DELETE faults",
+    "GET completions",
+    "POST completions {text, …}",
+    "DELETE completions",
     "GET calls?route=",
     "DELETE calls",
-    "POST calls/assert {route, json, times, only} or {order, only}",
+    "POST calls/assert {route, json, gateway, times, only} or {order, only}",
     "GET fixtures",
     "PUT fixtures {prompts}",
     "POST inputs {version_id, request_id, inputs, environment}",
@@ -196,6 +206,24 @@ async fn add_fault(
 
 async fn clear_faults(Extension(state): StateExtension) -> ResponseOutcome {
     state.faults.clear();
+    ApiResponse::empty()
+}
+
+async fn completions(Extension(state): StateExtension) -> ResponseOutcome {
+    let pending = state.model.pending().into_iter();
+    ApiResponse::data(pending.map(CompletionData::from).collect::<Vec<_>>())
+}
+
+async fn add_completion(
+    state: StateExtension,
+    ControlBody(completion): ControlBody<CompletionData>,
+) -> ResponseOutcome {
+    state.model.add(completion.try_into()?)?;
+    completions(state).await
+}
+
+async fn clear_completions(Extension(state): StateExtension) -> ResponseOutcome {
+    state.model.clear();
     ApiResponse::empty()
 }
 

@@ -4,12 +4,8 @@ use serde_json::Value;
 
 /// Returns where a value differs from the expected one first, or `None` if it contains that one.
 ///
-/// An object may have further members, at any depth.
-pub(super) fn first_difference(value: &Value, expected: &Value) -> Option<String> {
-    difference_at("", value, expected)
-}
-
-fn difference_at(place: &str, value: &Value, expected: &Value) -> Option<String> {
+/// An object may have further members, at any depth. `place` is the place of the value itself.
+pub(super) fn first_difference(place: &str, value: &Value, expected: &Value) -> Option<String> {
     match (value, expected) {
         (Value::Object(value), Value::Object(expected)) => {
             expected.iter().find_map(|(name, expected)| {
@@ -19,7 +15,7 @@ fn difference_at(place: &str, value: &Value, expected: &Value) -> Option<String>
                     format!("{place}.{name}")
                 };
                 match value.get(name) {
-                    Some(value) => difference_at(&place, value, expected),
+                    Some(value) => first_difference(&place, value, expected),
                     None => Some(difference(&place, expected, "no such member")),
                 }
             })
@@ -27,7 +23,7 @@ fn difference_at(place: &str, value: &Value, expected: &Value) -> Option<String>
         (Value::Array(value), Value::Array(expected)) if value.len() == expected.len() => {
             let mut pairs = value.iter().zip(expected).enumerate();
             pairs.find_map(|(at, (value, expected))| {
-                difference_at(&format!("{place}[{at}]"), value, expected)
+                first_difference(&format!("{place}[{at}]"), value, expected)
             })
         }
         (value, expected) if value == expected => None,
@@ -68,7 +64,7 @@ mod tests {
             json!({"a": {"e": null}}),
             json!({"a": {"b": [1, {"c": 2}]}}),
         ] {
-            assert_eq!(first_difference(&value, &part), None, "{part}");
+            assert_eq!(first_difference("", &value, &part), None, "{part}");
         }
         for (part, expected) in [
             (json!([]), "the body: expected [], found {"),
@@ -82,7 +78,7 @@ mod tests {
                 "a.b[1].c: expected 3, found 2",
             ),
         ] {
-            let found = first_difference(&value, &part).unwrap();
+            let found = first_difference("", &value, &part).unwrap();
             assert!(found.starts_with(expected), "{found}");
         }
     }

@@ -27,14 +27,14 @@ pub enum FakeError {
         /// The names of all routes.
         known: Vec<String>,
     },
-    /// The status of a fault is not an error status.
+    /// The status of a fault or of a failing completion is not an error status.
     #[error("{status} is not an error status; expected 400 to 599")]
     FaultStatus {
         /// The status.
         status: u16,
     },
-    /// A fault's header is malformed, or is one that HTTP itself determines.
-    #[error("the fault cannot have the header {name:?} with this value")]
+    /// A scripted header is malformed, or is one that HTTP itself determines.
+    #[error("a scripted response cannot have the header {name:?} with this value")]
     FaultHeader {
         /// The name of the header.
         name: String,

@@ -11,7 +11,7 @@ use super::control_path::CONTROL;
 use super::route_names::RouteNames;
 use super::state::FakeState;
 use super::worlds::Worlds;
-use super::{Call, CallCount, FakeError, FakeOptions, Fault};
+use super::{Call, CallCount, Completion, FakeError, FakeOptions, Fault};
 use crate::Store;
 use crate::server::{Fixtures, ServerHandle};
 
@@ -100,6 +100,22 @@ impl Fake {
         self.state.faults.clear();
     }
 
+    /// Adds an answer to requests for models after the pending ones.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultStatus`](FakeError::FaultStatus) if the status of a failure is not from 400 to 599;
+    /// [`FaultHeader`](FakeError::FaultHeader) if a header is malformed. The answer is not added
+    /// then.
+    pub fn complete(&self, completion: Completion) -> Result<(), FakeError> {
+        self.state.model.add(completion)
+    }
+
+    /// Removes the pending answers to requests for models.
+    pub fn clear_completions(&self) {
+        self.state.model.clear();
+    }
+
     /// Returns the calls since the start or the last reset, oldest first.
     ///
     /// At most the last 10,000 calls are recorded, with at most 16 MiB of paths and bodies. Calls of
@@ -168,8 +184,8 @@ impl Fake {
 
     /// Resets the fake to its start.
     ///
-    /// This resets the store to the fixtures, and the ids, the clock, the faults, the calls and the
-    /// request numbers. Calls that a fault holds back end without a response. Other calls in
+    /// This resets the store to the fixtures, and the ids, the clock, the faults, the completions, the
+    /// calls and the request numbers. Calls that a fault holds back end without a response. Other calls in
     /// progress are performed on the old store or on the new one.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ fn once() -> Option<NonZeroU64> {
 }
 
 /// Returns the values of headers: texts, or numbers as in `{"retry-after": 2}`.
-fn read_headers(headers: Map<String, Value>) -> Result<Vec<(String, String)>, ApiError> {
+pub(super) fn read_headers(headers: Map<String, Value>) -> Result<Vec<(String, String)>, ApiError> {
     let read = headers.into_iter().map(|(name, value)| match value {
         Value::String(text) => Ok((name, text)),
         Value::Number(number) => Ok((name, number.to_string())),

@@ -62,19 +62,21 @@ impl FaultResponse {
             let status = self.status;
             return Err(FakeError::FaultStatus { status });
         }
-        let is_valid = |name: &str, value: &str| {
-            name.parse::<HeaderName>().is_ok()
-                && value.parse::<HeaderValue>().is_ok()
-                && !RESERVED_HEADERS.contains(&&*name.to_ascii_lowercase())
-        };
-        match self
-            .headers
-            .iter()
-            .find(|(name, value)| !is_valid(name, value))
-        {
-            Some((name, _)) => Err(FakeError::FaultHeader { name: name.clone() }),
-            None => Ok(()),
-        }
+        check_headers(&self.headers)
+    }
+}
+
+/// Checks the headers of a scripted response.
+pub(super) fn check_headers(headers: &[(String, String)]) -> Result<(), FakeError> {
+    let is_valid = |name: &str, value: &str| {
+        name.parse::<HeaderName>().is_ok()
+            && value.parse::<HeaderValue>().is_ok()
+            && !RESERVED_HEADERS.contains(&&*name.to_ascii_lowercase())
+    };
+    let mut headers = headers.iter();
+    match headers.find(|(name, value)| !is_valid(name, value)) {
+        Some((name, _)) => Err(FakeError::FaultHeader { name: name.clone() }),
+        None => Ok(()),
     }
 }
 

@@ -42,10 +42,13 @@
 //! | `GET faults` | | the pending faults: `[{kind, …, route, times}]` |
 //! | `POST faults` | `{kind: "fail", status, error}`, with `json` or `text` instead of `error` for another body, and optionally with `headers`; `{kind: "timeout"}`, `{kind: "delay", delay_ms}`, `{kind: "close"}` or `{kind: "cut"}`, as in [`Fault`]; each optionally with `route`, and with `times`: 1 by default, `null` for all calls | the pending faults |
 //! | `DELETE faults` | | `null`; no fault is pending |
-//! | `GET calls?route=` | | `{calls: [{number, method, path, query, route, json, text, status, fault}], dropped}`, as in [`Call`] |
+//! | `GET completions` | | the pending answers to requests for models |
+//! | `POST completions` | `{text}`, `{tool_calls: [{id, name, arguments}]}`, `{refusal}`, `{json}` or `{status, error}`, as in [`Completion`]; optionally with `finish_reason`, `usage`, `headers`, `delay_ms`, `token_delay_ms`, `cut`; with `prompt`, `model` and `content`, which a request must match; and with `times`: 1 by default, `null` for all requests | the pending answers |
+//! | `DELETE completions` | | `null`; no answer is pending |
+//! | `GET calls?route=` | | `{calls: [{number, method, path, query, route, json, text, status, fault, gateway}], dropped}`, as in [`Call`] |
 //! | `DELETE calls` | | `null`; no call is recorded |
-//! | `POST calls/assert` | `{route}`, optionally with `times`: a number, or `{at_least, at_most}`, by default at least 1; and with `json`: members that the request's body must contain, among others; then only calls that are still recorded count | `{count}`; 409 with a list of the calls, what they sent, and the first difference |
-//! | `POST calls/assert` | `{order: [{route, json}]}`: such calls were made in this order, with any others between them | `{count}`; 409 as above |
+//! | `POST calls/assert` | `{route}`, optionally with `times`: a number, or `{at_least, at_most}`, by default at least 1; with `json`: members that the request's body must contain, among others; and with `gateway`: members of [`GatewayCall`]; then only calls that are still recorded count | `{count}`; 409 with a list of the calls, what they sent, and the first difference |
+//! | `POST calls/assert` | `{order: [{route, json, gateway}]}`: such calls were made in this order, with any others between them | `{count}`; 409 as above |
 //! | | `only: true` in either: no other calls were made | |
 //! | `GET fixtures` | | the store's current contents, in the format of [`Fixtures`](crate::server::Fixtures) |
 //! | `PUT fixtures` | fixtures | `null`; the fake is reset to these fixtures |
@@ -56,6 +59,14 @@
 //!
 //! `GET` of the control URL itself lists the routes. Routes are named as in `/openapi.json`: `GET
 //! /v1/prompt-2025/id/{promptId}`. URLs of bodies are `GET /prompt-bodies/{promptVersionId}`.
+//!
+//! # Models
+//!
+//! The routes of Helicone's AI Gateway, such as `POST /v1/chat/completions`, merge the stored prompt
+//! that a request names into it, and answer as a model would: by the first pending completion that
+//! matches, else by a text that names the prompt and its version. A token is a word. `GET calls`
+//! shows the request that a model would have got. The inputs of a request are recorded under the id
+//! in the answer's header `helicone-id`.
 //!
 //! # Worlds
 //!
@@ -76,7 +87,9 @@ mod error;
 mod fake_server;
 mod fault_dto;
 mod faults;
+mod gateway_call;
 mod manage_worlds;
+mod model;
 mod options;
 mod recorder;
 mod route_names;
@@ -91,4 +104,6 @@ pub use self::clock::FakeClock;
 pub use self::error::FakeError;
 pub use self::fake_server::Fake;
 pub use self::faults::Fault;
+pub use self::gateway_call::GatewayCall;
+pub use self::model::Completion;
 pub use self::options::FakeOptions;

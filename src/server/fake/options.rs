@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::FakeClock;
 use crate::server::options::ServerOptions;
-use crate::server::{Fixtures, Limits, StatusMode};
+use crate::server::{Fixtures, GatewayGeneration, Limits, StatusMode};
 use crate::{BumpPolicy, Durability, StoreOptions};
 
 /// Options of a fake.
@@ -137,6 +137,12 @@ impl FakeOptions {
     /// Sets the URL by which clients know the fake, as [`ServerOptions::public_url`] does.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.server = self.server.public_url(url);
+        self
+    }
+
+    /// Sets the generation of Helicone's AI Gateway, as [`ServerOptions::gateway`] does.
+    pub fn gateway(mut self, generation: GatewayGeneration) -> Self {
+        self.server = self.server.gateway(generation);
         self
     }
 

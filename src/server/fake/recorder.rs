@@ -10,10 +10,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::sleep;
 
+use super::GatewayCall;
 use super::control_path::is_outside_api;
 use super::cut::cut;
 use super::faults::{FaultContent, FaultKind, FaultResponse};
+use super::route_names::is_of_gateway;
 use super::state::FakeState;
+use crate::server::gateway::AnsweredRequest;
 use crate::server::listen::Hangup;
 use crate::server::response::ApiResponse;
 use crate::server::{middleware, request};
@@ -58,7 +61,7 @@ pub(crate) async fn record_and_script(
     let handled = next.run(Request::from_parts(parts, Body::from(body)));
     let response = match fault {
         None => handled.await,
-        Some(FaultKind::Fail(scripted)) => respond(scripted),
+        Some(FaultKind::Fail(scripted)) => respond(scripted, route.as_deref()),
         Some(FaultKind::Timeout) => {
             end.await;
             return hangup();
@@ -70,16 +73,22 @@ pub(crate) async fn record_and_script(
         Some(FaultKind::Close) => return hangup(),
         Some(FaultKind::Cut) => cut(middleware::finish(app, handled.await)).await,
     };
+    if let Some(AnsweredRequest(merged)) = response.extensions().get() {
+        state.calls.merged(call, &GatewayCall::from(&**merged));
+    }
     state
         .calls
         .answered(call, middleware::status(app, &response).as_u16());
     response
 }
 
-/// Returns a scripted response.
-fn respond(scripted: FaultResponse) -> Response {
+/// Returns a scripted response to a call of a route.
+fn respond(scripted: FaultResponse, route: Option<&str>) -> Response {
     let status = StatusCode::from_u16(scripted.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = match scripted.content {
+        FaultContent::Error(error) if route.is_some_and(is_of_gateway) => {
+            ApiResponse::gateway_error(status, &error).into_response()
+        }
         FaultContent::Error(error) => ApiResponse::error(status, &error).into_response(),
         FaultContent::Json(json) => ApiResponse::text(json.to_string())
             .with_status(status)

@@ -51,6 +51,17 @@ impl RouteNames {
     }
 }
 
+/// Returns whether a route answers as Helicone's gateway does, without the envelope.
+pub(super) fn is_of_gateway(route: &str) -> bool {
+    [
+        "/chat/completions",
+        "/v1/responses",
+        "/beta/litellm_prompt_management",
+    ]
+    .iter()
+    .any(|path| route.ends_with(path))
+}
+
 /// Returns the name of a route from its method and path.
 fn name(method: &Method, path: &str) -> String {
     format!("{method} {}", bare(path))

@@ -11,6 +11,7 @@ use super::baseline::Baseline;
 use super::calls::Calls;
 use super::clock::{FakeTime, TimeMode};
 use super::faults::{Fault, Faults};
+use super::model::ScriptedModel;
 use super::route_names::RouteNames;
 use super::{Call, FakeError};
 use crate::server::Fixtures;
@@ -22,6 +23,7 @@ pub(crate) struct FakeState {
     pub(crate) clock: Arc<FakeTime>,
     pub(crate) faults: Faults,
     pub(crate) calls: Calls,
+    pub(super) model: Arc<ScriptedModel>,
     route_names: RouteNames,
     baseline: Mutex<Baseline>,
     run: watch::Sender<FakeRun>,
@@ -39,6 +41,7 @@ impl FakeState {
     pub(crate) fn new(
         app: Arc<App>,
         clock: Arc<FakeTime>,
+        model: Arc<ScriptedModel>,
         route_names: RouteNames,
         baseline: Baseline,
     ) -> Self {
@@ -47,6 +50,7 @@ impl FakeState {
             clock,
             faults: Faults::default(),
             calls: Calls::default(),
+            model,
             route_names,
             baseline: Mutex::new(baseline),
             run: watch::Sender::new(FakeRun::Number(0)),
@@ -73,6 +77,7 @@ impl FakeState {
             self.clock.restore(baseline.start());
             self.faults.clear();
             self.calls.clear();
+            self.model.reset();
             self.app.restart_requests();
             Ok::<_, FakeError>(())
         })?;
@@ -134,7 +139,7 @@ impl FakeState {
                 times,
                 only,
             } => {
-                let count = if pattern.json.is_none() {
+                let count = if pattern.is_any() {
                     self.calls.count(&pattern.route)
                 } else {
                     calls.iter().filter(|call| pattern.matches(call)).count() as u64
@@ -145,11 +150,7 @@ impl FakeState {
                         "{} was called {}{}, expected {times}; {}",
                         pattern.route,
                         assertion::times(count),
-                        if pattern.json.is_some() {
-                            " with this JSON"
-                        } else {
-                            ""
-                        },
+                        pattern.requirement(),
                         listed(),
                     ));
                 }

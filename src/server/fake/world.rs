@@ -7,11 +7,13 @@ use axum::middleware::from_fn_with_state;
 use super::baseline::Baseline;
 use super::clock::FakeTime;
 use super::manage_worlds::WorldsSlot;
+use super::model::ScriptedModel;
 use super::options::FakeOptions;
 use super::recorder::record_and_script;
 use super::route_names::RouteNames;
 use super::state::FakeState;
 use super::{FakeError, control};
+use crate::server::gateway::AnswerModel;
 use crate::server::signature::Signer;
 use crate::server::site::RoutedApp;
 use crate::server::{options, routes};
@@ -58,6 +60,9 @@ pub(super) fn world(
     app.port = port;
     let now = Arc::clone(&clock);
     app.clock = Box::new(move || now.now());
+    let model = Arc::new(ScriptedModel::new(Arc::clone(&clock), options.seed));
+    app.gateway.model = Some(Arc::clone(&model) as Arc<dyn AnswerModel>);
+    app.gateway.records_inputs = true;
     let app = Arc::new(app);
 
     let slot = WorldsSlot::default();
@@ -65,6 +70,7 @@ pub(super) fn world(
     let state = Arc::new(FakeState::new(
         Arc::clone(&app),
         clock,
+        model,
         RouteNames::of(&described),
         baseline,
     ));

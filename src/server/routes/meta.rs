@@ -38,10 +38,13 @@ pub(crate) async fn health(State(app): OpenApp) -> ResponseOutcome {
 
 /// Returns the OpenAPI description of all routes.
 ///
-/// `api` describes the routes that require a key, and `open` the others.
-pub(crate) fn describe(mut api: OpenApi, open: OpenApi) -> OpenApi {
+/// `api` and `gateway` describe the routes that require a key, and `open` the others.
+pub(crate) fn describe(mut api: OpenApi, mut gateway: OpenApi, open: OpenApi) -> OpenApi {
     for operation in operations(&mut api) {
-        describe_access(operation);
+        describe_access(operation, "ErrorEnvelope");
+    }
+    for operation in operations(&mut gateway) {
+        describe_access(operation, "GatewayErrorData");
     }
     let info = InfoBuilder::new()
         .title("promptbook")
@@ -57,6 +60,7 @@ pub(crate) fn describe(mut api: OpenApi, open: OpenApi) -> OpenApi {
         .components(Some(components))
         .build();
     described.merge(api);
+    described.merge(gateway);
     described.merge(open);
     for operation in operations(&mut described) {
         for (status, response) in &mut operation.responses.responses {
@@ -82,10 +86,10 @@ fn operations(described: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// Describes what the operations that require a key have in common: the key, and the errors.
-fn describe_access(operation: &mut Operation) {
+fn describe_access(operation: &mut Operation, error: &str) {
     let key = SecurityRequirement::new("api_key", [""; 0]);
     operation.security.get_or_insert_default().push(key);
-    let error = Content::new(Some(Ref::from_schema_name("ErrorEnvelope")));
+    let error = Content::new(Some(Ref::from_schema_name(error)));
     let response = ResponseBuilder::new()
         .content("application/json", error)
         .build();

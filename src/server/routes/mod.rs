@@ -3,6 +3,7 @@
 mod bodies;
 mod environments;
 mod extract;
+mod gateway;
 mod meta;
 mod prompts;
 mod table;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::OriginalUri;
 use axum::http::{Method, Uri};
+use axum::middleware::map_response;
 use axum::routing::{delete, post};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{bodies, environments, meta, prompts, version_queries, versions};
+use super::{bodies, environments, gateway, meta, prompts, version_queries, versions};
 use crate::server::api_error::ApiError;
 use crate::server::app::App;
+use crate::server::middleware::in_gateway_form;
 
 /// Returns the router of all routes, and their OpenAPI description.
 pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
@@ -44,11 +46,19 @@ pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
         .route("/v1/prompt-2025/", post(prompts::create))
         // `update` is a valid prompt id, and the only one that is also a route.
         .route("/v1/prompt-2025/update", delete(prompts::remove_update));
+    let (gateway, described_gateway) = OpenApiRouter::new()
+        .routes(routes!(gateway::chat_completions))
+        .routes(routes!(gateway::chat_completions_without_version))
+        .routes(routes!(gateway::chat_completions_of_ai))
+        .routes(routes!(gateway::responses))
+        .routes(routes!(gateway::litellm))
+        .split_for_parts();
+    let api = api.merge(gateway.layer(map_response(in_gateway_form)));
     let (open, described_open) = OpenApiRouter::new()
         .routes(routes!(bodies::signed))
         .routes(routes!(meta::health))
         .split_for_parts();
-    let described = meta::describe(described, described_open);
+    let described = meta::describe(described, described_gateway, described_open);
     let router = api
         .merge(open)
         .route("/openapi.json", meta::openapi(&described))
