@@ -7,6 +7,9 @@
 )]
 
 mod calls;
+#[path = "../shared/clients.rs"]
+#[allow(dead_code, reason = "other tests run the example projects")]
+mod clients;
 #[cfg(all(feature = "cli", unix))]
 mod command;
 mod completions;
@@ -15,5 +18,6 @@ mod directory;
 mod faults;
 mod gateway;
 mod litellm;
+mod model_clients;
 mod same;
 mod support;

@@ -1,6 +1,6 @@
-//! Helicone's clients for Python and TypeScript, installed below `target`.
+//! Clients for Python and TypeScript, installed below `target`.
 //!
-//! The versions are those that the example projects pin. Without Python, npm or a package registry,
+//! The versions of Helicone's own are those that the example projects pin. Without Python, npm or a package registry,
 //! the tests that need them are skipped; in CI they fail.
 
 use std::fs::{self, File};
@@ -11,7 +11,13 @@ use std::process::Command;
 /// If they cannot be installed, reports why.
 pub fn python() -> Option<PathBuf> {
     let pins = include_str!("../../examples/fake_pytest/requirements.txt");
-    let place = installed("helicone-python", pins, |place| {
+    python_with("helicone-python", pins)
+}
+
+/// Returns a Python interpreter for which these requirements are installed, in an environment of
+/// this name. If they cannot be installed, reports why.
+pub fn python_with(name: &str, pins: &str) -> Option<PathBuf> {
+    let place = installed(name, pins, |place| {
         run(Command::new("python3").args(["-m", "venv"]).arg(place))?;
         let file = place.join("requirements.txt");
         fs::write(&file, pins).map_err(|error| error.to_string())?;
@@ -37,7 +43,12 @@ fn interpreter(place: &Path) -> PathBuf {
 /// Projects in directories below it find them. If they cannot be installed, reports why.
 pub fn node() -> Option<PathBuf> {
     let pins = include_str!("../../examples/fake_vitest/package.json");
-    installed("helicone-node", pins, |place| {
+    node_with("helicone-node", pins)
+}
+
+/// Returns a directory of this name, with the dependencies of a `package.json`, as [`node`] does.
+pub fn node_with(name: &str, pins: &str) -> Option<PathBuf> {
+    installed(name, pins, |place| {
         fs::write(place.join("package.json"), pins).map_err(|error| error.to_string())?;
         let npm = ["install", "--silent", "--no-audit", "--no-fund"];
         run(Command::new("npm").args(npm).current_dir(place)).map(drop)
@@ -88,6 +99,15 @@ pub fn passes(tests: &mut Command, promptbook: &str, summary: &str) {
     // The fake is on this machine, so no proxy is needed.
     let said = run(tests.env("NO_PROXY", "*").env("NO_COLOR", "1")).unwrap();
     assert!(said.contains(summary), "{said}");
+}
+
+/// Runs a client that prints JSON, and returns that.
+pub fn printed(client: &mut Command) -> serde_json::Value {
+    // The server is on this machine, so no proxy is needed.
+    let output = client.env("NO_PROXY", "*").output().unwrap();
+    let failure = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{failure}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {failure}"))
 }
 
 /// Runs a command. Returns its output, or the reason of its failure.
