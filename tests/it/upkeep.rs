@@ -1,9 +1,12 @@
 //! Background maintenance of a store: checkpoints of bodies and of the WAL, whatever is done to the
 //! store.
 
+use std::cell::Cell;
 use std::fs;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use promptbook::maintenance::GcOptions;
 use promptbook::{Bump, Durability, NewVersion, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create, is_sound};
@@ -78,6 +81,31 @@ fn checkpoints_resume_after_a_failure() {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Other writers may use and release a body again while garbage is collected.
+#[test]
+fn a_body_that_returns_and_goes_during_a_collection_is_no_damage() {
+    let place = Place::new();
+    let store = place.create();
+    create(&store, "greeting");
+    let again = || {
+        let version = commit(&store, "greeting", "again");
+        store.delete_version(version.id).unwrap();
+    };
+    again();
+    let times = Cell::new(0);
+    let options = GcOptions::new().retention(Duration::ZERO);
+    let options = options.progress(|progress| {
+        if progress.done > 0 && times.get() < 3 {
+            times.set(times.get() + 1);
+            again();
+        }
+        ControlFlow::Continue(())
+    });
+    let collected = place.open().collect_garbage_with(options).unwrap();
+    assert_eq!((times.get(), collected.bodies), (3, 4));
+    is_sound(&store);
 }
 
 /// The size of a version in the index after a checkpoint.

@@ -78,7 +78,8 @@ fn collect_bodies(
     progress: &mut Reporter<'_>,
 ) -> Result<GcSummary> {
     let mut collected = GcSummary::default();
-    let mut before: Vec<BlobId> = Vec::new();
+    // The last operation at that time, and the bodies that were removed.
+    let mut before: Option<(u64, Vec<BlobId>)> = None;
     let unused = retention.unused(&*index.snapshot()?)?;
     loop {
         // The lock is held from the check that no version uses a body until its file is removed. A
@@ -91,8 +92,13 @@ fn collect_bodies(
             return Ok(collected);
         }
         let ids: Vec<BlobId> = chunk.iter().map(|body| body.id).collect();
-        // A damaged table could return the same bodies forever.
-        if ids.iter().all(|id| before.contains(id)) {
+        // A damaged table could return the same bodies forever. After further operations, the same
+        // bodies may have been added and released again.
+        let (last, _) = transaction.last_operation()?;
+        let is_repeated = before.is_some_and(|(number, removed)| {
+            number == last && ids.iter().all(|id| removed.contains(id))
+        });
+        if is_repeated {
             let reason = format!(
                 "body {} is still listed as unreferenced after its removal",
                 ids[0]
@@ -108,7 +114,7 @@ fn collect_bodies(
         }
         progress.advance(ids.len() as u64)?;
         progress.report()?;
-        before = ids;
+        before = Some((last, ids));
     }
 }
 
