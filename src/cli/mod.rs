@@ -29,7 +29,7 @@
 //!
 //! | command | output |
 //! |---|---|
-//! | `init` | `{path, settings: {first_version, policy}}` |
+//! | `init` | `{path, settings: {first_version, policy}, environments}`; environments is the list, or null |
 //! | `create` | `{prompt: Prompt, version: Version, findings: [Finding]}` |
 //! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage], findings: [Finding]}` |
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}`; with `-p` each version has `difference`: Difference or null |
@@ -45,6 +45,8 @@
 //! | `lint` | `{bodies, findings: [{subject, version_id, kind, severity: "error" or "warning", place, message}], names: [text]}` |
 //! | `env list` | `{environments: [Environment]}` |
 //! | `env set`, `env remove` | `{prompt_id, environment, before, after, breaking: [Breakage], changed}`; before and after are `{id, number}` or null |
+//! | `environments list` | `{environments: [name] or null, in_use: [{environment, prompts, listed: boolean}]}`; prompts is a number |
+//! | `environments add`, `environments remove` | `{environments: [name] or null, before: [name] or null}` |
 //! | `promote` | `{from, to, dry_run, prompts: [{prompt_id, name, before, after, breaking: [Breakage], changed}]}`; before and after are numbers, or null |
 //! | `tag list`, `rename` | `{prompt: Prompt}` |
 //! | `tag add`, `tag remove`, `tag set` | `{prompt: Prompt, before: [tag]}` |

@@ -9,7 +9,8 @@ use crate::support::{Desk, GREETING, REWORDED, command, members, run};
 fn a_store_is_created_with_its_options() {
     let desk = Desk::bare();
     let made = desk.json(&["init", "--first-version", "0.0", "--policy", "free"]);
-    assert_eq!(members(&made), ["path", "settings"]);
+    assert_eq!(members(&made), ["path", "settings", "environments"]);
+    assert_eq!(made["environments"], json!(null));
     assert_eq!(
         made["settings"],
         json!({"first_version": "0.0", "policy": "free"})
