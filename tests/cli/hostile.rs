@@ -13,6 +13,11 @@ use crate::support::{Answer, BREAKING, Desk, GREETING, REWORDED};
 /// Returns a desk whose store has a prompt of each name, with the name also as a tag and as the
 /// message.
 fn desk() -> (Desk, Vec<(String, PromptId)>) {
+    desk_of(names())
+}
+
+/// Does the same with these names.
+fn desk_of(names: impl IntoIterator<Item = String>) -> (Desk, Vec<(String, PromptId)>) {
     let desk = Desk::new();
     let store = Store::open(desk.path().join(".promptbook")).unwrap();
     let create = |(number, name): (usize, String)| {
@@ -22,7 +27,7 @@ fn desk() -> (Desk, Vec<(String, PromptId)>) {
         let created = store.create_prompt(new).unwrap();
         (name, created.prompt.id)
     };
-    let made = names().into_iter().enumerate().map(create).collect();
+    let made = names.into_iter().enumerate().map(create).collect();
     (desk, made)
 }
 
@@ -59,9 +64,28 @@ fn json_of(desk: &Desk, arguments: &[&str]) -> Value {
     serde_json::from_str(&told).unwrap()
 }
 
+/// The number of stores among which the names are distributed, so that every processor has work.
+const STORES: usize = 4;
+
+/// Calls a function with the names of each of several stores, all at the same time.
+fn for_each_store(names: Vec<String>, test: impl Fn(&[String]) + Sync) {
+    std::thread::scope(|scope| {
+        for first in 0..STORES {
+            // The longest names are next to each other.
+            let some: Vec<String> = names.iter().skip(first).step_by(STORES).cloned().collect();
+            let test = &test;
+            scope.spawn(move || test(&some));
+        }
+    });
+}
+
 #[test]
 fn every_command_that_takes_a_prompt_takes_one_of_any_name() {
-    let (desk, made) = desk();
+    for_each_store(names(), every_command_takes_prompts_of_these_names);
+}
+
+fn every_command_takes_prompts_of_these_names(names: &[String]) {
+    let (desk, made) = desk_of(names.iter().cloned());
     for (name, id) in &made {
         let id = format!("id:{id}");
         let id = id.as_str();
@@ -111,15 +135,20 @@ fn every_command_that_takes_a_prompt_takes_one_of_any_name() {
 
 #[test]
 fn every_command_that_takes_a_name_takes_any_name() {
-    let desk = Desk::new();
+    let mut typed = names();
     // An argument of a program cannot contain NUL.
-    let typed = || names().into_iter().filter(|name| !name.contains('\0'));
-    for name in typed() {
+    typed.retain(|name| !name.contains('\0'));
+    for_each_store(typed, every_command_takes_these_names);
+}
+
+fn every_command_takes_these_names(names: &[String]) {
+    let desk = Desk::new();
+    for name in names {
         let (tag, message) = (format!("--tag={name}"), format!("--message={name}"));
-        harmless(desk.run_with(&["create", &tag, &message, "--", &name], GREETING));
+        harmless(desk.run_with(&["create", &tag, &message, "--", name], GREETING));
         let id = json_of(&desk, &["ls", "-n", "1"])["prompts"][0]["id"].clone();
         let id = id.as_str().unwrap();
-        let found = desk.run(&["--json", "tag", "list", "--", &name]);
+        let found = desk.run(&["--json", "tag", "list", "--", name]);
         match name.parse::<PromptRef>().unwrap() {
             // A text in the form of an id is parsed as an id.
             PromptRef::Id(_) => drop(found.fails(3)),
@@ -143,14 +172,14 @@ fn every_command_that_takes_a_name_takes_any_name() {
             _ => assert_eq!(desk.run(&["resolve", "--", &spec]).ok(), GREETING),
         }
         harmless(desk.run(&["rename", "--", id, "other"]));
-        harmless(desk.run(&["tag", "set", id, "--", &name, ""]));
-        harmless(desk.run(&["rename", "--", id, &name]));
+        harmless(desk.run(&["tag", "set", id, "--", name, ""]));
+        harmless(desk.run(&["rename", "--", id, name]));
         let listed = json_of(&desk, &["ls", &tag, &format!("--name={name}")]);
         assert_eq!(listed["prompts"][0]["name"], *name);
-        harmless(desk.run(&["search", "--", &name]));
+        harmless(desk.run(&["search", "--", name]));
     }
     let listed = json_of(&desk, &["ls"]);
-    assert_eq!(listed["prompts"].as_array().unwrap().len(), typed().count());
+    assert_eq!(listed["prompts"].as_array().unwrap().len(), names.len());
 }
 
 #[test]
