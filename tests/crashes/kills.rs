@@ -81,11 +81,12 @@ pub fn a_process_that_is_killed_at_any_call_loses_nothing() {
     if !strace::is_there() {
         return;
     }
-    let mut all: Vec<Case> = named().iter().flat_map(|script| cases(script, 0)).collect();
+    let of_named = scratch::of_each(&named(), |script| cases(script, 0));
+    let mut all: Vec<Case> = of_named.into_iter().flatten().collect();
     let longest = if scratch::is_long() { 3 } else { 2 };
     let sequences = scratch::choice((1..=longest).flat_map(sequences).collect(), 12);
     let last = |script: &Script| cases(script, script.steps.len() - 1);
-    all.extend(sequences.iter().flat_map(last));
+    all.extend(scratch::of_each(&sequences, last).into_iter().flatten());
     let (number, of_sequences) = (all.len(), sequences.len());
     let tried = scratch::choice(all, 1000);
     println!(

@@ -1,7 +1,7 @@
 //! Temporary directories, and the parallel runner of cases.
 
 use std::fmt::Display;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Once};
 use std::thread::ScopedJoinHandle;
@@ -60,7 +60,35 @@ const TOO_LONG: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(7
 /// The name of a thread that tries cases.
 const CASE: &str = "case";
 
-/// Tries the cases, one per processor at a time, and returns each failed case with its reason.
+/// Returns how many threads keep the processors busy: cases wait for locks, flushes and children.
+fn threads() -> usize {
+    2 * std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Returns the result of a function for each item, in order, as several threads compute them.
+pub fn of_each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let work_off = || {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(place) else {
+                return done;
+            };
+            done.push((place, work(item)));
+        }
+    };
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads()).map(|_| scope.spawn(work_off)).collect();
+        let done = threads.into_iter().map(|thread| thread.join());
+        done.flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Tries the cases, several at a time, and returns each failed case with its reason.
 pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
@@ -84,8 +112,7 @@ pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<
     };
     be_quiet();
     let too_long = TOO_LONG[usize::from(is_long())];
-    let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let begun: Vec<_> = (0..processors)
+    let begun: Vec<_> = (0..threads())
         .map(|_| Mutex::new((Instant::now(), 0)))
         .collect();
     std::thread::scope(|scope| {

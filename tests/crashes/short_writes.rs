@@ -54,10 +54,12 @@ impl Case {
 fn cases(scripts: &[Script], of_each: usize) -> Vec<Case> {
     let mut rng = scratch::rng();
     let mut cases = Vec::new();
-    for script in scripts {
+    let sizes = scratch::of_each(scripts, |script| {
         let run = Run::of(script, &[], Manner::Honest);
         run.is_through();
-        let largest = largest(&run.store()).max(MIN_FILE_BYTES);
+        largest(&run.store()).max(MIN_FILE_BYTES)
+    });
+    for (script, largest) in scripts.iter().zip(sizes) {
         for _ in 0..of_each {
             let (script, most) = (script.clone(), rng.u64(MIN_FILE_BYTES..=largest));
             cases.push(Case { script, most });

@@ -165,8 +165,9 @@ pub fn a_power_cut_at_any_moment_loses_nothing() {
     let others = others.map(|script| (script, of_others));
     let mut rng = scratch::rng();
     let (mut scripts, mut tried) = (0, 0);
-    for (script, amount) in named.chain(others) {
-        let recorded = record(&script, Manner::Honest);
+    let all: Vec<(Script, Amount)> = named.chain(others).collect();
+    let recorded = scratch::of_each(&all, |(script, _)| record(script, Manner::Honest));
+    for ((script, amount), recorded) in all.into_iter().zip(recorded) {
         let cuts = cuts(recorded.before, &recorded.events, amount, &mut rng);
         scripts += 1;
         tried += cuts.len();
