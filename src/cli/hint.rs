@@ -113,9 +113,9 @@ fn in_use(uses: &[EnvironmentUse]) -> String {
         .iter()
         .map(|one| text::shell_word(one.environment.as_str()));
     let names: Vec<String> = names.collect();
+    let names = names.join(" ");
     format!(
-        "name them too ({}), or remove them from the prompts: promptbook env remove PROMPT NAME",
-        names.join(" ")
+        "keep them in the list ({names}), or promptbook help env remove explains how a prompt loses one"
     )
 }
 

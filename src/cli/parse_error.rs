@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::error::Failure;
 use super::exit::Exit;
 use super::text;
-use super::words::hint_for_word;
+use super::words::{hint_for_word, is_group};
 
 /// Reports arguments that are not a command: prints the help, the version, or the error.
 pub(super) fn report(mut error: clap::Error) -> ExitCode {
@@ -59,12 +59,11 @@ fn unknown_command(error: &clap::Error, arguments: &[String]) -> Option<Failure>
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return None;
     };
-    let is_within_env = arguments
-        .iter()
-        .position(|argument| argument == word)
-        .is_some_and(|at| at > 0 && arguments[at - 1] == "env");
-    let hint = hint_for_word(word, is_within_env)?;
-    let parent = if is_within_env { "env " } else { "" };
+    let at = arguments.iter().position(|argument| argument == word)?;
+    let parent = at.checked_sub(1).and_then(|before| arguments.get(before));
+    let parent = parent.map(String::as_str).filter(|one| is_group(one));
+    let hint = hint_for_word(word, parent)?;
+    let parent = parent.map_or_else(String::new, |parent| format!("{parent} "));
     Some(Failure::usage(format!("there is no command {parent}{word}")).hint(hint))
 }
 

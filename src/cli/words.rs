@@ -2,8 +2,11 @@
 //!
 //! They are not aliases: an error names the right command, so that each command has one name.
 
+/// Words, each with the right command.
+type Words = &'static [(&'static [&'static str], &'static str)];
+
 /// The words, each with the right command.
-const WORDS: &[(&[&str], &str)] = &[
+const WORDS: Words = &[
     (
         &["status", "st"],
         "promptbook diff PROMPT --file FILE shows what a file changes, \
@@ -50,8 +53,8 @@ const WORDS: &[(&[&str], &str)] = &[
             "label",
             "labels",
         ],
-        "promptbook env list PROMPT lists the environments, \
-         and promptbook env set PROMPT ENVIRONMENT VERSION points one to a version",
+        "promptbook env list PROMPT lists the environments, promptbook env set PROMPT ENVIRONMENT VERSION \
+         points one to a version, and promptbook environments restricts their names",
     ),
     (
         &[
@@ -91,7 +94,7 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["tags"],
-        "promptbook tag PROMPT lists the tags of a prompt",
+        "promptbook tag list PROMPT lists the tags of a prompt",
     ),
     (
         &["annotate", "praise"],
@@ -129,7 +132,7 @@ const WORDS: &[(&[&str], &str)] = &[
 ];
 
 /// The words below `env`, each with the right command.
-const ENV_WORDS: &[(&[&str], &str)] = &[
+const ENV_WORDS: Words = &[
     (
         &[
             "add", "move", "mv", "promote", "point", "create", "update", "new",
@@ -150,9 +153,57 @@ const ENV_WORDS: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// Returns the right command for a word of another tool.
-pub(super) fn hint_for_word(word: &str, is_within_env: bool) -> Option<&'static str> {
-    let words = if is_within_env { ENV_WORDS } else { WORDS };
+/// The words below `environments`, each with the right command.
+const ENVIRONMENT_LIST_WORDS: Words = &[
+    (
+        &["set", "create", "new", "put", "allow"],
+        "promptbook environments add NAME adds a name to the list, \
+         and promptbook env set PROMPT ENVIRONMENT VERSION points an environment to a version",
+    ),
+    (
+        &["ls", "show", "get", "status"],
+        "promptbook environments list lists the names",
+    ),
+    (
+        &["rm", "delete", "del", "unset"],
+        "promptbook help environments remove explains how a name is removed from the list",
+    ),
+];
+
+/// The words below `tag`, each with the right command.
+const TAG_WORDS: Words = &[
+    (
+        &["create", "new", "put"],
+        "promptbook tag add PROMPT TAG adds a tag to a prompt",
+    ),
+    (
+        &["ls", "show", "get", "status"],
+        "promptbook tag list PROMPT lists the tags of a prompt",
+    ),
+    (
+        &["rm", "delete", "del", "unset"],
+        "promptbook help tag remove explains how a tag is removed from a prompt",
+    ),
+];
+
+/// The commands that have commands below them, each with the words there.
+const GROUPS: [(&str, Words); 3] = [
+    ("env", ENV_WORDS),
+    ("environments", ENVIRONMENT_LIST_WORDS),
+    ("tag", TAG_WORDS),
+];
+
+/// Returns whether a command has commands below it.
+pub(super) fn is_group(command: &str) -> bool {
+    GROUPS.iter().any(|(group, _)| *group == command)
+}
+
+/// Returns the right command for a word of another tool, typed alone or after a group's name.
+pub(super) fn hint_for_word(word: &str, group: Option<&str>) -> Option<&'static str> {
+    let words = match group {
+        Some(group) => GROUPS.iter().find(|(name, _)| *name == group)?.1,
+        None => WORDS,
+    };
     let found = words.iter().find(|(words, _)| words.contains(&word));
     found.map(|(_, hint)| *hint)
 }
@@ -163,6 +214,12 @@ mod tests {
 
     use super::*;
     use crate::cli::args::Arguments;
+
+    /// Returns the words of all groups.
+    fn all() -> impl Iterator<Item = &'static (&'static [&'static str], &'static str)> {
+        let of_groups = GROUPS.iter().flat_map(|(_, words)| *words);
+        WORDS.iter().chain(of_groups)
+    }
 
     /// Returns whether a hint names only commands that exist.
     fn is_true(hint: &str, commands: &clap::Command) -> bool {
@@ -179,7 +236,7 @@ mod tests {
     #[test]
     fn every_hint_names_commands_that_exist() {
         let commands = Arguments::command();
-        for (words, hint) in WORDS.iter().chain(ENV_WORDS) {
+        for (words, hint) in all() {
             #[cfg(not(feature = "server"))]
             if hint.contains("promptbook serve") {
                 continue;
@@ -191,6 +248,12 @@ mod tests {
     #[test]
     fn no_word_is_a_command() {
         let commands = Arguments::command();
+        for (group, words) in GROUPS {
+            let group = commands.find_subcommand(group).unwrap();
+            for word in words.iter().flat_map(|(words, _)| *words) {
+                assert!(group.find_subcommand(word).is_none(), "{word}");
+            }
+        }
         for word in WORDS.iter().flat_map(|(words, _)| *words) {
             assert!(commands.find_subcommand(word).is_none(), "{word}");
         }
@@ -198,8 +261,16 @@ mod tests {
 
     #[test]
     fn no_hint_runs_a_command_that_deletes() {
-        for (words, hint) in WORDS.iter().chain(ENV_WORDS) {
-            for command in ["rm", "gc", "undo", "restore", "env remove"] {
+        for (words, hint) in all() {
+            for command in [
+                "rm",
+                "gc",
+                "undo",
+                "restore",
+                "env remove",
+                "tag remove",
+                "environments remove",
+            ] {
                 assert!(
                     !hint.contains(&format!("promptbook {command} ")),
                     "{words:?}"

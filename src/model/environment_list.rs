@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::id::EnvironmentName;
+use super::invalid_argument::InvalidArgument;
 use super::shown::Escaped;
 
 /// The maximum number of names in an environment list.
@@ -11,24 +12,22 @@ use super::shown::Escaped;
 pub(crate) const MAX_LISTED_ENVIRONMENTS: usize = 1_000;
 
 /// Checks that a list has a name at least, has no name twice, and is not too long.
-///
-/// If not, the error is the reason.
-pub(crate) fn check_list(list: &[EnvironmentName]) -> Result<(), String> {
+pub(crate) fn check_list(list: &[EnvironmentName]) -> Result<(), InvalidArgument> {
+    let refused = |reason| InvalidArgument::new("environment list", &joined(list), reason);
+    fault_of(list).map_or(Ok(()), |reason| Err(refused(reason)))
+}
+
+fn fault_of(list: &[EnvironmentName]) -> Option<String> {
     if list.is_empty() {
-        return Err("an environment list has one name at least".into());
+        return Some("it is empty".into());
     }
     if list.len() > MAX_LISTED_ENVIRONMENTS {
         let most = MAX_LISTED_ENVIRONMENTS;
-        return Err(format!("an environment list has {most} names at most"));
+        return Some(format!("it has more than {most} names"));
     }
     let mut seen = HashSet::new();
-    match list.iter().find(|name| !seen.insert(*name)) {
-        Some(twice) => Err(format!(
-            "{} is in the environment list twice",
-            Escaped(twice.as_str())
-        )),
-        None => Ok(()),
-    }
+    let twice = list.iter().find(|name| !seen.insert(*name))?;
+    Some(format!("{} is in it twice", Escaped(twice.as_str())))
 }
 
 /// Returns a list as text for messages.

@@ -225,10 +225,7 @@ impl StoreOptions {
         let Some(names) = self.environments.clone().transpose()? else {
             return Ok(None);
         };
-        check_list(&names).map_err(|reason| {
-            let text = format!("{} names", names.len());
-            InvalidArgument::new("environment list", &text, reason)
-        })?;
+        check_list(&names)?;
         Ok(Some(names))
     }
 

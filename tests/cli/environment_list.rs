@@ -109,11 +109,11 @@ fn names_are_added_and_removed() {
     );
     let told = desk.run(&["environments", "remove", "production"]).fails(4);
     assert!(told.contains("production, of \"greeting\""), "{told}");
-    assert!(told.contains("promptbook env remove"), "{told}");
+    assert!(told.contains("promptbook help env remove"), "{told}");
     let told = desk
         .run(&["environments", "remove", "staging", "production"])
         .fails(2);
-    assert!(told.contains("one name at least"), "{told}");
+    assert!(told.contains("environments remove --all"), "{told}");
     let told = desk.run(&["environments", "remove", "--all"]).ok();
     assert!(told.contains("are now any"), "{told}");
     assert_eq!(list(&desk), json!(null));
@@ -121,13 +121,21 @@ fn names_are_added_and_removed() {
         .ok();
     let told = desk.run(&["environments", "add", "dev"]).fails(4);
     assert!(
-        told.contains("prodution, of \"greeting\"\n") && told.contains("(production prodution)"),
+        told.contains("prodution, of \"greeting\"\n")
+            && told.contains("environments add dev production prodution"),
         "{told}"
     );
     for wrong in ["latest", "1.0", ""] {
         desk.run(&["environments", "add", wrong]).fails(2);
     }
     desk.run(&["environments", "remove"]).fails(2);
+    for (typed, right) in [
+        (["environments", "rm"], "help environments remove"),
+        (["tag", "rm"], "help tag remove"),
+    ] {
+        let told = desk.run(&typed).fails(2);
+        assert!(told.contains(right), "{told}");
+    }
     desk.run(&["environments", "remove", "x", "--all"]).fails(2);
     desk.run(&["init", "--store", "x", "--environments", "dev,dev"])
         .fails(2);

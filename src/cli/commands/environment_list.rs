@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::describe::name_list;
 use super::lint::warn_of_environment_name;
 use crate::cli::args::environments::EnvironmentListArgs;
-use crate::cli::error::{CommandResult, CompletedChange};
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
+use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
@@ -22,9 +23,10 @@ pub(super) fn run(args: &EnvironmentListArgs, session: &Session) -> CommandResul
             for name in names {
                 warn_of_environment_name(&store, name.as_str(), session);
             }
-            change(&store, session, |store| {
+            let changed = change(&store, session, |store| {
                 store.add_to_environment_list(names).map(Some)
-            })
+            });
+            changed.map_err(|failure| with_names_in_use(failure, &store, names))
         }
         EnvironmentListArgs::Remove { all: true, .. } => {
             change(&session.store()?, session, |store| {
@@ -32,10 +34,34 @@ pub(super) fn run(args: &EnvironmentListArgs, session: &Session) -> CommandResul
                 Ok(None)
             })
         }
-        EnvironmentListArgs::Remove { names, .. } => change(&session.store()?, session, |store| {
-            store.remove_from_environment_list(names)
-        }),
+        EnvironmentListArgs::Remove { names, .. } => {
+            let store = session.store()?;
+            let is_all = |list: &[EnvironmentName]| list.iter().all(|name| names.contains(name));
+            if store.environment_list()?.is_some_and(|list| is_all(&list)) {
+                return Err(Failure::usage("a list has one name at least")
+                    .hint("promptbook environments remove --all removes the list"));
+            }
+            change(&store, session, |store| {
+                store.remove_from_environment_list(names)
+            })
+        }
     }
+}
+
+/// Adds the command that names the environments in use too, if a new list lacks them.
+fn with_names_in_use(failure: Failure, store: &Store, names: &[EnvironmentName]) -> Failure {
+    let in_use = store.environment_names().unwrap_or_default();
+    if failure.exit() != Exit::Conflict || in_use.is_empty() {
+        return failure;
+    }
+    let others = in_use.iter().filter(|name| !names.contains(name));
+    let all = names.iter().chain(others);
+    let all: Vec<String> = all.map(|name| text::shell_word(name.as_str())).collect();
+    failure.hint(format!(
+        "promptbook environments add {} makes a list with them; \
+         promptbook help env remove explains how a prompt loses one",
+        all.join(" ")
+    ))
 }
 
 fn change(

@@ -243,10 +243,9 @@ impl Manifest {
                     if before == after {
                         return Err("its change of the environment list is empty".into());
                     }
-                    let lists = [before, after].into_iter().flatten();
-                    lists
-                        .map(|list| check_list(list))
-                        .collect::<Result<(), _>>()?;
+                    for list in [before, after].into_iter().flatten() {
+                        check_list(list).map_err(|error| error.to_string())?;
+                    }
                 }
                 Change::VersionCreated(version) => {
                     check_moment(version.created_at)?;

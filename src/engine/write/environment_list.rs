@@ -7,7 +7,6 @@ use crate::engine::read::lookup::prompt_label;
 use crate::model::environment_list::check_list;
 use crate::model::error::{EnvironmentUse, Error, Result};
 use crate::model::id::EnvironmentName;
-use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::{Change, OperationKind, PromptFilter};
 
 /// The maximum number of prompts that an error names for one environment.
@@ -99,10 +98,7 @@ impl WriteTransaction<'_> {
             return Ok(());
         }
         if let Some(list) = &after {
-            check_list(list).map_err(|reason| {
-                let text = format!("{} names", list.len());
-                InvalidArgument::new("environment list", &text, reason)
-            })?;
+            check_list(list)?;
             let is_allowed = |name: &EnvironmentName| {
                 list.contains(name) || before.as_ref().is_some_and(|list| !list.contains(name))
             };
