@@ -1,7 +1,7 @@
 //! Environments over HTTP: set, moved, removed.
 
-use promptbook::VersionId;
-use promptbook::server::StatusMode;
+use promptbook::server::{ServerOptions, StatusMode};
+use promptbook::{StoreOptions, VersionId};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -53,6 +53,15 @@ fn an_environment_can_have_any_name() {
         json!(["production"]),
         "names are compared exactly"
     );
+}
+
+/// The live service has no such list.
+#[test]
+fn the_environment_list_of_a_store_restricts_no_client() {
+    let store = StoreOptions::new().environments(["production", "staging"]);
+    let scene = Scene::of(store.in_memory().unwrap(), &ServerOptions::new());
+    change(&scene, "update", scene.second, "qa");
+    assert_eq!(environments(&scene, scene.second), json!(["qa", "staging"]));
 }
 
 #[test]
