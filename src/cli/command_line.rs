@@ -3,6 +3,7 @@
 use std::any::TypeId;
 
 use clap::builder::ValueParser;
+use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser};
 use clap_complete::ArgValueCompleter;
 
@@ -12,19 +13,42 @@ use super::examples::examples_of;
 use crate::{EnvironmentName, PromptRef, Selector, VersionSpec};
 
 /// Parses the arguments of this process.
+///
+/// Only the command that they name is described, because describing all takes longer than most
+/// commands. Only a help text, which is an error to clap, needs more.
 pub(super) fn parse() -> Result<Arguments, clap::Error> {
-    // Only a help text, which is an error to clap, needs examples, and no parsing needs completions.
-    Arguments::try_parse().or_else(|_| {
-        let mut command = with_examples(Arguments::command(), "");
+    Arguments::try_parse().or_else(|error| {
+        if !is_help(error.kind()) {
+            return Err(error);
+        }
+        let mut command = with_examples(complete(Arguments::command()), "");
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     })
 }
 
+fn is_help(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
+}
+
 /// Returns the description of the command line.
 pub(super) fn command() -> Command {
-    let command = Arguments::command();
-    with_completions(with_examples(command, ""))
+    with_completions(with_examples(complete(Arguments::command()), ""))
+}
+
+/// Returns the description of the command line without the command `help`, for manual pages.
+pub(super) fn command_without_help() -> Command {
+    let command = Arguments::command().disable_help_subcommand(true);
+    with_examples(complete(command), "")
+}
+
+/// Adds the descriptions of all commands, which clap otherwise adds when it parses their names.
+fn complete(mut command: Command) -> Command {
+    command.build();
+    command
 }
 
 /// Adds examples to the help of each command.
@@ -125,6 +149,21 @@ mod tests {
                 assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
             }
         }
+    }
+
+    /// The arguments are described last, and the documentation of their types would replace it.
+    #[test]
+    fn every_command_has_a_description_of_its_own() {
+        fn check(command: &Command) {
+            for below in command.get_subcommands() {
+                let built = complete(below.clone());
+                assert!(below.get_about().is_some() || below.get_name() == "help");
+                assert_eq!(built.get_about(), below.get_about());
+                assert_eq!(built.get_long_about(), below.get_long_about());
+                check(&built);
+            }
+        }
+        check(&Arguments::command());
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Create a store in .promptbook in the current directory, or in --store DIR
     Init(InitArgs),

@@ -9,7 +9,7 @@ use crate::error::InvalidArgument;
 use crate::history::{GroupId, LogPosition, Moment, OperationRef};
 use crate::model::clock;
 
-/// The moment as of which a command reads.
+// The moment as of which a command reads. A doc comment would replace the help of the command.
 #[derive(Args, Debug)]
 pub(crate) struct AsOfArgs {
     /// Read the store as it was after an operation, given by number or id, or at a time, such as 2h,

@@ -40,7 +40,7 @@ pub(crate) struct LogArgs {
     pub(crate) as_of: AsOfArgs,
 }
 
-/// Limits of a long list.
+// Limits of a long list. A doc comment here would replace the help of the commands that have them.
 #[derive(Args, Debug)]
 pub(crate) struct LimitArgs {
     /// Maximum number of entries

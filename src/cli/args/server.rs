@@ -47,7 +47,8 @@ pub(crate) struct ServeArgs {
     pub(crate) log: Level,
 }
 
-/// The clients that a server accepts, and the names under which they reach it.
+// The clients that a server accepts, and the names under which they reach it. A doc comment would
+// replace the help of the command.
 #[derive(Args, Debug)]
 pub(crate) struct ClientArgs {
     /// Key that clients must send; may be given several times [default: a generated key, stored in

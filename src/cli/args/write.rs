@@ -31,7 +31,7 @@ pub(crate) struct CreateArgs {
     pub(crate) allow_duplicate_name: bool,
 }
 
-/// The environment of a first version.
+// The environment of a first version. A doc comment would replace the help of the command.
 #[derive(Args, Debug)]
 pub(crate) struct TargetArgs {
     /// Environment to point to the first version [default: production]
@@ -100,6 +100,7 @@ impl std::str::FromStr for ExpectationArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum EnvArgs {
     /// List the environments of a prompt
     List {
@@ -175,6 +176,7 @@ pub(crate) struct PromoteArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum TagArgs {
     /// List the tags of a prompt
     List {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::args::ManArgs;
-use crate::cli::command_line::command;
+use crate::cli::command_line::command_without_help;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::output;
 use crate::cli::session::Session;
@@ -17,7 +17,7 @@ pub(super) fn man(args: &ManArgs, session: &Session) -> CommandResult {
         return to_folder(folder, session);
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command())
+    clap_mangen::Man::new(command_without_help())
         .render(&mut page)
         .map_err(|error| Failure::io("the manual page cannot be written", &error))?;
     if session.json() {
@@ -28,7 +28,7 @@ pub(super) fn man(args: &ManArgs, session: &Session) -> CommandResult {
 
 fn to_folder(folder: &Path, session: &Session) -> CommandResult {
     let written = fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(command().disable_help_subcommand(true), folder));
+        .and_then(|()| clap_mangen::generate_to(command_without_help(), folder));
     written.map_err(|error| {
         let message = format!("the manual pages cannot be written to {}", folder.display());
         Failure::io(message, &error)
