@@ -4,25 +4,46 @@
 //! of statements: a trigger or a cascade writes rows, a partial or expression index hides some. So
 //! each object must have the text that this release gave it.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
 use rusqlite::Connection;
 
 use super::error::{SqliteContext, SqliteResult};
-use super::schema_text::{SCHEMA, statements};
+use super::schema_text::statements;
 use crate::storage::{StorageError, StorageErrorKind};
 
-/// An object as `sqlite_schema` contains it.
-#[derive(Debug, PartialEq, Eq)]
+/// An object that the schema's text creates, as `sqlite_schema` contains it.
+#[derive(Clone, Copy, Debug)]
 struct SchemaObject {
     kind: &'static str,
-    sql: String,
+    name: &'static str,
+    sql: &'static str,
 }
 
-/// The objects that [`SCHEMA`] creates, by name.
-static EXPECTED: LazyLock<BTreeMap<String, SchemaObject>> =
-    LazyLock::new(|| statements(SCHEMA).filter_map(object).collect());
+/// The objects that the schema's text creates.
+///
+/// Every opening compares them with those of the file, mostly in the same order.
+struct ExpectedObjects {
+    objects: Vec<SchemaObject>,
+    /// Where the last one was found.
+    last: usize,
+}
+
+impl ExpectedObjects {
+    fn new() -> Self {
+        Self {
+            objects: statements().filter_map(object).collect(),
+            last: 0,
+        }
+    }
+
+    /// Returns the object with a name, looked for from the last one on.
+    fn named(&mut self, name: &str) -> Option<SchemaObject> {
+        let (before, rest) = self.objects.split_at(self.last);
+        let objects = rest.iter().chain(before);
+        let ahead = objects.clone().position(|object| object.name == name)?;
+        self.last = (self.last + ahead) % self.objects.len();
+        self.objects.get(self.last).copied()
+    }
+}
 
 /// The tables that FTS5 creates for a contentless table, by the ends of their names. FTS5
 /// determines their text.
@@ -38,8 +59,8 @@ const AUTOMATIC: [&str; 3] = [
     "sqlite_autoindex_version_1",
 ];
 
-/// Returns the object that a statement creates, with its name, if it creates one.
-fn object(sql: String) -> Option<(String, SchemaObject)> {
+/// Returns the object that a statement creates, if it creates one.
+fn object(sql: &'static str) -> Option<SchemaObject> {
     let rest = sql.strip_prefix("CREATE ")?;
     let (kind, rest) = match rest.strip_prefix("INDEX ") {
         Some(rest) => ("index", rest),
@@ -48,8 +69,8 @@ fn object(sql: String) -> Option<(String, SchemaObject)> {
             ("table", rest.strip_prefix("TABLE ")?)
         }
     };
-    let name = rest.split_whitespace().next()?.to_owned();
-    Some((name, SchemaObject { kind, sql }))
+    let (name, _) = rest.split_once(' ')?;
+    Some(SchemaObject { kind, name, sql })
 }
 
 /// Compares the schema of a file with this release's.
@@ -62,6 +83,7 @@ pub(super) fn differences(connection: &Connection) -> SqliteResult<Vec<String>> 
         .context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
     let (mut wrong, mut found) = (Vec::new(), 0);
+    let mut all = ExpectedObjects::new();
     while let Some(row) = rows.next().context(doing)? {
         let text = |at| -> SqliteResult<Option<&str>> {
             let value = row.get_ref(at).context(doing)?;
@@ -73,8 +95,8 @@ pub(super) fn differences(connection: &Connection) -> SqliteResult<Vec<String>> 
         let kind = text(0)?.unwrap_or_default();
         let name = text(1)?.unwrap_or_default();
         let sql = text(2)?;
-        match EXPECTED.get(name) {
-            Some(expected) if expected.kind == kind && Some(expected.sql.as_str()) == sql => {
+        match all.named(name) {
+            Some(expected) if expected.kind == kind && Some(expected.sql) == sql => {
                 found += 1;
             }
             Some(_) => {
@@ -87,14 +109,14 @@ pub(super) fn differences(connection: &Connection) -> SqliteResult<Vec<String>> 
             )),
         }
     }
-    if found < EXPECTED.len() {
+    if found < all.objects.len() {
         let mut exists = connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)")
             .context(doing)?;
-        for (name, object) in EXPECTED.iter() {
+        for SchemaObject { kind, name, .. } in all.objects {
             let is_there: bool = exists.query_row([name], |row| row.get(0)).context(doing)?;
             if !is_there {
-                wrong.push(format!("the schema has no {} {name}", object.kind));
+                wrong.push(format!("the schema has no {kind} {name}"));
             }
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::error::{SqliteContext, SqliteResult};
-use super::schema_text::{SCHEMA, statements};
+use super::schema_text::statements;
 use crate::model::record::{BumpPolicy, Settings};
 use crate::model::version_number::VersionNumber;
 use crate::storage::{StorageError, StorageErrorKind};
@@ -22,7 +22,7 @@ const FIRST_FORMAT: u32 = 1;
 
 /// The migrations. Append-only: the step at index `n` turns format `n + 1` into `n + 2`.
 ///
-/// The result must have the text of [`SCHEMA`], to the byte, because every opening compares the
+/// The result must have the text of `schema.sql`, to the byte, because every opening compares the
 /// two.
 const MIGRATIONS: &[&str] = &[];
 
@@ -37,8 +37,8 @@ pub(super) fn create<E: From<StorageError>>(
     connection
         .execute_batch("BEGIN EXCLUSIVE")
         .context(context)?;
-    for statement in statements(SCHEMA) {
-        connection.execute_batch(&statement).context(context)?;
+    for statement in statements() {
+        connection.execute_batch(statement).context(context)?;
     }
     let policy = match settings.policy {
         BumpPolicy::Enforced => "enforced",
