@@ -30,8 +30,11 @@ pub(crate) fn linked_version() -> (i32, &'static str) {
     (rusqlite::version_number(), rusqlite::version())
 }
 
+/// Opens a connection that may write.
 pub(super) fn open(place: &IndexDirectory, access: ConnectionMode) -> SqliteResult<Connection> {
-    open_within(place, access, LockPolicy::default().limit)
+    let connection = open_within(place, access, LockPolicy::default().limit)?;
+    prepare_commits(&connection)?;
+    Ok(connection)
 }
 
 /// Opens a connection that waits no longer than `limit` for SQLite's locks.
@@ -162,31 +165,56 @@ fn immutable_uri(path: &Path) -> OsString {
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(96);
+    for (setting, value) in SETTINGS {
+        connection.set_db_config(setting, value)?;
+    }
+    connection.execute_batch(
+        "PRAGMA cell_size_check = ON; -- finds damaged pages earlier
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -4096;   -- KiB; the writer has more, see `prepare_commits`
+         PRAGMA mmap_size = 0;        -- with mapped files, an I/O error is a signal",
+    )
+}
+
+/// The settings of every connection that need no statement.
+const SETTINGS: [(DbConfig, bool); 7] = [
     // Closing a connection checkpoints nothing: a process that commits once pays one flush, not
     // three. The log stays for the next process, and `checkpoint` moves its pages when it is long.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
     // A plan must not depend on bound values. Otherwise SQLite, if compiled with STAT4, plans again
     // at each call.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
     // Triggers and views that another program put into the file do not run, and SQL can damage
     // nothing but the rows of tables.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.execute_batch(
-        "PRAGMA fullfsync = 1;             -- macOS: without it a flush does not reach the medium
-         PRAGMA checkpoint_fullfsync = 1;
-         PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON;      -- finds damaged pages earlier
-         PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -4096;        -- KiB; the writer has more, see `enlarge_cache`
-         PRAGMA mmap_size = 0;             -- with mapped files, an I/O error is a signal
-         PRAGMA wal_autocheckpoint = 8000; -- 32 MB: a limit in case `checkpoint` never runs
-         PRAGMA journal_size_limit = 67108864;",
-    )?;
-    Ok(())
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+    (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+];
+
+/// Sets what matters only to commits. Most processes only read.
+///
+/// Also enlarges the cache: with a small one, pages of long transactions are written twice. Readers
+/// keep theirs, because there are many, and the system caches their pages.
+pub(super) fn prepare_commits(connection: &Connection) -> SqliteResult<()> {
+    prepare_checkpoints(connection)?;
+    let settings = "
+        PRAGMA cache_size = -16384;
+        PRAGMA wal_autocheckpoint = 8000; -- 32 MB: a limit in case `checkpoint` never runs";
+    let set = connection.execute_batch(settings);
+    set.context("opening the index to write")
+}
+
+/// Sets what matters to whatever flushes: commits and WAL checkpoints.
+fn prepare_checkpoints(connection: &Connection) -> SqliteResult<()> {
+    let settings = "
+        PRAGMA fullfsync = 1;             -- macOS: without it a flush does not reach the medium
+        PRAGMA checkpoint_fullfsync = 1;
+        PRAGMA synchronous = FULL;
+        PRAGMA journal_size_limit = 67108864;";
+    let set = connection.execute_batch(settings);
+    set.context("setting how the index is flushed")
 }
 
 /// Turns on the write-ahead log: readers and writers then do not wait for each other.
@@ -217,15 +245,6 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
     connection
         .execute_batch(level)
         .context("setting the durability")
-}
-
-/// Enlarges the cache of the writer.
-///
-/// With a small cache, pages of long transactions are written twice. Readers keep theirs: there are
-/// many, and the system caches their pages.
-pub(super) fn enlarge_cache(connection: &Connection) -> SqliteResult<()> {
-    let kib = "PRAGMA cache_size = -16384";
-    run(connection, kib).context("opening the index to write")
 }
 
 /// Opens the first connection of a handle, and reads by it.
@@ -302,7 +321,10 @@ pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result
 }
 
 /// Checkpoints the write-ahead log, except for what readers still need. Costs two flushes.
+///
+/// The connection is one that reads: its commits would be durable from now on.
 pub(super) fn checkpoint(connection: &Connection) -> SqliteResult<()> {
+    prepare_checkpoints(connection)?;
     connection
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         .context("checkpointing the log")

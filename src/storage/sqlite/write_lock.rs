@@ -39,7 +39,7 @@ impl WriteLock<'_> {
 impl SqliteIndex {
     pub(super) fn open_writer(&self) -> SqliteResult<Mutex<WriteConnection>> {
         let tables = self.connect()?;
-        connection::enlarge_cache(&tables.connection)?;
+        connection::prepare_commits(&tables.connection)?;
         Ok(Mutex::new(WriteConnection {
             snapshot: SqliteSnapshot::apart(tables),
             durability: Durability::Full,
