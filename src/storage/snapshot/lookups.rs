@@ -60,21 +60,7 @@ pub trait LookupReads: PromptReads + VersionReads + BodyReads + LogReads {
         spec: &VersionSpec,
         is_known: &dyn Fn(BlobId) -> bool,
     ) -> StorageResult<Resolution> {
-        let last = self.last_operation()?;
-        let (prompts, version) = match (&spec.prompt, &spec.selector) {
-            (Some(prompt), selector) => {
-                with_one_prompt(self, prompt, |id| self.selected(id, selector))?
-            }
-            (None, Selector::Id(id)) => (Vec::new(), self.version(*id)?),
-            (None, _) => (Vec::new(), None),
-        };
-        let body = unknown_body(self, version.as_ref(), is_known)?;
-        Ok(Resolution {
-            last,
-            prompts,
-            version,
-            body,
-        })
+        resolve_by_parts(self, spec, is_known)
     }
 
     /// Looks up the highest version of a prompt, with its body and the numbers that are used up.
@@ -159,6 +145,29 @@ pub struct EnvironmentLookup {
     pub selected: Option<Version>,
     /// The version that the environment points to.
     pub current: Option<Version>,
+}
+
+/// Looks up what a spec selects, one part after the other.
+pub(crate) fn resolve_by_parts<S: LookupReads + ?Sized>(
+    snapshot: &S,
+    spec: &VersionSpec,
+    is_known: &dyn Fn(BlobId) -> bool,
+) -> StorageResult<Resolution> {
+    let last = snapshot.last_operation()?;
+    let (prompts, version) = match (&spec.prompt, &spec.selector) {
+        (Some(prompt), selector) => {
+            with_one_prompt(snapshot, prompt, |id| snapshot.selected(id, selector))?
+        }
+        (None, Selector::Id(id)) => (Vec::new(), snapshot.version(*id)?),
+        (None, _) => (Vec::new(), None),
+    };
+    let body = unknown_body(snapshot, version.as_ref(), is_known)?;
+    Ok(Resolution {
+        last,
+        prompts,
+        version,
+        body,
+    })
 }
 
 /// Calls `look` with the prompt that a reference names, if it is exactly one.

@@ -13,6 +13,7 @@ pub use bodies::{
     Unreferenced,
 };
 pub use log::{LogReads, OperationVisitor};
+pub(crate) use lookups::resolve_by_parts;
 pub use lookups::{EnvironmentLookup, HeadLookup, LookupReads, Resolution};
 pub use prompts::{PromptReads, PromptVisitor};
 pub use search::SearchReads;

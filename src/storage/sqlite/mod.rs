@@ -26,6 +26,7 @@ mod index;
 mod index_directory;
 mod index_file;
 mod interned;
+mod lookups;
 mod maintenance;
 mod objects;
 mod open_mode;

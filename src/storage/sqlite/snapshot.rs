@@ -18,7 +18,7 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, LookupReads, Numbering,
+    BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
     OldestJournaled, OperationVisitor, PromptReads, PromptTable, PromptVisitor, ReleasedBefore,
     SearchQuery, SearchReads, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionReads,
     VersionRow,
@@ -306,8 +306,6 @@ impl SearchReads for SqliteSnapshot<'_> {
         search::each(&self.tables().connection, visit)
     }
 }
-
-impl LookupReads for SqliteSnapshot<'_> {}
 
 impl Snapshot for SqliteSnapshot<'_> {
     fn is_consistent(&self) -> bool {
