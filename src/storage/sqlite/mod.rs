@@ -42,6 +42,7 @@ mod schema_text;
 mod search;
 mod snapshot;
 mod transaction;
+mod version_list;
 mod versions;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod vfs;

@@ -10,7 +10,7 @@ use super::columns::{bytes, collect, moment, optional_moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::pool::ReaderPool;
 use super::read_connection::ReadConnection;
-use super::{check, environment_list, operations, prompts, schema, search, versions};
+use super::{check, environment_list, operations, prompts, schema, search, version_list, versions};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
     Environment, Operation, OperationFilter, Prompt, PromptFilter, PromptState, RecordedInputs,
@@ -172,7 +172,7 @@ impl VersionReads for SqliteSnapshot<'_> {
         before: Option<VersionId>,
         limit: usize,
     ) -> SqliteResult<Vec<Version>> {
-        versions::list(self.tables(), prompt, filter, before, limit)
+        version_list::list(self.tables(), prompt, filter, before, limit)
     }
 
     fn numbering(&self, prompt: PromptId, major: u32) -> SqliteResult<Numbering> {

@@ -10,7 +10,7 @@ use super::error::{SqliteContext, SqliteResult};
 use super::ids::{blob_is, version_is};
 use super::read_connection::ReadConnection;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
-use crate::model::record::{Version, VersionFilter};
+use crate::model::record::Version;
 use crate::model::selector::{admits, majors};
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
@@ -195,72 +195,6 @@ fn highest_number(
         }
     }
     Ok(None)
-}
-
-pub(super) fn list(
-    tables: &ReadConnection,
-    prompt: PromptId,
-    filter: &VersionFilter,
-    before: Option<VersionId>,
-    rows: usize,
-) -> SqliteResult<Vec<Version>> {
-    let read = || -> rusqlite::Result<Vec<Version>> {
-        let end = match before {
-            None => (i64::MAX, i64::MAX),
-            Some(id) => match position(&tables.connection, prompt, id)? {
-                None => return Ok(Vec::new()),
-                // Within a major number, numbers grow in the order of creation.
-                Some((key, number)) if Some(number.major) == filter.major => {
-                    (key, number.minor.into())
-                }
-                Some((key, _)) => (key, i64::MAX),
-            },
-        };
-        let mut statement = tables.connection.prepare_cached(match filter.major {
-            Some(_) => select_versions!(
-                "WHERE v.prompt = (SELECT key FROM prompt WHERE id = ?1) AND v.deleted_at IS NULL
-                     AND v.key < ?2 AND v.major = ?3 AND v.minor < ?4
-                 ORDER BY v.minor DESC"
-            ),
-            None => select_versions!(
-                "WHERE v.prompt = (SELECT key FROM prompt WHERE id = ?1) AND v.deleted_at IS NULL
-                     AND v.key < ?2 AND ?3 IS NULL AND ?4 IS NOT NULL
-                 ORDER BY v.key DESC"
-            ),
-        })?;
-        let mut found = statement.query((prompt.as_str(), end.0, filter.major, end.1))?;
-        let mut versions = Vec::new();
-        while versions.len() < rows {
-            let Some(row) = found.next()? else { break };
-            let version = version(tables, row)?;
-            if filter.admits(&version) {
-                versions.push(version);
-            }
-        }
-        Ok(versions)
-    };
-    read().context("listing versions")
-}
-
-/// Returns the position of a version, live or not, in its prompt's order of creation.
-fn position(
-    connection: &Connection,
-    prompt: PromptId,
-    id: VersionId,
-) -> rusqlite::Result<Option<(i64, VersionNumber)>> {
-    connection
-        .prepare_cached(
-            // The version is looked up first, because a prompt may have many.
-            concat!(
-                "SELECT v.key, v.major, v.minor FROM version v CROSS JOIN prompt p ON p.key = v.prompt
-                 WHERE p.id = ?2 AND ",
-                version_is!("v", "?1")
-            ),
-        )?
-        .query_row((id.as_bytes(), prompt.as_str()), |row| {
-            Ok((row.get(0)?, VersionNumber::new(row.get(1)?, row.get(2)?)))
-        })
-        .optional()
 }
 
 pub(super) fn numbering(
