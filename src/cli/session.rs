@@ -1,6 +1,8 @@
 //! Session of one command: its global options, its store and its output.
 
+use std::cell::RefCell;
 use std::env;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use anstyle::Style;
@@ -25,11 +27,17 @@ const UNKNOWN_AUTHOR: &str = "unknown";
 #[derive(Debug)]
 pub(crate) struct Session {
     global: Global,
+    /// The stores that were opened for reading. They stay open until the process ends: the system
+    /// closes their files faster than they would, and a reader leaves nothing to finish.
+    readers: RefCell<Vec<ManuallyDrop<Store>>>,
 }
 
 impl Session {
     pub(crate) fn new(global: Global) -> Self {
-        Self { global }
+        Self {
+            global,
+            readers: RefCell::default(),
+        }
     }
 
     /// Returns the global options.
@@ -87,7 +95,11 @@ impl Session {
 
     /// Opens the store read-only, which needs no permission to write.
     pub(crate) fn reader(&self) -> CommandResult<Store> {
-        Ok(self.options().read_only(true).open(self.find()?)?)
+        let store = self.options().read_only(true).open(self.find()?)?;
+        self.readers
+            .borrow_mut()
+            .push(ManuallyDrop::new(store.clone()));
+        Ok(store)
     }
 
     /// Opens the store read-only. Returns its directory if it is too damaged to be opened.
