@@ -125,6 +125,7 @@ pub mod history {
     pub use crate::model::record::{
         Change, Operation, OperationContent, OperationKind, PromptState, RecordedInputs,
     };
+    pub use crate::store::StopSignal;
 }
 
 /// The options and the answers of changes.

@@ -58,25 +58,30 @@ pub(crate) fn write_json(value: &(impl Serialize + ?Sized)) -> CommandResult {
     write_bytes(text::json(value).as_bytes())
 }
 
-/// Returns whether the reader of standard output closed it.
+/// Calls a function once the reader of standard output has closed it.
 ///
-/// Without this check, only a write would show it.
+/// Without this, only a write would show it. If no thread can be started, it is not noticed.
 #[cfg(unix)]
-pub(crate) fn is_closed() -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let out = io::stdout();
-    let mut polled = [PollFd::new(&out, PollFlags::empty())];
-    let now = Timespec::default();
-    let found = poll(&mut polled, Some(&now));
-    let gone = PollFlags::ERR | PollFlags::HUP;
-    found.is_ok() && polled[0].revents().intersects(gone)
+pub(crate) fn when_closed(closed: impl FnOnce() + Send + 'static) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let wait = move || {
+        let out = io::stdout();
+        loop {
+            let mut polled = [PollFd::new(&out, PollFlags::empty())];
+            match poll(&mut polled, None) {
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+        closed();
+    };
+    let _ = std::thread::Builder::new().spawn(wait);
 }
 
-/// Returns false: on this platform only a write shows that the output is closed.
+/// Does nothing: on this platform only a write shows that the output is closed.
 #[cfg(not(unix))]
-pub(crate) fn is_closed() -> bool {
-    false
-}
+pub(crate) fn when_closed(_closed: impl FnOnce() + Send + 'static) {}
 
 /// Writes styled text to standard error.
 ///

@@ -9,6 +9,8 @@
 
 pub(crate) mod checksummed_file;
 pub(crate) mod durable;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod file_watch;
 pub(crate) mod flush;
 pub(crate) mod folder;
 pub(crate) mod identity;

@@ -3,8 +3,9 @@
 //! This crate implements it with SQLite and in memory. Another database can implement it too.
 
 use std::fmt;
+use std::time::Duration;
 
-use super::{ChangeMark, Deadline, Snapshot, StorageResult, Transaction};
+use super::{ChangeMark, CommitWatch, Deadline, Snapshot, StorageResult, Transaction, WakeFn};
 use crate::model::record::Durability;
 
 /// A transactional index of prompts, versions, environments, operations and journaled bodies.
@@ -114,6 +115,16 @@ pub trait Index: Send + Sync + fmt::Debug {
     ///   answer may be assumed to be current. Reading from the index reports the problem, if there
     ///   is one.
     fn change_mark(&self) -> Option<ChangeMark>;
+
+    /// Calls a function when something may have been committed, until the result is dropped.
+    ///
+    /// An index that learns of commits by any process calls `_wake` for each of them. The call may
+    /// come before a snapshot shows the commit, as long as that follows soon, and it may come
+    /// without a commit. The provided method calls nothing: the caller compares
+    /// [change marks](Self::change_mark) every 10 ms.
+    fn watch(&self, _wake: WakeFn) -> CommitWatch {
+        CommitWatch::polling(Duration::from_millis(10))
+    }
 
     /// Does maintenance work that no caller waits for, such as a WAL checkpoint.
     ///

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod change_mark;
+mod commit_watch;
 mod deadline;
 pub(crate) mod directory;
 mod error;
@@ -28,6 +29,7 @@ pub use blobs::{
     Pack,
 };
 pub use change_mark::ChangeMark;
+pub use commit_watch::{CommitWatch, WakeFn};
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
 pub(crate) use history_text::{read_live_changes, read_operation, unwritten, write_operation};

@@ -28,6 +28,7 @@ mod stats;
 mod verify;
 mod versions;
 mod view;
+mod waiting;
 mod watch;
 
 pub use self::backup::{BackupOptions, BackupSummary};
@@ -46,3 +47,4 @@ pub use self::source::PromptSource;
 pub use self::stats::StoreStats;
 pub use self::verify::VerifyOptions;
 pub use self::view::{Operations, Prompts, RenderedVersion, Rows, Versions, View};
+pub use self::waiting::StopSignal;

@@ -331,6 +331,7 @@ impl StoreOptions {
         Store::new(StoreShared {
             settler: MaintenanceWorker::new(Arc::clone(&index), Arc::clone(&bodies), clock),
             queue: WriteQueue::new(self.locks.limit),
+            waiters: Arc::default(),
             locks: self.locks.clone(),
             index,
             bodies,

@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::location::Location;
 use super::secrets::InMemorySecrets;
+use super::waiting::ChangeWaiters;
 use crate::engine::{
     BodyReader, MaintenanceWorker, ResolvedSpecs, Transactions, WriteContext, WriteQueue,
     WriteTransaction,
@@ -32,6 +33,7 @@ pub(crate) struct StoreShared {
     /// The first field, so that it is dropped first: it finishes the work on the other fields.
     pub(super) settler: MaintenanceWorker,
     pub(super) queue: WriteQueue,
+    pub(super) waiters: Arc<ChangeWaiters>,
     pub(super) locks: LockPolicy,
     pub(super) index: Arc<dyn Index>,
     pub(super) bodies: Arc<BodyReader>,

@@ -1,19 +1,13 @@
 //! Watching of a store: the changes by any thread or process.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::handle::Store;
+use super::waiting::{StopSignal, WaitEnd};
 use crate::engine::history::watch;
 use crate::engine::history::watch::Event;
-use crate::engine::maintenance::worker::LOCATION_CHECK_INTERVAL;
 use crate::model::error::Result;
 use crate::model::log_position::LogPosition;
-
-/// The interval at which a waiting thread checks for new commits.
-///
-/// A check costs almost nothing, see [`Index::change_mark`](crate::storage::Index::change_mark).
-const CHANGE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Store {
     /// Returns the current end of the history. Everything that is committed later comes after it.
@@ -58,8 +52,8 @@ impl Store {
     /// The result is that of [`changes_since`](Self::changes_since).
     ///
     /// If there is no change within `timeout`, the list is empty. With a `limit` of 0, the call
-    /// does not wait. A change by another process is noticed after about 10 ms; the thread sleeps
-    /// in between.
+    /// does not wait. A change by another process is noticed within about 10 ms; the thread sleeps
+    /// in between, on Linux until another process writes.
     ///
     /// # Errors
     ///
@@ -71,35 +65,55 @@ impl Store {
         limit: usize,
         timeout: Duration,
     ) -> Result<Vec<Event>> {
+        self.wait_for_changes_until(position, limit, timeout, &StopSignal::new())
+    }
+
+    /// Waits as [`wait_for_changes`](Self::wait_for_changes) does, until a signal stops the wait.
+    ///
+    /// If the signal stops it before there is a change, the list is empty.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use promptbook::Store;
+    /// use promptbook::history::{LogPosition, StopSignal};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let stop = StopSignal::new();
+    /// std::thread::scope(|scope| {
+    ///     let waiting = scope.spawn(|| {
+    ///         store.wait_for_changes_until(LogPosition::START, 100, Duration::MAX, &stop)
+    ///     });
+    ///     stop.stop();
+    ///     assert!(waiting.join().unwrap()?.is_empty());
+    ///     Ok::<(), promptbook::Error>(())
+    /// })?;
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_for_changes`](Self::wait_for_changes).
+    pub fn wait_for_changes_until(
+        &self,
+        position: LogPosition,
+        limit: usize,
+        timeout: Duration,
+        stop: &StopSignal,
+    ) -> Result<Vec<Event>> {
         // None if the time is beyond the range of the clock.
         let deadline = Instant::now().checked_add(timeout);
-        let mut checked = Instant::now();
+        let shared = self.shared();
         loop {
             // The mark is read before the changes, so that every later commit changes it.
-            let mark = self.shared().index.change_mark();
+            let mark = shared.index.change_mark();
             let events = self.changes_since(position, limit)?;
             if !events.is_empty() || limit == 0 {
                 return Ok(events);
             }
-            self.shared().queue.check_not_reentrant()?;
-            loop {
-                let left =
-                    deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-                if left.is_some_and(|left| left.is_zero()) {
-                    return Ok(events);
-                }
-                thread::sleep(left.map_or(CHANGE_CHECK_INTERVAL, |left| {
-                    left.min(CHANGE_CHECK_INTERVAL)
-                }));
-                let now = self.shared().index.change_mark();
-                if now.is_none() || now != mark {
-                    break;
-                }
-                if checked.elapsed() >= LOCATION_CHECK_INTERVAL {
-                    // The mark of files that were moved or removed does not change.
-                    self.shared().index.check_location()?;
-                    checked = Instant::now();
-                }
+            shared.queue.check_not_reentrant()?;
+            match shared.waiters.wait(&*shared.index, mark, deadline, stop)? {
+                WaitEnd::Changed => {}
+                WaitEnd::TimedOut | WaitEnd::Stopped => return Ok(events),
             }
         }
     }

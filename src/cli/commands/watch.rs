@@ -12,13 +12,10 @@ use crate::cli::output;
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::history::{Change, Event};
+use crate::history::{Change, Event, StopSignal};
 
 /// The maximum number of operations that are read at a time.
 const MAX_PAGE: usize = 100;
-
-/// The interval between checks whether the reader of the output closed it.
-const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &WatchArgs, session: &Session) -> CommandResult {
     let store = session.reader()?;
@@ -31,20 +28,21 @@ pub(super) fn watch(args: &WatchArgs, session: &Session) -> CommandResult {
         .and_then(|long| Instant::now().checked_add(long));
     let mut words = PlainWords::of(store.as_view());
     let mut left = args.limit.unwrap_or(usize::MAX);
+    let stop = StopSignal::new();
+    output::when_closed({
+        let stop = stop.clone();
+        move || stop.stop()
+    });
     while left > 0 {
-        let time = end.map_or(OUTPUT_CHECK_INTERVAL, |end| {
+        let time = end.map_or(Duration::MAX, |end| {
             end.saturating_duration_since(Instant::now())
         });
-        let events = store.wait_for_changes(
-            position,
-            left.min(MAX_PAGE),
-            time.min(OUTPUT_CHECK_INTERVAL),
-        )?;
+        let events = store.wait_for_changes_until(position, left.min(MAX_PAGE), time, &stop)?;
+        if events.is_empty() && stop.is_stopped() {
+            return Err(Failure::closed());
+        }
         if events.is_empty() && end.is_some_and(|end| end <= Instant::now()) {
             break;
-        }
-        if events.is_empty() && output::is_closed() {
-            return Err(Failure::closed());
         }
         left -= events.len();
         for event in &events {

@@ -4,10 +4,20 @@ use super::connection;
 use super::error::{SqliteContext as _, SqliteResult};
 use super::index::SqliteIndex;
 use super::open_mode::OpenMode;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::paths::beside;
 use super::snapshot::SqliteSnapshot;
 use super::transaction::SqliteTransaction;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::fs::file_watch::FileWatch;
 use crate::model::record::Durability;
 use crate::storage::{ChangeMark, Deadline, Index, LockGuard, Snapshot, Transaction};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::storage::{CommitWatch, WakeFn};
+
+/// The interval of looks for commits in addition to the watch of the log, or in place of it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WATCHED_LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
 
 impl Index for SqliteIndex {
     fn snapshot(&self) -> SqliteResult<Box<dyn Snapshot + '_>> {
@@ -59,6 +69,16 @@ impl Index for SqliteIndex {
             }
             _ => None,
         })
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn watch(&self, wake: WakeFn) -> CommitWatch {
+        // Every commit writes its frames to the log before it is visible.
+        let log = beside(&self.path, "-wal");
+        match FileWatch::of(&log, wake) {
+            Some(watch) => CommitWatch::waking(Box::new(watch), WATCHED_LOOK_INTERVAL),
+            None => CommitWatch::polling(WATCHED_LOOK_INTERVAL),
+        }
     }
 
     fn check_location(&self) -> SqliteResult<()> {

@@ -204,3 +204,22 @@ fn it_passes_the_suite() {
 fn it_passes_the_suite_with_marks_by_the_data_version() {
     passes_the_suite(|index| index.watcher = ChangeCounter::data_version_only());
 }
+
+/// The call comes before the commit is visible, so a caller looks again until it is.
+#[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn a_commit_by_any_index_on_the_file_calls_those_that_watch() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made(directory.path());
+    let (watched, other) = (open(&path, OpenMode::Read), open(&path, OpenMode::Write));
+    let (sender, woken) = std::sync::mpsc::channel();
+    let watch = watched.watch(std::sync::Arc::new(move || {
+        let _ = sender.send(());
+    }));
+    assert_eq!(watch.interval(), WATCHED_LOOK_INTERVAL);
+    testing::HistoryWriter::new(&other).create(1, "seen", &[]);
+    woken.recv().unwrap();
+    drop(watch);
+    // Once the watch is dropped, so is the function.
+    while woken.recv().is_ok() {}
+}
