@@ -114,6 +114,7 @@ impl PromptRows {
 
     /// Returns the live version with this number.
     pub(crate) fn numbered(&self, number: VersionNumber) -> Option<&Version> {
+        work_counter::step();
         self.at(*self.live_numbers.get(&number)?)
     }
 

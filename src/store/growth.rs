@@ -98,6 +98,26 @@ fn prompts(store: &Store, prompts: usize) -> Vec<PromptId> {
 }
 
 #[test]
+fn prompts_are_found_by_name_without_a_walk() {
+    grows(200, prompts, |store, size, ids| {
+        for (number, id) in (0..size).zip(ids) {
+            let name = format!("prompt {number}");
+            assert_eq!(store.prompt(name.as_str()).unwrap().id, id);
+        }
+    });
+}
+
+#[test]
+fn versions_are_found_by_number_without_a_walk() {
+    grows(200, versions, |store, size, id| {
+        for minor in 0..size {
+            let found = store.version(of(id, &format!("1.{minor}"))).unwrap();
+            assert_eq!(found.number.minor as usize, minor);
+        }
+    });
+}
+
+#[test]
 fn undo_restores_a_prompt_with_its_versions() {
     let deleted = |store: &Store, size| {
         let id = versions(store, size);
