@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 /// The source of a store's time.
 pub(crate) type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -39,6 +39,38 @@ pub(crate) fn recorded(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(at.timestamp(), micros * 1000).unwrap_or(at)
 }
 
+/// Parses a moment in the notation in which records contain it, such as
+/// `2026-01-02T03:04:05.678901Z`.
+///
+/// Returns `None` for any other text, which may be a moment in another notation.
+pub(crate) fn usual_moment(text: &str) -> Option<DateTime<Utc>> {
+    let (whole, rest) = text.as_bytes().split_first_chunk::<19>()?;
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u32, |number, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| number * 10 + u32::from(digit - b'0'))
+        })
+    };
+    let marks = [whole[4], whole[7], whole[10], whole[13], whole[16]];
+    if marks != *b"--T::" {
+        return None;
+    }
+    let fraction = rest.strip_suffix(b"Z")?;
+    let nanos = match fraction.split_first() {
+        None => 0,
+        Some((b'.', digits @ ([_, _, _] | [_, _, _, _, _, _]))) => {
+            number(digits)? * if digits.len() == 3 { 1_000_000 } else { 1000 }
+        }
+        Some(_) => return None,
+    };
+    let year = number(&whole[..4])?.try_into().ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(&whole[5..7])?, number(&whole[8..10])?)?;
+    let (hour, minute) = (number(&whole[11..13])?, number(&whole[14..16])?);
+    let at = date.and_hms_nano_opt(hour, minute, number(&whole[17..])?, nanos)?;
+    Some(at.and_utc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +93,34 @@ mod tests {
         }
         if let Some(start) = UNIX_EPOCH.checked_sub(Duration::from_secs(i64::MAX as u64)) {
             assert_eq!(from_system(start), DateTime::<Utc>::MIN_UTC);
+        }
+    }
+
+    #[test]
+    fn the_usual_notation_means_the_same_to_both_parsers() {
+        for text in [
+            "2026-11-26T20:34:45.123456Z",
+            "1970-01-01T00:00:00Z",
+            "2000-02-29T23:59:59.001Z",
+            "9999-12-31T23:59:59.999999Z",
+        ] {
+            let expected: DateTime<Utc> = text.parse().unwrap();
+            assert_eq!(usual_moment(text), Some(expected), "{text}");
+            assert_eq!(serde_json::json!(expected), text);
+        }
+        for text in [
+            "",
+            "2026-11-26T20:34:45",
+            "2026-11-26T20:34:45+00:00",
+            "2026-11-26 20:34:45Z",
+            "2026-11-26T20:34:60Z",
+            "2026-02-29T20:34:45Z",
+            "2026-11-26T20:34:45.12Z",
+            "2026-11-26T20:34:45.Z",
+            "+026-11-26T20:34:45Z",
+            "2026-11-26T20:34:45.12345éZ",
+        ] {
+            assert_eq!(usual_moment(text), None, "{text}");
         }
     }
 

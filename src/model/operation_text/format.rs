@@ -1,15 +1,18 @@
 //! The whole text of an operation: writing and reading.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use thiserror::Error;
+use std::fmt;
 
+use chrono::{DateTime, Utc};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::clock;
 use crate::model::id::{BlobId, EnvironmentName, GroupId, PromptId, PromptName, VersionId};
 use crate::model::record::{Change, OperationContent, OperationKind, PromptState, Version};
 use crate::model::version_number::VersionNumber;
 
 /// A text that is not one of an operation, or a content that cannot be written as one.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct OperationTextError(#[from] serde_json::Error);
 
@@ -31,6 +34,7 @@ pub(crate) fn read(text: &str) -> Result<OperationContent, OperationTextError> {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "OperationContent")]
 struct ContentText {
+    #[serde(deserialize_with = "moment")]
     at: DateTime<Utc>,
     author: String,
     #[serde(with = "KindText")]
@@ -108,10 +112,28 @@ struct VersionText {
     message: String,
     author: String,
     base: Option<VersionId>,
+    #[serde(deserialize_with = "moment")]
     created_at: DateTime<Utc>,
     blob: BlobId,
     size: u64,
     environments: Vec<EnvironmentName>,
+}
+
+/// Reads a moment, mostly without the parser that accepts every notation.
+fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+    struct Moment;
+    impl Visitor<'_> for Moment {
+        type Value = DateTime<Utc>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a moment in the notation of RFC 3339")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<DateTime<Utc>, E> {
+            clock::usual_moment(text).map_or_else(|| text.parse().map_err(E::custom), Ok)
+        }
+    }
+    from.deserialize_str(Moment)
 }
 
 /// Conversion of a list of changes.

@@ -17,8 +17,8 @@ mod part;
 
 pub(crate) use self::format::{OperationTextError, read, write};
 pub(crate) use self::part::{
-    ChangedItem, LiveChange, changed_items, changed_prompts, created_versions, live_changes,
-    may_be_of_group, may_change_environment_list, may_concern, may_undo, moment, moment_in,
+    ChangedItem, LiveChange, PromptMention, changed_items, changed_prompts, created_versions,
+    live_changes, may_be_of_group, may_change_environment_list, may_undo, moment, moment_in,
     without_undoes,
 };
 

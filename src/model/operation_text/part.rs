@@ -6,10 +6,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::format::{OperationTextError, write};
+use crate::model::clock;
 use crate::model::id::{BlobId, GroupId, PromptId, VersionId};
 use crate::model::record::{Change, OperationContent};
 
@@ -19,10 +21,16 @@ const OPENING: &str = "{\"at\":\"";
 const MAX_MOMENT_BYTES: usize = 40;
 
 /// Returns when the operation was made.
+///
+/// The rest of the text is not parsed, if the moment is written as usual.
 pub(crate) fn moment(text: &str) -> Result<DateTime<Utc>, OperationTextError> {
     #[derive(Deserialize)]
     struct Part {
         at: DateTime<Utc>,
+    }
+    let written = moment_in(text.as_bytes()).and_then(|place| text.get(place));
+    if let Some(at) = written.and_then(clock::usual_moment) {
+        return Ok(at);
     }
     let part: Part = serde_json::from_str(text)?;
     Ok(part.at)
@@ -43,9 +51,20 @@ pub(crate) fn may_undo(text: &str) -> bool {
     text.contains("\"undoes\"")
 }
 
-/// Returns whether the operation may change this prompt; if not, it does not.
-pub(crate) fn may_concern(text: &str, prompt: PromptId) -> bool {
-    text.contains(&format!("\"{prompt}\""))
+/// A search for the operations that may change a prompt.
+#[derive(Debug)]
+pub(crate) struct PromptMention(memmem::Finder<'static>);
+
+impl PromptMention {
+    pub(crate) fn of(prompt: PromptId) -> Self {
+        let quoted = format!("\"{prompt}\"");
+        Self(memmem::Finder::new(quoted.as_bytes()).into_owned())
+    }
+
+    /// Returns whether the operation may change the prompt; if not, it does not.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        self.0.find(text.as_bytes()).is_some()
+    }
 }
 
 /// Returns whether the operation may belong to this group; if not, it does not.
@@ -196,6 +215,8 @@ pub(crate) enum ChangedItem<'a> {
     },
     Environment {
         prompt: PromptId,
+        #[serde(borrow)]
+        name: Cow<'a, str>,
     },
     EnvironmentList {},
 }
@@ -215,7 +236,7 @@ impl ChangedItem<'_> {
             | Self::VersionCreated { prompt_id: prompt }
             | Self::VersionDeleted { prompt }
             | Self::VersionRestored { prompt }
-            | Self::Environment { prompt } => Some(*prompt),
+            | Self::Environment { prompt, .. } => Some(*prompt),
             Self::EnvironmentList {} => None,
         }
     }

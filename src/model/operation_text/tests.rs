@@ -67,7 +67,11 @@ fn the_parts_are_those_of_the_whole() {
         assert_eq!(serde_json::json!(content.at), line[place]);
         let prompts: Vec<_> = content.changes.iter().filter_map(Change::prompt).collect();
         assert_eq!(changed_prompts(line).unwrap(), prompts);
-        assert!(prompts.iter().all(|prompt| may_concern(line, *prompt)));
+        assert!(
+            prompts
+                .iter()
+                .all(|prompt| PromptMention::of(*prompt).is_in(line))
+        );
         assert_eq!(may_undo(line), !content.undoes.is_empty());
         assert!(
             content

@@ -14,7 +14,7 @@ use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
-use crate::model::operation_text;
+use crate::model::operation_text::PromptMention;
 use crate::model::record::{Operation, OperationFilter, RecordedInputs};
 use crate::storage::{OperationVisitor, read_operation};
 
@@ -324,15 +324,14 @@ impl OperationReader<'_> {
                    WHERE p.prompt = (SELECT key FROM prompt WHERE id = ?1) AND p.operation <= ?2
                    ORDER BY p.operation DESC";
         let up_to = self.segment(last)?.end.number;
+        let mention = PromptMention::of(prompt);
         let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query((prompt.as_str(), up_to)).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
             let segment = self.segment(row.get(0).context(doing)?)?;
             let operations = segment.operations().rev();
             for (number, id, text) in operations.filter(|(number, ..)| *number <= last) {
-                if operation_text::may_concern(text, prompt)
-                    && visit(number.unsigned_abs(), id, text)?.is_break()
-                {
+                if mention.is_in(text) && visit(number.unsigned_abs(), id, text)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }

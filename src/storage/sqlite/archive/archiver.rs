@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::segments::{RowPosition, SegmentSpan, end, moment_of};
 use super::text;
-use super::text::SegmentText;
+use super::text::{RowLookups, SegmentText};
 use crate::model::id::{OperationId, PromptId};
 use crate::model::operation_text;
 use crate::storage::sqlite::columns::{bytes, limit};
@@ -62,18 +62,20 @@ pub(crate) fn archive(
     let Some((end, span, texts)) = oldest(connection, start, sizes)? else {
         return Ok(None);
     };
-    let Some(content) = text::write(&texts, connection)? else {
+    let rows = RowLookups::new(connection);
+    let Some(content) = text::write(&texts, &rows)? else {
         return Ok(None);
     };
-    if text::read(&content, connection)? != texts {
+    if text::read(&content, &rows)? != texts {
         return Ok(None);
     }
-    Ok(Some(ArchivedSegment {
+    let prompts = prompts(connection, &texts)?;
+    Ok(prompts.map(|prompts| ArchivedSegment {
         first: start.number + 1,
         end,
         span,
         content,
-        prompts: prompts(connection, &texts)?,
+        prompts,
     }))
 }
 
@@ -117,12 +119,14 @@ fn oldest(
     Ok(Some((place, span, texts)))
 }
 
-fn prompts(connection: &Connection, texts: &SegmentText) -> SqliteResult<BTreeSet<i64>> {
+/// Returns the keys of the prompts that operations changed; `None` if one cannot be read.
+fn prompts(connection: &Connection, texts: &SegmentText) -> SqliteResult<Option<BTreeSet<i64>>> {
     let doing = "looking for the prompts of operations to archive";
     let mut ids = BTreeSet::new();
     for text in texts.iter() {
-        let prompts = operation_text::changed_prompts(text)
-            .map_err(|error| StorageError::new(StorageErrorKind::Corrupt, doing).because(error))?;
+        let Ok(prompts) = operation_text::changed_prompts(text) else {
+            return Ok(None);
+        };
         ids.extend(prompts);
     }
     let mut statement = connection
@@ -132,7 +136,7 @@ fn prompts(connection: &Connection, texts: &SegmentText) -> SqliteResult<BTreeSe
         let found = statement.query_row([id.as_str()], |row| row.get(0));
         found.context(doing)
     };
-    ids.iter().map(key).collect()
+    ids.iter().map(key).collect::<SqliteResult<_>>().map(Some)
 }
 
 impl ArchivedSegment {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::text::SegmentText;
+use super::text::{RowLookups, SegmentText};
 use crate::model::id::OperationId;
 use crate::model::operation_text;
 use crate::storage::sqlite::columns::{bytes, micros};
@@ -176,7 +176,8 @@ fn read(connection: &Connection, row: &Row<'_>) -> SqliteResult<LogSegment> {
         place(row, 4).context(doing)?
     };
     let content = row.get_ref(3).and_then(|content| Ok(content.as_blob()?));
-    let texts = text::read(content.context(doing)?, connection).map_err(refused)?;
+    let rows = RowLookups::new(connection);
+    let texts = text::read(content.context(doing)?, &rows).map_err(refused)?;
     let mut id = before.id;
     let ids: Vec<OperationId> = texts
         .iter()

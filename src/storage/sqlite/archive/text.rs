@@ -5,8 +5,10 @@
 //! hash of the segment's last operation proves that they are the same when they are read, as it
 //! proves the whole text.
 
+use std::cell::RefCell;
+
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 
 use crate::model::id::{BlobId, VersionId};
 use crate::model::operation_text;
@@ -282,41 +284,75 @@ fn damaged(what: &str) -> StorageError {
     )
 }
 
-/// Looks up rows on the connection.
-impl OperationTexts for Connection {
+/// The lookups of rows on a connection, whose statements are prepared once for all of them.
+pub(super) struct RowLookups<'c> {
+    version_key: LookupStatement<'c>,
+    version_id: LookupStatement<'c>,
+    blob_key: LookupStatement<'c>,
+    blob_id: LookupStatement<'c>,
+}
+
+/// A statement that looks up one column of a row. It is prepared when it is needed first.
+struct LookupStatement<'c> {
+    connection: &'c Connection,
+    sql: &'static str,
+    statement: RefCell<Option<CachedStatement<'c>>>,
+}
+
+impl<'c> RowLookups<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        let statement = |sql| LookupStatement {
+            connection,
+            sql,
+            statement: RefCell::default(),
+        };
+        Self {
+            version_key: statement(concat!(
+                "SELECT key FROM version WHERE ",
+                version_is!("version", "?1")
+            )),
+            version_id: statement("SELECT id FROM version WHERE key = ?1"),
+            blob_key: statement(concat!(
+                "SELECT key FROM blob WHERE ",
+                blob_is!("blob", "?1")
+            )),
+            blob_id: statement("SELECT hash FROM blob WHERE key = ?1"),
+        }
+    }
+}
+
+impl LookupStatement<'_> {
+    fn find<T: FromSql>(&self, by: impl ToSql) -> SqliteResult<Option<T>> {
+        let mut prepared = self.statement.borrow_mut();
+        let find = || {
+            let statement = match &mut *prepared {
+                Some(statement) => statement,
+                none => none.insert(self.connection.prepare_cached(self.sql)?),
+            };
+            statement.query_row([by], |row| row.get(0)).optional()
+        };
+        find().context("looking up a row that operations refer to")
+    }
+}
+
+impl OperationTexts for RowLookups<'_> {
     fn version_key(&self, id: VersionId) -> SqliteResult<Option<i64>> {
-        let sql = concat!(
-            "SELECT key FROM version WHERE ",
-            version_is!("version", "?1")
-        );
-        found(self, sql, id.as_bytes())
+        self.version_key.find(id.as_bytes())
     }
 
     fn version_id(&self, key: i64) -> SqliteResult<Option<VersionId>> {
-        let id: Option<[u8; 16]> = found(self, "SELECT id FROM version WHERE key = ?1", key)?;
+        let id: Option<[u8; 16]> = self.version_id.find(key)?;
         Ok(id.map(VersionId::from_bytes))
     }
 
     fn blob_key(&self, id: BlobId) -> SqliteResult<Option<i64>> {
-        let sql = concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1"));
-        found(self, sql, id.as_bytes())
+        self.blob_key.find(id.as_bytes())
     }
 
     fn blob_id(&self, key: i64) -> SqliteResult<Option<BlobId>> {
-        let hash: Option<[u8; 32]> = found(self, "SELECT hash FROM blob WHERE key = ?1", key)?;
+        let hash: Option<[u8; 32]> = self.blob_id.find(key)?;
         Ok(hash.map(BlobId::from_bytes))
     }
-}
-
-fn found<T: FromSql>(
-    connection: &Connection,
-    sql: &str,
-    by: impl ToSql,
-) -> SqliteResult<Option<T>> {
-    connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| statement.query_row([by], |row| row.get(0)).optional())
-        .context("looking up a row that operations refer to")
 }
 
 #[cfg(test)]
