@@ -20,6 +20,7 @@ pub(crate) mod inputs;
 pub(crate) mod invalid_argument;
 pub(crate) mod log_position;
 pub(crate) mod memory_size;
+pub(crate) mod multiset_sum;
 pub(crate) mod operation_text;
 pub(crate) mod progress;
 pub(crate) mod record;

@@ -30,4 +30,4 @@ use catch_up::tail_length;
 pub(crate) use catch_up::{LONG_TAIL, TailSize, catch_up, tail_is_long};
 pub(crate) use dependents::{Dependents, dependents};
 pub(crate) use find::search;
-pub(crate) use verify::ExpectedIndex;
+pub(crate) use verify::{ExpectedIndex, ExpectedSums, FoundSums, PartialSums, may_name_partials};

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
 use super::report::{Depth, VerifyReport, Violation, damage};
-use crate::engine::search::ExpectedIndex;
+use crate::engine::search::{ExpectedIndex, may_name_partials};
 use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
@@ -22,8 +22,53 @@ pub(super) struct BodyCheck<'a> {
     pub(super) index: &'a dyn Index,
     pub(super) blobs: &'a dyn Blobs,
     pub(super) depth: Depth,
+}
+
+/// The uses of bodies, which a check of all bodies compares with the bodies.
+pub(super) trait BodyUses {
+    /// Notes the row of a body that counts this number of live versions.
+    ///
+    /// Returns what is wrong with the number, if that is known already.
+    fn row(&mut self, id: BlobId, counted: u64) -> Option<String>;
+
+    /// Returns whether the bytes of a body are needed, if they may name partials.
+    fn wants(&self, id: BlobId) -> bool;
+
+    /// Notes the verified bytes of a body that is wanted.
+    fn body(&mut self, id: BlobId, bytes: &[u8]);
+
+    /// Returns the bodies of live versions for which there was no row.
+    fn without_row(&mut self) -> Vec<BlobId>;
+}
+
+/// The uses of each body, by which a violation is named.
+pub(super) struct NamedUses<'a> {
     /// The number of live versions of each body; `None` if they were not counted.
     pub(super) live: Option<HashMap<BlobId, u64>>,
+    pub(super) search: &'a mut Option<ExpectedIndex>,
+}
+
+impl BodyUses for NamedUses<'_> {
+    fn row(&mut self, id: BlobId, counted: u64) -> Option<String> {
+        let versions = self.live.as_mut()?.remove(&id).unwrap_or_default();
+        (versions != counted)
+            .then(|| format!("{counted} live versions are counted, but there are {versions}"))
+    }
+
+    fn wants(&self, id: BlobId) -> bool {
+        self.search.as_ref().is_some_and(|search| search.wants(id))
+    }
+
+    fn body(&mut self, id: BlobId, bytes: &[u8]) {
+        if let Some(search) = &mut self.search {
+            search.body(id, bytes);
+        }
+    }
+
+    fn without_row(&mut self) -> Vec<BlobId> {
+        let live = self.live.take().into_iter().flatten();
+        live.map(|(id, _)| id).collect()
+    }
 }
 
 /// The number of bodies in one unit of work. Adjacent bodies usually are in the same pack.
@@ -35,7 +80,7 @@ struct BodyJob {
     number: u64,
     id: BlobId,
     stored: StoredBlob,
-    /// Whether the bytes are needed after the check.
+    /// Whether the bytes are needed after the check, if they may name partials.
     keeps_bytes: bool,
 }
 
@@ -56,9 +101,9 @@ enum BodyState {
 impl BodyCheck<'_> {
     /// Checks that stored bodies match their addresses, and that those of live versions are stored.
     pub(super) fn check(
-        mut self,
+        self,
         snapshot: &dyn Snapshot,
-        search: &mut Option<ExpectedIndex>,
+        uses: &mut dyn BodyUses,
         report: &mut VerifyReport,
         progress: &mut Reporter<'_>,
     ) -> Result<()> {
@@ -67,7 +112,6 @@ impl BodyCheck<'_> {
         let given = Mutex::new(given);
         let (tell, recorded_size) = channel();
         let mut wrong: Vec<(u64, Violation)> = Vec::new();
-        let mut live = self.live.take();
         let visited = thread::scope(|scope| -> Result<Option<String>> {
             let mut started = 0;
             for _ in 0..threads {
@@ -95,16 +139,10 @@ impl BodyCheck<'_> {
             let mut number = 0;
             let visited = visit::blobs(snapshot, |id, stored, counted| {
                 number += 1;
-                if let Some(live) = &mut live {
-                    let versions = live.remove(&id).unwrap_or_default();
-                    if versions != counted {
-                        let detail = format!(
-                            "{counted} live versions are counted, but there are {versions}"
-                        );
-                        wrong.push((number, Violation::Body { blob: id, detail }));
-                    }
+                if let Some(detail) = uses.row(id, counted) {
+                    wrong.push((number, Violation::Body { blob: id, detail }));
                 }
-                let keeps_bytes = search.as_ref().is_some_and(|search| search.wants(id));
+                let keeps_bytes = uses.wants(id);
                 jobs.push(BodyJob {
                     number,
                     id,
@@ -115,7 +153,7 @@ impl BodyCheck<'_> {
                     let full = std::mem::replace(&mut jobs, Vec::with_capacity(JOB_BATCH));
                     let done = hand_on(full);
                     for outcomes in recorded_size.try_iter().chain([done]) {
-                        self.take(outcomes, search, report, &mut wrong)?;
+                        self.take(outcomes, uses, report, &mut wrong)?;
                         progress.at(report.bodies)?;
                     }
                 }
@@ -125,7 +163,7 @@ impl BodyCheck<'_> {
             let done = hand_on(jobs);
             drop(give);
             for outcomes in recorded_size.into_iter().chain([done]) {
-                self.take(outcomes, search, report, &mut wrong)?;
+                self.take(outcomes, uses, report, &mut wrong)?;
                 progress.at(report.bodies)?;
             }
             Ok(damage)
@@ -142,7 +180,7 @@ impl BodyCheck<'_> {
                 Depth::Full => check_loose(self.blobs, report, progress),
             };
         }
-        let missing = live.into_iter().flatten().map(|(blob, _)| Violation::Body {
+        let missing = uses.without_row().into_iter().map(|blob| Violation::Body {
             blob,
             detail: "live versions refer to it, but it is not stored".into(),
         });
@@ -205,7 +243,9 @@ impl BodyCheck<'_> {
                     size,
                     recorded_size,
                 },
-                None if keeps_bytes => BodyState::Sound { size, bytes },
+                None if keeps_bytes && may_name_partials(&bytes) => {
+                    BodyState::Sound { size, bytes }
+                }
                 None => BodyState::Sound {
                     size,
                     bytes: Vec::new(),
@@ -217,7 +257,7 @@ impl BodyCheck<'_> {
     fn take(
         &self,
         outcomes: Vec<BodyOutcome>,
-        search: &mut Option<ExpectedIndex>,
+        uses: &mut dyn BodyUses,
         report: &mut VerifyReport,
         wrong: &mut Vec<(u64, Violation)>,
     ) -> Result<()> {
@@ -239,8 +279,8 @@ impl BodyCheck<'_> {
             let detail = match found {
                 BodyState::Sound { size, bytes } => {
                     report.bytes += size;
-                    if let Some(search) = search {
-                        search.body(id, &bytes);
+                    if !bytes.is_empty() {
+                        uses.body(id, &bytes);
                     }
                     continue;
                 }

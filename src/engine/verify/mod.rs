@@ -5,6 +5,7 @@ mod environment_list;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
+mod sound;
 
 pub use self::report::{VerifyReport, Violation};
 

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use super::bodies;
-use super::bodies::BodyCheck;
+use super::bodies::{BodyCheck, NamedUses};
 use super::environment_list::ReplayedList;
 use super::replay::{Replay, ReplayError};
 use super::report::{Depth, VerifyReport, Violation, damage};
+use super::sound::verify_sound;
 use crate::engine::search::ExpectedIndex;
 use crate::engine::visit;
 use crate::model::error::Result;
@@ -83,9 +84,15 @@ fn verify_snapshot(
             index,
             blobs,
             depth,
-            live: None,
         };
-        bodies.check(snapshot, &mut None, &mut report, progress)?;
+        let mut uses = NamedUses {
+            live: None,
+            search: &mut None,
+        };
+        bodies.check(snapshot, &mut uses, &mut report, progress)?;
+        return Ok(report);
+    }
+    if let Some(report) = verify_sound(index, snapshot, blobs, pins, progress)? {
         return Ok(report);
     }
     match snapshot.self_check() {
@@ -99,8 +106,17 @@ fn verify_snapshot(
     // Without the operations, the expected search index is unknown. Damage to them is in the report
     // already.
     let mut search = ExpectedIndex::new(snapshot).ok();
-    let live = match check_prompts(snapshot, replay, &mut search, &mut report, progress) {
-        Ok(live) => Some(live),
+    let mut live: HashMap<BlobId, u64> = HashMap::new();
+    let mut add = |table: &PromptTable| {
+        for version in table.live() {
+            *live.entry(version.blob).or_default() += 1;
+        }
+        if let Some(search) = &mut search {
+            search.prompt(table);
+        }
+    };
+    let live = match check_prompts(snapshot, replay, &mut add, &mut report, progress) {
+        Ok(()) => Some(live),
         Err(error) => {
             report.index_is_damaged(damage(error)?);
             // The bodies that must exist, and the expected search index, are unknown as well.
@@ -114,9 +130,12 @@ fn verify_snapshot(
         index,
         blobs,
         depth,
-        live,
     };
-    bodies.check(snapshot, &mut search, &mut report, progress)?;
+    let mut uses = NamedUses {
+        live,
+        search: &mut search,
+    };
+    bodies.check(snapshot, &mut uses, &mut report, progress)?;
     if let Some(search) = search {
         match search.compare(snapshot) {
             Ok(wrong) => wrong
@@ -128,7 +147,11 @@ fn verify_snapshot(
     Ok(report)
 }
 
-fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut VerifyReport) -> Result<()> {
+pub(super) fn check_packs(
+    blobs: &dyn Blobs,
+    depth: Depth,
+    report: &mut VerifyReport,
+) -> Result<()> {
     let wrong = blobs.check_packs(depth == Depth::Full)?.into_iter();
     let details = wrong.map(|detail| Violation::Pack { detail });
     report.violations.extend(details);
@@ -139,7 +162,7 @@ fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut VerifyReport) -> Re
 ///
 /// The id of an operation is the hash of the id before it and of its content. If an operation
 /// cannot be read, those after it cannot be verified.
-fn check_chain(
+pub(super) fn check_chain(
     snapshot: &dyn Snapshot,
     pins: &[OperationId],
     replay: &mut Replay,
@@ -202,26 +225,20 @@ fn check_chain(
 
 /// Checks that the rows of each prompt are the result of its operations.
 ///
-/// Returns how many live versions each body has.
-fn check_prompts(
+/// Passes all that is stored of each prompt to `add`.
+pub(super) fn check_prompts(
     snapshot: &dyn Snapshot,
     mut replay: Replay,
-    search: &mut Option<ExpectedIndex>,
+    add: &mut dyn FnMut(&PromptTable),
     report: &mut VerifyReport,
     progress: &mut Reporter<'_>,
-) -> Result<HashMap<BlobId, u64>> {
-    let mut live: HashMap<BlobId, u64> = HashMap::new();
+) -> Result<()> {
     replay.prepare(snapshot)?;
     visit::prompts(snapshot, |found| {
         progress.pulse()?;
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
-        if let Some(search) = search {
-            search.prompt(&found);
-        }
-        for version in found.live() {
-            *live.entry(version.blob).or_default() += 1;
-        }
+        add(&found);
         let details = match replay.take(snapshot, found.id) {
             Ok(replayed) => differences(&replayed.to_table(), &found),
             Err(ReplayError::Contradiction(detail)) => vec![detail],
@@ -251,8 +268,7 @@ fn check_prompts(
                 detail,
             }));
         Ok(())
-    })?;
-    Ok(live)
+    })
 }
 
 fn described(state: Option<&PromptState>) -> String {

@@ -1,8 +1,8 @@
 //! Consistency checks of the index: SQLite's own, and those of data that is stored twice for speed.
 
 use std::collections::BTreeSet;
+use std::hash::Hash;
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
 
 use super::archive;
@@ -12,8 +12,9 @@ use super::error::{SqliteContext, SqliteResult};
 use super::objects;
 use super::prompts;
 use crate::model::id::PromptId;
+use crate::model::multiset_sum::{MultisetSum, SumKeys};
 use crate::model::operation_text;
-use crate::model::record::Change;
+use crate::model::operation_text::ChangedItem;
 use crate::storage::{StorageError, StorageErrorKind, folded};
 
 type IndexCheck = fn(&Connection) -> SqliteResult<Vec<String>>;
@@ -193,24 +194,98 @@ fn duplicate_ids(connection: &Connection) -> SqliteResult<Vec<String>> {
 /// at a time.
 fn history(connection: &Connection) -> SqliteResult<Vec<String>> {
     let mut history = CheckedHistory::default();
-    let mut read = 0;
-    while let Some(segment) = archive::next(connection, read)? {
-        read = history.add_segment(&segment)?;
+    history.read(connection)?;
+    if history.prompts.are_listed() && history.environments.are_listed() {
+        return Ok(history.wrong);
     }
-    history.add_rows(connection)?;
-    history.compare(connection)?;
+    let mut history = CheckedHistory {
+        prompts: ListedItems::named(),
+        environments: ListedItems::named(),
+        wrong: Vec::new(),
+    };
+    history.read(connection)?;
+    history.name_differences();
     Ok(history.wrong)
+}
+
+/// Items that must be listed, to be compared with those that are.
+struct ListedItems<T> {
+    /// The sum of the items, which takes little memory; `None` if the items must be named.
+    sum: Option<(SumKeys, MultisetSum)>,
+    /// The items that are in only one of the two places. With a sum, those of the current operation
+    /// or segment.
+    items: BTreeSet<T>,
+    /// The number of the current operation, or of the last one in its segment.
+    number: i64,
+}
+
+impl<T> Default for ListedItems<T> {
+    fn default() -> Self {
+        Self {
+            sum: Some(Default::default()),
+            items: BTreeSet::new(),
+            number: 0,
+        }
+    }
+}
+
+impl<T: Clone + Hash + Ord> ListedItems<T> {
+    fn named() -> Self {
+        Self {
+            sum: None,
+            ..Self::default()
+        }
+    }
+
+    /// Adds an item that must be listed once under this number, which may be added repeatedly.
+    fn expect(&mut self, number: i64, item: T) {
+        let Some((keys, sum)) = &mut self.sum else {
+            self.items.insert(item);
+            return;
+        };
+        if self.number != number {
+            self.number = number;
+            self.items.clear();
+        }
+        let one = keys.of(&item);
+        if self.items.insert(item) {
+            sum.add(one, 1);
+        }
+    }
+
+    /// Adds an item that is listed. All expected items must have been added before.
+    fn found(&mut self, item: T) {
+        match &mut self.sum {
+            Some((keys, sum)) => sum.remove(keys.of(&item), 1),
+            None if self.items.remove(&item) => {}
+            None => _ = self.items.insert(item),
+        }
+    }
+
+    /// Returns whether the sums show that the items are listed.
+    fn are_listed(&self) -> bool {
+        self.sum.as_ref().is_some_and(|(_, sum)| sum.is_zero())
+    }
 }
 
 #[derive(Default)]
 struct CheckedHistory {
     wrong: Vec<String>,
     /// By the number of the operation, or of the last one in its segment.
-    prompts: BTreeSet<(i64, PromptId)>,
-    environments: BTreeSet<(i64, String, PromptId)>,
+    prompts: ListedItems<(i64, PromptId)>,
+    environments: ListedItems<(i64, String, PromptId)>,
 }
 
 impl CheckedHistory {
+    fn read(&mut self, connection: &Connection) -> SqliteResult<()> {
+        let mut read = 0;
+        while let Some(segment) = archive::next(connection, read)? {
+            read = self.add_segment(&segment)?;
+        }
+        self.add_rows(connection)?;
+        self.compare(connection)
+    }
+
     /// Adds a segment. Returns the number of its last operation.
     fn add_segment(&mut self, segment: &LogSegment) -> SqliteResult<i64> {
         let last = segment.end.number;
@@ -237,29 +312,32 @@ impl CheckedHistory {
             let number: i64 = row.get(0).context(doing)?;
             let kept: i64 = row.get(1).context(doing)?;
             let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
-            let at = self.add(number, number, text.context(doing)?);
-            if at.is_some_and(|at| kept != micros(at)) {
+            let text = text.context(doing)?;
+            let is_read = self.add(number, number, text);
+            if is_read && operation_text::moment(text).is_ok_and(|at| kept != micros(at)) {
                 self.moment_is_wrong(number);
             }
         }
         Ok(())
     }
 
-    /// Adds an operation. Returns its moment.
+    /// Adds an operation. Returns whether it can be read.
     ///
     /// The check of the hash chain reports an operation that cannot be read.
-    fn add(&mut self, number: i64, listed_as: i64, text: &str) -> Option<DateTime<Utc>> {
-        let content = operation_text::read(text).ok()?;
-        for change in &content.changes {
-            let prompt = change.prompt();
-            self.prompts
-                .extend(prompt.map(|prompt| (listed_as, prompt)));
-            if let Change::Environment { prompt, name, .. } = change {
-                let name = name.as_str().to_owned();
-                self.environments.insert((number, name, *prompt));
+    fn add(&mut self, number: i64, listed_as: i64, text: &str) -> bool {
+        let Ok(changes) = operation_text::changed_items(text) else {
+            return false;
+        };
+        for change in &changes {
+            if let Some(prompt) = change.prompt() {
+                self.prompts.expect(listed_as, (listed_as, prompt));
+            }
+            if let ChangedItem::Environment { prompt, name } = change {
+                let listed = (number, name.clone().into_owned(), *prompt);
+                self.environments.expect(number, listed);
             }
         }
-        Some(content.at)
+        true
     }
 
     fn compare(&mut self, connection: &Connection) -> SqliteResult<()> {
@@ -270,9 +348,7 @@ impl CheckedHistory {
         let mut rows = statement.query([]).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
             let listed = (row.get(0).context(doing)?, parsed(row, 1).context(doing)?);
-            if !self.prompts.remove(&listed) {
-                self.prompts.insert(listed);
-            }
+            self.prompts.found(listed);
         }
         let sql = "SELECT e.operation, e.name, p.id FROM operation_environment e JOIN prompt p ON p.key = e.prompt";
         let mut statement = connection.prepare(sql).context(doing)?;
@@ -284,21 +360,22 @@ impl CheckedHistory {
                 name,
                 parsed(row, 2).context(doing)?,
             );
-            if !self.environments.remove(&listed) {
-                self.environments.insert(listed);
-            }
+            self.environments.found(listed);
         }
-        // What is left is in only one of the two places.
-        let prompts = self.prompts.iter();
+        Ok(())
+    }
+
+    /// Reports the items that are in only one of the two places.
+    fn name_differences(&mut self) {
+        let prompts = self.prompts.items.iter();
         self.wrong.extend(prompts.map(|(operation, prompt)| {
             format!("operation {operation} is listed wrongly under prompt {prompt}")
         }));
-        let environments = self.environments.iter();
+        let environments = self.environments.items.iter();
         self.wrong
             .extend(environments.map(|(operation, name, prompt)| {
                 format!("operation {operation} is listed wrongly under {name} of prompt {prompt}")
             }));
-        Ok(())
     }
 }
 
