@@ -98,7 +98,8 @@
 //! object: `{error: {kind, code, message, details: [text], causes: [text], hint: text or null, fields: object}}`.
 //! `kind` is a word such as `prompt_not_found`, and `code` is the exit code. `fields` has the values
 //! of the error: a `conflict` has `{prompt: {id, name}, environment, expected, found}`, the last two
-//! `{id, number}` or null, and environment null for the highest version. It is empty for most kinds. A `verify` that finds
+//! `{id, number}` or null, and environment null for the highest version; an `environment_not_listed` has
+//! `{environment, environments: [name]}`. It is empty for most kinds. A `verify` that finds
 //! violations also writes its usual output.
 //!
 //! | exit code | meaning |
@@ -108,7 +109,7 @@
 //! | 2 | usage: an argument, name, selector or body is malformed |
 //! | 3 | not found: no such store, prompt, version, environment or file, or several prompts have the name |
 //! | 4 | conflict: an expectation is not met, or an existing file or entry is in the way |
-//! | 5 | refused by the bump rules: a version, or the move of an environment |
+//! | 5 | refused: by the bump rules, a version or the move of an environment; or an environment that is not in the list |
 //! | 6 | damaged: the index or a body is not what was stored, or `verify` found violations |
 //! | 7 | not rendered: inputs are missing, not expected, or of the wrong type, or `lint` found tags that strict rendering refuses |
 //! | 8 | unknown: a flush failed, and the change may or may not have taken place |
