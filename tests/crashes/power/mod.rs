@@ -71,7 +71,7 @@ fn try_to_record(
     run.is_through();
     let root = run.store().parent().unwrap().to_owned();
     let reader = Reader::new(&root, &run.ledger_path(), &there);
-    let events = reader.read(&fs::read_to_string(recording).unwrap());
+    let events = reader.read(&fs::read_to_string(recording).unwrap())?;
     // The full replay must give the files that the child left, or the recording is useless.
     let mut after = before.clone();
     events.iter().for_each(|event| after.apply(event));

@@ -96,6 +96,8 @@ pub struct Reader {
     names: HashMap<PathBuf, Option<Node>>,
     sizes: Vec<u64>,
     events: Vec<Event>,
+    /// A file that was opened before the call that created its name was recorded.
+    unknown: Option<PathBuf>,
 }
 
 impl Reader {
@@ -107,6 +109,7 @@ impl Reader {
             names: HashMap::from([(root.to_owned(), None)]),
             sizes: Vec::new(),
             events: Vec::new(),
+            unknown: None,
         };
         for (path, size) in there {
             let node = size.map(|size| reader.new_node(size));
@@ -121,7 +124,10 @@ impl Reader {
     }
 
     /// Returns the events of a recording.
-    pub fn read(mut self, recording: &str) -> Vec<Event> {
+    ///
+    /// The end of a call may be recorded after a call of another thread that relies on it. Then the
+    /// recording is useless, and the error says so.
+    pub fn read(mut self, recording: &str) -> Result<Vec<Event>, String> {
         // A call during which another thread made one is recorded in two parts, and counts at its
         // end. A line that is not a call, such as the end of a process, begins with a sign.
         let mut begun: HashMap<&str, &str> = HashMap::new();
@@ -144,7 +150,10 @@ impl Reader {
                 self.call(call);
             }
         }
-        self.events
+        match self.unknown {
+            Some(path) => Err(format!("{} is unknown", path.display())),
+            None => Ok(self.events),
+        }
     }
 
     fn call(&mut self, call: &str) {
@@ -245,7 +254,9 @@ impl Reader {
             }
             Some(Some(node)) => *node,
             None => {
-                assert!(flags.contains("O_CREAT"), "{} is unknown", path.display());
+                if !flags.contains("O_CREAT") {
+                    self.unknown = Some(path.to_owned());
+                }
                 let node = self.new_node(0);
                 self.names.insert(path.to_owned(), Some(node));
                 self.events.push(Event::Create(node, path.to_owned()));
