@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[path = "shared/clients.rs"]
+#[allow(dead_code, reason = "only other tests run other clients")]
 mod clients;
 
 const PROMPTBOOK: &str = env!("CARGO_BIN_EXE_promptbook");

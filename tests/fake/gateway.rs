@@ -407,7 +407,7 @@ fn a_list_of_models_is_tried_in_order() {
 fn faults_apply_and_worlds_are_apart() {
     let (fake, client) = fake(Fake::options().key("one").key("two"));
     let two = Client::new(fake.url(), "two");
-    fake.fault(Fault::fail(429, "Slow down").on(&format!("POST {CHAT}")))
+    fake.fault(Fault::fail(429, "Slow down").on(format!("POST {CHAT}")))
         .unwrap();
     let request = json!({"prompt_id": "greet1", "inputs": inputs()});
     assert_eq!(two.post(CHAT, &request).status, 200);

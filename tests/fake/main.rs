@@ -8,7 +8,11 @@
 
 mod calls;
 #[path = "../shared/clients.rs"]
-#[allow(dead_code, reason = "other tests run the example projects")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "other tests share the file, and run the example projects"
+)]
 mod clients;
 #[cfg(all(feature = "cli", unix))]
 mod command;

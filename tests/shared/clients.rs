@@ -106,8 +106,9 @@ pub fn printed(client: &mut Command) -> serde_json::Value {
     // The server is on this machine, so no proxy is needed.
     let output = client.env("NO_PROXY", "*").output().unwrap();
     let failure = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{failure}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {failure}"))
+    let printed = serde_json::from_slice(&output.stdout);
+    assert!(output.status.success() && printed.is_ok(), "{failure}");
+    printed.unwrap()
 }
 
 /// Runs a command. Returns its output, or the reason of its failure.

@@ -35,7 +35,7 @@ pub(crate) struct FakeArgs {
     /// HTTP statuses of error responses
     #[arg(long, value_enum, default_value_t = StatusName::Live)]
     pub(crate) status: StatusName,
-    /// Generation of Helicone's AI Gateway to behave as
+    /// Generation of Helicone's AI Gateway whose rules apply to requests for models
     #[arg(long, value_enum, default_value_t = GatewayName::Newer)]
     pub(crate) gateway: GatewayName,
     /// Key that clients must send; may be given several times [default: sk-helicone-fake]

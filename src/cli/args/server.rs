@@ -25,17 +25,17 @@ pub(crate) struct ServeArgs {
     pub(crate) status: StatusName,
     #[command(flatten)]
     pub(crate) clients: ClientArgs,
-    /// Base URL of an OpenAI-compatible server, such as http://127.0.0.1:11434/v1, to which requests
-    /// for models are forwarded, with the stored prompts that they name merged in
+    /// Forward requests for models to this OpenAI-compatible server, with the stored prompts that
+    /// they name merged in; a base URL such as http://127.0.0.1:11434/v1
     ///
-    /// They are POST /v1/chat/completions and POST /v1/responses. Without this option they are
-    /// answered with 501.
+    /// Requests for models are POST /v1/chat/completions and POST /v1/responses. Without this option
+    /// they are answered with 501.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) upstream: Option<String>,
-    /// File that contains the key for the --upstream, which clients never get
+    /// File that contains the key for the --upstream; clients never get the key
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "upstream")]
     pub(crate) upstream_key_file: Option<PathBuf>,
-    /// Generation of Helicone's AI Gateway to behave as
+    /// Generation of Helicone's AI Gateway whose rules apply to requests for models
     #[arg(long, value_enum, default_value_t = GatewayName::Newer)]
     pub(crate) gateway: GatewayName,
     /// Store the inputs of requests for models, as the live service does

@@ -64,6 +64,11 @@ impl MergedRequest {
         body
     }
 
+    /// Returns the approximate size of the request's text in bytes.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.body.values().map(text_bytes).sum()
+    }
+
     /// Returns whether the answer is to be streamed.
     pub(crate) fn is_streamed(&self) -> bool {
         self.body.get("stream").is_some_and(is_truthy)
@@ -117,6 +122,20 @@ pub(crate) fn merge_request(
         models,
         prompt,
     })
+}
+
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 3,
+        Value::Array(items) => items.iter().map(text_bytes).sum(),
+        Value::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(name, value)| name.len() + 4 + text_bytes(value))
+                .sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
 }
 
 fn no_model(body: &Map<String, Value>) -> ApiError {

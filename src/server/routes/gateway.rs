@@ -118,9 +118,10 @@ async fn complete(ServedApp(app): ServedApp, api: GatewayApi, request: Request) 
     if let Some(prompt) = &prompt {
         record_inputs(&app, &id, prompt).await;
     }
-    let answered = answer(&*model, merged, prompt.clone(), &id).await;
-    drop(working);
-    let mut response = answered?;
+    // Inputs may have made the request much larger than what was received.
+    let share = app.budget.take_passing(2 * merged.text_bytes())?;
+    let mut response = answer(&*model, merged, prompt.clone(), &id).await;
+    drop((working, share));
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {
@@ -148,11 +149,9 @@ async fn answer(
     merged: MergedRequest,
     prompt: Option<Arc<UsedPrompt>>,
     id: &str,
-) -> ModelOutcome {
-    let mut left = merged.models.len();
-    let mut last = Err(ApiError::NoUpstream);
+) -> Response {
+    let mut response = ApiError::NoUpstream.into_response();
     for name in &merged.models {
-        left -= 1;
         let call = ModelCall {
             api: merged.api,
             id: id.to_owned(),
@@ -162,23 +161,15 @@ async fn answer(
             prompt: prompt.clone(),
         };
         let answered = AnsweredRequest(Arc::new(call.clone()));
-        last = model.answer(call).await;
-        let response = match &mut last {
-            Ok(response) => response,
-            Err(error) if left == 0 => {
-                // The request was made, and a record of it shows what would have been sent.
-                let mut response = error.clone().into_response();
-                response.extensions_mut().insert(answered);
-                return Ok(response);
-            }
-            Err(_) => continue,
-        };
+        let answer = model.answer(call).await;
+        response = answer.unwrap_or_else(IntoResponse::into_response);
+        // A record of a failed request shows what was sent too.
         response.extensions_mut().insert(answered);
-        if response.status().is_success() || left == 0 {
-            return last;
+        if response.status().is_success() {
+            break;
         }
     }
-    last
+    response
 }
 
 /// Records the inputs of a request, if the server is to.

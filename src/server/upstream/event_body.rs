@@ -52,10 +52,12 @@ impl<B> EventBody<B> {
             self.is_within_event = false;
             return Some(piece);
         }
+        // What was held has no end of an event, except for a part of one.
+        let from = self.held.len().saturating_sub(3);
         self.held.extend_from_slice(&piece);
-        match end_of_events(&self.held) {
+        match end_of_events(&self.held[from..]) {
             Some(end) => {
-                let rest = self.held.split_off(end);
+                let rest = self.held.split_off(from + end);
                 self.is_within_event = false;
                 Some(mem::replace(&mut self.held, rest).into())
             }
