@@ -299,6 +299,18 @@ impl BodyCheck<'_> {
     }
 }
 
+/// Checks the indexes of packs, and in full depth all their bytes.
+pub(super) fn check_packs(
+    blobs: &dyn Blobs,
+    depth: Depth,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    let wrong = blobs.check_packs(depth == Depth::Full)?.into_iter();
+    let details = wrong.map(|detail| Violation::Pack { detail });
+    report.violations.extend(details);
+    Ok(())
+}
+
 /// Returns whether a read error concerns this body alone.
 ///
 /// This is the case if the stored bytes are corrupt, if the file's name belongs to a directory, or

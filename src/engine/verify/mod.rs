@@ -1,9 +1,11 @@
 //! Verification of a store: checks every invariant, and reports each violation.
 
 pub(crate) mod bodies;
+mod chain;
 mod environment_list;
 pub(crate) mod replay;
 pub(crate) mod report;
+mod rows;
 pub(crate) mod run;
 mod sound;
 

@@ -10,10 +10,11 @@ use std::thread;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use super::bodies::{BodyCheck, BodyUses};
+use super::bodies::{BodyCheck, BodyUses, check_packs};
+use super::chain::check_chain;
 use super::replay::Replay;
 use super::report::{Depth, VerifyReport, damage};
-use super::run::{check_chain, check_packs, check_prompts};
+use super::rows::check_prompts;
 use crate::engine::search::{ExpectedSums, FoundSums, PartialSums};
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId};
