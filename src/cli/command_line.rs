@@ -4,19 +4,22 @@ use std::any::TypeId;
 
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser};
 use clap_complete::ArgValueCompleter;
 
-use super::args::Arguments;
+use super::args::{Arguments, Global};
 use super::completion;
 use super::examples::examples_of;
 use crate::{EnvironmentName, PromptRef, Selector, VersionSpec};
 
 /// Parses the arguments of this process.
 ///
-/// Only the command that they name is described, because describing all takes longer than most
-/// commands. Only a help text, which is an error to clap, needs more.
+/// Describing all commands takes longer than most commands, so only the one that the arguments name
+/// is described. Only if they are not valid, or ask for help, is everything needed.
 pub(super) fn parse() -> Result<Arguments, clap::Error> {
+    if let Some(arguments) = parse_as_named() {
+        return Ok(arguments);
+    }
     Arguments::try_parse().or_else(|error| {
         if !is_help(error.kind()) {
             return Err(error);
@@ -25,6 +28,20 @@ pub(super) fn parse() -> Result<Arguments, clap::Error> {
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     })
+}
+
+/// Parses the arguments as those of the first command that is named among them.
+///
+/// If the name is the value of an option, the real command is unknown here, and the result is
+/// `None`, as for every error.
+fn parse_as_named() -> Option<Arguments> {
+    let all = Arguments::command();
+    let named = std::env::args_os()
+        .skip(1)
+        .find_map(|argument| all.find_subcommand(argument))?;
+    let command = Global::augment_args(Command::new("promptbook")).subcommand(named.clone());
+    let matches = command.try_get_matches_from(std::env::args_os()).ok()?;
+    Arguments::from_arg_matches(&matches).ok()
 }
 
 fn is_help(kind: ErrorKind) -> bool {
