@@ -28,10 +28,8 @@ impl StoreOptions {
             return Err(without_index(path, location)?);
         }
         self.refuse_network(location)?;
-        let beside = location.index().parent();
-        let unwritable = [Some(location.directory()), beside, Some(location.index())]
-            .into_iter()
-            .flatten()
+        let mut files = location.directories().chain([location.index()]);
+        let unwritable = files
             .find_map(|path| Some((path, crate::fs::permissions::check_writable(path).err()?)));
         match (self.read_only, unwritable) {
             (false, Some((path, source))) => Err(OpenError::NotWritable {
@@ -45,8 +43,7 @@ impl StoreOptions {
     }
 
     pub(super) fn refuse_network(&self, location: &Location) -> Result<(), OpenError> {
-        let directories = [Some(location.directory()), location.index().parent()];
-        for path in directories.into_iter().flatten() {
+        for path in location.directories() {
             if let Some(filesystem) = crate::fs::network::network_filesystem(path)
                 && !self.allow_network
             {

@@ -29,8 +29,13 @@ impl Location {
     pub(super) fn of(path: &Path) -> StorageResult<Self> {
         let resolved = resolve(path).map_err(path_error("resolving", path))?;
         let index = resolved.join(INDEX);
+        // The directory's path contains no links, so mostly there is nothing to resolve.
+        let index = match fs::symlink_metadata(&index) {
+            Ok(found) if found.is_file() => index,
+            _ => resolve(&index).map_err(path_error("resolving", &index))?,
+        };
         Ok(Self {
-            index: resolve(&index).map_err(path_error("resolving", &index))?,
+            index,
             directory: resolved,
         })
     }
@@ -41,6 +46,13 @@ impl Location {
 
     pub(super) fn index(&self) -> &Path {
         &self.index
+    }
+
+    /// Returns the directory of the store, and that of the index if it is another one.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+        let of_index = self.index.parent();
+        let other = of_index.filter(|other| *other != self.directory);
+        std::iter::once(&*self.directory).chain(other)
     }
 }
 

@@ -334,3 +334,14 @@ pub(super) fn checkpoint(connection: &Connection) -> SqliteResult<()> {
 pub(super) fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
+
+/// Calls a function that reads, within one transaction: each would otherwise take SQLite's locks.
+pub(super) fn in_transaction<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> SqliteResult<T>,
+) -> SqliteResult<T> {
+    run(connection, "BEGIN").context("starting to read")?;
+    let answer = read(connection);
+    let ended = run(connection, "COMMIT").context("ending a read");
+    answer.and_then(|answer| ended.map(|()| answer))
+}

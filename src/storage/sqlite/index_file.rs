@@ -53,17 +53,10 @@ pub(super) fn probe(path: &Path, access: ConnectionMode, limit: Duration) -> Sql
         1..SMALLEST_DATABASE => return Ok(alone(IndexFile::Foreign)),
         _ => {}
     }
-    let identify = || -> SqliteResult<Probe> {
+    let probe = || -> SqliteResult<Probe> {
         let (connection, files) =
             connection::open_first(path, access, limit, connection::open_within)?;
-        let application = schema::application_of(&connection)?;
-        let found = match (application, schema::format_of(&connection)?) {
-            (schema::APPLICATION_ID, format) => IndexFile::Index(format),
-            (schema::UNRELEASED_APPLICATION_ID, format) => IndexFile::Unreleased(format),
-            // WAL mode was set, but the tables were not committed.
-            (0, 0) if schema::is_empty(&connection)? => IndexFile::Nothing,
-            _ => IndexFile::Foreign,
-        };
+        let found = connection::in_transaction(&connection, identify)?;
         let opened = Some((connection, files));
         Ok(Probe {
             found,
@@ -71,13 +64,24 @@ pub(super) fn probe(path: &Path, access: ConnectionMode, limit: Duration) -> Sql
             damage: None,
         })
     };
-    match identify() {
+    match probe() {
         Err(error) if error.kind() == StorageErrorKind::Corrupt => Ok(Probe {
             damage: Some(error),
             ..alone(IndexFile::Foreign)
         }),
         identified => identified,
     }
+}
+
+fn identify(connection: &Connection) -> SqliteResult<IndexFile> {
+    let application = schema::application_of(connection)?;
+    Ok(match (application, schema::format_of(connection)?) {
+        (schema::APPLICATION_ID, format) => IndexFile::Index(format),
+        (schema::UNRELEASED_APPLICATION_ID, format) => IndexFile::Unreleased(format),
+        // WAL mode was set, but the tables were not committed.
+        (0, 0) if schema::is_empty(connection)? => IndexFile::Nothing,
+        _ => IndexFile::Foreign,
+    })
 }
 
 /// Checks whether a file begins like every SQLite database.

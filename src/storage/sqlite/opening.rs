@@ -98,7 +98,9 @@ impl SqliteIndex {
             _ => {}
         }
         let reader = index.reader()?;
-        index.check_schema(&reader.connection)?;
+        connection::in_transaction(&reader.connection, |connection| {
+            index.check_schema(connection)
+        })?;
         index.readers.put_back(reader);
         Ok(index)
     }
