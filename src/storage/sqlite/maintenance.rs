@@ -15,7 +15,10 @@ use crate::storage::Transaction as _;
 /// second.
 const MAX_SEGMENTS_AT_ONCE: usize = 512;
 
-/// Fewer free pages than this, or than a quarter of the others, are left for later writes.
+/// Fewer free pages than this, or than half of the others, are left for later writes.
+///
+/// The journal frees pages at each checkpoint and takes them again, so a smaller part would be
+/// rewritten again and again.
 const MIN_FREE_PAGES: i64 = 128;
 
 /// Rewriting more pages than this would block writers too long: a third of a second.
@@ -65,7 +68,7 @@ impl SqliteIndex {
     /// Writers wait while the other pages are rewritten.
     fn compact(&self, reader: &ReadConnection) -> SqliteResult<bool> {
         let (free, used) = connection::pages(&reader.connection)?;
-        if free < MIN_FREE_PAGES || free < used / 4 || used > MAX_USED_PAGES {
+        if free < MIN_FREE_PAGES || free < used / 2 || used > MAX_USED_PAGES {
             return Ok(false);
         }
         let mut write_lock = self.write_lock()?;
