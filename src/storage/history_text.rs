@@ -1,6 +1,7 @@
 //! Reading and writing of the texts of operations, with errors that name the operation.
 
 use super::{StorageError, StorageErrorKind, StorageResult};
+use crate::model::id::PromptId;
 use crate::model::operation_text;
 use crate::model::operation_text::{LiveChange, OperationTextError};
 use crate::model::record::OperationContent;
@@ -11,6 +12,11 @@ pub(crate) fn read_operation(number: u64, text: &str) -> StorageResult<Operation
     let content = operation_text::read(text).map_err(|error| unreadable(number, error))?;
     work_counter::steps_taken(content.changes.len());
     Ok(content)
+}
+
+/// Reads the prompts that the operation with this number changed.
+pub(crate) fn read_changed_prompts(number: u64, text: &str) -> StorageResult<Vec<PromptId>> {
+    operation_text::changed_prompts(text).map_err(|error| unreadable(number, error))
 }
 
 /// Reads the [changes](LiveChange) of the operation with this number.

@@ -32,7 +32,9 @@ pub use change_mark::ChangeMark;
 pub use commit_watch::{CommitWatch, WakeFn};
 pub use deadline::Deadline;
 pub use error::{StorageError, StorageErrorKind, StorageResult};
-pub(crate) use history_text::{read_live_changes, read_operation, unwritten, write_operation};
+pub(crate) use history_text::{
+    read_changed_prompts, read_live_changes, read_operation, unwritten, write_operation,
+};
 pub use index::{Index, LockGuard};
 #[expect(
     clippy::disallowed_types,

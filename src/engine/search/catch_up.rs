@@ -1,14 +1,17 @@
 //! Indexing of operations for search, in the background.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::current::searchable;
 use super::tail::{UnindexedTail, each_content};
 use super::words::words_of;
 use crate::engine::read::bodies::BodyReader;
+use crate::engine::visit;
 use crate::model::error::Result;
+use crate::model::id::PromptId;
 use crate::model::record::{Change, Durability};
-use crate::storage::{Index, Indexable, Snapshot};
+use crate::storage::{Index, Indexable, Snapshot, read_changed_prompts};
 
 /// The number of unindexed operations, and the bytes of the bodies that they committed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +41,9 @@ impl TailSize {
 /// A larger number costs less in total, and blocks the others for longer: this one for a few
 /// milliseconds.
 const CHANGES_PER_BATCH: usize = 256;
+
+/// The number of operations after a batch in which prompts are looked for that are touched again.
+const LOOKAHEAD_OPERATIONS: u64 = 1024;
 
 /// Returns the number of unindexed operations.
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
@@ -100,12 +106,12 @@ pub(crate) fn catch_up(
 /// Reads the next unindexed operations, and the texts of the prompts that they touched.
 fn next_batch(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable> {
     let tail = UnindexedTail::at_most(snapshot, CHANGES_PER_BATCH)?;
+    // A prompt that a later operation touches is indexed with that operation. Until then it belongs
+    // to the tail.
+    let again = touched_soon(snapshot, tail.up_to)?;
     let mut prompts = Vec::with_capacity(tail.prompts.len());
     for id in tail.prompts {
-        // A prompt that a later operation touches is indexed with that operation. Until then it
-        // belongs to the tail.
-        let last = snapshot.last_operation_of(id)?;
-        if last.is_none_or(|last| last <= tail.up_to) {
+        if !again.contains(&id) {
             prompts.push(searchable(snapshot, bodies, id)?);
         }
     }
@@ -115,4 +121,20 @@ fn next_batch(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable>
         prompts,
         messages: messages.map(|(id, text)| (id, words_of(&text))).collect(),
     })
+}
+
+/// Returns the prompts that the operations after `after` touch, of a limited number of them.
+///
+/// A prompt that is touched after these is indexed twice, which does no harm.
+fn touched_soon(snapshot: &dyn Snapshot, after: u64) -> Result<HashSet<PromptId>> {
+    let last = after.saturating_add(LOOKAHEAD_OPERATIONS);
+    let mut touched = HashSet::new();
+    visit::operations(snapshot, after, |number, _, content| {
+        touched.extend(read_changed_prompts(number, content)?);
+        if number >= last {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(touched)
 }

@@ -19,7 +19,7 @@ pub(crate) use self::format::{OperationTextError, read, write};
 pub(crate) use self::part::{
     ChangedItem, LiveChange, PromptMention, changed_items, changed_prompts, created_versions,
     live_changes, may_be_of_group, may_change_environment_list, may_undo, moment, moment_in,
-    without_undoes,
+    quoted, without_undoes,
 };
 
 #[cfg(test)]

@@ -51,6 +51,11 @@ pub(crate) fn may_undo(text: &str) -> bool {
     text.contains("\"undoes\"")
 }
 
+/// Returns an id or a name as it is written in the text of each operation that contains it.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// A search for the operations that may change a prompt.
 #[derive(Debug)]
 pub(crate) struct PromptMention(memmem::Finder<'static>);
@@ -195,7 +200,8 @@ pub(crate) fn changed_items(text: &str) -> Result<Vec<ChangedItem<'_>>, Operatio
     Ok(part.changes)
 }
 
-/// What a change is about: its prompt, and the name that the prompt has after it; or the store.
+/// What a change is about: its prompt, and its environment or the name that the prompt has after it;
+/// or the store.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ChangedItem<'a> {
@@ -238,6 +244,14 @@ impl ChangedItem<'_> {
             | Self::VersionRestored { prompt }
             | Self::Environment { prompt, .. } => Some(*prompt),
             Self::EnvironmentList {} => None,
+        }
+    }
+
+    /// Returns the name of the environment that was changed, if one was.
+    pub(crate) fn environment(&self) -> Option<&str> {
+        match self {
+            Self::Environment { name, .. } => Some(name),
+            _ => None,
         }
     }
 

@@ -43,13 +43,6 @@ impl OperationRows {
         self.all.last().map(|row| &row.operation)
     }
 
-    /// Returns the number of the last operation of a prompt.
-    pub(super) fn last_of(&self, prompt: PromptId) -> Option<u64> {
-        let place = *self.of_prompts.get(&prompt)?.last()?;
-        work_counter::step();
-        self.all.get(place).map(|row| row.operation.number)
-    }
-
     /// Returns the operations after a number, each with its text.
     pub(super) fn after(&self, number: u64) -> impl Iterator<Item = (&Operation, &str)> {
         let places = as_place(number)..self.all.len();

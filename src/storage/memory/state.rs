@@ -238,10 +238,6 @@ impl LogReads for MemoryState {
         Ok(self.operations.list(filter, before, limit))
     }
 
-    fn last_operation_of(&self, prompt: PromptId) -> StorageResult<Option<u64>> {
-        Ok(self.operations.last_of(prompt))
-    }
-
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> StorageResult<()> {
         let _ = self
             .operations

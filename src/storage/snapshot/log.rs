@@ -48,17 +48,6 @@ pub trait LogReads {
         limit: usize,
     ) -> StorageResult<Vec<Operation>>;
 
-    /// Returns the number of the last operation that changed a prompt.
-    ///
-    /// Callers ask for one prompt after another. The provided method reads the whole operation each
-    /// time; an index should override it if it can avoid that, because one operation may change
-    /// many prompts.
-    fn last_operation_of(&self, prompt: PromptId) -> StorageResult<Option<u64>> {
-        let filter = OperationFilter::default().prompt(prompt);
-        let last = self.operations(&filter, None, 1)?;
-        Ok(last.first().map(|last| last.number))
-    }
-
     /// Visits operations in order, starting above the number `after`, until the visitor stops.
     ///
     /// The visitor receives each operation's content as the text that was hashed.

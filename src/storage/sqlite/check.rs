@@ -271,7 +271,7 @@ impl<T: Clone + Hash + Ord> ListedItems<T> {
 #[derive(Default)]
 struct CheckedHistory {
     wrong: Vec<String>,
-    /// By the number of the operation, or of the last one in its segment.
+    /// By the number of the last operation of the segment.
     prompts: ListedItems<(i64, PromptId)>,
     environments: ListedItems<(i64, String, PromptId)>,
 }
@@ -293,7 +293,7 @@ impl CheckedHistory {
             self.moment_is_wrong(last);
         }
         for (number, _, text) in segment.operations() {
-            self.add(number, last, text);
+            self.list(number, last, text);
         }
         Ok(last)
     }
@@ -313,31 +313,29 @@ impl CheckedHistory {
             let kept: i64 = row.get(1).context(doing)?;
             let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
             let text = text.context(doing)?;
-            let is_read = self.add(number, number, text);
-            if is_read && operation_text::moment(text).is_ok_and(|at| kept != micros(at)) {
+            if operation_text::moment(text).is_ok_and(|at| kept != micros(at)) {
                 self.moment_is_wrong(number);
             }
         }
         Ok(())
     }
 
-    /// Adds an operation. Returns whether it can be read.
+    /// Adds the lists that an archived operation is in.
     ///
     /// The check of the hash chain reports an operation that cannot be read.
-    fn add(&mut self, number: i64, listed_as: i64, text: &str) -> bool {
+    fn list(&mut self, number: i64, last: i64, text: &str) {
         let Ok(changes) = operation_text::changed_items(text) else {
-            return false;
+            return;
         };
         for change in &changes {
             if let Some(prompt) = change.prompt() {
-                self.prompts.expect(listed_as, (listed_as, prompt));
+                self.prompts.expect(last, (last, prompt));
             }
             if let ChangedItem::Environment { prompt, name } = change {
                 let listed = (number, name.clone().into_owned(), *prompt);
                 self.environments.expect(number, listed);
             }
         }
-        true
     }
 
     fn compare(&mut self, connection: &Connection) -> SqliteResult<()> {

@@ -14,6 +14,7 @@ use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
+use crate::model::operation_text;
 use crate::model::operation_text::PromptMention;
 use crate::model::record::{Operation, OperationFilter, RecordedInputs};
 use crate::storage::{OperationVisitor, read_operation};
@@ -21,28 +22,6 @@ use crate::storage::{OperationVisitor, read_operation};
 pub(super) fn last(tables: &ReadConnection) -> SqliteResult<Option<(u64, OperationId)>> {
     let end = end(tables)?;
     Ok((end.number > 0).then_some((end.number.unsigned_abs(), end.id)))
-}
-
-/// Returns the number of a prompt's last operation.
-///
-/// If the operation is archived, the list only shows its segment, so the segment is read.
-pub(super) fn last_of(tables: &ReadConnection, prompt: PromptId) -> SqliteResult<Option<u64>> {
-    let last: Option<i64> = tables
-        .connection
-        .prepare_cached(
-            "SELECT max(operation) FROM operation_prompt
-             WHERE prompt = (SELECT key FROM prompt WHERE id = ?1)",
-        )
-        .and_then(|mut statement| statement.query_row([prompt.as_str()], |row| row.get(0)))
-        .context("looking for a prompt's last operation")?;
-    match last {
-        Some(last) if last <= archive::end(&tables.connection)?.number => {
-            let filter = OperationFilter::default().prompt(prompt);
-            let last = list(tables, &filter, None, 1)?;
-            Ok(last.first().map(|last| last.number))
-        }
-        last => Ok(last.map(i64::unsigned_abs)),
-    }
 }
 
 /// Returns the end of the history. It is in a row, unless all operations are archived.
@@ -207,7 +186,7 @@ fn each_candidate(
     reader.each(visit)
 }
 
-/// Visits the operations that have a row each.
+/// Visits the operations that have a row each. They are few, so their content is searched.
 fn each_row(
     connection: &Connection,
     filter: &OperationFilter,
@@ -216,35 +195,25 @@ fn each_row(
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
     let doing = "listing operations";
-    const OF_PROMPT: &str = "SELECT key FROM prompt WHERE id = ?2";
-    let numbers = match (&filter.prompt, &filter.environment) {
-        (None, None) => {
-            "SELECT number AS operation FROM operation WHERE ?2 IS NULL AND ?3 IS NULL".to_owned()
-        }
-        (Some(_), None) => format!(
-            "SELECT operation FROM operation_prompt WHERE prompt = ({OF_PROMPT}) AND ?3 IS NULL"
-        ),
-        (None, Some(_)) => {
-            // Limited here: otherwise SQLite reads all operations of the name for each page.
-            "SELECT DISTINCT operation FROM operation_environment
-             WHERE ?2 IS NULL AND name = ?3 AND operation < ?1 ORDER BY operation DESC LIMIT ?4"
-                .to_owned()
-        }
-        // A prompt has fewer operations than an environment's name, so they are searched.
-        (Some(_), Some(_)) => format!(
-            "SELECT operation FROM operation_prompt p WHERE prompt = ({OF_PROMPT}) AND EXISTS
-                (SELECT 1 FROM operation_environment e
-                 WHERE e.name = ?3 AND e.operation = p.operation AND e.prompt = p.prompt)"
-        ),
+    let (prompt, environment) = (filter.prompt.as_ref(), filter.environment.as_ref());
+    let is_filtered = prompt.is_some() || environment.is_some();
+    let (sql, most) = if is_filtered {
+        // Content that contains both texts need not be about them, so more rows may be needed.
+        let sql = "SELECT number, hash, content FROM operation
+                   WHERE number < ?1 AND (?3 IS NULL OR instr(content, ?3))
+                       AND (?4 IS NULL OR instr(content, ?4))
+                   ORDER BY number DESC LIMIT ?2";
+        (sql, usize::MAX)
+    } else {
+        let sql = "SELECT number, hash, content FROM operation
+                   WHERE number < ?1 AND ?3 IS NULL AND ?4 IS NULL
+                   ORDER BY number DESC LIMIT ?2";
+        (sql, most)
     };
-    let sql = format!(
-        "SELECT o.number, o.hash, o.content FROM ({numbers}) n JOIN operation o ON o.number = n.operation
-         WHERE n.operation < ?1 ORDER BY n.operation DESC LIMIT ?4"
-    );
-    let mut statement = connection.prepare_cached(&sql).context(doing)?;
-    let prompt = filter.prompt.as_ref().map(PromptId::as_str);
-    let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
-    let found = statement.query((before, prompt, environment, limit(most)));
+    let mut statement = connection.prepare_cached(sql).context(doing)?;
+    let prompt = prompt.map(|prompt| operation_text::quoted(prompt.as_str()));
+    let environment = environment.map(|name| operation_text::quoted(name.as_str()));
+    let found = statement.query((before, limit(most), prompt, environment));
     let mut rows = found.context(doing)?;
     while let Some(row) = rows.next().context(doing)? {
         let (number, id) = head(row).context(doing)?;

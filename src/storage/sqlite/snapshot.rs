@@ -262,10 +262,6 @@ impl LogReads for SqliteSnapshot<'_> {
         operations::list(self.tables(), filter, before, limit)
     }
 
-    fn last_operation_of(&self, prompt: PromptId) -> SqliteResult<Option<u64>> {
-        operations::last_of(self.tables(), prompt)
-    }
-
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> SqliteResult<()> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         operations::each(&self.tables().connection, after, visit)

@@ -1,6 +1,7 @@
-//! Archiving: operations that have a row each are moved into a segment.
+//! Archiving: operations that have a row each are moved into a segment, and listed.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
@@ -42,8 +43,16 @@ pub(crate) struct ArchivedSegment {
     end: RowPosition,
     span: SegmentSpan,
     content: Vec<u8>,
-    /// The keys of the prompts that the operations changed.
+    lists: SegmentLists,
+}
+
+/// The lists by which the operations of a segment are found. Prompts are given by their keys.
+#[derive(Default)]
+struct SegmentLists {
+    /// The prompts that the operations changed.
     prompts: BTreeSet<i64>,
+    /// The changes of environments: the name, the operation's number and the prompt.
+    environments: BTreeSet<(String, i64, i64)>,
 }
 
 /// Makes a segment of the oldest operations that have rows; `None` if there are too few.
@@ -69,13 +78,13 @@ pub(crate) fn archive(
     if text::read(&content, &rows)? != texts {
         return Ok(None);
     }
-    let prompts = prompts(connection, &texts)?;
-    Ok(prompts.map(|prompts| ArchivedSegment {
+    let lists = SegmentLists::of(connection, start.number + 1, &texts)?;
+    Ok(lists.map(|lists| ArchivedSegment {
         first: start.number + 1,
         end,
         span,
         content,
-        prompts,
+        lists,
     }))
 }
 
@@ -119,24 +128,40 @@ fn oldest(
     Ok(Some((place, span, texts)))
 }
 
-/// Returns the keys of the prompts that operations changed; `None` if one cannot be read.
-fn prompts(connection: &Connection, texts: &SegmentText) -> SqliteResult<Option<BTreeSet<i64>>> {
-    let doing = "looking for the prompts of operations to archive";
-    let mut ids = BTreeSet::new();
-    for text in texts.iter() {
-        let Ok(prompts) = operation_text::changed_prompts(text) else {
-            return Ok(None);
-        };
-        ids.extend(prompts);
+impl SegmentLists {
+    /// Returns the lists of operations with consecutive numbers from `first` on.
+    ///
+    /// Returns `None` if one cannot be read.
+    fn of(connection: &Connection, first: i64, texts: &SegmentText) -> SqliteResult<Option<Self>> {
+        let doing = "listing operations to archive";
+        let mut statement = connection
+            .prepare_cached("SELECT key FROM prompt WHERE id = ?1")
+            .context(doing)?;
+        let mut keys: HashMap<PromptId, i64> = HashMap::new();
+        let mut lists = Self::default();
+        for (number, text) in (first..).zip(texts.iter()) {
+            let Ok(items) = operation_text::changed_items(text) else {
+                return Ok(None);
+            };
+            for item in items {
+                let Some(prompt) = item.prompt() else {
+                    continue;
+                };
+                let key = match keys.entry(prompt) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(place) => {
+                        let found = statement.query_row([prompt.as_str()], |row| row.get(0));
+                        *place.insert(found.context(doing)?)
+                    }
+                };
+                lists.prompts.insert(key);
+                if let Some(name) = item.environment() {
+                    lists.environments.insert((name.to_owned(), number, key));
+                }
+            }
+        }
+        Ok(Some(lists))
     }
-    let mut statement = connection
-        .prepare_cached("SELECT key FROM prompt WHERE id = ?1")
-        .context(doing)?;
-    let key = |id: &PromptId| {
-        let found = statement.query_row([id.as_str()], |row| row.get(0));
-        found.context(doing)
-    };
-    ids.iter().map(key).collect::<SqliteResult<_>>().map(Some)
 }
 
 impl ArchivedSegment {
@@ -178,14 +203,16 @@ impl ArchivedSegment {
                 &self.content,
             ],
         )?;
-        for prompt in &self.prompts {
-            run(
-                "DELETE FROM operation_prompt WHERE prompt = ?1 AND operation BETWEEN ?2 AND ?3",
-                &[prompt, &first, &last],
-            )?;
+        for prompt in &self.lists.prompts {
             run(
                 "INSERT INTO operation_prompt VALUES (?1, ?2)",
                 &[prompt, &last],
+            )?;
+        }
+        for (name, number, prompt) in &self.lists.environments {
+            run(
+                "INSERT INTO operation_environment VALUES (?1, ?2, ?3)",
+                &[name, number, prompt],
             )?;
         }
         Ok(true)

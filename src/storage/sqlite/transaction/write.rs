@@ -9,7 +9,7 @@ use super::changes::Releasing;
 use super::row_ids::RowIdCache;
 use super::rows::SqliteTransaction;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, VersionId};
-use crate::model::record::{Change, Operation, RecordedInputs};
+use crate::model::record::{Operation, RecordedInputs};
 use crate::storage::sqlite::archive::RowPosition;
 use crate::storage::sqlite::columns::{limit, micros};
 use crate::storage::sqlite::error::{SqliteContext, SqliteResult, may_be_committed, not_committed};
@@ -55,32 +55,13 @@ impl Transaction for SqliteTransaction<'_> {
             id: operation.id,
         };
         self.tables().end.set(Some(end));
-        let mut listed = None;
+        let release = Releasing {
+            number,
+            at: micros(now),
+        };
+        // The archiver lists the operation by prompt and by environment.
         for change in &operation.content.changes {
-            self.apply(
-                change,
-                at,
-                Releasing {
-                    number,
-                    at: micros(now),
-                },
-            )?;
-            if let Some(prompt) = change.prompt()
-                && listed.replace(prompt) != Some(prompt)
-            {
-                self.change_any(
-                    "listing an operation by prompt",
-                    "INSERT INTO operation_prompt VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                    (self.prompt_key(prompt)?, number),
-                )?;
-            }
-            if let Change::Environment { prompt, name, .. } = change {
-                self.change_any(
-                    "listing an operation by environment",
-                    "INSERT INTO operation_environment VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-                    (name.as_str(), number, self.prompt_key(*prompt)?),
-                )?;
-            }
+            self.apply(change, at, release)?;
         }
         self.count_versions(at)?;
         self.counted.borrow_mut().clear();
