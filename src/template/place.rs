@@ -38,7 +38,12 @@ impl LocationPath {
         // Writing to a `String` cannot fail.
         let _ = match step {
             LocationStep::Index(index) => write!(self.0, "[{index}]"),
-            LocationStep::Member(name) if is_plain(name) => write!(self.0, ".{name}"),
+            // Most names are plain, and formatting takes several times as long.
+            LocationStep::Member(name) if is_plain(name) => {
+                self.0.push('.');
+                self.0.push_str(name);
+                Ok(())
+            }
             LocationStep::Member(name) => write!(self.0, "[{}]", serde_json::Value::from(name)),
         };
     }
@@ -51,10 +56,11 @@ impl LocationPath {
 
 /// Checks whether a member's name needs no quotes.
 fn is_plain(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
+    name.bytes().next().is_some_and(is_letter)
         && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+            .bytes()
+            .all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
 #[cfg(test)]

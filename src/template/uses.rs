@@ -161,6 +161,10 @@ impl Uses {
 
     /// Adds the uses in a string of JSON; `whole` is the site of a tag that fills the whole string.
     fn add_string(&mut self, text: &str, whole: VariableSite, path: &LocationPath) {
+        // Most strings have no tags.
+        if memchr(b'{', text.as_bytes()).is_none() {
+            return;
+        }
         match VariableTag::whole(text) {
             Some(tag) => self.variables.push(variable_use(tag, whole, path)),
             None => self.add_variables(text, path),
