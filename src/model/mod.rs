@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod breakage;
 pub(crate) mod causes;
 pub(crate) mod clock;
+pub(crate) mod contract_digest;
 pub(crate) mod environment_list;
 pub(crate) mod error;
 pub(crate) mod gc_summary;

@@ -8,6 +8,7 @@ use crate::engine::{
     CommitAttempt, EnsuredPrompt, EnsuredVersion, Judgement, NewPrompt, NewVersion, VersionDraft,
     find_prompt, find_version, prompt_named, version_label,
 };
+use crate::model::contract_digest;
 use crate::model::error::{Error, Result};
 use crate::model::id::VersionId;
 use crate::model::record::{RecordedInputs, Version};
@@ -137,7 +138,9 @@ impl Store {
             return self.write(move |writer| writer.commit_version(&new));
         }
         // Expensive work is done before the transaction, so that no other writer waits for it.
-        self.shared().context.contract_without_partials(&new.body);
+        if new.contract.is_none() {
+            self.shared().context.contract_without_partials(&new.body);
+        }
         let new = Arc::new(new);
         let mut judged: Vec<Judgement> = Vec::new();
         if Judgement::is_large(&new.body) {
@@ -196,7 +199,12 @@ impl Store {
             let prompt = find_prompt(snapshot, &new.prompt)?;
             find_version(snapshot, &VersionSpec::new(prompt, new.base.clone()))
         });
-        self.judge(&base.ok()?, new)
+        let base = base.ok()?;
+        // Equal digests need no comparison.
+        if contract_digest::are_equal(base.contract, new.contract) {
+            return None;
+        }
+        self.judge(&base, new)
     }
 
     /// Compares a new version with a base. If this fails, the transaction finds the reason again.

@@ -56,13 +56,14 @@ fn altered_listings_are_named() {
             "UPDATE prompt SET folded = 'elsewhere' WHERE name = 'greeting'",
             &["searched", "elsewhere"],
         ),
+        // The operations of this store are not archived, so none is listed.
         (
-            "DELETE FROM operation_environment WHERE name = 'staging'",
-            &["listed wrongly", "staging"],
+            "INSERT INTO operation_environment VALUES ('moon', 5, 1)",
+            &["listed wrongly", "moon"],
         ),
         (
-            "UPDATE operation_environment SET name = 'moon' WHERE name = 'staging'",
-            &["listed wrongly", "moon"],
+            "INSERT INTO operation_prompt VALUES (1, 2)",
+            &["operation 2", "listed wrongly"],
         ),
     ]);
 }
@@ -93,6 +94,10 @@ fn altered_versions_are_named() {
         (
             "UPDATE version SET created_at = created_at + 1 WHERE minor = 1",
             &["version"],
+        ),
+        (
+            "UPDATE version SET contract = zeroblob(8) WHERE minor = 1",
+            &["prompt ", "0000000000000000"],
         ),
         (
             "UPDATE version SET base = NULL WHERE minor = 1",
@@ -245,10 +250,6 @@ fn altered_operations_are_named() {
         ),
         (author, &["operation 1", "its id is"]),
         (kind, &["operation 2", "its id is"]),
-        (
-            "DELETE FROM operation_prompt WHERE operation = 2",
-            &["prompt "],
-        ),
     ]);
 }
 

@@ -31,6 +31,7 @@
 
 mod annotations;
 pub(crate) mod answers;
+mod digest;
 mod keywords;
 mod members;
 pub(crate) mod partials;
@@ -43,7 +44,9 @@ mod schema_model;
 pub(crate) mod tools;
 pub(crate) mod variables;
 pub(crate) mod words;
+pub(crate) use self::digest::digest_of;
 pub use self::rules::{Contract, breakages};
 pub use self::tools::{Tool, ToolKind};
 pub use self::variables::{AcceptedValues, Variable};
 pub use crate::model::breakage::Breakage;
+pub use crate::model::contract_digest::ContractDigest;

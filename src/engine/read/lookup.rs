@@ -1,7 +1,7 @@
 //! Lookup of the prompts and versions that callers name.
 
 use crate::model::error::{Error, PromptLabel, PromptVersionLabel, Result};
-use crate::model::id::{BlobId, PromptId, PromptName};
+use crate::model::id::{PromptId, PromptName};
 use crate::model::log_position::LogPosition;
 use crate::model::record::{Prompt, Version};
 use crate::model::selector::Selector;
@@ -140,11 +140,11 @@ pub(crate) struct FoundVersion {
 
 /// Returns the version that a spec selects, with its body, by one call.
 ///
-/// The body is left out if `is_known` returns true for its address.
+/// The body is left out if `is_known` returns true for the version.
 pub(crate) fn resolve(
     snapshot: &dyn Snapshot,
     spec: &VersionSpec,
-    is_known: &dyn Fn(BlobId) -> bool,
+    is_known: &dyn Fn(&Version) -> bool,
 ) -> Result<FoundVersion> {
     let found = snapshot.resolve(spec, is_known)?;
     let version = match &spec.prompt {

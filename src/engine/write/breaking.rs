@@ -8,6 +8,7 @@ use super::writer::WriteTransaction;
 use crate::engine::contract::{Breakage, breakages};
 use crate::engine::history::has_pointed_to;
 use crate::engine::read::lookup::prompt_label;
+use crate::model::contract_digest;
 use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{BumpPolicy, Version};
@@ -108,7 +109,7 @@ impl WriteTransaction<'_> {
     }
 
     fn breakages_between(&self, from: &Version, to: &Version) -> Result<Vec<Breakage>> {
-        if from.blob == to.blob {
+        if from.blob == to.blob || contract_digest::are_equal(from.contract, to.contract) {
             return Ok(Vec::new());
         }
         work_counter::step();

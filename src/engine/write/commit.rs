@@ -11,17 +11,25 @@ use super::new_prompt::{CreatedPrompt, EnsuredPrompt, FirstEnvironment, PromptDr
 use super::new_version::{EnsuredVersion, VersionDraft};
 use super::numbering;
 use super::writer::{WriteTransaction, check_expected};
-use crate::engine::contract::Breakage;
+use crate::engine::contract::{Breakage, ContractDigest};
 use crate::engine::read::lookup::{find_version, one_prompt, prompt_label, prompt_named, select};
 use crate::model::body::Body;
+use crate::model::contract_digest;
 use crate::model::error::{ConflictSubject, Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::check_length;
 use crate::model::record::{BumpPolicy, Change, Expected, OperationKind, PromptState, Version};
 use crate::model::selector::Selector;
 use crate::model::version_number::{Bump, VersionNumber};
-use crate::model::version_spec::{PromptRef, VersionSpec};
+use crate::model::version_spec::VersionSpec;
 use crate::storage::Numbering;
+
+/// The parts of a version that its author gives.
+struct VersionContent<'a> {
+    body: &'a Body,
+    contract: Option<ContractDigest>,
+    message: &'a str,
+}
 
 impl WriteTransaction<'_> {
     /// Creates a prompt and its first version, as one operation.
@@ -35,7 +43,12 @@ impl WriteTransaction<'_> {
         let at = self.context.now();
         let prompt = self.draw_prompt_id(new.id)?;
         let number = self.context.settings.first_version;
-        let version = self.version(at, prompt, number, &new.body, &new.message, None)?;
+        let content = VersionContent {
+            body: &new.body,
+            contract: new.contract,
+            message: &new.message,
+        };
+        let version = self.version(at, prompt, number, content, None)?;
         let created = Change::Prompt {
             id: prompt,
             before: None,
@@ -172,7 +185,7 @@ impl WriteTransaction<'_> {
     ///
     /// Checks first that the head is the one that the caller expects.
     fn expected_head(&mut self, new: &VersionDraft) -> Result<(PromptHead, Option<Version>)> {
-        let known = self.prompt_head(&new.prompt)?;
+        let known = self.prompt_head(new)?;
         check_expected(
             self.transaction.snapshot(),
             known.prompt,
@@ -212,7 +225,12 @@ impl WriteTransaction<'_> {
             let prompt = prompt_label(self.transaction.snapshot(), prompt)?;
             return Err(Error::NumbersExhausted { prompt });
         };
-        let version = self.version(at, prompt, number, &new.body, &new.message, base)?;
+        let content = VersionContent {
+            body: &new.body,
+            contract: new.contract,
+            message: &new.message,
+        };
+        let version = self.version(at, prompt, number, content, base)?;
         let environment = new.environment.as_ref();
         let version = self.write(
             OperationKind::Commit,
@@ -235,22 +253,23 @@ impl WriteTransaction<'_> {
     }
 
     /// Returns the head of a prompt, from the cache if possible.
-    fn prompt_head(&mut self, prompt: &PromptRef) -> Result<PromptHead> {
-        if let PromptRef::Id(id) = prompt
-            && let Some(known) = self.heads.take(*id)
-        {
+    fn prompt_head(&mut self, new: &VersionDraft) -> Result<PromptHead> {
+        let prompt = &new.prompt;
+        if let Some(known) = self.heads.take_named(prompt) {
             return Ok(known);
         }
         let contracts = &self.context.contracts;
-        let is_known = |blob| {
-            let contract = contracts.get(blob);
-            contract.is_some_and(|contract| contract.partials.is_empty())
+        let is_known = |head: &Version| {
+            let known = || contracts.get(head.blob);
+            contract_digest::are_equal(head.contract, new.contract)
+                || known().is_some_and(|contract| contract.partials.is_empty())
         };
         let found = self.transaction.snapshot().head(prompt, &is_known)?;
         let id = one_prompt(prompt, found.prompts)?;
         if let (Some(head), Some(stored)) = (&found.version, found.body) {
             self.prefetched.set(Some((head.blob, stored)));
         }
+        self.heads.name(prompt, id);
         Ok(PromptHead {
             prompt: id,
             head: found.version,
@@ -298,10 +317,14 @@ impl WriteTransaction<'_> {
         at: DateTime<Utc>,
         prompt: PromptId,
         number: VersionNumber,
-        body: &Body,
-        message: &str,
+        content: VersionContent<'_>,
         base: Option<&Version>,
     ) -> Result<Version> {
+        let VersionContent {
+            body,
+            contract,
+            message,
+        } = content;
         check_length("commit message", message)?;
         Ok(Version {
             id: self.draw_version_id(at)?,
@@ -314,6 +337,7 @@ impl WriteTransaction<'_> {
             created_at: at,
             blob: body.id(),
             size: body.as_bytes().len() as u64,
+            contract,
             environments: Vec::new(),
         })
     }

@@ -155,6 +155,9 @@ impl WriteTransaction<'_> {
         self.check_listed(set.map(|update| &update.environment))?;
         let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
         let mut pointers = PointerLookup::new(self.transaction.snapshot(), moves);
+        if let [update] = moves {
+            pointers.known = self.heads.named(&update.prompt);
+        }
         let mut compared = ComparedVersions::default();
         for update in moves {
             if let Some(reason) = &update.reason {
@@ -206,6 +209,9 @@ impl WriteTransaction<'_> {
             .collect();
         if !changes.is_empty() {
             self.record(at, OperationKind::Move, changes)?;
+        }
+        if let ([update], [done]) = (moves, &moved[..]) {
+            self.heads.name(&update.prompt, done.prompt_id);
         }
         Ok(moved)
     }
@@ -265,6 +271,8 @@ struct PointerLookup<'a> {
     snapshot: &'a dyn Snapshot,
     /// Whether the list has a single update, for which nothing is looked up twice.
     is_single: bool,
+    /// The prompt of a single update, if it is known already.
+    known: Option<PromptId>,
     /// The number of updates that refer to their prompt in this way.
     moves: HashMap<&'a PromptRef, usize>,
     prompts: HashMap<&'a PromptRef, PromptId>,
@@ -295,6 +303,7 @@ impl<'a> PointerLookup<'a> {
         Self {
             snapshot,
             is_single,
+            known: None,
             moves,
             prompts: HashMap::new(),
             all: HashMap::new(),
@@ -324,7 +333,9 @@ impl<'a> PointerLookup<'a> {
     fn single_target(&self, update: &UpdateDraft) -> Result<UpdateTarget> {
         work_counter::step();
         let (name, to) = (&update.environment, update.to.as_ref());
-        let found = self.snapshot.environment(&update.prompt, name, to)?;
+        let known = self.known.map(PromptRef::Id);
+        let prompt = known.as_ref().unwrap_or(&update.prompt);
+        let found = self.snapshot.environment(prompt, name, to)?;
         let prompt = one_prompt(&update.prompt, found.prompts)?;
         let to = match to {
             Some(selector) => Some(check_selected(

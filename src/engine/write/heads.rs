@@ -12,6 +12,7 @@ use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::log_position::LogPosition;
 use crate::model::memory_size::ENTRY;
 use crate::model::record::{Change, Version};
+use crate::model::version_spec::PromptRef;
 use crate::storage::{Numbering, Snapshot, StorageResult};
 
 /// The head of an existing prompt, which a commit needs.
@@ -28,6 +29,8 @@ pub(crate) struct PromptHead {
 #[derive(Debug, Default)]
 pub(crate) struct PromptHeads {
     by_prompt: HashMap<PromptId, PromptHead>,
+    /// The prompts that names refer to.
+    by_name: HashMap<PromptRef, PromptId>,
     /// The memory that they take, in bytes.
     bytes: usize,
     /// The environment list, if it was read; the inner option is none if the store has no list.
@@ -37,6 +40,9 @@ pub(crate) struct PromptHeads {
 /// The maximum size of the cache in bytes. When a head would exceed it, the cache is cleared.
 const MAX_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
+/// The maximum number of cached names. When there would be more, they are cleared.
+const MAX_NAMES: usize = 1024;
+
 impl PromptHead {
     fn weight(&self) -> usize {
         ENTRY + size_of::<Self>() + self.head.as_ref().map_or(0, Version::weight)
@@ -44,6 +50,30 @@ impl PromptHead {
 }
 
 impl PromptHeads {
+    /// Takes the head of the prompt that a reference names.
+    pub(crate) fn take_named(&mut self, prompt: &PromptRef) -> Option<PromptHead> {
+        let id = match prompt {
+            PromptRef::Id(id) => *id,
+            PromptRef::Name(_) | PromptRef::IdOrName(_) => self.named(prompt)?,
+        };
+        self.take(id)
+    }
+
+    /// Returns the existing prompt that a name refers to, if it is cached.
+    pub(crate) fn named(&self, prompt: &PromptRef) -> Option<PromptId> {
+        self.by_name.get(prompt).copied()
+    }
+
+    /// Caches the prompt that a reference names.
+    pub(crate) fn name(&mut self, prompt: &PromptRef, id: PromptId) {
+        if self.by_name.len() >= MAX_NAMES {
+            self.by_name.clear();
+        }
+        if !matches!(prompt, PromptRef::Id(_)) {
+            self.by_name.insert(prompt.clone(), id);
+        }
+    }
+
     pub(crate) fn take(&mut self, prompt: PromptId) -> Option<PromptHead> {
         let head = self.by_prompt.remove(&prompt)?;
         self.bytes -= head.weight();
@@ -51,7 +81,7 @@ impl PromptHeads {
     }
 
     pub(crate) fn put(&mut self, head: PromptHead) {
-        self.forget(head.prompt);
+        drop(self.take(head.prompt));
         let bytes = head.weight();
         if self.bytes + bytes > MAX_CACHE_BYTES {
             *self = Self {
@@ -77,16 +107,16 @@ impl PromptHeads {
         Ok(self.list.clone().flatten())
     }
 
-    /// Forgets the head of a changed prompt, or the environment list if a change is to the store.
+    /// Forgets what a change makes obsolete.
     pub(crate) fn forget_changed(&mut self, change: &Change) {
         match change.prompt() {
-            Some(prompt) => self.forget(prompt),
+            Some(prompt) => drop(self.take(prompt)),
             None => self.list = None,
         }
-    }
-
-    fn forget(&mut self, prompt: PromptId) {
-        drop(self.take(prompt));
+        // Another prompt may have the name from now on.
+        if matches!(change, Change::Prompt { .. }) {
+            self.by_name.clear();
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::{check_body, check_tags};
+use crate::engine::contract::{ContractDigest, digest_of};
 use crate::model::arguments::{Draft, IntoBody, IntoEnvironmentName, IntoPromptId, IntoPromptName};
 use crate::model::body::Body;
 use crate::model::error::Result;
@@ -31,6 +32,8 @@ pub struct NewPrompt(Draft<PromptDraft>);
 pub(crate) struct PromptDraft {
     pub(crate) name: PromptName,
     pub(crate) body: Body,
+    /// The digest of the body's contract.
+    pub(crate) contract: Option<ContractDigest>,
     pub(crate) tags: Vec<String>,
     pub(crate) message: String,
     pub(crate) environment: FirstEnvironment,
@@ -63,6 +66,7 @@ impl NewPrompt {
             Ok(PromptDraft {
                 name: name.into_prompt_name()?,
                 body: body.into_body()?,
+                contract: None,
                 tags: Vec::new(),
                 message: "Initial version".into(),
                 environment: FirstEnvironment::Production,
@@ -127,9 +131,10 @@ impl NewPrompt {
 
     /// Returns the fields, after everything was checked that can be checked without a store.
     pub(crate) fn finish(self) -> Result<PromptDraft> {
-        let draft = self.0.finish()?;
+        let mut draft = self.0.finish()?;
         check_tags(&draft.tags)?;
         check_body(&draft.body)?;
+        draft.contract = digest_of(&draft.body);
         Ok(draft)
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::check_body;
+use crate::engine::contract::{ContractDigest, digest_of};
 use crate::model::arguments::{Draft, IntoBody, IntoEnvironmentName, IntoPromptRef, IntoSelector};
 use crate::model::body::Body;
 use crate::model::error::Result;
@@ -24,6 +25,8 @@ pub struct NewVersion(Draft<VersionDraft>);
 pub(crate) struct VersionDraft {
     pub(crate) prompt: PromptRef,
     pub(crate) body: Body,
+    /// The digest of the body's contract.
+    pub(crate) contract: Option<ContractDigest>,
     /// The version that it is based on.
     pub(crate) base: Selector,
     /// The step from the number of the base to its number.
@@ -55,6 +58,7 @@ impl NewVersion {
             Ok(VersionDraft {
                 prompt: prompt.into_prompt_ref()?,
                 body: body.into_body()?,
+                contract: None,
                 base: Selector::Latest,
                 bump: Bump::Auto,
                 force: false,
@@ -123,8 +127,9 @@ impl NewVersion {
 
     /// Returns the fields, after everything was checked that can be checked without a store.
     pub(crate) fn finish(self) -> Result<VersionDraft> {
-        let draft = self.0.finish()?;
+        let mut draft = self.0.finish()?;
         check_body(&draft.body)?;
+        draft.contract = digest_of(&draft.body);
         Ok(draft)
     }
 }

@@ -7,6 +7,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::clock;
+use crate::model::contract_digest::ContractDigest;
 use crate::model::id::{BlobId, EnvironmentName, GroupId, PromptId, PromptName, VersionId};
 use crate::model::record::{Change, OperationContent, OperationKind, PromptState, Version};
 use crate::model::version_number::VersionNumber;
@@ -116,6 +117,8 @@ struct VersionText {
     created_at: DateTime<Utc>,
     blob: BlobId,
     size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contract: Option<ContractDigest>,
     environments: Vec<EnvironmentName>,
 }
 

@@ -54,7 +54,7 @@ fn the_hash_chain_is_the_same() {
     let last = golden().iter().fold(OperationId::ROOT, chain);
     assert_eq!(
         last.to_string(),
-        "d0b9ad6857141276b53507f3a216bc85f84264157daa3ac7c7db98d2b4c8810b"
+        "390a1a38f5fbcdb48ac544e4a42c8cb0d18693455fccdc8a651fe7596807b5b5"
     );
 }
 

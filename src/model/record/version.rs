@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::model::contract_digest::ContractDigest;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::inputs::Inputs;
 use crate::model::memory_size::of_text;
@@ -32,6 +33,9 @@ pub struct Version {
     pub blob: BlobId,
     /// The body's size in bytes.
     pub size: u64,
+    /// The digest of the body's contract, unless the contract depends on other bodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<ContractDigest>,
     /// The environments that point to the version, sorted.
     ///
     /// The list is empty in a [`VersionCreated`](crate::history::Change::VersionCreated), because moving an environment is a change

@@ -1,7 +1,7 @@
 //! The lookups by which operations begin, each of them one call.
 
 use super::{BodyReads, LogReads, Numbering, PromptReads, StoredBlob, VersionReads};
-use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId};
+use crate::model::id::{EnvironmentName, OperationId, PromptId};
 use crate::model::record::Version;
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
@@ -13,7 +13,8 @@ use crate::storage::StorageResult;
 /// an index in this process. An index for which each read is a round trip should override them.
 ///
 /// Several of them return the body of a version. A local index leaves it out if `is_known` returns
-/// true for its address, because the caller has it; another index may return it all the same.
+/// true for the version, because the caller does not need it; another index may return it all the
+/// same.
 ///
 /// # Errors
 ///
@@ -58,7 +59,7 @@ pub trait LookupReads: PromptReads + VersionReads + BodyReads + LogReads {
     fn resolve(
         &self,
         spec: &VersionSpec,
-        is_known: &dyn Fn(BlobId) -> bool,
+        is_known: &dyn Fn(&Version) -> bool,
     ) -> StorageResult<Resolution> {
         resolve_by_parts(self, spec, is_known)
     }
@@ -67,7 +68,7 @@ pub trait LookupReads: PromptReads + VersionReads + BodyReads + LogReads {
     fn head(
         &self,
         prompt: &PromptRef,
-        is_known: &dyn Fn(BlobId) -> bool,
+        is_known: &dyn Fn(&Version) -> bool,
     ) -> StorageResult<HeadLookup> {
         let (prompts, version) =
             with_one_prompt(self, prompt, |id| self.highest_version(id, None))?;
@@ -119,7 +120,7 @@ pub struct Resolution {
     pub prompts: Vec<PromptId>,
     /// The version.
     pub version: Option<Version>,
-    /// The place of the version's body, unless the caller has the body.
+    /// The place of the version's body, unless the caller does not need it.
     pub body: Option<StoredBlob>,
 }
 
@@ -132,7 +133,7 @@ pub struct HeadLookup {
     pub version: Option<Version>,
     /// The numbers that are used up, those of the version's major included.
     pub numbering: Numbering,
-    /// The place of the version's body, unless the caller has the body.
+    /// The place of the version's body, unless the caller does not need it.
     pub body: Option<StoredBlob>,
 }
 
@@ -151,7 +152,7 @@ pub struct EnvironmentLookup {
 pub(crate) fn resolve_by_parts<S: LookupReads + ?Sized>(
     snapshot: &S,
     spec: &VersionSpec,
-    is_known: &dyn Fn(BlobId) -> bool,
+    is_known: &dyn Fn(&Version) -> bool,
 ) -> StorageResult<Resolution> {
     let last = snapshot.last_operation()?;
     let (prompts, version) = match (&spec.prompt, &spec.selector) {
@@ -196,14 +197,14 @@ fn with_one_prompt<S: LookupReads + ?Sized>(
     Ok((prompts, version))
 }
 
-/// Returns the place of a version's body, unless the caller has the body.
+/// Returns the place of a version's body, unless the caller does not need it.
 fn unknown_body<S: LookupReads + ?Sized>(
     snapshot: &S,
     version: Option<&Version>,
-    is_known: &dyn Fn(BlobId) -> bool,
+    is_known: &dyn Fn(&Version) -> bool,
 ) -> StorageResult<Option<StoredBlob>> {
     match version {
-        Some(version) if !is_known(version.blob) => snapshot.blob(version.blob),
+        Some(version) if !is_known(version) => snapshot.blob(version.blob),
         _ => Ok(None),
     }
 }

@@ -11,7 +11,7 @@ use super::operations;
 use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
 use super::versions;
-use crate::model::id::{BlobId, PromptId};
+use crate::model::id::PromptId;
 use crate::model::record::Version;
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
@@ -22,7 +22,7 @@ impl LookupReads for SqliteSnapshot<'_> {
     fn resolve(
         &self,
         spec: &VersionSpec,
-        is_known: &dyn Fn(BlobId) -> bool,
+        is_known: &dyn Fn(&Version) -> bool,
     ) -> SqliteResult<Resolution> {
         let Some(sql) = statement(spec) else {
             return resolve_by_parts(self, spec, is_known);
@@ -43,9 +43,7 @@ impl LookupReads for SqliteSnapshot<'_> {
             _ => None,
         };
         let body = match &selected {
-            Some((version, place)) if !is_known(version.blob) => {
-                self.tables().body(version, *place)?
-            }
+            Some((version, place)) if !is_known(version) => self.tables().body(version, *place)?,
             _ => None,
         };
         Ok(Resolution {
@@ -71,7 +69,7 @@ macro_rules! select_resolved {
                 (SELECT id FROM version WHERE key = v.base), v.created_at, o.hash, o.size,
                 (SELECT group_concat(e.name, char(10)) FROM environment e
                  WHERE e.prompt = v.prompt AND e.version = v.key),
-                o.key, o.stored
+                v.contract, o.key, o.stored
              FROM prompt p ",
             $version,
             " LEFT JOIN blob o ON o.key = v.blob
@@ -133,7 +131,7 @@ impl ReadConnection {
                 let version = match row.get_ref(0)? {
                     ValueRef::Null => None,
                     _ => {
-                        let place = (row.get(12)?, row.get(13)?);
+                        let place = (row.get(13)?, row.get(14)?);
                         Some((versions::version(self, row)?, place))
                     }
                 };

@@ -88,6 +88,7 @@ CREATE TABLE version (
     author     ANY NOT NULL,                -- the text, or an integer: its key in interned
     base       INTEGER REFERENCES version,  -- the version that it is based on, or NULL
     blob       INTEGER NOT NULL REFERENCES blob,
+    contract   BLOB,                        -- 8 bytes: the digest of the body's contract, or NULL
     created_at INTEGER NOT NULL,
     deleted_at INTEGER,                     -- NULL if it is live
     UNIQUE (prompt, major, minor)
@@ -108,7 +109,8 @@ CREATE TABLE environment (
 CREATE INDEX environment_by_name ON environment (name);
 CREATE INDEX environment_by_version ON environment (version);
 
--- The newest operations. Maintenance archives older ones in segment.
+-- The newest operations. Maintenance archives older ones in segment, and lists them by prompt and by
+-- environment. The newest ones are few, so they are searched by their content.
 CREATE TABLE operation (
     number  INTEGER PRIMARY KEY,
     hash    BLOB NOT NULL,                  -- the id
@@ -129,18 +131,17 @@ CREATE TABLE segment (
 -- content for each row.
 CREATE INDEX segment_by_moment ON segment (last, earliest, latest, operations);
 
--- The operations that change a prompt.
+-- The archived operations that change a prompt.
 CREATE TABLE operation_prompt (
     prompt    INTEGER NOT NULL REFERENCES prompt,
-    operation INTEGER NOT NULL,             -- its number; archived ones of one segment share a row,
-                                         -- which has the number of the segment's last one
+    operation INTEGER NOT NULL,             -- the last one of a segment that has some of them
     PRIMARY KEY (prompt, operation)
 ) STRICT, WITHOUT ROWID;
 
--- The operations that set, move or remove an environment.
+-- The archived operations that set, move or remove an environment.
 CREATE TABLE operation_environment (
     name      TEXT NOT NULL,
-    operation INTEGER NOT NULL,             -- its number, whether it is archived or not
+    operation INTEGER NOT NULL,             -- its number
     prompt    INTEGER NOT NULL REFERENCES prompt,
     PRIMARY KEY (name, operation, prompt)
 ) STRICT, WITHOUT ROWID;

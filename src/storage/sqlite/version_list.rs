@@ -9,6 +9,7 @@ use super::columns::{bytes, collect, limit as rows, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
+use super::versions::contract;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Version, VersionFilter};
 use crate::model::version_number::VersionNumber;
@@ -17,7 +18,8 @@ use crate::model::version_number::VersionNumber;
 macro_rules! select_listed {
     ($($condition:tt)+) => {
         concat!(
-            "SELECT v.key, v.id, v.major, v.minor, v.model, v.message, v.author, v.base, v.created_at, o.hash, o.size
+            "SELECT v.key, v.id, v.major, v.minor, v.model, v.message, v.author, v.base, v.created_at, o.hash, o.size,
+                v.contract
              FROM version v JOIN blob o ON o.key = v.blob
              WHERE v.prompt = ?1 AND v.deleted_at IS NULL AND v.key < ?2 AND ",
             $($condition)+
@@ -92,6 +94,7 @@ impl ListedVersion {
                 created_at: moment(row, 8)?,
                 blob: BlobId::from_bytes(bytes(row, 9)?),
                 size: row.get::<_, u32>(10)?.into(),
+                contract: contract(row, 11)?,
                 environments: Vec::new(),
             },
         })

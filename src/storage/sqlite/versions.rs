@@ -9,6 +9,7 @@ use super::columns::{bytes, collect, limit, micros, moment, optional_moment, par
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::{blob_is, version_is};
 use super::read_connection::ReadConnection;
+use crate::model::contract_digest::ContractDigest;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::Version;
 use crate::model::selector::{admits, majors};
@@ -28,7 +29,7 @@ macro_rules! select_versions {
             "SELECT v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at, o.hash, o.size,
                 (SELECT group_concat(e.name, char(10)) FROM environment e
                  WHERE e.prompt = v.prompt AND e.version = v.key),
-                v.deleted_at
+                v.contract, v.deleted_at
              FROM version v JOIN prompt p ON p.key = v.prompt JOIN blob o ON o.key = v.blob
                 LEFT JOIN version b ON b.key = v.base ",
             $($condition)+
@@ -62,8 +63,16 @@ pub(super) fn version(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Resul
         created_at: moment(row, 8)?,
         blob: BlobId::from_bytes(bytes(row, 9)?),
         size: row.get::<_, u32>(10)?.into(),
+        contract: contract(row, 12)?,
         environments,
     })
+}
+
+pub(super) fn contract(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ContractDigest>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => bytes(row, column).map(ContractDigest::from_bytes).map(Some),
+    }
 }
 
 /// Returns a version as it was created, and the time of its deletion.
@@ -72,7 +81,7 @@ pub(super) fn row(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<Ve
     version.environments.clear();
     Ok(VersionRow {
         version: Arc::new(version),
-        deleted_at: optional_moment(row, 12)?,
+        deleted_at: optional_moment(row, 13)?,
     })
 }
 

@@ -189,7 +189,9 @@ impl View {
         spec: &VersionSpec,
     ) -> Result<(Arc<Resolved>, LogPosition)> {
         let bodies = &self.inner.bodies;
-        let found = resolve(snapshot, spec, &|id| bodies.remembered(id).is_some())?;
+        let found = resolve(snapshot, spec, &|version| {
+            bodies.remembered(version.blob).is_some()
+        })?;
         let version = Arc::new(found.version);
         let body = bodies.read_of_from(snapshot, &version, found.body)?;
         let prompt_name = match &spec.prompt {

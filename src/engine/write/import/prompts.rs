@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::engine::contract::digest_of;
 use crate::engine::read::lookup::prompt_label;
 use crate::engine::write::bulk_bodies::delta_group_of;
 use crate::engine::write::limits::{check_body, check_tags};
@@ -235,6 +236,7 @@ impl WriteTransaction<'_> {
                 created_at,
                 blob: version.body.id(),
                 size: version.body.as_bytes().len() as u64,
+                contract: digest_of(&version.body),
                 environments: Vec::new(),
             });
         }

@@ -1,6 +1,7 @@
 //! The effects of each change on the rows.
 
 use super::rows::SqliteTransaction;
+use crate::model::contract_digest::ContractDigest;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState, Version};
 use crate::model::version_number::VersionNumber;
@@ -159,8 +160,8 @@ impl SqliteTransaction<'_> {
         self.change_one(
             "inserting a version",
             "INSERT INTO version
-                (id, prompt, major, minor, model, message, author, base, blob, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                (id, prompt, major, minor, model, message, author, base, blob, created_at, contract)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             (
                 version.id.as_bytes(),
                 prompt,
@@ -172,6 +173,7 @@ impl SqliteTransaction<'_> {
                 base,
                 blob,
                 micros(version.created_at),
+                version.contract.as_ref().map(ContractDigest::as_bytes),
             ),
         )?;
         let key = self.connection().last_insert_rowid();
@@ -314,10 +316,10 @@ impl SqliteTransaction<'_> {
         before: Option<VersionId>,
         after: Option<VersionId>,
     ) -> StorageResult<()> {
-        let (prompt, name) = (prompt.as_str(), name.as_str());
+        let (prompt, name) = (self.prompt_key(prompt)?, name.as_str());
         self.change_one(
             "dating the change of a prompt",
-            "UPDATE prompt SET updated_at = ?2 WHERE id = ?1",
+            "UPDATE prompt SET updated_at = ?2 WHERE key = ?1",
             (prompt, at),
         )?;
         let key = |version: Option<VersionId>| version.map(|id| self.version_key(id)).transpose();
@@ -325,22 +327,21 @@ impl SqliteTransaction<'_> {
             (None, Some(to)) => self.change_one(
                 "setting an environment",
                 "INSERT INTO environment
-                 SELECT p.key, ?2, v.key, ?4 FROM version v JOIN prompt p ON p.key = v.prompt
-                 WHERE v.key = ?3 AND p.id = ?1 AND v.deleted_at IS NULL",
+                 SELECT prompt, ?2, key, ?4 FROM version
+                 WHERE key = ?3 AND prompt = ?1 AND deleted_at IS NULL",
                 (prompt, name, to, at),
             ),
             (Some(from), Some(to)) => self.change_one(
                 "moving an environment",
-                "UPDATE environment SET version = v.key, moved_at = ?4 FROM version v
-                 WHERE environment.prompt = (SELECT key FROM prompt WHERE id = ?1)
-                     AND environment.name = ?2 AND environment.version = ?5
-                     AND v.key = ?3 AND v.prompt = environment.prompt AND v.deleted_at IS NULL",
+                "UPDATE environment SET version = ?3, moved_at = ?4
+                 WHERE prompt = ?1 AND name = ?2 AND version = ?5
+                     AND EXISTS (SELECT 1 FROM version v
+                                 WHERE v.key = ?3 AND v.prompt = ?1 AND v.deleted_at IS NULL)",
                 (prompt, name, to, at, from),
             ),
             (Some(from), None) => self.change_one(
                 "removing an environment",
-                "DELETE FROM environment
-                 WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND name = ?2 AND version = ?3",
+                "DELETE FROM environment WHERE prompt = ?1 AND name = ?2 AND version = ?3",
                 (prompt, name, from),
             ),
             (None, None) => Ok(()),

@@ -1,7 +1,6 @@
 //! The suite for lookups: each gives the answers of the reads that it consists of.
 
 use super::Test;
-use crate::model::id::BlobId;
 use crate::model::record::Version;
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
@@ -39,7 +38,7 @@ fn place(snapshot: &dyn Snapshot, version: Option<&Version>) -> Option<StoredBlo
     snapshot.blob(version?.blob).unwrap()
 }
 
-const UNKNOWN: &dyn Fn(BlobId) -> bool = &|_| false;
+const UNKNOWN: &dyn Fn(&Version) -> bool = &|_| false;
 
 /// Prompts are found by name, newest first, and then by id.
 pub fn a_reference_names_prompts_by_name_and_by_id(index: &dyn Index) {
