@@ -58,7 +58,10 @@ fn an_allowed_origin_reads_answers_and_errors() {
     assert_eq!(count(PAGE).header(granted), Some(PAGE));
     assert_eq!(
         count(PAGE).header("access-control-expose-headers"),
-        Some("etag")
+        Some(
+            "etag,helicone-id,promptbook-prompt,promptbook-version,promptbook-number,\
+             promptbook-environment"
+        )
     );
     let refused = from(&scene, "DELETE", PAGE, &[]);
     refused.error(401);
