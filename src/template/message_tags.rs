@@ -11,7 +11,7 @@ const OPENING: &[u8] = b"{{";
 
 /// Calls `act` with the name and the type of each variable in the texts of a message.
 ///
-/// Returns the number of [openings](openings) in these texts, or `None` if they contain a partial.
+/// Returns the number of [openings] in these texts, or `None` if they contain a partial.
 pub(crate) fn each_variable(message: &Value, act: &mut dyn FnMut(&str, &str)) -> Option<usize> {
     let mut count = 0;
     for (_, text) in texts(message) {
