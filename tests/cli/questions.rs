@@ -10,13 +10,21 @@ use crate::support::{Desk, REWORDED};
 /// The exit code of a process that SIGINT ended, as a shell reports it.
 const INTERRUPTED: i32 = 130;
 
+/// The exit code for a program that does not exist.
+const NOT_FOUND: i32 = 127;
+
+/// The seconds after which a command that waits for more input is ended.
+const ANSWER_TIMEOUT: &str = "60";
+
 /// Types this text once the command asks, and returns the exit code and what the terminal showed.
 ///
 /// `script` gives the command a terminal of its own. Returns `None` if there is no such program.
 fn on_terminal(desk: &Desk, arguments: &str, typed: &str) -> Option<(Option<i32>, String)> {
     let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_promptbook"));
-    let mut command = Command::new("script");
-    command.args(["-qec", &line, "/dev/null"]);
+    // A test that runs in the background ignores SIGINT, and its processes would do so, too.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", "timeout", ANSWER_TIMEOUT]);
+    command.args(["script", "-qec", &line, "/dev/null"]);
     command.current_dir(desk.path()).env("NO_COLOR", "1");
     let mut script = command
         .stdin(Stdio::piped())
@@ -39,6 +47,9 @@ fn on_terminal(desk: &Desk, arguments: &str, typed: &str) -> Option<(Option<i32>
         }
     }
     let code = script.wait().unwrap().code();
+    if code == Some(NOT_FOUND) {
+        return None;
+    }
     let shown = String::from_utf8_lossy(&shown).replace('\r', "");
     assert!(is_answered, "{arguments} asked nothing: {shown}");
     Some((code, shown))
