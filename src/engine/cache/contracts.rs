@@ -1,12 +1,14 @@
-//! A cache of the contracts of bodies.
+//! A cache of the contracts of bodies, and of pairs of contracts that are compatible.
 //!
-//! Successive commits on one base need the same contracts.
+//! Successive commits on one base need the same contracts. Environments are moved between versions of
+//! the same few contracts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::contract::Contract;
+use crate::engine::contract::{Contract, ContractDigest};
+use crate::model::contract_digest;
 use crate::model::id::BlobId;
 use crate::model::memory_size::ENTRY;
 
@@ -17,12 +19,17 @@ pub(crate) struct ContractCache(Mutex<CachedContracts>);
 #[derive(Default)]
 struct CachedContracts {
     by_body: HashMap<BlobId, Arc<Contract>>,
+    /// The digests of contracts of which the second does not break callers of the first.
+    compatible: HashSet<(ContractDigest, ContractDigest)>,
     /// The memory that the cached contracts take, in bytes.
     bytes: usize,
 }
 
 /// The maximum size of the cache in bytes. When a contract would exceed it, the cache is cleared.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// The maximum number of cached pairs. When there would be more, they are cleared.
+const MAX_PAIRS: usize = 4096;
 
 /// The maximum size of a cached contract: a larger one would evict all others.
 const MAX_ENTRY_BYTES: usize = MAX_BYTES / 4;
@@ -39,11 +46,37 @@ impl ContractCache {
         }
         let mut cache = self.lock();
         if cache.bytes + bytes > MAX_BYTES {
-            *cache = CachedContracts::default();
+            cache.by_body.clear();
+            cache.bytes = 0;
         }
         if cache.by_body.insert(body, Arc::clone(contract)).is_none() {
             cache.bytes += bytes;
         }
+    }
+
+    /// Returns whether two contracts are known to be compatible, by their digests.
+    pub(crate) fn are_compatible(
+        &self,
+        base: Option<ContractDigest>,
+        new: Option<ContractDigest>,
+    ) -> bool {
+        contract_digest::are_equal(base, new)
+            || base
+                .zip(new)
+                .is_some_and(|pair| self.lock().compatible.contains(&pair))
+    }
+
+    /// Caches that two contracts with these digests are compatible.
+    pub(crate) fn put_compatible(&self, base: Option<ContractDigest>, new: Option<ContractDigest>) {
+        // A contract without a digest depends on other bodies, which may change.
+        let Some(pair) = base.zip(new) else {
+            return;
+        };
+        let mut cache = self.lock();
+        if cache.compatible.len() >= MAX_PAIRS {
+            cache.compatible.clear();
+        }
+        cache.compatible.insert(pair);
     }
 
     fn lock(&self) -> MutexGuard<'_, CachedContracts> {
@@ -105,6 +138,24 @@ mod tests {
                 2000
             ) < 20
         );
+    }
+
+    #[test]
+    fn only_pairs_with_both_digests_are_cached() {
+        let contracts = ContractCache::default();
+        let digest = |byte| Some(ContractDigest::from_bytes([byte; 8]));
+        for (base, new) in [
+            (digest(1), digest(2)),
+            (None, digest(3)),
+            (digest(3), None),
+            (None, None),
+        ] {
+            contracts.put_compatible(base, new);
+        }
+        assert!(contracts.are_compatible(digest(1), digest(2)));
+        assert!(!contracts.are_compatible(digest(2), digest(1)));
+        assert!(!contracts.are_compatible(None, digest(3)));
+        assert!(!contracts.are_compatible(None, None));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use super::writer::WriteTransaction;
 use crate::engine::contract::{Breakage, breakages};
 use crate::engine::history::has_pointed_to;
 use crate::engine::read::lookup::prompt_label;
-use crate::model::contract_digest;
 use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{BumpPolicy, Version};
@@ -109,14 +108,19 @@ impl WriteTransaction<'_> {
     }
 
     fn breakages_between(&self, from: &Version, to: &Version) -> Result<Vec<Breakage>> {
-        if from.blob == to.blob || contract_digest::are_equal(from.contract, to.contract) {
+        let contracts = &self.context.contracts;
+        if from.blob == to.blob || contracts.are_compatible(from.contract, to.contract) {
             return Ok(Vec::new());
         }
         work_counter::step();
         let before = self.contract_of(from, u64::MAX)?;
         let after = self.contract_of(to, u64::MAX)?;
         let both = before.zip(after);
-        Ok(both.map_or_else(Vec::new, |(before, after)| breakages(&before, &after)))
+        let found = both.map_or_else(Vec::new, |(before, after)| breakages(&before, &after));
+        if found.is_empty() {
+            contracts.put_compatible(from.contract, to.contract);
+        }
+        Ok(found)
     }
 
     fn breaking_move(

@@ -14,7 +14,6 @@ use super::writer::{WriteTransaction, check_expected};
 use crate::engine::contract::{Breakage, ContractDigest};
 use crate::engine::read::lookup::{find_version, one_prompt, prompt_label, prompt_named, select};
 use crate::model::body::Body;
-use crate::model::contract_digest;
 use crate::model::error::{ConflictSubject, Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::check_length;
@@ -261,7 +260,7 @@ impl WriteTransaction<'_> {
         let contracts = &self.context.contracts;
         let is_known = |head: &Version| {
             let known = || contracts.get(head.blob);
-            contract_digest::are_equal(head.contract, new.contract)
+            contracts.are_compatible(head.contract, new.contract)
                 || known().is_some_and(|contract| contract.partials.is_empty())
         };
         let found = self.transaction.snapshot().head(prompt, &is_known)?;

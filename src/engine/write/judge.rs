@@ -12,7 +12,6 @@ use crate::engine::contract::{Breakage, breakages};
 use crate::engine::read::bodies::BodyReader;
 use crate::engine::read::partials::PartialTarget;
 use crate::model::body::Body;
-use crate::model::contract_digest;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::record::Version;
@@ -144,7 +143,8 @@ impl WriteTransaction<'_> {
         new: &VersionDraft,
         max_bytes: u64,
     ) -> Result<Option<Vec<Breakage>>> {
-        if contract_digest::are_equal(base.contract, new.contract) {
+        let contracts = &self.context.contracts;
+        if contracts.are_compatible(base.contract, new.contract) {
             return Ok(Some(Vec::new()));
         }
         let size = base.size.saturating_add(new.body.as_bytes().len() as u64);
@@ -156,7 +156,11 @@ impl WriteTransaction<'_> {
             return Ok(None);
         };
         let after = self.contract(&new.body, max_bytes)?;
-        Ok(after.map(|after| breakages(&before, &after)))
+        let found = after.map(|after| breakages(&before, &after));
+        if found.as_ref().is_some_and(Vec::is_empty) {
+            contracts.put_compatible(base.contract, new.contract);
+        }
+        Ok(found)
     }
 }
 
