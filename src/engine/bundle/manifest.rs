@@ -12,6 +12,7 @@ use crate::model::body::Body;
 use crate::model::environment_list::check_list;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId, Seal, VersionId};
+use crate::model::operation_text;
 use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent, OperationKind};
 
@@ -165,6 +166,12 @@ impl Manifest {
             last = last.followed_by(text.as_bytes());
             contents.ids.push(last);
             let content = read_bundled(number, text)?;
+            // Operations are searched by their text, so names must be written as this crate writes
+            // them.
+            if operation_text::write(&content).ok().as_deref() != Some(text) {
+                let reason = format!("operation {number} is not in its canonical form");
+                return Err(malformed(reason));
+            }
             contents
                 .note(number, &content, &mut recorded)
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;

@@ -238,6 +238,13 @@ fn forged_histories_are_refused() {
         &[],
         "its change of prompt 000002 is empty",
     );
+    for (written, otherwise) in [("forger", r"f\u006frger"), ("{\"at\"", "{ \"at\"")] {
+        refused(
+            &[made().replace(written, otherwise)],
+            &[],
+            "operation 1 is not in its canonical form",
+        );
+    }
     let undoing = made().replace("\"changes\"", "\"undoes\":[1],\"changes\"");
     refused(
         &[undoing],
