@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::history::time;
 use super::server::{GatewayName, Level, StatusName};
+use super::whole_number::whole_number;
 use crate::server::fake::FakeClock;
 
 #[derive(Args, Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct FakeArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: Option<PathBuf>,
     /// Seed of the generated ids
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = whole_number::<u64>, long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Start time of a clock that only advances by a millisecond with each change, in any form that
     /// --at accepts; or real [default: 2025-01-01T00:00:00Z]

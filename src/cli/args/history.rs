@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::Args;
 
+use super::whole_number::whole_number;
 use crate::error::InvalidArgument;
 use crate::history::{GroupId, LogPosition, Moment, OperationRef};
 use crate::model::clock;
@@ -44,7 +45,7 @@ pub(crate) struct WatchArgs {
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
     /// Stop after this number of operations
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(value_parser = whole_number::<usize>, short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::bundle::{ExportBundleArgs, ImportBundleArgs};
 use super::environment_name::environment_name;
+use super::whole_number::whole_number;
 use crate::{BlobId, BumpPolicy, EnvironmentName, OperationId, VersionNumber};
 
 #[derive(Args, Debug)]
@@ -81,7 +82,12 @@ pub(crate) struct RestoreArgs {
 pub(crate) struct GcArgs {
     /// Number of days to keep bodies after their last use, and unknown files after they were
     /// written; 0 asks, because nothing that is deleted can be restored then
-    #[arg(long, value_name = "DAYS", default_value_t = retention_days())]
+    #[arg(
+        value_parser = whole_number::<u32>,
+        long,
+        value_name = "DAYS",
+        default_value_t = retention_days()
+    )]
     pub(crate) retention: u32,
     /// Pack all bodies that can be packed, however few, and rewrite all packs as small as possible
     #[arg(long)]

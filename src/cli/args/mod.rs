@@ -16,6 +16,7 @@ pub(crate) mod search;
 #[cfg(feature = "server")]
 pub(crate) mod server;
 mod unused;
+mod whole_number;
 mod write;
 
 pub(super) use self::arguments::{Arguments, Command, Global};

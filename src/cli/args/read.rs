@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use semver::VersionReq;
 
 use super::history::{AsOfArgs, time};
+use super::whole_number::whole_number;
 use crate::{EnvironmentName, PromptRef, VersionSpec};
 
 #[derive(Args, Debug)]
@@ -14,7 +15,7 @@ pub(crate) struct LogArgs {
     /// Name or id of the prompt [default: all prompts]
     pub(crate) prompt: Option<PromptRef>,
     /// Only versions with this major number
-    #[arg(long, requires = "prompt", value_name = "N")]
+    #[arg(value_parser = whole_number::<u32>, long, requires = "prompt", value_name = "N")]
     pub(crate) major: Option<u32>,
     /// Only versions that meet this requirement, such as '^2' or '>=1.2, <3'
     #[arg(long, requires = "prompt", value_name = "REQ")]
@@ -44,7 +45,13 @@ pub(crate) struct LogArgs {
 #[derive(Args, Debug)]
 pub(crate) struct LimitArgs {
     /// Maximum number of entries
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    #[arg(
+        value_parser = whole_number::<usize>,
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value_t = 50
+    )]
     pub(crate) limit: usize,
     /// Show all entries
     #[arg(long, conflicts_with = "limit")]
@@ -91,7 +98,7 @@ pub(crate) struct ListArgs {
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
     /// Maximum number of prompts [default: all]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(value_parser = whole_number::<usize>, short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     /// Show all prompts (the default)
     #[arg(long, conflicts_with = "limit")]

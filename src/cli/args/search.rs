@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::history::AsOfArgs;
+use super::whole_number::whole_number;
 
 #[derive(Args, Debug)]
 pub(crate) struct SearchArgs {
@@ -11,7 +12,13 @@ pub(crate) struct SearchArgs {
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) words: Vec<String>,
     /// Maximum number of hits
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(
+        value_parser = whole_number::<usize>,
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value_t = 20
+    )]
     pub(crate) limit: usize,
     /// Show all hits
     #[arg(long, conflicts_with = "limit")]
