@@ -148,7 +148,12 @@ pub(crate) enum EnvArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("which").required(true).multiple(false))]
+#[command(
+    group = ArgGroup::new("which").required(true).multiple(false),
+    override_usage = "promptbook promote [OPTIONS] <FROM> <TO> <PROMPT>...\n       \
+                      promptbook promote [OPTIONS] <FROM> <TO> --tag <TAG>\n       \
+                      promptbook promote [OPTIONS] <FROM> <TO> --all"
+)]
 pub(crate) struct PromoteArgs {
     /// Environment whose versions are taken
     pub(crate) from: EnvironmentName,
