@@ -29,6 +29,23 @@ fn a_tag_that_nothing_fills_is_a_warning_at_commit_and_an_error_at_render() {
 }
 
 #[test]
+fn a_name_that_is_empty_or_reads_as_a_version_is_a_warning() {
+    let desk = Desk::greeting();
+    let answer = desk.run_with(&["create", "greeting@2", "-"], GREETING);
+    let warning = "warning: prompt \"greeting@2\": the part after @ reads as a version; \
+                   greeting@2@latest is its latest version";
+    assert!(answer.aside().contains(warning), "{}", answer.aside());
+    answer.ok();
+    desk.run(&["show", "greeting@2@latest"]).ok();
+    let answer = desk.run_with(&["create", "", "-"], GREETING);
+    let warning = "warning: prompt \"\": the name is empty; promptbook rename changes it";
+    assert!(answer.aside().contains(warning), "{}", answer.aside());
+    answer.ok();
+    let told = desk.run(&["lint"]).ok();
+    assert!(told.contains("reads as a version"), "{told}");
+}
+
+#[test]
 fn lint_examines_a_version_a_file_or_the_whole_store() {
     let desk = Desk::greeting();
     assert_eq!(desk.run(&["lint"]).ok(), "0 findings in 1 body\n");

@@ -12,7 +12,7 @@ use crate::cli::output::{DIM, ERROR, WARNING, paint};
 use crate::cli::session::Session;
 use crate::cli::{input, text};
 use crate::lint::{Finding, lint, lint_name, look_alike, visible_form};
-use crate::{Body, Store, Version, View};
+use crate::{Body, Error, Store, Version, VersionSpec, View};
 
 /// The faults of one body or name.
 struct Linted {
@@ -38,7 +38,7 @@ pub(super) fn run(args: &LintArgs, session: &Session) -> CommandResult {
         }
         Some(spec) => {
             let view = session.view(&args.as_of)?;
-            let resolved = view.resolve(spec)?;
+            let resolved = view.resolve(spec).map_err(neither_file_nor_prompt)?;
             vec![of_version(&view, &resolved.version, &resolved.body)?]
         }
         None => current_versions(&session.view(&args.as_of)?)?,
@@ -56,6 +56,19 @@ pub(super) fn run(args: &LintArgs, session: &Session) -> CommandResult {
             "move each tag to the text of a message, to tools or to response_format, or remove it",
         ),
     )
+}
+
+/// Returns the error for a target that is no version, which says that it is no file either.
+fn neither_file_nor_prompt(error: Error) -> Failure {
+    match &error {
+        Error::PromptNotFound { prompt } => {
+            let message = format!("no file and no prompt {}", text::quoted(prompt));
+            let mut failure = Failure::from(error);
+            failure.message = message;
+            failure
+        }
+        _ => error.into(),
+    }
 }
 
 fn is_file(target: &str) -> bool {
@@ -110,19 +123,27 @@ fn of_version(view: &View, version: &Version, body: &Body) -> CommandResult<Lint
     })
 }
 
-/// Returns warnings of a name: hidden characters, and another name that looks like it.
+/// Returns warnings of a name: one that is empty or reads as a spec, hidden characters, and another
+/// name that looks like it.
 pub(super) fn name_warnings<'n>(
     kind: &str,
     name: &str,
     others: impl IntoIterator<Item = &'n str>,
 ) -> Vec<String> {
     let shown = text::quoted(name);
+    let empty = (kind == "prompt" && name.trim().is_empty())
+        .then(|| format!("{kind} {shown}: the name is empty; promptbook rename changes it"));
+    let misread = (kind == "prompt" && VersionSpec::split(name).1.is_some()).then(|| {
+        let spec = text::name(&format!("{name}@latest"));
+        format!("{kind} {shown}: the part after @ reads as a version; {spec} is its latest version")
+    });
     let hidden = lint_name(name).map(|fault| format!("{kind} {shown}: {fault}"));
     let alike = look_alike(name, others).map(|other| {
         let other = text::quoted(other);
         format!("{kind} {shown} looks like {kind} {other}, and is another one")
     });
-    hidden.into_iter().chain(alike).collect()
+    let misnamed = empty.into_iter().chain(misread);
+    misnamed.chain(hidden).chain(alike).collect()
 }
 
 /// Prints warnings of a body that a command takes.
