@@ -121,8 +121,18 @@ fn change(
         let reasons: Vec<String> = reasons
             .map(|one| format!("\n  - {}: {}", one.place, one.reason))
             .collect();
+        let number = |id: Option<VersionId>| {
+            let version = id.and_then(|id| store.version(id).ok());
+            version.map_or_else(
+                || "a version".to_owned(),
+                |version| version.number.to_string(),
+            )
+        };
         session.warn(&format!(
-            "it breaks callers of the version before:{}",
+            "{} breaks callers of {}, which {} pointed to:{}",
+            number(moved.after),
+            number(moved.before),
+            text::line(moved.environment.as_str()),
             reasons.concat()
         ));
     }
