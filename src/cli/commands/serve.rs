@@ -75,7 +75,8 @@ fn announce(server: &Server, kept: bool, session: &Session) -> CommandResult {
     let key = key.map_or_else(String::new, |key| format!("The key is {key}\n"));
     // A caller that gives a key uses none that another copy may have.
     let made = if made && kept {
-        "Its secrets are new: keys and signed URLs of other copies of the store are not valid here\n"
+        "The store had no key, so this one is new: keys and signed URLs of other copies of the store \
+         are not valid here\n"
     } else if server.key_is_temporary() {
         "The key works until the server stops: a read-only store without a key gets none\n"
     } else {
@@ -84,9 +85,18 @@ fn announce(server: &Server, kept: bool, session: &Session) -> CommandResult {
     output::write_text(&format!("Listening on {url}\n{key}{made}"))
 }
 
-/// The remedy if the store's own key is not used.
-const KEY_HINT: &str = "pass a key with --key-file FILE; \
+/// The remedy if the store's own key is not used, because other machines can reach the server.
+const KEY_HINT: &str = "pass a key with --key-file FILE, or listen on 127.0.0.1";
+
+/// The remedy if the store's own key cannot be read.
+const SECRETS_HINT: &str = "pass a key with --key-file FILE; \
     a store that is opened read-only, such as a backup, cannot store a key of its own";
+
+/// The remedy if the text is not an address.
+const ADDRESS_HINT: &str = "an address is HOST:PORT, such as 127.0.0.1:8585";
+
+/// The remedy if the system refuses the address.
+const PORT_HINT: &str = "choose another one with --addr HOST:PORT; port 0 chooses a free port";
 
 /// Serves until a signal, then completes the current requests. A second signal stops immediately.
 async fn run(server: Server, signals: &mut Signals) -> CommandResult {
@@ -149,9 +159,10 @@ impl From<ServerError> for Failure {
         };
         let failure = Self::new(exit, kind, error.to_string()).with_sources(&error);
         match error {
-            ServerError::KeyNeeded { .. } | ServerError::SecretsWithheld { .. } => {
-                failure.hint(KEY_HINT)
-            }
+            ServerError::KeyNeeded { .. } => failure.hint(KEY_HINT),
+            ServerError::SecretsWithheld { .. } => failure.hint(SECRETS_HINT),
+            ServerError::Listen { .. } if exit == Exit::Usage => failure.hint(ADDRESS_HINT),
+            ServerError::Listen { .. } => failure.hint(PORT_HINT),
             _ => failure,
         }
     }
