@@ -68,7 +68,7 @@ impl Question {
             None => format!("{command} does it"),
         };
         let message = format!(
-            "not confirmed: {}; standard input is not a terminal that could be asked",
+            "not confirmed: {}; without a terminal, the command cannot ask",
             self.action
         );
         let details = self.listed();

@@ -11,7 +11,7 @@ use super::text::shell_word;
 use crate::error::{ConflictSubject, FileError, InvalidArgument, OpenError, PromptLabel};
 use crate::model::error::breaking_move;
 use crate::storage::StorageErrorKind;
-use crate::{Breakage, Error, Store, VersionSpec};
+use crate::{Breakage, EnvironmentName, Error, Store, VersionSpec};
 
 /// The result of a command, which has written its output.
 pub(crate) type CommandResult<T = ()> = Result<T, Failure>;
@@ -148,10 +148,27 @@ pub(super) struct ErrorFacts {
 #[derive(Clone, Debug)]
 pub(crate) enum MissingName {
     Prompt(String),
-    Environment { prompt: PromptLabel, name: String },
+    Environment {
+        prompt: PromptLabel,
+        name: String,
+    },
+    /// An environment that is not in the environment list.
+    Unlisted {
+        name: String,
+        list: Vec<EnvironmentName>,
+    },
 }
 
 impl MissingName {
+    /// Returns the name as it was typed.
+    pub(super) fn typed(&self) -> &str {
+        match self {
+            Self::Prompt(typed)
+            | Self::Environment { name: typed, .. }
+            | Self::Unlisted { name: typed, .. } => typed,
+        }
+    }
+
     fn of(error: &Error) -> Option<Self> {
         match error {
             Error::PromptNotFound { prompt } => Some(Self::Prompt(prompt.clone())),
@@ -161,6 +178,10 @@ impl MissingName {
             } => Some(Self::Environment {
                 prompt: prompt.clone(),
                 name: environment.to_string(),
+            }),
+            Error::EnvironmentNotListed { environment, list } => Some(Self::Unlisted {
+                name: environment.to_string(),
+                list: list.clone(),
             }),
             _ => None,
         }

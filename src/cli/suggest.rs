@@ -27,6 +27,11 @@ pub(super) fn add_similar_names(failure: &mut Failure, session: &Session) {
 /// Returns `None` if nothing is similar, or if the store cannot be read.
 fn suggestion(missing: &MissingName, session: &Session) -> Option<String> {
     let found = match missing {
+        MissingName::Prompt(typed) if typed.parse::<VersionNumber>().is_ok() => {
+            return Some(format!(
+                "a version is named with its prompt, such as greeting@{typed};"
+            ));
+        }
         MissingName::Prompt(typed) => similar_prompts(typed, session)?,
         MissingName::Environment { prompt, name } => {
             if let Some(number) = number_in(name) {
@@ -37,8 +42,17 @@ fn suggestion(missing: &MissingName, session: &Session) -> Option<String> {
                 nearest(name, names)
             }
         }
+        MissingName::Unlisted { name, list } => nearest(name, list.iter().map(ToString::to_string)),
     };
     let words: Vec<String> = found.iter().map(|name| shell_word(name)).collect();
+    // The store has the name, so the command read an earlier state of it.
+    if let Some(word) = words
+        .iter()
+        .zip(&found)
+        .find(|(_, name)| *name == missing.typed())
+    {
+        return Some(format!("{} is newer than that moment (--at);", word.0));
+    }
     (!words.is_empty()).then(|| format!("did you mean {}?", words.join(" or ")))
 }
 

@@ -122,6 +122,15 @@ const WORDS: Words = &[
         "promptbook serve serves the store over HTTP, and promptbook fake a fake for tests",
     ),
     (
+        &["stash", "worktree", "index"],
+        "there is no working copy: promptbook commit PROMPT FILE -m MESSAGE stores a file as a version",
+    ),
+    (
+        &["cherry-pick", "bisect"],
+        "promptbook log -p shows what each version changed, \
+         and promptbook commit PROMPT FILE -m MESSAGE commits a new version",
+    ),
+    (
         &["info", "du", "count-objects", "config"],
         "promptbook stats shows what the store contains",
     ),

@@ -66,6 +66,7 @@ fn every_command_refuses_an_environment_that_is_not_in_the_list() {
             "{told}"
         );
         assert!(told.contains("dev, staging, production"), "{told}");
+        assert!(told.contains("did you mean production?"), "{told}");
         assert!(
             told.contains("promptbook environments add prodution"),
             "{told}"

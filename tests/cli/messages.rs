@@ -122,6 +122,13 @@ fn similar_names_are_suggested() {
         let told = desk.run(&["show", typed]).fails(3);
         assert!(hint(&told).starts_with(suggestion), "{typed}: {told}");
     }
+    // The store has the name now, and did not have it at that moment.
+    for typed in ["greeting", "greeting@production"] {
+        let told = desk.run(&["show", typed, "--at", "2h"]).fails(3);
+        assert!(hint(&told).starts_with("greeting is newer"), "{told}");
+    }
+    let told = desk.run(&["diff", "greeting", "1.0"]).fails(3);
+    assert!(hint(&told).contains("such as greeting@1.0"), "{told}");
     let told = desk.run(&["log", "greeting@1.0"]).fails(3);
     assert!(hint(&told).starts_with("did you mean greeting?"), "{told}");
     let told = desk.run(&["show", "farewell"]).fails(3);
@@ -143,6 +150,7 @@ fn words_of_other_tools_are_answered_with_the_right_command() {
         ("push", "promptbook export --bundle"),
         ("revert", "promptbook help undo"),
         ("delete", "promptbook help rm"),
+        ("stash", "promptbook commit"),
     ] {
         let told = desk.run(&[word]).fails(2);
         assert!(
@@ -205,4 +213,27 @@ fn a_file_in_place_of_a_store_is_named() {
     desk.write("g.json", GREETING);
     let told = desk.run(&["--store", "g.json", "init"]).fails(1);
     assert_eq!(told, "error: g.json is not a directory\n");
+}
+
+#[test]
+fn numbers_names_and_positions_are_explained() {
+    let desk = Desk::greeting();
+    for (arguments, part) in [
+        (&["gc", "--retention", "1h"][..], "expected a whole number"),
+        (&["log", "-n", "many"], "expected a whole number"),
+        (
+            &["promote"],
+            "promptbook promote [OPTIONS] <FROM> <TO> <PROMPT>...",
+        ),
+    ] {
+        let told = desk.run(arguments).fails(2);
+        assert!(told.contains(part), "{arguments:?}: {told}");
+    }
+    let told = desk.run(&["rm", "greeting"]).fails(2);
+    assert!(hint(&told).ends_with("such as greeting@1.0\n"), "{told}");
+    let told = desk.run(&["lint", "nowhere.json"]).fails(3);
+    assert!(
+        told.starts_with("error: no file and no prompt \"nowhere.json\"\n"),
+        "{told}"
+    );
 }

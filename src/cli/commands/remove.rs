@@ -33,10 +33,13 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> CommandRes
             let name = text::line(environment.name.as_str());
             format!("{name} points to {}", environment.number)
         });
-        let question = Question::new(format!("delete {} and {versions}", plain_title(&prompt)))
+        let mut question = Question::new(format!("delete {} and {versions}", plain_title(&prompt)))
             .consequences(environments)
-            .consequences(users.consequences())
-            .alternative("name one version, such as PROMPT@2.1");
+            .consequences(users.consequences());
+        if let Some(latest) = prompt.latest {
+            let name = text::name(prompt.name.as_str());
+            question = question.alternative(format!("name one version, such as {name}@{latest}"));
+        }
         if !question.ask()? {
             session.note("nothing was deleted");
             return Ok(());
