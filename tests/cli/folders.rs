@@ -483,3 +483,19 @@ fn folders_that_differ_in_case_or_normal_form_stay_apart() {
     expected.sort_unstable();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn a_commit_says_that_only_line_ends_differ() {
+    let desk = Desk::new();
+    let body = "{\"messages\": [\n{\"role\": \"user\", \"content\": \"Hi\"}\n]}\n";
+    desk.run_with(&["create", "greeting"], body).ok();
+    let committed = desk.run_with(
+        &["commit", "greeting", "-m", "x"],
+        &body.replace('\n', "\r\n"),
+    );
+    let told = committed.ok();
+    assert!(
+        told.contains("The body differs from that of 1.0 only in its line ends."),
+        "{told}"
+    );
+}

@@ -10,6 +10,7 @@ use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::{input, json, text};
+use crate::fs::text_file::equal_but_for_line_ends;
 use crate::{Breakage, Bump, NewVersion, Prompt, Store, Version};
 
 pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
@@ -59,6 +60,8 @@ pub(super) struct Committed {
     pub(super) base: Option<Version>,
     /// How the version breaks callers of its base.
     pub(super) breaking: Vec<Breakage>,
+    /// Whether its body differs from that of its base only in line ends.
+    only_line_ends: bool,
 }
 
 impl Committed {
@@ -71,11 +74,21 @@ impl Committed {
             Some(base) if base.blob != version.blob => store.breakages(base.id, version.id),
             _ => Ok(Vec::new()),
         };
+        let only_line_ends = match &base {
+            Some(base) if base.blob != version.blob => {
+                let (old, new) = (store.body(base.blob).ok(), store.body(version.blob).ok());
+                old.zip(new).is_some_and(|(old, new)| {
+                    equal_but_for_line_ends(old.as_bytes(), new.as_bytes())
+                })
+            }
+            _ => false,
+        };
         Self {
             prompt: store.prompt(prompt.id).unwrap_or(prompt),
             version,
             base,
             breaking: breaking.unwrap_or_default(),
+            only_line_ends,
         }
     }
 
@@ -114,6 +127,11 @@ impl Committed {
         if base.blob == version.blob {
             text.push_str(&format!(
                 "The body is the same as that of {}.\n",
+                base.number
+            ));
+        } else if self.only_line_ends {
+            text.push_str(&format!(
+                "The body differs from that of {} only in its line ends.\n",
                 base.number
             ));
         }
