@@ -1,7 +1,5 @@
 //! Scripted faults: calls that fail on purpose.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
@@ -9,6 +7,7 @@ use serde_json::Value;
 
 use super::FakeError;
 use super::route_names::RouteNames;
+use super::script_queue::{ScriptQueue, Scripted};
 
 /// A scripted fault: what goes wrong, on which route, and for how many calls.
 ///
@@ -202,9 +201,15 @@ impl Fault {
     }
 }
 
+impl Scripted for Fault {
+    fn calls_left(&mut self) -> Option<&mut u64> {
+        self.times.as_mut()
+    }
+}
+
 /// The pending faults, in the order in which they were added.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<VecDeque<Fault>>);
+pub(super) struct Faults(ScriptQueue<Fault>);
 
 impl Faults {
     /// Adds a fault after the others.
@@ -215,9 +220,7 @@ impl Faults {
         if let FaultKind::Fail(response) = &fault.kind {
             response.check()?;
         }
-        if fault.times != Some(0) {
-            self.queue().push_back(fault);
-        }
+        self.0.add(fault);
         Ok(())
     }
 
@@ -225,28 +228,16 @@ impl Faults {
     ///
     /// It is the first pending fault that applies to the route.
     pub(super) fn take(&self, route: Option<&str>) -> Option<FaultKind> {
-        let mut queue = self.queue();
-        let position = queue.iter().position(|fault| fault.is_of(route))?;
-        let fault = queue.get_mut(position)?;
-        let kind = fault.kind.clone();
-        match &mut fault.times {
-            None => {}
-            Some(times) if *times > 1 => *times -= 1,
-            Some(_) => drop(queue.remove(position)),
-        }
-        Some(kind)
+        let fault = self.0.take(|fault| fault.is_of(route))?;
+        Some(fault.kind)
     }
 
     pub(super) fn list(&self) -> Vec<Fault> {
-        self.queue().iter().cloned().collect()
+        self.0.list()
     }
 
     pub(super) fn clear(&self) {
-        self.queue().clear();
-    }
-
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Fault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.clear();
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::server::fake::FakeError;
 use crate::server::fake::faults::check_headers;
+use crate::server::fake::script_queue::Scripted;
 use crate::server::gateway::ModelCall;
 
 /// A scripted answer to a request for a model, and the requests that it answers.
@@ -50,6 +51,15 @@ pub struct Completion {
 pub(super) enum CompletionTimes {
     Left(u64),
     Always,
+}
+
+impl Scripted for Completion {
+    fn calls_left(&mut self) -> Option<&mut u64> {
+        match &mut self.times {
+            CompletionTimes::Left(times) => Some(times),
+            CompletionTimes::Always => None,
+        }
+    }
 }
 
 impl Default for CompletionTimes {

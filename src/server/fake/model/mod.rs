@@ -4,10 +4,8 @@ mod answer;
 mod chat;
 mod completion;
 mod completion_dto;
-mod queue;
 mod responses;
 mod scripted;
-mod stream;
 mod tokens;
 
 pub use self::completion::Completion;

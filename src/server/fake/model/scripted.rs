@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
@@ -13,19 +12,19 @@ use tokio::time::sleep;
 
 use super::answer::{AnswerFrame, AnsweredToolCall, ScriptedAnswer};
 use super::completion::{Completion, CompletionAnswer, MessageContent};
-use super::queue::Completions;
-use super::stream::body_of;
 use super::tokens::{TokenUsage, tokens};
 use super::{chat, responses};
 use crate::server::fake::FakeError;
 use crate::server::fake::clock::FakeTime;
+use crate::server::fake::paced_body::{body_of, half_of};
+use crate::server::fake::script_queue::ScriptQueue;
 use crate::server::gateway::{AnswerModel, GatewayApi, ModelAnswer, ModelCall};
 use crate::server::streaming::Streamed;
 
 /// The model of a fake.
 #[derive(Debug)]
 pub(in crate::server::fake) struct ScriptedModel {
-    completions: Completions,
+    completions: ScriptQueue<Completion>,
     clock: Arc<FakeTime>,
     /// The seed of request ids.
     seed: u64,
@@ -35,7 +34,7 @@ pub(in crate::server::fake) struct ScriptedModel {
 impl ScriptedModel {
     pub(in crate::server::fake) fn new(clock: Arc<FakeTime>, seed: u64) -> Self {
         Self {
-            completions: Completions::default(),
+            completions: ScriptQueue::default(),
             clock,
             seed,
             requests: AtomicU64::new(0),
@@ -44,7 +43,9 @@ impl ScriptedModel {
 
     /// Adds an answer after the pending ones.
     pub(in crate::server::fake) fn add(&self, completion: Completion) -> Result<(), FakeError> {
-        self.completions.add(completion)
+        completion.check()?;
+        self.completions.add(completion);
+        Ok(())
     }
 
     /// Returns the pending answers.
@@ -76,7 +77,10 @@ impl AnswerModel for ScriptedModel {
     }
 
     fn answer(&self, call: ModelCall) -> ModelAnswer {
-        let completion = self.completions.take(&call).unwrap_or_default();
+        let completion = self
+            .completions
+            .take(|pending| pending.answers(&call))
+            .unwrap_or_default();
         let created = self.clock.now().timestamp();
         Box::pin(async move {
             if !completion.delay.is_zero() {
@@ -206,12 +210,7 @@ fn one_piece(status: u16, json: &Value, is_cut: bool) -> Response {
     let text = json.to_string();
     let length = text.len();
     let body = if is_cut {
-        let (first, second) = text.as_bytes().split_at(length / 2);
-        body_of(
-            vec![first.to_vec().into(), second.to_vec().into()],
-            Duration::ZERO,
-            true,
-        )
+        half_of(text.into())
     } else {
         Body::from(text)
     };

@@ -26,6 +26,12 @@ pub(super) fn body_of(mut pieces: Vec<Bytes>, delay: Duration, is_cut: bool) -> 
     })
 }
 
+/// Returns a body that breaks off after half of these bytes.
+pub(super) fn half_of(mut bytes: Bytes) -> Body {
+    let rest = bytes.split_off(bytes.len() / 2);
+    body_of(vec![bytes, rest], Duration::ZERO, true)
+}
+
 /// Pieces with a delay before each.
 struct PacedBody {
     pieces: VecDeque<Bytes>,
