@@ -69,11 +69,8 @@ impl ChangeWaiters {
         // have missed one after that.
         let is_current = mark.is_some() && index.change_mark() == mark;
         loop {
-            if stop.is_stopped() {
-                return Ok(WaitEnd::Stopped);
-            }
-            if left(deadline).is_some_and(|left| left.is_zero()) {
-                return Ok(WaitEnd::TimedOut);
+            if let Some(end) = ended(deadline, stop) {
+                return Ok(end);
             }
             if mark.is_some() && !is_current || state.changes != noticed {
                 return Ok(WaitEnd::Changed);
@@ -89,17 +86,17 @@ impl ChangeWaiters {
         }
         state.is_led = true;
         drop(state);
-        let ended = self.lead(index, mark, deadline, stop);
+        let end = self.lead(index, mark, deadline, stop);
         let mut state = self.state();
         state.is_led = false;
-        if matches!(ended, Ok(WaitEnd::Changed)) {
+        if matches!(end, Ok(WaitEnd::Changed)) {
             state.changes += 1;
             state.is_eager = false;
         }
         drop(state);
         // Another thread has to look from now on.
         self.changed.notify_all();
-        ended
+        end
     }
 
     /// Looks at the change mark again and again, for all threads that wait.
@@ -123,11 +120,8 @@ impl ChangeWaiters {
                 located = Instant::now();
             }
             let state = self.state();
-            if stop.is_stopped() {
-                return Ok(WaitEnd::Stopped);
-            }
-            if left(deadline).is_some_and(|left| left.is_zero()) {
-                return Ok(WaitEnd::TimedOut);
+            if let Some(end) = ended(deadline, stop) {
+                return Ok(end);
             }
             let pause = state.pause();
             drop(self.sleep(state, deadline, Some(pause)));
@@ -203,6 +197,15 @@ impl WaitState {
         let watch = self.watch.as_ref();
         watch.map_or(USUAL_LOOK_INTERVAL, CommitWatch::interval)
     }
+}
+
+/// Returns why a wait ends now, although there is no change.
+fn ended(deadline: Option<Instant>, stop: &StopSignal) -> Option<WaitEnd> {
+    if stop.is_stopped() {
+        return Some(WaitEnd::Stopped);
+    }
+    let is_over = left(deadline).is_some_and(|left| left.is_zero());
+    is_over.then_some(WaitEnd::TimedOut)
 }
 
 /// Returns the time until a deadline.
