@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::archive;
 use super::archive::{LogSegment, RowPosition};
-use super::columns::{bytes, collect, limit, micros, moment, parsed};
+use super::columns::{bytes, collect, micros, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
@@ -136,7 +136,7 @@ pub(super) fn list(
     if most == 0 {
         return Ok(found);
     }
-    let _ = each_candidate(tables, filter, before, most, &mut |number, id, text| {
+    let _ = each_candidate(tables, filter, before, &mut |number, id, text| {
         let operation = operation(number, id, text)?;
         if filter.admits(&operation) {
             found.push(operation);
@@ -159,23 +159,20 @@ pub(super) fn each_of(
     let filter = OperationFilter::default().prompt(prompt);
     let before = i64::try_from(until).map_or(i64::MAX, |until| until.saturating_add(1));
     let mut visit = |number, id, text: &str| Ok(visit(number, id, text));
-    each_candidate(tables, &filter, before, usize::MAX, &mut visit).map(drop)
+    each_candidate(tables, &filter, before, &mut visit).map(drop)
 }
 
 /// A visitor of operations that can fail.
 type CandidateVisitor<'a> = dyn FnMut(u64, OperationId, &str) -> SqliteResult<ControlFlow<()>> + 'a;
 
 /// Visits the operations that may pass the filter, newest first, until the visitor stops.
-///
-/// Of the operations that have a row each, it visits at most `most`.
 fn each_candidate(
     tables: &ReadConnection,
     filter: &OperationFilter,
     before: i64,
-    most: usize,
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
-    if each_row(&tables.connection, filter, before, most, visit)?.is_break() {
+    if each_row(&tables.connection, filter, before, visit)?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
     let reader = OperationReader {
@@ -191,29 +188,18 @@ fn each_row(
     connection: &Connection,
     filter: &OperationFilter,
     before: i64,
-    most: usize,
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
     let doing = "listing operations";
     let (prompt, environment) = (filter.prompt.as_ref(), filter.environment.as_ref());
-    let is_filtered = prompt.is_some() || environment.is_some();
-    let (sql, most) = if is_filtered {
-        // Content that contains both texts need not be about them, so more rows may be needed.
-        let sql = "SELECT number, hash, content FROM operation
-                   WHERE number < ?1 AND (?3 IS NULL OR instr(content, ?3))
-                       AND (?4 IS NULL OR instr(content, ?4))
-                   ORDER BY number DESC LIMIT ?2";
-        (sql, usize::MAX)
-    } else {
-        let sql = "SELECT number, hash, content FROM operation
-                   WHERE number < ?1 AND ?3 IS NULL AND ?4 IS NULL
-                   ORDER BY number DESC LIMIT ?2";
-        (sql, most)
-    };
+    let sql = "SELECT number, hash, content FROM operation
+               WHERE number < ?1 AND (?2 IS NULL OR instr(content, ?2))
+                   AND (?3 IS NULL OR instr(content, ?3))
+               ORDER BY number DESC";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let prompt = prompt.map(|prompt| operation_text::quoted(prompt.as_str()));
     let environment = environment.map(|name| operation_text::quoted(name.as_str()));
-    let found = statement.query((before, limit(most), prompt, environment));
+    let found = statement.query((before, prompt, environment));
     let mut rows = found.context(doing)?;
     while let Some(row) = rows.next().context(doing)? {
         let (number, id) = head(row).context(doing)?;
