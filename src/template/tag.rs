@@ -32,6 +32,11 @@ pub(crate) fn cut_at_tags(text: &str) -> impl Iterator<Item = (&str, bool)> {
     pieces(text).map(|piece| (piece.raw(), !matches!(piece, TagPiece::Text(_))))
 }
 
+/// Returns whether a text has a brace, without which it has no tag.
+pub(super) fn has_brace(text: &str) -> bool {
+    memchr(b'{', text.as_bytes()).is_some()
+}
+
 /// Returns whether JSON text may have a tag in a string or a member's name; if not, it has none.
 ///
 /// A look at the bytes saves the parsing of most bodies. Escapes may spell any part of a tag.

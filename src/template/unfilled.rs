@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::problem::Problem;
-use super::tag::{TagPiece, pieces};
+use super::tag::{TagPiece, has_brace, pieces};
 use super::walk::{FilledTags, each_text, walk};
 use crate::model::text_location::TextLocation;
 
@@ -96,10 +95,6 @@ fn has_misplaced_braces(body: &Value) -> bool {
         is_found |= filled != FilledTags::All && has_brace(text);
     });
     is_found
-}
-
-fn has_brace(text: &str) -> bool {
-    memchr(b'{', text.as_bytes()).is_some()
 }
 
 #[cfg(test)]

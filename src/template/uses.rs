@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::place::{LocationPath, LocationStep};
-use super::tag::{PartialTag, TagPiece, VariableTag, cut_at_tags, pieces};
+use super::tag::{PartialTag, TagPiece, VariableTag, cut_at_tags, has_brace, pieces};
 use super::variable::{VariableSite, VariableUse};
 use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::text_location::TextLocation;
@@ -76,10 +75,9 @@ impl Uses {
     pub fn of(body: &Value) -> Self {
         let mut uses = Self::default();
         let messages = body.get("messages").and_then(Value::as_array);
-        let has_braces = |text: &str| memchr(b'{', text.as_bytes()).is_some();
         for (index, message) in messages.into_iter().flatten().enumerate() {
             // Most messages contain no tags; they are skipped before a path is built for them.
-            if !texts(message).any(|(_, text)| has_braces(text)) {
+            if !texts(message).any(|(_, text)| has_brace(text)) {
                 continue;
             }
             let mut path = LocationPath::new("messages");
@@ -162,7 +160,7 @@ impl Uses {
     /// Adds the uses in a string of JSON; `whole` is the site of a tag that fills the whole string.
     fn add_string(&mut self, text: &str, whole: VariableSite, path: &LocationPath) {
         // Most strings have no tags.
-        if memchr(b'{', text.as_bytes()).is_none() {
+        if !has_brace(text) {
             return;
         }
         match VariableTag::whole(text) {

@@ -5,7 +5,7 @@ use memchr::memmem;
 use crate::model::body::{Body, InvalidBody};
 use crate::model::error::Result;
 use crate::model::invalid_argument::{InvalidArgument, check_length};
-use crate::template::has_more_tags;
+use crate::template::{has_more_tags, openings};
 
 /// The maximum number of tags of a prompt.
 ///
@@ -54,7 +54,6 @@ pub(crate) fn check_body(body: &Body) -> Result<()> {
 ///
 /// Each tag begins with two braces, which may be escaped.
 fn max_tag_count(text: &[u8]) -> usize {
-    let plain = memmem::find_iter(text, b"{{").count();
     let escaped = memmem::find_iter(text, br"\u007").count();
-    plain + escaped
+    openings(text) + escaped
 }
