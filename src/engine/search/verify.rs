@@ -138,11 +138,12 @@ fn indexed_versions(table: &PromptTable, tail: &UnindexedTail) -> Option<Vec<(Ve
 
 /// Returns the partials in a body, each once, sorted.
 fn partials_in(bytes: &[u8]) -> Vec<(PromptId, EnvironmentName)> {
-    let has_tags = std::str::from_utf8(bytes).is_ok_and(may_have_tags);
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(json) if has_tags => named_in(&Uses::of(&json)),
-        _ => Vec::new(),
+    // Most bodies have no tags, and are not parsed.
+    if !std::str::from_utf8(bytes).is_ok_and(may_have_tags) {
+        return Vec::new();
     }
+    let json = serde_json::from_slice::<Value>(bytes);
+    json.map_or_else(|_| Vec::new(), |json| named_in(&Uses::of(&json)))
 }
 
 /// Returns whether a body may contain a partial; if not, it contains none.
