@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use crate::Result;
 use crate::model::id::{BlobId, OperationId};
 use crate::storage::{
-    IndexedItem, PromptTable, SearchMatch, SearchQuery, Snapshot, StorageError, StorageErrorKind,
-    StorageResult, StoredBlob,
+    IndexedItem, OperationVisitor, PromptTable, SearchMatch, SearchQuery, Snapshot, StorageError,
+    StorageErrorKind, StorageResult, StoredBlob,
 };
 
 /// A function that takes the answers of a visitor, and says whether to continue.
@@ -82,6 +82,26 @@ pub(crate) fn operations(
     fallible(|keep| {
         snapshot.each_operation(after, &mut |number, id, text| keep(visit(number, id, text)))
     })
+}
+
+/// Returns the first answer that a look at the operations of a visit gives.
+pub(crate) fn first<T>(
+    look: impl Fn(u64, &str) -> StorageResult<Option<T>>,
+    visit: impl FnOnce(&mut OperationVisitor<'_>) -> StorageResult<()>,
+) -> StorageResult<Option<T>> {
+    let mut first = None;
+    fallible::<StorageError>(|keep| {
+        visit(&mut |number, _, text| {
+            keep(look(number, text).map(|answer| {
+                first = answer;
+                match first {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
+                }
+            }))
+        })
+    })?;
+    Ok(first)
 }
 
 /// Visits what is indexed for search; see [`each_searchable`](crate::storage::SearchReads::each_searchable).

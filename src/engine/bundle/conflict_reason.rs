@@ -1,12 +1,10 @@
 //! Reasons of merge conflicts, which name prompts and versions as users do.
 
-use std::ops::ControlFlow;
-
 use crate::engine::visit;
 use crate::model::error::{PromptLabel, Result};
 use crate::model::id::{PromptId, PromptName, VersionId};
 use crate::model::record::Change;
-use crate::storage::{Snapshot, StorageError, read_operation};
+use crate::storage::{Snapshot, read_operation};
 
 /// The reason of a merge conflict, before the names in it are looked up.
 ///
@@ -48,13 +46,12 @@ impl ConflictReason {
     }
 
     /// Adds the number of a version, or "unset".
-    pub(super) fn number(self, id: Option<VersionId>) -> Self {
-        let Some(id) = id else {
-            return self.text("unset");
-        };
-        let mut reason = self;
-        reason.0.push(ReasonPart::Number(id));
-        reason
+    pub(super) fn number(mut self, id: Option<VersionId>) -> Self {
+        self.0.push(match id {
+            Some(id) => ReasonPart::Number(id),
+            None => ReasonPart::Text("unset".into()),
+        });
+        self
     }
 
     /// Adds all parts of another reason.
@@ -88,25 +85,19 @@ fn prompt(snapshot: &dyn Snapshot, id: PromptId) -> Result<String> {
 
 /// Returns the name that a deleted prompt had; none if it never existed.
 fn last_name(snapshot: &dyn Snapshot, id: PromptId) -> Result<Option<PromptName>> {
-    let mut name = None;
-    let mut look = |number, text: &str| {
-        let changes = read_operation(number, text)?.changes.into_iter().rev();
-        name = changes.into_iter().find_map(|change| match change {
+    let look = |number, text: &str| {
+        let mut changes = read_operation(number, text)?.changes.into_iter().rev();
+        Ok(changes.find_map(|change| match change {
             Change::Prompt {
                 id: changed,
                 before,
                 after,
             } if changed == id => after.or(before).map(|state| state.name),
             _ => None,
-        });
-        Ok(match name {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
-        })
+        }))
     };
-    visit::fallible::<StorageError>(|keep| {
-        let mut look = |number, _, text: &str| keep(look(number, text));
-        snapshot.each_operation_of(id, u64::MAX, &mut look)
+    let name = visit::first(look, |visit| {
+        snapshot.each_operation_of(id, u64::MAX, visit)
     })?;
     Ok(name)
 }

@@ -458,24 +458,17 @@ impl Snapshot for HistoricalSnapshot<'_> {
     ///
     /// Changes of the list are rare, so the operations are not listed by them.
     fn environment_list(&self) -> StorageResult<Option<Vec<EnvironmentName>>> {
-        let mut found = None;
-        let mut look = |number, text: &str| {
-            if may_change_environment_list(text) {
-                let changes = read_operation(number, text)?.changes.into_iter();
-                found = changes.into_iter().find_map(|change| match change {
-                    Change::EnvironmentList { before, .. } => Some(before),
-                    _ => None,
-                });
+        let look = |number, text: &str| {
+            if !may_change_environment_list(text) {
+                return Ok(None);
             }
-            Ok(match found {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            })
+            let mut changes = read_operation(number, text)?.changes.into_iter();
+            Ok(changes.find_map(|change| match change {
+                Change::EnvironmentList { before, .. } => Some(before),
+                _ => None,
+            }))
         };
-        visit::fallible::<StorageError>(|keep| {
-            let mut look = |number, _, text: &str| keep(look(number, text));
-            self.present.each_operation(self.until, &mut look)
-        })?;
+        let found = visit::first(look, |visit| self.present.each_operation(self.until, visit))?;
         found.map_or_else(|| self.present.environment_list(), Ok)
     }
 
