@@ -8,7 +8,6 @@ use crate::engine::{
     CommitAttempt, EnsuredPrompt, EnsuredVersion, Judgement, NewPrompt, NewVersion, VersionDraft,
     find_prompt, find_version, prompt_named, version_label,
 };
-use crate::model::contract_digest;
 use crate::model::error::{Error, Result};
 use crate::model::id::VersionId;
 use crate::model::record::{RecordedInputs, Version};
@@ -200,8 +199,8 @@ impl Store {
             find_version(snapshot, &VersionSpec::new(prompt, new.base.clone()))
         });
         let base = base.ok()?;
-        // Equal digests need no comparison.
-        if contract_digest::are_equal(base.contract, new.contract) {
+        let contracts = &self.shared().context.contracts;
+        if contracts.are_compatible(base.contract, new.contract) {
             return None;
         }
         self.judge(&base, new)

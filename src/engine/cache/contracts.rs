@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::contract::{Contract, ContractDigest};
+use crate::engine::contract::{Breakage, Contract, ContractDigest, breakages};
 use crate::model::contract_digest;
 use crate::model::id::BlobId;
 use crate::model::memory_size::ENTRY;
@@ -66,8 +66,23 @@ impl ContractCache {
                 .is_some_and(|pair| self.lock().compatible.contains(&pair))
     }
 
-    /// Caches that two contracts with these digests are compatible.
-    pub(crate) fn put_compatible(&self, base: Option<ContractDigest>, new: Option<ContractDigest>) {
+    /// Returns how the second of two contracts breaks callers of the first.
+    ///
+    /// Caches that it does not. `digests` are those of the contracts.
+    pub(crate) fn compare(
+        &self,
+        digests: (Option<ContractDigest>, Option<ContractDigest>),
+        base: &Contract,
+        new: &Contract,
+    ) -> Vec<Breakage> {
+        let found = breakages(base, new);
+        if found.is_empty() {
+            self.put_compatible(digests.0, digests.1);
+        }
+        found
+    }
+
+    fn put_compatible(&self, base: Option<ContractDigest>, new: Option<ContractDigest>) {
         // A contract without a digest depends on other bodies, which may change.
         let Some(pair) = base.zip(new) else {
             return;

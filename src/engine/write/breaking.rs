@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::new_version::VersionDraft;
 use super::writer::WriteTransaction;
-use crate::engine::contract::{Breakage, breakages};
+use crate::engine::contract::Breakage;
 use crate::engine::history::has_pointed_to;
 use crate::engine::read::lookup::prompt_label;
 use crate::model::error::{Error, Result, VersionLabel};
@@ -115,12 +115,11 @@ impl WriteTransaction<'_> {
         work_counter::step();
         let before = self.contract_of(from, u64::MAX)?;
         let after = self.contract_of(to, u64::MAX)?;
+        let digests = (from.contract, to.contract);
         let both = before.zip(after);
-        let found = both.map_or_else(Vec::new, |(before, after)| breakages(&before, &after));
-        if found.is_empty() {
-            contracts.put_compatible(from.contract, to.contract);
-        }
-        Ok(found)
+        Ok(both.map_or_else(Vec::new, |(before, after)| {
+            contracts.compare(digests, &before, &after)
+        }))
     }
 
     fn breaking_move(

@@ -259,9 +259,10 @@ impl WriteTransaction<'_> {
         }
         let contracts = &self.context.contracts;
         let is_known = |head: &Version| {
-            let known = || contracts.get(head.blob);
             contracts.are_compatible(head.contract, new.contract)
-                || known().is_some_and(|contract| contract.partials.is_empty())
+                || contracts
+                    .get(head.blob)
+                    .is_some_and(|contract| contract.partials.is_empty())
         };
         let found = self.transaction.snapshot().head(prompt, &is_known)?;
         let id = one_prompt(prompt, found.prompts)?;

@@ -156,11 +156,8 @@ impl WriteTransaction<'_> {
             return Ok(None);
         };
         let after = self.contract(&new.body, max_bytes)?;
-        let found = after.map(|after| breakages(&before, &after));
-        if found.as_ref().is_some_and(Vec::is_empty) {
-            contracts.put_compatible(base.contract, new.contract);
-        }
-        Ok(found)
+        let digests = (base.contract, new.contract);
+        Ok(after.map(|after| contracts.compare(digests, &before, &after)))
     }
 }
 
