@@ -1,8 +1,7 @@
 //! Session of one command: its global options, its store and its output.
 
-use std::cell::RefCell;
 use std::env;
-use std::mem::ManuallyDrop;
+use std::mem;
 use std::path::PathBuf;
 
 use anstyle::Style;
@@ -27,17 +26,11 @@ const UNKNOWN_AUTHOR: &str = "unknown";
 #[derive(Debug)]
 pub(crate) struct Session {
     global: Global,
-    /// The stores that were opened for reading. They stay open until the process ends: the system
-    /// closes their files faster than they would, and a reader leaves nothing to finish.
-    readers: RefCell<Vec<ManuallyDrop<Store>>>,
 }
 
 impl Session {
     pub(crate) fn new(global: Global) -> Self {
-        Self {
-            global,
-            readers: RefCell::default(),
-        }
+        Self { global }
     }
 
     /// Returns the global options.
@@ -94,11 +87,12 @@ impl Session {
     }
 
     /// Opens the store read-only, which needs no permission to write.
+    ///
+    /// It stays open until the process ends: the system closes its files faster than it would, and a
+    /// reader leaves nothing to finish.
     pub(crate) fn reader(&self) -> CommandResult<Store> {
         let store = self.options().read_only(true).open(self.find()?)?;
-        self.readers
-            .borrow_mut()
-            .push(ManuallyDrop::new(store.clone()));
+        mem::forget(store.clone());
         Ok(store)
     }
 

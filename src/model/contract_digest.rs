@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::model::id::from_text;
 use crate::model::invalid_argument::InvalidArgument;
 
 /// The digest of the parts of a body that its contract depends on: 16 hex digits as text.
@@ -75,13 +76,7 @@ impl FromStr for ContractDigest {
     }
 }
 
-impl TryFrom<String> for ContractDigest {
-    type Error = InvalidArgument;
-
-    fn try_from(text: String) -> Result<Self, InvalidArgument> {
-        text.parse()
-    }
-}
+from_text!(ContractDigest);
 
 #[cfg(test)]
 mod tests {

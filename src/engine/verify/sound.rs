@@ -176,10 +176,6 @@ impl SoundCheck<'_> {
         named.spawn_scoped(scope, run).ok()
     }
 
-    fn is_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
-    }
-
     /// Runs a check with a snapshot of the same state.
     fn with_snapshot<T>(
         &self,
@@ -289,7 +285,7 @@ impl SoundCheck<'_> {
     }
 
     fn unless_stopped(&self) -> ControlFlow<()> {
-        if self.is_stopped() {
+        if self.is_stopped.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
