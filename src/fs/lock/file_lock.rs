@@ -5,19 +5,25 @@
 //! callers wait for that thread, first come, first served, each until its own deadline. No caller
 //! polls the lock, so no caller overtakes those that wait in the kernel. If every caller has given
 //! up when the lock is granted, the thread releases it immediately.
+//!
+//! A handle that had to wait for the lock then has a [turn](super::turn): it keeps the lock between
+//! its calls for a few milliseconds, and lets the others go first afterwards.
 
-use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use super::caller_queue::{LockState, ThreadQueue};
+use super::guard::FileLockGuard;
 use super::lock_file::open_lock;
 use super::policy::{LockPolicy, NOTICE_AFTER};
+use super::turn::{LockTurn, TURN_CHECK_INTERVAL, YIELD_TIMEOUT};
 use crate::fs::io_error::path_error;
-use crate::storage::{Deadline, LockGuard, StorageResult};
+use crate::storage::{Deadline, StorageResult};
 use crate::trace::Span;
 
 /// The thread that waits in the kernel ends if no caller needs it for this long.
@@ -26,19 +32,16 @@ const THREAD_IDLE: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts if no thread can be started.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
-/// The size in bytes of the note in a locked file.
-const NOTE_BYTES: usize = 64;
-
 /// A lock on a file of a store.
 #[derive(Debug)]
 pub(crate) struct FileLock(Arc<LockShared>);
 
 #[derive(Debug)]
-struct LockShared {
-    path: PathBuf,
+pub(super) struct LockShared {
+    pub(super) path: PathBuf,
     /// The index, which determines the owner and the permissions of the file.
-    index: PathBuf,
-    policy: LockPolicy,
+    pub(super) index: PathBuf,
+    pub(super) policy: LockPolicy,
     /// Whether the file stays open between locks. If not, it is opened by name for each lock,
     /// because a lock on a removed file excludes no other process.
     stays_open: bool,
@@ -46,39 +49,12 @@ struct LockShared {
     has_threads: bool,
     /// The process that created this lock. In a forked process the locks belong to the parent, and
     /// the thread does not exist.
-    process: u32,
+    pub(super) process: u32,
     state: Mutex<ThreadQueue>,
     /// Wakes callers.
-    turn: Condvar,
+    callers: Condvar,
     /// Wakes the thread.
     work: Condvar,
-}
-
-#[derive(Debug)]
-struct ThreadQueue {
-    /// Open whenever `kernel` is not [`Free`](LockState::Free).
-    file: Option<Arc<File>>,
-    kernel: LockState,
-    /// The numbers of the waiting callers, in order of arrival.
-    line: VecDeque<u64>,
-    last_number: u64,
-    has_thread: bool,
-    /// The deadline of all waits, set when the handle is closed.
-    closes: Deadline,
-    is_dropped: bool,
-}
-
-/// The state of the lock in this handle.
-#[derive(Debug)]
-enum LockState {
-    /// The handle neither holds the lock nor waits for it.
-    Free,
-    /// The thread waits for the lock.
-    Awaited,
-    /// The thread has taken the lock, or failed to, for the first caller in line.
-    Came(io::Result<()>),
-    /// A caller holds the lock.
-    Held,
 }
 
 impl FileLock {
@@ -102,16 +78,8 @@ impl FileLock {
             stays_open,
             has_threads: true,
             process: std::process::id(),
-            state: Mutex::new(ThreadQueue {
-                file: None,
-                kernel: LockState::Free,
-                line: VecDeque::new(),
-                last_number: 0,
-                has_thread: false,
-                closes: Deadline::NEVER,
-                is_dropped: false,
-            }),
-            turn: Condvar::new(),
+            state: Mutex::default(),
+            callers: Condvar::new(),
             work: Condvar::new(),
         }))
     }
@@ -130,9 +98,17 @@ impl FileLock {
     pub(crate) fn lock(&self, deadline: Deadline) -> StorageResult<FileLockGuard<'_>> {
         let shared = &*self.0;
         let mut state = shared.state();
-        let is_free = state.line.is_empty() && matches!(state.kernel, LockState::Free);
-        if is_free && shared.try_now(&mut state)? {
-            return Ok(FileLockGuard(shared));
+        if state.line.is_empty() {
+            let yields = state.yields(deadline);
+            let is_taken = match &state.kernel {
+                LockState::Kept => true,
+                LockState::Free if !yields => shared.try_now(&mut state)?,
+                _ => false,
+            };
+            if is_taken {
+                state.kernel = LockState::Held;
+                return Ok(FileLockGuard::of(shared));
+            }
         }
         // A subscriber is called while the queue is not locked.
         drop(state);
@@ -154,13 +130,19 @@ impl FileLock {
         let number = state.last_number;
         state.line.push_back(number);
         loop {
-            let deadline = deadline.min(state.closes);
+            let deadline = deadline.min(state.closes.unwrap_or(Deadline::NEVER));
             let mut left = deadline.remaining();
             if state.line.front() == Some(&number) {
                 match std::mem::replace(&mut state.kernel, LockState::Held) {
                     LockState::Came(Ok(())) => {
                         state.leave(number);
-                        return Ok(FileLockGuard(shared));
+                        state.turn = shared.stays_open.then(LockTurn::begin);
+                        self.0.work.notify_one();
+                        return Ok(FileLockGuard::of(shared));
+                    }
+                    LockState::Kept => {
+                        state.leave(number);
+                        return Ok(FileLockGuard::of(shared));
                     }
                     LockState::Came(Err(error)) => {
                         state.kernel = LockState::Free;
@@ -170,10 +152,14 @@ impl FileLock {
                     }
                     LockState::Free => {
                         state.kernel = LockState::Free;
+                        // The thread lets others go first.
+                        if state.yields(deadline) && self.await_lock(&mut state) {
+                            continue;
+                        }
                         match shared.try_now(&mut state) {
                             Ok(true) => {
                                 state.leave(number);
-                                return Ok(FileLockGuard(shared));
+                                return Ok(FileLockGuard::of(shared));
                             }
                             Ok(false) if left.is_zero() => shared.free(&mut state),
                             Ok(false) => {
@@ -214,7 +200,7 @@ impl FileLock {
                 Some(until_notice) => left = left.min(until_notice),
                 None => {}
             }
-            let woken = shared.turn.wait_timeout(state, left);
+            let woken = shared.callers.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -238,23 +224,33 @@ impl FileLock {
     /// Ends all waits at this moment at the latest, because the handle is being closed.
     pub(crate) fn close_by(&self, moment: Deadline) {
         let mut state = self.0.state();
-        state.closes = state.closes.min(moment);
-        self.0.turn.notify_all();
+        let earlier = state.closes.map_or(moment, |closes| closes.min(moment));
+        state.closes = Some(earlier);
+        self.0.callers.notify_all();
     }
 }
 
 impl Drop for FileLock {
     fn drop(&mut self) {
         if self.0.process == std::process::id() {
-            self.0.state().is_dropped = true;
+            let mut state = self.0.state();
+            state.is_dropped = true;
+            if matches!(state.kernel, LockState::Kept) {
+                self.0.free(&mut state);
+            }
             self.0.work.notify_one();
         }
     }
 }
 
 impl LockShared {
-    fn state(&self) -> MutexGuard<'_, ThreadQueue> {
+    pub(super) fn state(&self) -> MutexGuard<'_, ThreadQueue> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    fn has_turn(&self) -> bool {
+        self.state().turn.is_some()
     }
 
     /// Takes the lock if no other process holds it.
@@ -284,10 +280,30 @@ impl LockShared {
         }
     }
 
-    /// Releases the lock, if this handle holds it.
+    /// Ends a caller's use of the lock: keeps it for the next caller during a turn, or releases it.
+    pub(super) fn end_use(&self, state: &mut ThreadQueue) {
+        match &mut state.turn {
+            // Only the thread can release it later.
+            Some(turn) if state.has_thread && turn.lasts() => {
+                turn.note_use();
+                state.kernel = LockState::Kept;
+            }
+            _ => self.free(state),
+        }
+        if !state.line.is_empty() {
+            self.callers.notify_all();
+        }
+    }
+
+    /// Releases the lock, if this handle holds it, and ends the turn.
     fn free(&self, state: &mut ThreadQueue) {
+        if state.turn.take().is_some() {
+            state.yields_until = Some(Instant::now() + YIELD_TIMEOUT);
+        }
         let released = match (&state.kernel, &state.file) {
-            (LockState::Held | LockState::Came(Ok(())), Some(file)) => file.unlock().is_ok(),
+            (LockState::Held | LockState::Kept | LockState::Came(Ok(())), Some(file)) => {
+                file.unlock().is_ok()
+            }
             _ => true,
         };
         // A lock that cannot be released is released by closing the file.
@@ -301,11 +317,24 @@ impl LockShared {
     fn leave(&self, state: &mut ThreadQueue, number: u64) {
         state.leave(number);
         if !state.line.is_empty() {
-            self.turn.notify_all();
+            self.callers.notify_all();
         }
     }
 
-    /// Runs the thread, which waits for the lock whenever a caller needs it.
+    /// Ends the turn if it is over. Returns when to check it next, if there is one.
+    fn pause_in_turn(&self, state: &mut ThreadQueue) -> Option<Duration> {
+        let is_kept = matches!(state.kernel, LockState::Kept);
+        let turn = state.turn.as_mut()?;
+        if is_kept && !turn.goes_on() {
+            self.free(state);
+            self.callers.notify_all();
+            return None;
+        }
+        // A caller that holds the lock for longer ends the turn itself.
+        turn.lasts().then_some(TURN_CHECK_INTERVAL)
+    }
+
+    /// Runs the thread, which waits for the lock whenever a caller needs it, and ends turns.
     fn serve(&self) {
         let mut state = self.state();
         loop {
@@ -313,16 +342,22 @@ impl LockShared {
                 (LockState::Awaited, Some(file)) => Arc::clone(file),
                 _ if state.is_dropped => break,
                 _ => {
-                    let woken = self.work.wait_timeout(state, THREAD_IDLE);
+                    let pause = self.pause_in_turn(&mut state);
+                    let woken = self.work.wait_timeout(state, pause.unwrap_or(THREAD_IDLE));
                     let (now, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
                     state = now;
-                    if timeout.timed_out() && !matches!(state.kernel, LockState::Awaited) {
+                    let is_idle = timeout.timed_out() && pause.is_none();
+                    if is_idle && !matches!(state.kernel, LockState::Awaited) {
                         break;
                     }
                     continue;
                 }
             };
+            let yields = state.yields(Deadline::NEVER);
             drop(state);
+            if yields {
+                thread::sleep(YIELD_TIMEOUT);
+            }
             let came = wait_in_kernel(&file);
             drop(file);
             state = self.state();
@@ -330,16 +365,10 @@ impl LockShared {
             if state.line.is_empty() {
                 self.free(&mut state)
             } else {
-                self.turn.notify_all()
+                self.callers.notify_all()
             }
         }
         state.has_thread = false;
-    }
-}
-
-impl ThreadQueue {
-    fn leave(&mut self, number: u64) {
-        self.line.retain(|waiting| *waiting != number);
     }
 }
 
@@ -351,62 +380,6 @@ fn wait_in_kernel(file: &File) -> io::Result<()> {
         }
     }
 }
-
-/// A held lock. Dropping it releases the lock.
-#[derive(Debug)]
-pub(crate) struct FileLockGuard<'a>(&'a LockShared);
-
-impl Drop for FileLockGuard<'_> {
-    fn drop(&mut self) {
-        // A forked process shares the lock with its parent, which still holds it.
-        if self.0.process != std::process::id() {
-            return;
-        }
-        let mut state = self.0.state();
-        self.0.free(&mut state);
-        if !state.line.is_empty() {
-            self.0.turn.notify_all();
-        }
-    }
-}
-
-impl FileLockGuard<'_> {
-    /// Returns the note in the locked file, which is empty if there is none.
-    ///
-    /// The note is shared by all holders of the lock, and is not durable.
-    pub(crate) fn note(&self) -> io::Result<String> {
-        let mut file = self.file()?;
-        file.seek(SeekFrom::Start(0))?;
-        let mut bytes = Vec::new();
-        file.take(NOTE_BYTES as u64).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
-    }
-
-    /// Replaces the note in the locked file. A note has less than 64 bytes.
-    pub(crate) fn set_note(&self, note: &str) -> io::Result<()> {
-        // One write of the same size each time, so that no holder leaves half a note.
-        let mut file = self.file()?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(format!("{note:<width$}\n", width = NOTE_BYTES - 1).as_bytes())
-    }
-
-    fn file(&self) -> io::Result<Arc<File>> {
-        let file = self.0.state().file.clone();
-        file.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    /// Returns the policy for waits of the lock's handle.
-    pub(crate) fn policy(&self) -> &LockPolicy {
-        &self.0.policy
-    }
-
-    /// Returns the path of the index that the lock belongs to.
-    pub(crate) fn index(&self) -> &Path {
-        &self.0.index
-    }
-}
-
-impl LockGuard for FileLockGuard<'_> {}
 
 #[cfg(test)]
 #[path = "tests.rs"]

@@ -111,7 +111,7 @@ fn callers_past_their_deadline_are_refused_and_others_are_served() {
             drop(guard);
             served.join().unwrap().unwrap();
         });
-        assert!(place.is_free());
+        assert!(place.becomes_free());
     }
 }
 
@@ -255,6 +255,75 @@ fn a_notice_that_panics_leaves_the_line() {
     assert!(panicked.is_err());
     drop(guard);
     drop(waiting.lock(within(LONG)).unwrap());
+    assert!(place.becomes_free());
+}
+
+/// Makes a handle wait for the lock, and returns the lock once it has it.
+fn waited_for<'a>(waiting: &'a FileLock, holder: &FileLock) -> FileLockGuard<'a> {
+    let guard = holder.lock(within(LONG)).unwrap();
+    scope(|scope| {
+        let waits = scope.spawn(|| waiting.lock(within(LONG)).unwrap());
+        while waiting.0.state().line.is_empty() {
+            sleep(Duration::from_millis(1));
+        }
+        drop(guard);
+        waits.join().unwrap()
+    })
+}
+
+#[test]
+fn only_a_handle_that_waited_has_a_turn() {
+    let place = Place::new();
+    let (holder, waiting) = (place.handle(), place.handle());
+    drop(waited_for(&waiting, &holder));
+    assert!(!holder.0.has_turn(), "it never waited");
+    assert!(place.becomes_free(), "an unused turn does not end");
+    assert!(!waiting.0.has_turn());
+    // The next use of a free lock is an ordinary one.
+    drop(waiting.lock(within(LONG)).unwrap());
+    assert!(place.is_free());
+}
+
+#[test]
+fn a_turn_serves_the_threads_of_its_handle_and_ends() {
+    let place = Place::new();
+    let (holder, waiting) = (place.handle(), place.handle());
+    let guard = waited_for(&waiting, &holder);
+    let began = Instant::now();
+    drop(guard);
+    // The lock is used again and again, from several threads, and another handle waits.
+    let uses = AtomicU32::new(0);
+    let got = AtomicBool::new(false);
+    scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !got.load(Ordering::SeqCst) {
+                    drop(waiting.lock(within(LONG)).unwrap());
+                    uses.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        scope.spawn(|| {
+            let guard = holder.lock(within(LONG)).unwrap();
+            got.store(true, Ordering::SeqCst);
+            drop(guard);
+        });
+    });
+    assert!(uses.into_inner() >= 2);
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "the turn did not end"
+    );
+    assert!(place.becomes_free());
+}
+
+#[test]
+fn a_turn_ends_with_its_handle() {
+    let place = Place::new();
+    let (holder, waiting) = (place.handle(), place.handle());
+    drop(waited_for(&waiting, &holder));
+    drop(waiting);
+    // The thread may still have the file open, but it does not hold the lock.
     assert!(place.is_free());
 }
 

@@ -33,7 +33,7 @@ use super::index::SqliteIndex;
 use super::paths::beside;
 use super::wal_index::{WalHeader, has_wal};
 use super::write_lock::WriteLock;
-use crate::fs::lock::file_lock::FileLockGuard;
+use crate::fs::lock::guard::FileLockGuard;
 use crate::fs::rewrite::rewrite_durably;
 use crate::storage::Deadline;
 

@@ -9,7 +9,7 @@ use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
 use super::transaction::RowIdCache;
 use super::write_connection::WriteConnection;
-use crate::fs::lock::file_lock::FileLockGuard;
+use crate::fs::lock::guard::FileLockGuard;
 use crate::model::record::Durability;
 use crate::storage::{Deadline, StorageError, StorageErrorKind};
 
