@@ -5,8 +5,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::file_lock::LockShared;
 use super::policy::LockPolicy;
+use super::shared_lock::LockShared;
 use crate::storage::LockGuard;
 
 /// The size in bytes of the note in a locked file.

@@ -6,4 +6,5 @@ pub(crate) mod guard;
 pub(crate) mod holders;
 pub(crate) mod lock_file;
 pub(crate) mod policy;
+mod shared_lock;
 mod turn;
