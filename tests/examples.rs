@@ -1,10 +1,12 @@
 //! The example projects in other languages, whose tests run against the fake.
+//!
+//! The packages for Python and npm are taken from their source; `.ci/packages` installs them.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to report what failed")]
 #![allow(unreachable_pub, reason = "no other crate uses a test binary")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[path = "shared/clients.rs"]
@@ -13,11 +15,9 @@ mod clients;
 
 const PROMPTBOOK: &str = env!("CARGO_BIN_EXE_promptbook");
 
-/// Copies an example project, so that a run leaves nothing in the repository.
-fn copy(name: &str, to: &Path) {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples")
-        .join(name);
+/// Copies the files of a folder of the repository, so that a run leaves nothing there.
+fn copy(folder: &str, to: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
         let file = file.unwrap();
@@ -28,43 +28,74 @@ fn copy(name: &str, to: &Path) {
     }
 }
 
+/// Returns the tests of a copy of `examples/fake_pytest`, with the package's source in place of an
+/// installed package.
+fn pytest(project: &Path) -> Option<Command> {
+    let python = clients::python()?;
+    copy("examples/fake_pytest", project);
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/python/src");
+    let mut tests = Command::new(python);
+    tests.args(["-m", "pytest", "-p", "promptbook_store.pytest_plugin"]);
+    tests.current_dir(project).env("PYTHONPATH", package);
+    Some(environment(tests))
+}
+
+/// Returns the tests of a copy of `examples/fake_vitest` of this name, as [`pytest`] does.
+fn vitest(name: &str) -> Option<(PathBuf, Command)> {
+    let project = clients::node()?.join(name);
+    copy("examples/fake_vitest", &project);
+    let package = project.join("node_modules/promptbook-store");
+    copy("packaging/node/promptbook-store", &package);
+    copy("packaging/node/promptbook-store/lib", &package.join("lib"));
+    let mut tests = Command::new("npm");
+    tests.arg("test").current_dir(&project);
+    Some((project, environment(tests)))
+}
+
+fn environment(mut tests: Command) -> Command {
+    tests.env("PROMPTBOOK_COMMAND", PROMPTBOOK);
+    // The fake is on this machine, so no proxy is needed.
+    tests.env("NO_PROXY", "*").env("NO_COLOR", "1");
+    tests
+}
+
 #[test]
 fn the_tests_of_fake_pytest_pass() {
-    let Some(python) = clients::python() else {
+    let project = tempfile::tempdir().unwrap();
+    let Some(mut tests) = pytest(project.path()) else {
         return;
     };
-    let project = tempfile::tempdir().unwrap();
-    copy("fake_pytest", project.path());
-    let mut tests = Command::new(python);
-    tests.args(["-m", "pytest"]).current_dir(&project);
-    clients::passes(&mut tests, PROMPTBOOK, "3 passed");
+    let said = clients::run(&mut tests).unwrap();
+    assert!(said.contains("3 passed"), "{said}");
+}
+
+#[test]
+fn the_tests_of_fake_vitest_pass() {
+    let Some((_, mut tests)) = vitest("fake_vitest") else {
+        return;
+    };
+    let said = clients::run(&mut tests).unwrap();
+    assert!(said.contains("3 passed"), "{said}");
 }
 
 /// The reason is in the output of the tests, which end at once.
 #[test]
 fn fake_pytest_says_why_the_fake_cannot_start() {
-    let Some(python) = clients::python() else {
+    let project = tempfile::tempdir().unwrap();
+    let Some(tests) = pytest(project.path()) else {
         return;
     };
-    let project = tempfile::tempdir().unwrap();
-    copy("fake_pytest", project.path());
     fs::write(project.path().join("prompts.json"), WRONG).unwrap();
-    let mut tests = Command::new(python);
-    tests.args(["-m", "pytest"]).current_dir(&project);
-    fails(&mut tests);
+    fails(tests);
 }
 
 #[test]
 fn fake_vitest_says_why_the_fake_cannot_start() {
-    let Some(packages) = clients::node() else {
+    let Some((project, tests)) = vitest("fake_vitest_wrong") else {
         return;
     };
-    let project = packages.join("fake_vitest_wrong");
-    copy("fake_vitest", &project);
     fs::write(project.join("prompts.json"), WRONG).unwrap();
-    let mut tests = Command::new("npm");
-    tests.arg("test").current_dir(&project);
-    fails(&mut tests);
+    fails(tests);
 }
 
 /// Fixtures with a mistake, and the message about it.
@@ -72,32 +103,9 @@ const WRONG: &str = r#"{"prompts": [{"nam": "greeting", "versions": []}]}"#;
 const REASON: &str = "unknown field `nam`";
 
 /// Runs tests whose fake cannot start, and checks that the output contains the reason.
-fn fails(tests: &mut Command) {
-    let own = Path::new(PROMPTBOOK).parent().unwrap().to_path_buf();
-    let others = std::env::var_os("PATH").unwrap_or_default();
-    let path = [own].into_iter().chain(std::env::split_paths(&others));
-    tests.env("PATH", std::env::join_paths(path).unwrap());
-    let output = tests.env("NO_COLOR", "1").output().unwrap();
-    let said =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(!output.status.success(), "{said:?}");
+fn fails(mut tests: Command) {
+    let said = clients::run(&mut tests).unwrap_err();
     // The first line of the fake, rather than what it writes to standard error.
     let reason = "promptbook fake cannot start: ";
-    assert!(
-        said.iter()
-            .any(|text| text.contains(reason) && text.contains(REASON)),
-        "{said:?}"
-    );
-}
-
-#[test]
-fn the_tests_of_fake_vitest_pass() {
-    let Some(packages) = clients::node() else {
-        return;
-    };
-    let project = packages.join("fake_vitest");
-    copy("fake_vitest", &project);
-    let mut tests = Command::new("npm");
-    tests.arg("test").current_dir(&project);
-    clients::passes(&mut tests, PROMPTBOOK, "3 passed");
+    assert!(said.contains(reason) && said.contains(REASON), "{said}");
 }

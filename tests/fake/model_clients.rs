@@ -9,7 +9,7 @@ use promptbook::server::{Server, ServerOptions};
 use promptbook::{NewPrompt, Store};
 use serde_json::{Value, json};
 
-use crate::clients::{node_with, printed, python_with};
+use crate::clients::{node, printed, python, python_with_openai_3};
 use crate::gateway::{CHAT, RESPONSES, fake};
 
 const DEFAULT: &str = "An answer of gpt-4o to prompt greet1, version 1.1 (staging).";
@@ -58,14 +58,12 @@ fn add_answers(fake: &Fake) {
 
 #[test]
 fn openais_client_for_python_gets_the_answers() {
-    let pins = include_str!("clients/openai.txt");
-    let Some(python) = python_with("openai-python", pins) else {
+    let Some(mut client) = python_with_openai_3() else {
         return;
     };
     let (fake, _) = fake(Fake::options());
     add_answers(&fake);
     fake.complete(Completion::text("a b c d").cut()).unwrap();
-    let mut client = Command::new(&python);
     let found = printed(
         client
             .arg(script("openai_client.py"))
@@ -99,8 +97,7 @@ fn openais_client_for_python_gets_the_answers() {
 
 #[test]
 fn openais_client_for_python_reports_an_upstream_that_dies() {
-    let pins = include_str!("clients/openai.txt");
-    let Some(python) = python_with("openai-python", pins) else {
+    let Some(mut client) = python_with_openai_3() else {
         return;
     };
     // The fake is the upstream, and its answers break off.
@@ -116,7 +113,6 @@ fn openais_client_for_python_reports_an_upstream_that_dies() {
         .upstream_key(upstream.key());
     let server = Server::bind(store, &options, "127.0.0.1:0").unwrap();
     let server = server.start().unwrap();
-    let mut client = Command::new(&python);
     let found = printed(
         client
             .arg(script("upstream_error.py"))
@@ -130,8 +126,7 @@ fn openais_client_for_python_reports_an_upstream_that_dies() {
 
 #[test]
 fn clients_for_node_get_the_answers() {
-    let pins = include_str!("clients/package.json");
-    let Some(place) = node_with("models-node", pins) else {
+    let Some(place) = node() else {
         return;
     };
     let (fake, _) = fake(Fake::options());
@@ -177,8 +172,7 @@ fn clients_for_node_get_the_answers() {
 
 #[test]
 fn litellm_and_llama_index_get_the_answers() {
-    let pins = include_str!("clients/litellm.txt");
-    let Some(python) = python_with("litellm-python", pins) else {
+    let Some(python) = python() else {
         return;
     };
     let (fake, _) = fake(Fake::options());

@@ -1,34 +1,50 @@
 //! Clients for Python and TypeScript, installed below `target`.
 //!
-//! The versions of Helicone's own are those that the example projects pin. Without Python, npm or a package registry,
-//! the tests that need them are skipped; in CI they fail.
+//! All clients share one environment for each language, which stays between runs as long as the list of packages is
+//! the same. Without Python, npm or a package registry, the tests that need them are skipped; in CI they fail.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Returns a Python interpreter for which the requirements of `examples/fake_pytest` are installed.
-/// If they cannot be installed, reports why.
+const OPENAI_3: &str = include_str!("clients/openai-3.txt");
+
+/// Returns a Python interpreter for which the clients are installed, and what
+/// `examples/fake_pytest` requires. If they cannot be installed, reports why.
 pub fn python() -> Option<PathBuf> {
-    let pins = include_str!("../../examples/fake_pytest/requirements.txt");
-    python_with("helicone-python", pins)
+    python_clients().map(|place| interpreter(&place))
 }
 
-/// Returns a Python interpreter for which these requirements are installed, in an environment of
-/// this name. If they cannot be installed, reports why.
-pub fn python_with(name: &str, pins: &str) -> Option<PathBuf> {
-    let place = installed(name, pins, |place| {
+/// Returns a command that runs Python as [`python`] does, but with version 3 of OpenAI's client.
+pub fn python_with_openai_3() -> Option<Command> {
+    let place = python_clients()?;
+    let mut python = Command::new(interpreter(&place));
+    python.env("PYTHONPATH", place.join("openai-3"));
+    Some(python)
+}
+
+fn python_clients() -> Option<PathBuf> {
+    let pins = concat!(
+        include_str!("../../examples/fake_pytest/requirements.txt"),
+        include_str!("clients/python.txt"),
+    );
+    installed("clients-python", &format!("{pins}{OPENAI_3}"), |place| {
         run(Command::new("python3").args(["-m", "venv"]).arg(place))?;
-        let file = place.join("requirements.txt");
-        fs::write(&file, pins).map_err(|error| error.to_string())?;
-        let pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
-        run(Command::new(interpreter(place))
-            .args(pip)
-            .arg("-r")
-            .arg(file))
-        .map(drop)
-    });
-    place.map(|place| interpreter(&place))
+        pip_install(place, "clients.txt", pins, &[])?;
+        let target = place.join("openai-3");
+        let target = target.to_str().ok_or("a path that is not Unicode")?;
+        pip_install(place, "openai-3.txt", OPENAI_3, &["--target", target])
+    })
+}
+
+/// Installs exactly the packages of a list. Python compiles the modules that it imports.
+fn pip_install(place: &Path, name: &str, pins: &str, options: &[&str]) -> Result<(), String> {
+    let file = place.join(name);
+    fs::write(&file, pins).map_err(|error| error.to_string())?;
+    let mut pip = Command::new(interpreter(place));
+    pip.args(["-m", "pip", "install", "-q", "--disable-pip-version-check"]);
+    pip.args(["--no-deps", "--no-compile"]).args(options);
+    run(pip.arg("-r").arg(file)).map(drop)
 }
 
 fn interpreter(place: &Path) -> PathBuf {
@@ -39,16 +55,11 @@ fn interpreter(place: &Path) -> PathBuf {
     })
 }
 
-/// Returns a directory whose `node_modules` contains the dependencies of `examples/fake_vitest`.
-/// Projects in directories below it find them. If they cannot be installed, reports why.
+/// Returns a directory whose `node_modules` contains the clients, and what `examples/fake_vitest`
+/// requires. Projects in directories below it find them. If they cannot be installed, reports why.
 pub fn node() -> Option<PathBuf> {
-    let pins = include_str!("../../examples/fake_vitest/package.json");
-    node_with("helicone-node", pins)
-}
-
-/// Returns a directory of this name, with the dependencies of a `package.json`, as [`node`] does.
-pub fn node_with(name: &str, pins: &str) -> Option<PathBuf> {
-    installed(name, pins, |place| {
+    let pins = include_str!("clients/package.json");
+    installed("clients-node", pins, |place| {
         fs::write(place.join("package.json"), pins).map_err(|error| error.to_string())?;
         let npm = ["install", "--silent", "--no-audit", "--no-fund"];
         run(Command::new("npm").args(npm).current_dir(place)).map(drop)
@@ -90,17 +101,6 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-/// Runs tests that start the command `promptbook`, and checks that their output contains a summary.
-pub fn passes(tests: &mut Command, promptbook: &str, summary: &str) {
-    let own = Path::new(promptbook).parent().unwrap().to_path_buf();
-    let others = std::env::var_os("PATH").unwrap_or_default();
-    let path = [own].into_iter().chain(std::env::split_paths(&others));
-    tests.env("PATH", std::env::join_paths(path).unwrap());
-    // The fake is on this machine, so no proxy is needed.
-    let said = run(tests.env("NO_PROXY", "*").env("NO_COLOR", "1")).unwrap();
-    assert!(said.contains(summary), "{said}");
-}
-
 /// Runs a client that prints JSON, and returns that.
 pub fn printed(client: &mut Command) -> serde_json::Value {
     // The server is on this machine, so no proxy is needed.
@@ -112,7 +112,7 @@ pub fn printed(client: &mut Command) -> serde_json::Value {
 }
 
 /// Runs a command. Returns its output, or the reason of its failure.
-fn run(command: &mut Command) -> Result<String, String> {
+pub fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output();
     let output = output.map_err(|error| format!("{command:?}: {error}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

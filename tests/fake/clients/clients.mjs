@@ -3,7 +3,7 @@
 
 import { createHelicone } from "@helicone/ai-sdk-provider";
 import { generateText, streamText, tool } from "ai";
-import OpenAI from "openai";
+import OpenAI from "openai-6";
 import { z } from "zod";
 
 const [url, key] = process.argv.slice(2);
