@@ -52,6 +52,9 @@
 //!   moments. [`maintenance`] contains the options and results of verification, garbage collection,
 //!   backups and repairs. [`Store::export_bundle`] writes the whole history and all bodies to one
 //!   file; [`Store::import_bundle`] reads such a file into a store.
+//! - [`files`] contains folders of prompts as files: [`Store::import_folder`],
+//!   [`Store::export_folder`] and [`View::folder_status`]. [`formats`] contains the formats of the
+//!   files.
 //! - `server` provides Helicone's HTTP API, for its clients and for tests of apps that use it.
 //! - [`storage`] contains the two seams, the index and the blob store, for those who want to
 //!   replace the database or the object store.
@@ -91,13 +94,12 @@ pub mod cli;
 pub mod diff;
 pub mod docs;
 mod engine;
-#[cfg(any(feature = "cli", feature = "server"))]
 mod file_name;
+pub mod files;
+pub mod formats;
 pub mod frozen;
 mod fs;
 mod json;
-#[cfg(any(feature = "cli", feature = "server"))]
-mod json_files;
 pub mod lint;
 mod model;
 #[cfg(feature = "server")]
@@ -172,8 +174,8 @@ pub mod error {
     pub use crate::fs::checksummed_file::FileError;
     pub use crate::model::body::InvalidBody;
     pub use crate::model::error::{
-        ConflictSubject, EnvironmentUse, FreezeProblem, OpenError, PromptLabel, PromptVersionLabel,
-        VersionLabel,
+        ConflictSubject, EnvironmentUse, FileProblem, FolderError, FreezeProblem, OpenError,
+        PromptLabel, PromptVersionLabel, VersionLabel,
     };
     pub use crate::model::invalid_argument::InvalidArgument;
 }

@@ -6,7 +6,8 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
-use super::hint::{breaking, hint};
+use super::folder_failure::{FolderFailure, of_folder};
+use super::hint::hint;
 use super::text::shell_word;
 use crate::error::{ConflictSubject, FileError, InvalidArgument, OpenError, PromptLabel};
 use crate::model::error::breaking_move;
@@ -52,12 +53,6 @@ impl Failure {
     /// Creates an error for a store that is not as expected.
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::new(Exit::Conflict, "conflict", message)
-    }
-
-    /// Makes it an error of the bump rules, which `--breaking` allows.
-    pub(crate) fn breaking(mut self) -> Self {
-        (self.exit, self.kind) = (Exit::Refused, "breaking_move");
-        self.hint(breaking("imports them"))
     }
 
     /// Creates an error for a failed read or write.
@@ -216,6 +211,17 @@ impl From<InvalidArgument> for Failure {
     }
 }
 
+impl From<FolderFailure<'_>> for Failure {
+    fn from(parts: FolderFailure<'_>) -> Self {
+        let mut failure = Self::new(parts.exit, parts.kind, parts.message).details(parts.details);
+        failure.hint = parts.hint.map(Into::into);
+        match parts.cause {
+            Some(cause) => failure.with_causes(cause),
+            None => failure,
+        }
+    }
+}
+
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Error::from(error).into()
@@ -224,6 +230,9 @@ impl From<OpenError> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Error::Folder(error) = &error {
+            return of_folder(error).into();
+        }
         let mut failure = Self::new(error.kind().into(), name(&error), error.to_string());
         match &error {
             // The texts of these errors have all reasons in one line. A list is easier to read.
@@ -311,6 +320,7 @@ fn name(error: &Error) -> &'static str {
             | FileError::Converted { .. } => "altered_file",
             FileError::Malformed { .. } => "malformed_file",
         },
+        Error::Folder(_) => "folder",
         Error::HeliconeRender(_) => "helicone_render",
         Error::CorruptBody { .. } => "corrupt_body",
         Error::OutcomeUnknown { .. } => "outcome_unknown",

@@ -61,8 +61,9 @@
 //! | `backup`, `restore` | `{path, copied, bytes, kept, report}`; report has the members of `verify` |
 //! | `gc` | `{bodies, bytes, leftovers, inputs, packed, dropped}`; `--dry-run` `{dry_run, bodies, bytes, leftovers}` |
 //! | `stats` | `{path, prompts, operations, journaled_bodies, journaled_bytes, oldest_journaled, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings, diagnostics}`; oldest_journaled and ratio may be null; diagnostics contains the format, sizes, the head of the history and the last failure of maintenance, see `promptbook::maintenance::Diagnostics` |
-//! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}], left_out: [{file, reason}], not_in_folder: [{prompt, prompt_id, same_body_as: name of a new prompt, or null}]}` |
-//! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
+//! | `status`, `diff FOLDER` | `{files: [{file, format, prompt, prompt_id, state: "new", "changed", "renamed" or "unchanged", renamed_from, number, bump, breaking: [Breakage] or null, findings: [FileFinding]}], gone: [{prompt, prompt_id}], unreadable: [{file, line, reason}], skipped: [{file, reason}]}`; number is that of the highest version; bump is null if the body is the same; `diff` adds the member `difference`: Difference or null to each file |
+//! | `import` | `{dry_run, created, committed, unchanged, renamed, files: [{file, format, prompt, prompt_id, number, effect, renamed_from, findings: [FileFinding]}], skipped: [{file, reason}], deleted: [{prompt, prompt_id}], not_in_folder: [{prompt, prompt_id, same_body_as: name of a new prompt, or null}]}` |
+//! | `export` | `{written, unchanged, files: [{file, format, prompt, prompt_id, number, effect}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
 //! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing if the bundle is written to standard output |
 //! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are relative to the previous lockfile |
@@ -80,6 +81,7 @@
 //! | Environment | `{name, prompt_id, version_id, number, moved_at}` |
 //! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], functions: [as tools], response_format, text_format, answers: {tool_choice, stream, …}}` |
 //! | Breakage | `{reason, place}` |
+//! | FileFinding | `{line, text}`: what a file contains and the prompt does not get; line may be null |
 //! | Finding | `{kind, message, place}`, as in the library's [`Finding`](crate::lint::Finding) |
 //! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], unexamined: [member], verdict: "unchanged", "minor" or "major"}`; unexamined are changed members that no rule examines, and is left out if there are none; from and to are null for a file; before and after are null if the variable is absent on that side |
 //! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, without the members that do not apply, as in the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
@@ -123,6 +125,7 @@ mod confirm;
 mod error;
 mod examples;
 mod exit;
+mod folder_failure;
 mod hint;
 mod input;
 mod json;

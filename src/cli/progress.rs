@@ -64,11 +64,6 @@ impl ProgressDisplay {
         Self { bar, ticker: None }
     }
 
-    /// Adds one completed step.
-    pub(crate) fn step(&self) {
-        self.bar.inc(1);
-    }
-
     /// Sets the number of completed steps, and of all steps if it is known.
     pub(crate) fn at(&self, progress: maintenance::Progress) {
         if let (Some(total), None) = (progress.total, &self.ticker) {

@@ -8,9 +8,9 @@ type Words = &'static [(&'static [&'static str], &'static str)];
 /// The words, each with the right command.
 const WORDS: Words = &[
     (
-        &["status", "st"],
-        "promptbook diff PROMPT --file FILE shows what a file changes, \
-         and promptbook stats what the store contains",
+        &["st", "state"],
+        "promptbook status FOLDER compares the files of a folder with the store, \
+         and promptbook stats says what the store contains",
     ),
     (
         &["list", "prompts", "dir"],

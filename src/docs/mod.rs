@@ -3,6 +3,7 @@
 //! | page | for |
 //! |---|---|
 //! | [`command`] | people who use `promptbook` in a shell: history, backups, exit codes |
+//! | [`mod@files`] | people who keep prompts as files: status, import, export, formats |
 //! | [`bump_rules`] | everyone who commits: which changes are minor versions |
 //! | [`serving`] | Helicone's API on a store: `promptbook serve` |
 //! | [`faking`] | a Helicone for tests: `promptbook fake` |
@@ -30,6 +31,7 @@ pages! {
     command = "command.md",
     design = "design.md",
     faking = "faking.md",
+    files = "files.md",
     formats = "formats.md",
     glossary = "glossary.md",
     performance = "performance.md",

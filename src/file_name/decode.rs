@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::marks::{CONTINUED, EMPTY, EXTENSION, ID, LONG_NAME, NAME_EXTENSION};
+use super::marks::{CONTINUED, EMPTY, ID, LONG_NAME, NAME_EXTENSION};
 use crate::model::id::PromptId;
 
 /// The name of the prompt of a file.
@@ -15,21 +15,22 @@ pub(crate) enum Name {
 }
 
 /// Returns the file of the prompt's name, if the path of the prompt's file cannot contain it.
-pub(crate) fn name_file(file: &Path) -> Option<PathBuf> {
-    let text = file.to_str()?.strip_suffix(EXTENSION)?;
+pub(crate) fn name_file(file: &Path, ending: &str) -> Option<PathBuf> {
+    let text = file.to_str()?.strip_suffix(ending)?;
     let (_, id) = text.rsplit_once(LONG_NAME)?;
     id.parse::<PromptId>().ok()?;
     Some(format!("{text}{NAME_EXTENSION}").into())
 }
 
-/// Returns the name, and the id if any, of the prompt of a file below the folder.
+/// Returns the name, and the id if any, of the prompt of a file below the folder. The format of the
+/// file determines its ending.
 ///
 /// Returns `None` if the path is not UTF-8.
-pub(crate) fn decode(file: &Path) -> Option<(Name, Option<PromptId>)> {
-    if let Some(beside) = name_file(file) {
+pub(crate) fn decode(file: &Path, ending: &str) -> Option<(Name, Option<PromptId>)> {
+    if let Some(beside) = name_file(file, ending) {
         let (_, id) = file
             .to_str()?
-            .strip_suffix(EXTENSION)?
+            .strip_suffix(ending)?
             .rsplit_once(LONG_NAME)?;
         return Some((Name::Beside(beside), id.parse().ok()));
     }
@@ -45,7 +46,7 @@ pub(crate) fn decode(file: &Path) -> Option<(Name, Option<PromptId>)> {
             None => name.extend([&decode_piece(folder), "/"]),
         }
     }
-    let last = last.strip_suffix(EXTENSION).unwrap_or(last);
+    let last = last.strip_suffix(ending).unwrap_or(last);
     let marked = last
         .rsplit_once(ID)
         .and_then(|(piece, id)| Some((piece, id.parse().ok()?)));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::marks::{CONTINUED, EMPTY, EXTENSION, ID, LONG_NAME, MAX_PATH_BYTES};
+use super::marks::{CONTINUED, EMPTY, ENDINGS, ID, LONG_NAME, MAX_PATH_BYTES};
 use super::spelling::{FolderSpellings, is_folded};
 use crate::model::id::PromptId;
 
@@ -13,10 +13,16 @@ const MAX_PART_BYTES: usize = 200;
 ///
 /// Folders whose names other folders have in another spelling are spelled out, so that they are
 /// different folders on every file system.
-pub(crate) fn encode(name: &str, id: PromptId, unique: bool, folders: &FolderSpellings) -> PathBuf {
+pub(crate) fn encode(
+    name: &str,
+    id: PromptId,
+    unique: bool,
+    folders: &FolderSpellings,
+    ending: &str,
+) -> PathBuf {
     // The encoding never shortens a name.
     if name.len() <= MAX_PATH_BYTES {
-        let path = encode_whole(name, (!unique).then_some(id), folders);
+        let path = encode_whole(name, (!unique).then_some(id), folders, ending);
         if path.as_os_str().len() <= MAX_PATH_BYTES {
             return path;
         }
@@ -24,13 +30,18 @@ pub(crate) fn encode(name: &str, id: PromptId, unique: bool, folders: &FolderSpe
     let beginning = split(name, is_reserved)
         .first()
         .map_or(String::new(), |piece| encode_piece(piece, is_reserved));
-    format!("{beginning}{LONG_NAME}{id}{EXTENSION}").into()
+    format!("{beginning}{LONG_NAME}{id}{ending}").into()
 }
 
-fn encode_whole(name: &str, id: Option<PromptId>, folders: &FolderSpellings) -> PathBuf {
+fn encode_whole(
+    name: &str,
+    id: Option<PromptId>,
+    folders: &FolderSpellings,
+    ending: &str,
+) -> PathBuf {
     if name.is_empty() {
         let id = id.map_or(EMPTY.to_owned(), |id| format!("{ID}{id}"));
-        return format!("{id}{EXTENSION}").into();
+        return format!("{id}{ending}").into();
     }
     let parts: Vec<&str> = if name.split('/').any(str::is_empty) {
         // A path cannot contain an empty part, so the slashes are encoded.
@@ -54,7 +65,7 @@ fn encode_whole(name: &str, id: Option<PromptId>, folders: &FolderSpellings) -> 
                 file.push(CONTINUED);
             } else if parts.peek().is_none() {
                 file.extend(id.map(|id| format!("{ID}{id}")));
-                file.push_str(EXTENSION);
+                file.push_str(ending);
             }
             path.push(file);
         }
@@ -80,11 +91,10 @@ fn split(part: &str, is_encoded: impl Fn(char) -> bool) -> Vec<&str> {
 
 fn encode_piece(piece: &str, is_encoded: impl Fn(char) -> bool) -> String {
     let last = piece.char_indices().last().map_or(0, |(at, _)| at);
-    // A folder with this extension could have the path of another prompt's file.
-    let extension = piece.len().checked_sub(EXTENSION.len()).filter(|at| {
-        piece
-            .get(*at..)
-            .is_some_and(|end| end.eq_ignore_ascii_case(EXTENSION))
+    let extension = ENDINGS.iter().find_map(|ending| {
+        let at = piece.len().checked_sub(ending.len())?;
+        let is_there = piece.get(at..)?.eq_ignore_ascii_case(ending);
+        is_there.then_some(at)
     });
     let mut encoded = String::new();
     for (at, c) in piece.char_indices() {
@@ -133,7 +143,7 @@ mod tests {
     }
 
     fn plain(name: &str) -> String {
-        encode(name, id(), true, &FolderSpellings::default())
+        encode(name, id(), true, &FolderSpellings::default(), ".json")
             .to_str()
             .unwrap()
             .to_owned()
@@ -180,28 +190,31 @@ mod tests {
     #[test]
     fn an_id_is_at_the_end() {
         for (name, path) in [("a/b", "a/b%@abc123.json"), ("", "%@abc123.json")] {
-            let file = encode(name, id(), false, &FolderSpellings::default());
+            let file = encode(name, id(), false, &FolderSpellings::default(), ".json");
             assert_eq!(file.to_str(), Some(path));
-            assert_eq!(decode(&file), Some((in_path(name), Some(id()))));
+            assert_eq!(decode(&file, ".json"), Some((in_path(name), Some(id()))));
         }
     }
 
     #[test]
     fn a_name_that_is_too_long_for_a_path_is_in_a_separate_file() {
         for name in ["x/".repeat(32 * 1024), "\0".repeat(300), "é".repeat(351)] {
-            let file = encode(&name, id(), true, &FolderSpellings::default());
+            let file = encode(&name, id(), true, &FolderSpellings::default(), ".json");
             let path = file.to_str().unwrap();
             assert!(path.len() <= MAX_PART_BYTES + 20, "{path}");
             let beside = path.replace(".json", ".name");
             assert!(beside.ends_with("%~abc123.name"), "{beside}");
             assert_eq!(
-                decode(&file),
+                decode(&file, ".json"),
                 Some((Name::Beside(beside.into()), Some(id())))
             );
         }
         let longest = "x".repeat(600);
         assert_eq!(
-            name_file(&encode(&longest, id(), true, &FolderSpellings::default())),
+            name_file(
+                &encode(&longest, id(), true, &FolderSpellings::default(), ".json"),
+                ".json"
+            ),
             None
         );
     }
@@ -217,7 +230,10 @@ mod tests {
             ("x%~short.json", "x%~short"),
             ("x/%.json", "x/"),
         ] {
-            assert_eq!(decode(Path::new(file)), Some((in_path(name), None)));
+            assert_eq!(
+                decode(Path::new(file), ".json"),
+                Some((in_path(name), None))
+            );
         }
     }
 
@@ -234,8 +250,8 @@ mod tests {
         let mut folders = FolderSpellings::default();
         names.iter().for_each(|name| folders.add(name));
         let files = names.map(|name| {
-            let file = encode(name, id(), true, &folders);
-            assert_eq!(decode(&file), Some((in_path(name), None)));
+            let file = encode(name, id(), true, &folders, ".json");
+            assert_eq!(decode(&file, ".json"), Some((in_path(name), None)));
             file.to_str().unwrap().to_owned()
         });
         assert_eq!(
@@ -257,7 +273,7 @@ mod tests {
         // Each of its folders would be folded, which takes quadratic time.
         folders.add(&format!("Team/{}", "x/".repeat(32 * 1024)));
         folders.add("team/x");
-        let file = encode("Team/y", id(), true, &folders);
+        let file = encode("Team/y", id(), true, &folders, ".json");
         assert_eq!(file.to_str(), Some("Team/y.json"));
     }
 
@@ -274,7 +290,7 @@ mod tests {
                 folders.add(&name.to_uppercase());
                 folders.add(&name.to_lowercase());
             }
-            let file = encode(&name, id(), unique, &folders);
+            let file = encode(&name, id(), unique, &folders, ".json");
             for part in file.components() {
                 let Component::Normal(part) = part else {
                     return Err(TestCaseError::fail(format!("{file:?}")));
@@ -282,12 +298,12 @@ mod tests {
                 let part = part.to_str().unwrap();
                 prop_assert!(part.len() < 250 && !part.starts_with('.'), "{part}");
             }
-            let cut = name_file(&file);
+            let cut = name_file(&file, ".json");
             prop_assert!(file.as_os_str().len() <= MAX_PATH_BYTES);
             prop_assert!(cut.is_none() || name.len() > 200, "{name:?} is not too long");
             let expected = (!unique || cut.is_some()).then(id);
             let name = cut.map_or(Name::InPath(name), Name::Beside);
-            prop_assert_eq!(decode(&file), Some((name, expected)));
+            prop_assert_eq!(decode(&file, ".json"), Some((name, expected)));
         }
     }
 }

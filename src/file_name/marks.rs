@@ -10,10 +10,18 @@ pub(super) const ID: &str = "%@";
 pub(super) const LONG_NAME: &str = "%~";
 /// The extension of the files that contain a name.
 pub(super) const NAME_EXTENSION: &str = ".name";
-/// The extension of the files that contain a body.
-pub(super) const EXTENSION: &str = ".json";
+/// The endings of the files that contain a prompt. A folder with such an ending could have the path
+/// of another prompt's file.
+pub(super) const ENDINGS: [&str; 7] = [
+    ".json",
+    ".langfuse",
+    ".md",
+    ".prompt",
+    ".prompt.yaml",
+    ".prompt.yml",
+    ".prompty",
+];
 /// The maximum length of a path below the folder, in bytes.
 ///
 /// macOS allows 1,024 bytes, which include the path of the folder.
-#[cfg(feature = "cli")]
 pub(super) const MAX_PATH_BYTES: usize = 700;

@@ -36,7 +36,6 @@ pub(crate) fn with_line_feeds(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Returns whether two texts are equal, or differ only in their line ends.
-#[cfg(feature = "cli")]
 pub(crate) fn equal_but_for_line_ends(one: &[u8], other: &[u8]) -> bool {
     one == other || with_line_feeds(one) == with_line_feeds(other)
 }
@@ -66,7 +65,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "cli")]
     #[test]
     fn texts_are_compared_without_their_line_ends() {
         assert!(equal_but_for_line_ends(b"{\r\n}", b"{\n}"));

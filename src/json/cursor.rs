@@ -21,7 +21,6 @@ impl<'a> JsonCursor<'a> {
         Self { text, at: 0 }
     }
 
-    #[cfg(any(test, feature = "cli"))]
     pub(super) fn at(&self) -> usize {
         self.at
     }

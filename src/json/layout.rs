@@ -14,7 +14,6 @@ pub(crate) fn compact(text: &str) -> String {
 }
 
 /// Returns the text over several lines, indented by two spaces as `serde_json` does it.
-#[cfg(any(test, feature = "cli"))]
 pub(crate) fn pretty(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 2);
     let mut cursor = JsonCursor::new(text);
@@ -52,7 +51,6 @@ pub(crate) fn pretty(text: &str) -> String {
 }
 
 /// Returns the next token: a punctuation mark, a string with its quotes, or a word.
-#[cfg(any(test, feature = "cli"))]
 fn next<'a>(cursor: &mut JsonCursor<'a>, text: &'a str) -> Option<&'a str> {
     let first = cursor.peek()?;
     let start = cursor.at();

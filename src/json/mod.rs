@@ -19,7 +19,6 @@ pub use self::exact::Json;
 #[cfg(feature = "cli")]
 pub(crate) use self::exact::inexact_number;
 pub(crate) use self::exact::parse;
-#[cfg(feature = "cli")]
 pub(crate) use self::layout::pretty;
 pub(crate) use self::text::{JsonString, Locator, escape};
 pub(crate) use self::tree::{ByValue, JsonTree, TreeMembers};

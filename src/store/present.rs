@@ -3,6 +3,7 @@
 //! [`View`] documents them in full. Here is one line for each, which a test compares with the
 //! first line there.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::handle::Store;
@@ -12,6 +13,7 @@ use crate::engine::history::{EnvironmentLogEntry, Moment};
 use crate::engine::{
     Blame, Difference, EnvironmentDifference, LineBlame, PortablePrompt, Resolved, SearchHit,
 };
+use crate::files::{FolderExport, FolderExportOptions, FolderReadOptions, FolderStatus};
 use crate::frozen::Frozen;
 use crate::model::arguments::{IntoEnvironmentName, IntoInputs, IntoPromptRef, IntoVersionSpec};
 use crate::model::body::Body;
@@ -163,4 +165,18 @@ reads! {
     ///
     /// [`Batch::import`]: crate::Batch::import
     fn export(&self) -> Result<Vec<PortablePrompt>>;
+
+    /// Compares the files of a folder with the prompts of the store.
+    fn folder_status(
+        &self,
+        path: impl AsRef<Path>,
+        options: FolderReadOptions,
+    ) -> Result<FolderStatus>;
+
+    /// Writes the bodies of prompts to files in a folder, which is created if it does not exist.
+    fn export_folder(
+        &self,
+        path: impl AsRef<Path>,
+        options: FolderExportOptions<'_>,
+    ) -> Result<FolderExport>;
 }

@@ -52,7 +52,7 @@ fn the_list_is_shown_with_its_use() {
 #[test]
 fn every_command_refuses_an_environment_that_is_not_in_the_list() {
     let desk = desk();
-    desk.write("folder/other.json", GREETING);
+    desk.write("folder/other.json", REWORDED);
     for command in [
         &["env", "set", "greeting", "prodution", "1.0"][..],
         &["commit", "greeting", "--env", "prodution", "-m", "x"],
@@ -184,7 +184,7 @@ fn the_list_is_in_the_history() {
 fn a_new_prompt_goes_to_production_only_if_the_list_contains_it() {
     let desk = Desk::bare();
     desk.run(&["init", "--environments", "dev"]).ok();
-    desk.write("folder/filed.json", GREETING);
+    desk.write("folder/filed.json", REWORDED);
     desk.run_with(&["create", "greeting"], GREETING).ok();
     desk.run(&["import", "folder"]).ok();
     for prompt in ["greeting", "filed"] {

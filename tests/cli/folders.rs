@@ -51,21 +51,33 @@ fn a_folder_is_imported_once() {
     assert_eq!(
         members(&imported),
         [
+            "dry_run",
             "created",
             "committed",
             "unchanged",
+            "renamed",
             "files",
-            "left_out",
+            "skipped",
+            "deleted",
             "not_in_folder"
         ]
     );
     assert_eq!(
-        imported["left_out"],
-        json!([{"file": "notes.txt", "reason": "not a .json file"}])
+        imported["skipped"],
+        json!([{"file": "notes.txt", "reason": "not a file of a known format"}])
     );
     assert_eq!(
         members(&imported["files"][0]),
-        ["file", "prompt", "prompt_id", "number", "effect"]
+        [
+            "file",
+            "format",
+            "prompt",
+            "prompt_id",
+            "number",
+            "effect",
+            "renamed_from",
+            "findings"
+        ]
     );
     assert_eq!(imported["created"], 2);
     assert_eq!(prompt_names(&desk), ["greeting", "team/a b"]);
@@ -138,7 +150,7 @@ fn a_path_that_is_not_a_folder_is_not_imported() {
     assert!(
         desk.run(&["import", "empty"])
             .aside()
-            .contains("no .json files")
+            .contains("no files of prompts")
     );
 }
 
@@ -181,7 +193,7 @@ fn an_export_can_be_imported_without_changes() {
     assert_eq!(members(&exported), ["written", "unchanged", "files"]);
     assert_eq!(
         members(&exported["files"][0]),
-        ["file", "prompt", "prompt_id", "number", "effect"]
+        ["file", "format", "prompt", "prompt_id", "number", "effect"]
     );
     let all = ODD.len() + 1;
     assert_eq!(exported["written"], all);
@@ -401,13 +413,13 @@ fn an_import_names_what_it_leaves_out() {
         desk.write(&format!("in/{other}"), GREETING);
     }
     std::os::unix::fs::symlink("nowhere", desk.path().join("in/link.json")).unwrap();
-    let ran = desk.run(&["import", "in"]);
+    let ran = desk.run(&["import", "in", "--no-renames"]);
     let notes = ran.aside();
     for part in [
-        "4 left out: ",
-        "UP.JSON (not named .json in lower case)",
+        "4 skipped: ",
+        "UP.JSON (its ending is not in lower case)",
         "link.json (a link that leads nowhere)",
-        "notes.md (not a .json file)",
+        "tone.yaml (not a file of a known format)",
         "2 prompts not in the folder, and unchanged: ",
         "old name (the new prompt new name has its body)",
     ] {
@@ -419,8 +431,8 @@ fn an_import_names_what_it_leaves_out() {
     let ran = desk.run(&["import", "in"]);
     assert!(ran.aside().contains(" and 24 more; --json names all"));
     let all = desk.json(&["import", "in"]);
-    assert_eq!(all["left_out"].as_array().unwrap().len(), 34);
-    assert_eq!(all["not_in_folder"][0]["prompt"], "old name");
+    assert_eq!(all["skipped"].as_array().unwrap().len(), 34);
+    assert_eq!(all["not_in_folder"][1]["prompt"], "old name");
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod questions;
 mod reading;
 mod search;
 mod shells;
+mod status;
 mod support;
 mod templates;
 mod upkeep;

@@ -139,7 +139,7 @@ fn similar_names_are_suggested() {
 fn words_of_other_tools_are_answered_with_the_right_command() {
     let desk = Desk::greeting();
     for (word, command) in [
-        ("status", "promptbook diff"),
+        ("st", "promptbook status"),
         ("list", "promptbook ls"),
         ("cat", "promptbook show"),
         ("edit", "promptbook commit"),

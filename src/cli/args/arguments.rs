@@ -28,6 +28,7 @@ use crate::cli::args::diff;
 use crate::cli::args::environments::EnvironmentListArgs;
 #[cfg(feature = "server")]
 use crate::cli::args::fake;
+use crate::cli::args::files;
 use crate::cli::args::freeze;
 use crate::cli::args::history;
 use crate::cli::args::lint;
@@ -105,9 +106,10 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Show a version: its fields, its contract and its body
     Show(ShowArgs),
-    /// Compare two versions, a version and a file, or two environments
+    /// Compare two versions, a version and a file, a folder and the store, or two environments
     ///
-    /// A single version is compared with its base.
+    /// A single version is compared with its base. The files of a folder are compared with the latest
+    /// versions of their prompts.
     Diff(diff::DiffArgs),
     /// Show which version introduced each message, tool and parameter
     Blame(diff::BlameArgs),
@@ -190,6 +192,12 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// Show how much the store contains and how much space it takes
     Stats,
+    /// Compare the files of a folder with the store, as git status does
+    ///
+    /// Lists the files that are new, changed (with the bump of a commit), or renamed, the prompts that
+    /// are gone, and the entries that cannot be read or are skipped. import brings the files into the
+    /// store, and diff FOLDER shows the changes.
+    Status(files::StatusArgs),
     /// Import a folder of JSON files, one prompt each, or a bundle, entirely or not at all
     ///
     /// The path of a file in the folder, without .json, is the prompt's name. The file becomes a

@@ -10,9 +10,10 @@ use crate::{EnvironmentName, VersionSpec};
 #[derive(Args, Debug)]
 #[command(override_usage = "promptbook diff [OPTIONS] <SPEC> [SPEC]\n       \
         promptbook diff [OPTIONS] <SPEC> --file <FILE>\n       \
+        promptbook diff [OPTIONS] <FOLDER>\n       \
         promptbook diff [OPTIONS] --env <FROM> <TO> [PROMPT]")]
 pub(crate) struct DiffArgs {
-    /// One or two versions; with --env, a prompt [default: all prompts]
+    /// One or two versions, or a folder to compare with the latest versions; with --env, a prompt [default: all prompts]
     #[arg(value_name = "SPEC", num_args = 0..=2, required_unless_present = "env")]
     pub(crate) specs: Vec<String>,
     /// Compare the version with the body in a file; - reads standard input

@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::bundle::{ExportBundleArgs, ImportBundleArgs};
 use super::environment_name::environment_name;
+use super::files::format_parser;
 use super::whole_number::whole_number;
+use crate::formats::Format;
 use crate::{BlobId, BumpPolicy, EnvironmentName, OperationId, VersionNumber};
 
 #[derive(Args, Debug)]
@@ -120,6 +122,35 @@ pub(crate) struct ImportArgs {
     /// Point the environment to versions that break callers of the ones that it points to, too
     #[arg(long, requires = "env")]
     pub(crate) breaking: bool,
+    /// Delete the prompts that have no file in the folder
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// Import renamed files as new prompts instead of renaming their prompts
+    #[arg(long)]
+    pub(crate) no_renames: bool,
+    /// Only say what would be imported, renamed and deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask before prompts are renamed or deleted
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Read only files of this format
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub(crate) format: Option<Format>,
+}
+
+impl ImportArgs {
+    /// Returns whether there is an option that an import of a bundle does not have.
+    pub(crate) fn has_folder_options(&self) -> bool {
+        self.message.is_some()
+            || self.env.is_some()
+            || self.format.is_some()
+            || self.no_env
+            || self.prune
+            || self.no_renames
+            || self.dry_run
+            || self.yes
+    }
 }
 
 #[derive(Args, Debug)]
@@ -133,6 +164,9 @@ pub(crate) struct ExportArgs {
     /// versions]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
+    /// Format of the files [default: that of the file in the folder, or json]
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub(crate) format: Option<Format>,
     /// Overwrite files that differ, or an existing bundle
     #[arg(long)]
     pub(crate) force: bool,

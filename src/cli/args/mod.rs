@@ -7,6 +7,7 @@ mod environment_name;
 pub(crate) mod environments;
 #[cfg(feature = "server")]
 pub(crate) mod fake;
+pub(crate) mod files;
 pub(crate) mod freeze;
 pub(crate) mod history;
 pub(crate) mod lint;

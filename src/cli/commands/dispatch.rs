@@ -27,6 +27,7 @@ use crate::cli::commands::remove;
 use crate::cli::commands::search;
 #[cfg(feature = "server")]
 use crate::cli::commands::serve;
+use crate::cli::commands::status;
 use crate::cli::commands::tags;
 use crate::cli::commands::templates;
 use crate::cli::commands::undo;
@@ -68,6 +69,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Checkpoint => maintenance::checkpoint(session),
         Command::Gc(args) => maintenance::collect(args, session),
         Command::Stats => maintenance::stats(session),
+        Command::Status(args) => status::status(args, session),
         Command::Import(args) => import::import(args, session),
         Command::Export(args) => export::export(args, session),
         Command::Freeze(args) => freeze::freeze(args, session),

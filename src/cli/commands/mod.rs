@@ -18,10 +18,11 @@ mod export;
 mod fake;
 #[cfg(feature = "server")]
 mod fixtures;
+mod folder_notes;
 mod freeze;
 mod history;
 mod import;
-mod import_notes;
+mod import_report;
 #[cfg(feature = "server")]
 mod keys;
 mod lint;
@@ -29,7 +30,6 @@ mod log;
 mod maintenance;
 mod man;
 mod new_environment;
-mod obstacles;
 mod promote;
 mod prompts;
 mod remove;
@@ -38,6 +38,7 @@ mod search;
 mod serve;
 #[cfg(feature = "server")]
 mod signals;
+mod status;
 mod tags;
 mod templates;
 mod texts;

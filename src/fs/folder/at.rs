@@ -94,7 +94,6 @@ impl Folder {
     }
 
     /// Opens a file for writing and truncates it. Refuses a link.
-    #[cfg(feature = "cli")]
     pub(crate) fn open_to_replace(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
         let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -1,7 +1,10 @@
 //! The kinds of errors: what a caller can do about an error, without a list of all variants.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
+use super::folder_error::FolderError;
 use super::open_error::OpenError;
 use super::variants::Error;
 use crate::fs::checksummed_file::FileError;
@@ -108,6 +111,7 @@ impl Error {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Poisoned => ErrorKind::Unavailable,
             Self::File(error) => of_file(error),
+            Self::Folder(error) => of_folder(error),
             Self::Storage(error) => error.kind().into(),
         }
     }
@@ -163,6 +167,29 @@ impl OpenError {
 impl ErrorKind {
     fn is_retryable(self) -> bool {
         matches!(self, Self::Busy | Self::Full)
+    }
+}
+
+fn of_folder(error: &FolderError) -> ErrorKind {
+    match error {
+        FolderError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            ErrorKind::NotFound
+        }
+        FolderError::Unreadable { source, .. } | FolderError::Unwritable { source, .. } => {
+            storage::StorageErrorKind::of_io(source).into()
+        }
+        FolderError::Uncarried { .. } => ErrorKind::Invalid,
+        FolderError::Files { is_breaking, .. } => {
+            if *is_breaking {
+                ErrorKind::Refused
+            } else {
+                ErrorKind::Invalid
+            }
+        }
+        FolderError::Differ { .. }
+        | FolderError::Links { .. }
+        | FolderError::InTheWay { .. }
+        | FolderError::NotAFolder { .. } => ErrorKind::Conflict,
     }
 }
 

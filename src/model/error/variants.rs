@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use super::folder_error::FolderError;
 use super::labels::{
     ConflictSubject, EnvironmentUse, FreezeProblem, PromptLabel, PromptVersionLabel, VersionLabel,
 };
@@ -256,6 +257,10 @@ pub enum Error {
     /// A bundle or another file cannot be read or written, is malformed, or was altered.
     #[error(transparent)]
     File(#[from] FileError),
+
+    /// A folder of prompts cannot be imported or exported.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
 
     /// The histories of a bundle and of the store cannot be merged.
     ///

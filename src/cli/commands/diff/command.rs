@@ -1,9 +1,11 @@
 //! The command `diff`.
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 use serde_json::Value;
 
-use super::render::{ChangeMarks, render, stat, title};
+use super::render::{title, whole_or_stat};
 use crate::cli::args::diff::DiffArgs;
 use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
@@ -12,6 +14,7 @@ use crate::cli::output::{ADDED, DIM, NAME, NUMBER, REMOVED, paint};
 use crate::cli::session::Session;
 use crate::cli::{input, json, text};
 use crate::diff::{Difference, EnvironmentDifference};
+use crate::formats::Format;
 use crate::{EnvironmentName, Error, Prompt, PromptRef, VersionSpec, View};
 
 pub(crate) fn diff(args: &DiffArgs, session: &Session) -> CommandResult {
@@ -23,6 +26,9 @@ pub(crate) fn diff(args: &DiffArgs, session: &Session) -> CommandResult {
                 "--env compares two environments of one prompt or of all prompts",
             )),
         };
+    }
+    if let (Some(folder), None) = (folder_of(args, session)?, &args.file) {
+        return super::folder::folder(&folder, args, session);
     }
     let specs = args
         .specs
@@ -45,6 +51,30 @@ pub(crate) fn diff(args: &DiffArgs, session: &Session) -> CommandResult {
         _ => Err(Failure::usage("--file compares one version with a body")
             .hint("use promptbook diff SPEC --file FILE, or name two versions and no file")),
     }
+}
+
+/// Returns the folder or the file that is named instead of a version.
+///
+/// A prompt of that name comes first, unless the path begins with `.` or `/`, or ends with `/`.
+fn folder_of(args: &DiffArgs, session: &Session) -> CommandResult<Option<PathBuf>> {
+    let [path] = &args.specs[..] else {
+        return Ok(None);
+    };
+    let found = Path::new(path);
+    let is_prompt_file = found.is_file() && Format::of_file(found).is_some();
+    if !found.is_dir() && !is_prompt_file {
+        return Ok(None);
+    }
+    let is_path = path.starts_with(['.', '/']) || path.ends_with('/');
+    let is_folder = is_path
+        || match session.view(&args.as_of)?.version(path) {
+            Ok(_) => false,
+            Err(error) => matches!(
+                error,
+                Error::PromptNotFound { .. } | Error::InvalidArgument(_)
+            ),
+        };
+    Ok(is_folder.then(|| found.to_owned()))
 }
 
 /// Returns the base of a version, and the version.
@@ -88,16 +118,8 @@ fn answer(
 ) -> CommandResult {
     session.write_output(
         || json::difference(difference),
-        || heading(store, difference, args) + &difference_text(difference, args),
+        || heading(store, difference, args) + &whole_or_stat(difference, args.stat),
     )
-}
-
-fn difference_text(difference: &Difference, args: &DiffArgs) -> String {
-    if args.stat {
-        stat(difference)
-    } else {
-        "\n".to_owned() + &render(difference, ChangeMarks::of_output())
-    }
 }
 
 /// Returns one line that names the two sides.
@@ -242,7 +264,7 @@ fn one_text(
             let places = paint(DIM, format!("({names})"));
             format!(
                 "{prompt} {title} {places}\n{}",
-                difference_text(difference, args)
+                whole_or_stat(difference, args.stat)
             )
         }
         (None, Some(version), _) => only("-", version, from, REMOVED),

@@ -1,4 +1,5 @@
 //! The `diff` command, and the rendering of differences.
 
 pub(crate) mod command;
+mod folder;
 pub(crate) mod render;

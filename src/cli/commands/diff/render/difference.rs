@@ -7,6 +7,15 @@ use crate::cli::output::{ADDED, ENVIRONMENT, ERROR, NAME, NUMBER, REMOVED, paint
 use crate::cli::text;
 use crate::diff::{DiffSide, Difference, VariableChange, Verdict};
 
+/// Renders a whole difference after a blank line, or only its headings.
+pub(crate) fn whole_or_stat(difference: &Difference, only_stat: bool) -> String {
+    if only_stat {
+        stat(difference)
+    } else {
+        "\n".to_owned() + &render(difference, ChangeMarks::of_output())
+    }
+}
+
 /// Renders a whole difference: the edits, the variables and the verdict.
 pub(crate) fn render(difference: &Difference, marks: ChangeMarks) -> String {
     let parts = [
@@ -36,7 +45,7 @@ fn edits(difference: &Difference, marks: ChangeMarks) -> String {
 }
 
 /// Renders only the headings.
-pub(crate) fn stat(difference: &Difference) -> String {
+fn stat(difference: &Difference) -> String {
     let sections = sections(difference);
     let lines = sections
         .iter()

@@ -6,5 +6,5 @@ mod marks;
 mod section;
 mod words;
 
-pub(crate) use self::difference::{render, stat, title};
+pub(crate) use self::difference::{render, title, whole_or_stat};
 pub(crate) use self::marks::ChangeMarks;

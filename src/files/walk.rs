@@ -1,48 +1,43 @@
-//! Listing of the JSON files in a folder.
+//! Listing of the files of prompts in a folder and its subfolders.
 
 use std::fs::{self, DirEntry, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The ending of the files that are listed.
-const ENDING: &str = ".json";
+use serde::Serialize;
 
-/// The JSON files in a folder, and the other entries.
+/// The files in a folder that are accepted, and the other entries.
 #[derive(Debug, Default)]
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "only the command names what it leaves out")
-)]
-pub(crate) struct JsonFiles {
+pub(crate) struct WalkedFolder {
     /// The paths below the folder, sorted.
     pub(crate) files: Vec<PathBuf>,
-    /// The entries that are not JSON files, sorted by path. Hidden entries are not among them.
-    pub(crate) left_out: Vec<LeftOut>,
+    /// The entries that are not accepted, sorted by path. Hidden entries are not among them.
+    pub(crate) skipped: Vec<SkippedEntry>,
 }
 
-/// An entry of a folder that is not listed as a JSON file.
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "only the command names what it leaves out")
-)]
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LeftOut {
+/// An entry of a folder that is no file of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct SkippedEntry {
     /// The path below the folder.
-    pub(crate) file: PathBuf,
-    /// The reason, which completes "it is …".
-    pub(crate) reason: &'static str,
+    pub file: PathBuf,
+    /// The reason.
+    pub reason: &'static str,
 }
 
-/// Lists all JSON files below a folder.
+/// Lists all files below a folder that `refuse` gives no reason to skip.
 ///
-/// Symbolic links to folders are left out, because they can form cycles. Hidden files and folders
-/// are skipped, and with them a store in the folder.
+/// Symbolic links to folders are skipped, because they can form cycles. Hidden files and folders
+/// are ignored, and with them a store in the folder.
 ///
 /// # Errors
 ///
 /// The folder or file that cannot be read, and the reason.
-pub(crate) fn json_files(folder: &Path) -> Result<JsonFiles, (PathBuf, io::Error)> {
-    let mut listed = JsonFiles::default();
+pub(crate) fn walk(
+    folder: &Path,
+    refuse: impl Fn(&Path) -> Option<&'static str>,
+) -> Result<WalkedFolder, (PathBuf, io::Error)> {
+    let mut listed = WalkedFolder::default();
     let mut folders = vec![PathBuf::new()];
     while let Some(below) = folders.pop() {
         // Joining an empty path would append a slash to the folder.
@@ -61,37 +56,27 @@ pub(crate) fn json_files(folder: &Path) -> Result<JsonFiles, (PathBuf, io::Error
             let file = below.join(name);
             if kind.is_dir() {
                 folders.push(file);
-            } else if let Some(reason) = reason_to_leave_out(&entry, kind) {
-                listed.left_out.push(LeftOut { file, reason });
+            } else if let Some(reason) = unusable(&entry, kind).or_else(|| refuse(&file)) {
+                listed.skipped.push(SkippedEntry { file, reason });
             } else {
                 listed.files.push(file);
             }
         }
     }
     listed.files.sort();
-    listed.left_out.sort();
+    listed.skipped.sort();
     Ok(listed)
 }
 
-/// Returns why an entry that is no folder is not a JSON file.
-fn reason_to_leave_out(entry: &DirEntry, kind: FileType) -> Option<&'static str> {
+/// Returns why an entry that is no folder cannot be read as a file.
+fn unusable(entry: &DirEntry, kind: FileType) -> Option<&'static str> {
     // This follows a link.
     match fs::metadata(entry.path()) {
-        Err(_) if kind.is_symlink() => return Some("a link that leads nowhere"),
-        Ok(found) if found.is_dir() => return Some("a link to a folder"),
-        Ok(found) if !found.is_file() => return Some("not a regular file"),
+        Err(_) if kind.is_symlink() => Some("a link that leads nowhere"),
+        Ok(found) if found.is_dir() => Some("a link to a folder"),
+        Ok(found) if !found.is_file() => Some("not a regular file"),
         // Reading the file reports an error.
-        _ => {}
-    }
-    let name = entry.file_name();
-    let ending = name.as_encoded_bytes().iter().rev().take(ENDING.len());
-    let ending: Vec<u8> = ending.rev().copied().collect();
-    if ending == ENDING.as_bytes() {
-        None
-    } else if ending.eq_ignore_ascii_case(ENDING.as_bytes()) {
-        Some("not named .json in lower case")
-    } else {
-        Some("not a .json file")
+        _ => None,
     }
 }
 
@@ -121,24 +106,28 @@ mod tests {
         symlink(at("nothing"), at("gone.json")).unwrap();
         symlink(at("a.json"), at("other.json")).unwrap();
         let _socket = UnixListener::bind(at("socket.json")).unwrap();
-        let listed = json_files(place.path()).unwrap();
+        let listed = walk(place.path(), |file| {
+            (file.extension() != Some("json".as_ref())).then_some("not JSON")
+        })
+        .unwrap();
         let files: Vec<_> = listed.files.iter().map(|file| file.to_str()).collect();
         assert_eq!(
             files,
             [Some("a.json"), Some("other.json"), Some("team/b.json")]
         );
-        let left_out = listed.left_out.iter();
-        let left_out: Vec<_> = left_out
+        let skipped: Vec<_> = listed
+            .skipped
+            .iter()
             .map(|left| (left.file.to_str().unwrap(), left.reason))
             .collect();
         assert_eq!(
-            left_out,
+            skipped,
             [
-                ("UP.JSON", "not named .json in lower case"),
+                ("UP.JSON", "not JSON"),
                 ("gone.json", "a link that leads nowhere"),
-                ("json", "not a .json file"),
+                ("json", "not JSON"),
                 ("linked", "a link to a folder"),
-                ("notes.md", "not a .json file"),
+                ("notes.md", "not JSON"),
                 ("socket.json", "not a regular file"),
             ]
         );

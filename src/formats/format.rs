@@ -1,0 +1,115 @@
+//! The names and the file endings of the formats.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::content::PromptContent;
+use super::finding::FormatFinding;
+use super::json;
+use crate::model::body::Body;
+use crate::model::invalid_argument::InvalidArgument;
+
+/// A file format of prompts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Format {
+    /// A body as it is stored, byte for byte, or a list of messages: `.json`.
+    Json,
+}
+
+impl Format {
+    /// All formats of this build.
+    pub const ALL: &[Self] = &[Self::Json];
+
+    /// Returns the name, such as `json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+        }
+    }
+
+    /// Returns the ending of the files that are written in this format, such as `.json`.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        self.endings()[0]
+    }
+
+    /// Returns the text that every file in this format begins with, or an empty text.
+    ///
+    /// A file that does not begin with it is no prompt: many folders have a `README.md`.
+    pub(crate) fn beginning(self) -> &'static str {
+        ""
+    }
+
+    /// Returns all endings of files in this format.
+    pub(crate) fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => &[".json"],
+        }
+    }
+
+    /// Returns the format and the ending of a file by its name, if it is one of a known format.
+    pub(crate) fn of_file(file: &Path) -> Option<(Self, &'static str)> {
+        let known = Self::ALL.iter().filter_map(|format| {
+            let ending = format.ending_of(file)?;
+            Some((*format, ending))
+        });
+        // `.langfuse.json` is also `.json`: the longest ending counts.
+        known.max_by_key(|(_, ending)| ending.len())
+    }
+
+    /// Returns the ending of a file, if it is one of this format.
+    pub(crate) fn ending_of(self, file: &Path) -> Option<&'static str> {
+        let name = file.file_name()?.as_encoded_bytes();
+        let endings = self.endings().iter().copied();
+        endings
+            .filter(|ending| name.ends_with(ending.as_bytes()))
+            .max_by_key(|ending| ending.len())
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// What the format cannot read, with the line.
+    pub fn read(self, text: &str) -> Result<PromptContent, FormatFinding> {
+        match self {
+            Self::Json => json::read(text),
+        }
+    }
+
+    /// Writes a body as the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// What the format cannot carry, so that reading the text would not give the same body.
+    pub fn write(self, body: &Body) -> Result<String, FormatFinding> {
+        match self {
+            Self::Json => Ok(json::write(body)),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = InvalidArgument;
+
+    fn from_str(name: &str) -> Result<Self, InvalidArgument> {
+        let found = Self::ALL.iter().find(|format| format.name() == name);
+        found.copied().ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|format| format.name()).collect();
+            let reason = format!("the formats are {}", names.join(", "));
+            InvalidArgument::new("file format", name, reason)
+        })
+    }
+}
