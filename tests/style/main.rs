@@ -5,6 +5,7 @@
 mod circles;
 mod features;
 mod names;
+mod packaging;
 mod reads;
 mod source;
 mod words;
