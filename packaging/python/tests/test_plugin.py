@@ -87,6 +87,23 @@ def test_marks_prepare_the_world(suite: pytest.Pytester) -> None:
     run(suite).assert_outcomes(passed=5)
 
 
+def test_a_mark_implies_the_fixture(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.helicone_completion("Hello")
+        def test_marked():
+            assert os.environ["HELICONE_BASE_URL"].startswith("http://127.0.0.1:")
+
+        def test_unmarked():
+            assert "HELICONE_BASE_URL" not in os.environ
+        """
+    )
+    run(suite).assert_outcomes(passed=2)
+
+
 def test_wrong_marks_are_errors_with_the_fakes_reason(suite: pytest.Pytester) -> None:
     suite.makepyfile(
         """

@@ -74,6 +74,13 @@ def helicone(
             pass
 
 
+@pytest.fixture(autouse=True)
+def _helicone_of_marks(request: pytest.FixtureRequest) -> None:
+    """Gives a test that has one of the marks the fixture, even if it does not name it."""
+    if any(request.node.get_closest_marker(mark.split("(")[0]) for mark in MARKS):
+        request.getfixturevalue("helicone")
+
+
 def _prepare(world: World, request: pytest.FixtureRequest) -> None:
     """Does what the marks of a test say."""
     node: pytest.Item = request.node
