@@ -164,6 +164,20 @@ def test_a_fake_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     pytest.fail("the fake outlived the process that started it")
 
 
+def test_a_fake_ends_even_if_a_forked_process_has_its_input() -> None:
+    fake = Fake()
+    child = os.fork()
+    if child == 0:
+        time.sleep(1000)
+        os._exit(0)
+    try:
+        fake.stop()
+        assert fake._process._child.returncode == 0
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 def test_the_command_is_the_packages_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROMPTBOOK_COMMAND", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")

@@ -110,6 +110,7 @@ class FakeProcess {
 
   async stop() {
     this.child.stdin.end();
+    this.child.kill("SIGTERM");
     this.child.ref();
     const timer = setTimeout(() => this.child.kill("SIGKILL"), STOP_TIMEOUT);
     await this.closed;

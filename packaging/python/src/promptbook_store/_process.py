@@ -107,5 +107,7 @@ class FakeProcess:
                     pipe.close()
                 except OSError:
                     pass
+        # A process that this one forked may keep the input open.
+        self._child.terminate()
         self._wait()
         self._log.close()
