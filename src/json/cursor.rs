@@ -135,6 +135,29 @@ pub(crate) fn members(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)
     all.filter_map(|(key, value)| Some((represented(key)?, value)))
 }
 
+/// Returns the names and texts of the members of an object, whose names are at these places.
+///
+/// It reads no value, since each ends before the next name.
+pub(crate) fn members_named<'a>(
+    object: &'a str,
+    names: &'a [Range<u32>],
+) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
+    let end = object.trim_ascii_end().len().saturating_sub(1);
+    let mut ends = names.iter().skip(1).map(|next| next.start as usize - 1);
+    names.iter().filter_map(move |name| {
+        let (start, after) = (name.start as usize, name.end as usize);
+        let next = ends.next();
+        // The name's closing quote, and the colon.
+        let value = object.get(after + 1..next.unwrap_or(end))?.trim_ascii();
+        let value = value.strip_prefix(':')?.trim_ascii();
+        let value = match next {
+            Some(_) => value.strip_suffix(',')?.trim_ascii_end(),
+            None => value,
+        };
+        Some((object.get(start..after)?.into(), value))
+    })
+}
+
 /// Returns the text of the last member with this name.
 ///
 /// The answer is `None` if the text is not an object, or the object has no such member.

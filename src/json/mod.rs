@@ -14,7 +14,7 @@ mod text;
 mod tree;
 mod value;
 
-pub(crate) use self::cursor::{items, member, members, string};
+pub(crate) use self::cursor::{items, member, members, members_named, string};
 pub use self::exact::Json;
 #[cfg(feature = "cli")]
 pub(crate) use self::exact::inexact_number;

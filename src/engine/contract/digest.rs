@@ -1,7 +1,8 @@
 //! The derivation of a body's [`ContractDigest`] from its text.
 //!
 //! It is a fraction of the work of deriving a [`Contract`](super::Contract), because members that the
-//! contract contains are hashed as they are written, and messages without tags are skipped.
+//! contract contains are hashed as they are written, and messages without tags are skipped. No tree
+//! is built.
 
 use std::collections::BTreeSet;
 
@@ -19,9 +20,6 @@ const CONTEXT: &[u8] = b"promptbook contract 1\n";
 /// The members that are part of the contract as they are written, besides [`answers::MEMBERS`].
 const WRITTEN_MEMBERS: [&str; 4] = ["tools", "functions", "response_format", "text"];
 
-/// The size of a message, in bytes, from which it is not parsed for its tags.
-const LARGE_MESSAGE_BYTES: usize = 64 * 1024;
-
 /// Returns the digest of a body's contract.
 ///
 /// Returns `None` if the contract depends on partials, or if the body has a tag where nothing fills
@@ -35,7 +33,7 @@ pub(crate) fn digest_of(body: &Body) -> Option<ContractDigest> {
     let mut unseen = openings(text.as_bytes());
     let mut written = Vec::new();
     let mut messages = None;
-    for (name, value) in json::members(text) {
+    for (name, value) in body.members() {
         if name == "messages" {
             // Only the last one counts, but all of them were hashed.
             if messages.replace(value).is_some() {
@@ -83,11 +81,7 @@ fn add_variables(messages: &str, variables: &mut BTreeSet<(String, String)>) -> 
         if openings(message.as_bytes()) == 0 {
             continue;
         }
-        if message.len() > LARGE_MESSAGE_BYTES {
-            return None;
-        }
-        let message = json::parse(message);
-        count += each_variable(&message, &mut |name, kind| {
+        count += each_variable(message, &mut |name, kind| {
             variables.insert((name.to_owned(), kind.to_owned()));
         })?;
     }

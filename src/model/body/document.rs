@@ -1,5 +1,6 @@
 //! [`Body`], the JSON text of a version.
 
+use std::borrow::Cow;
 use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use super::BodySize;
 use super::invalid::{InvalidBody, NotUnicode};
-use super::outline::{Outline, ValueKind, outline};
+use super::outline::{ObjectOutline, Outline, ValueKind, outline};
 use crate::json;
 use crate::json::Json;
 use crate::model::heap;
@@ -40,8 +41,8 @@ struct BodyData {
     id: BlobId,
     /// Parsed on demand.
     json: Json,
-    /// The member `model`, if the body comes from a caller.
-    model: OnceLock<Option<String>>,
+    /// What its acceptance has found, if the body comes from a caller.
+    outline: Option<ObjectOutline>,
     /// The memory that the text and its values take, computed once.
     weight: OnceLock<usize>,
 }
@@ -95,9 +96,19 @@ impl Body {
     /// Returns the member `model`, if it is a string.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
-        match self.0.model.get() {
-            Some(model) => model.as_deref(),
+        match &self.0.outline {
+            Some(outline) => outline.model.as_deref(),
             None => self.json().get("model")?.as_str(),
+        }
+    }
+
+    /// Returns the names and the texts of the members, in order.
+    pub(crate) fn members(&self) -> Vec<(Cow<'_, str>, &str)> {
+        let text = self.text();
+        let outline = self.0.outline.as_ref();
+        match outline.and_then(|outline| outline.names.as_deref()) {
+            Some(names) => json::members_named(text, names).collect(),
+            None => json::members(text).collect(),
         }
     }
 
@@ -135,11 +146,11 @@ impl Body {
         })
     }
 
-    fn of(id: BlobId, json: Json) -> Self {
+    fn of(id: BlobId, json: Json, outline: Option<ObjectOutline>) -> Self {
         Self(Arc::new(BodyData {
             id,
             json,
-            model: OnceLock::new(),
+            outline,
             weight: OnceLock::new(),
         }))
     }
@@ -156,7 +167,7 @@ impl Body {
         let id = bytes.id();
         let text = String::from_utf8(bytes.into_bytes()).map_err(|_| NotUnicode { blob: id })?;
         // The text went through `accept` before, and its hash was checked.
-        Ok(Self::of(id, Json::new(text)))
+        Ok(Self::of(id, Json::new(text), None))
     }
 
     fn accept(text: String) -> Result<Self, InvalidBody> {
@@ -181,11 +192,9 @@ impl Body {
             }
         }
         match outline(&text) {
-            Ok(Outline::Object(model)) => {
+            Ok(Outline::Object(outline)) => {
                 let id = BlobId::of(text.as_bytes());
-                let body = Self::of(id, Json::new(text));
-                body.0.model.get_or_init(|| model);
-                Ok(body)
+                Ok(Self::of(id, Json::new(text), Some(outline)))
             }
             Ok(Outline::Other(kind)) => {
                 refuse(format!("expected a JSON object, found {}", words_of(kind)))

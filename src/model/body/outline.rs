@@ -3,17 +3,29 @@
 //! A tree may take a hundred times the memory of the text.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The properties of a body that are known without parsing its values.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outline {
-    /// An object, and its member `model`, if that is a string.
-    Object(Option<String>),
+    Object(ObjectOutline),
     /// Another kind of value.
     Other(ValueKind),
 }
+
+/// The properties of an object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ObjectOutline {
+    /// Its member `model`, if that is a string.
+    pub(super) model: Option<String>,
+    /// The ranges of the names of its members, in order; none if they are many or if one has escapes.
+    pub(super) names: Option<Vec<Range<u32>>>,
+}
+
+/// The maximum number of members whose names are noted.
+const MAX_NAMES: usize = 64;
 
 /// The kind of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +42,7 @@ pub(super) enum ValueKind {
 pub(super) fn outline(text: &str) -> serde_json::Result<Outline> {
     let mut from = serde_json::Deserializer::from_str(text);
     let outline = if text.trim_ascii_start().starts_with('{') {
-        Outline::Object(from.deserialize_map(MemberNames)?)
+        Outline::Object(from.deserialize_map(MemberNames(text))?)
     } else {
         Outline::Other(OutlineWalk(&mut ignore).deserialize(&mut from)?)
     };
@@ -98,25 +110,25 @@ impl<'de, F: FnMut(&str)> Visitor<'de> for OutlineWalk<'_, F> {
     }
 }
 
-/// A visitor of a body's members that reads `model`.
-struct MemberNames;
+/// A visitor of the members of an object with this text.
+struct MemberNames<'a>(&'a str);
 
-impl<'de> Visitor<'de> for MemberNames {
-    type Value = Option<String>;
+impl<'de> Visitor<'de> for MemberNames<'de> {
+    type Value = ObjectOutline;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ObjectOutline, A::Error> {
         let mut model = None;
-        loop {
-            let mut is_model = false;
-            let mut look = |name: &str| is_model = name == "model";
-            if members.next_key_seed(OutlineWalk(&mut look))?.is_none() {
-                return Ok(model);
-            }
-            if !is_model {
+        let mut names = Some(Vec::new());
+        while let Some(name) = members.next_key_seed(MemberName)? {
+            names = names.zip(name.written).and_then(|(mut names, written)| {
+                names.push(range_within(self.0, written)?);
+                (names.len() <= MAX_NAMES).then_some(names)
+            });
+            if !name.is_model {
                 members.next_value_seed(OutlineWalk(&mut ignore))?;
                 continue;
             }
@@ -126,6 +138,55 @@ impl<'de> Visitor<'de> for MemberNames {
                 members.next_value_seed(OutlineWalk(&mut |string: &str| text = string.into()))?;
             model = (kind == ValueKind::String).then_some(text);
         }
+        Ok(ObjectOutline { model, names })
+    }
+}
+
+/// Returns where a part of a text is.
+fn range_within(text: &str, part: &str) -> Option<Range<u32>> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let range = u32::try_from(start).ok()?..u32::try_from(start + part.len()).ok()?;
+    let found = text.get(range.start as usize..range.end as usize);
+    found.is_some_and(|found| found == part).then_some(range)
+}
+
+/// A visitor of a member's name.
+struct MemberName;
+
+/// The name of a member.
+struct FoundName<'de> {
+    is_model: bool,
+    /// The name in the text, if it has no escapes.
+    written: Option<&'de str>,
+}
+
+impl<'de> DeserializeSeed<'de> for MemberName {
+    type Value = FoundName<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<FoundName<'de>, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MemberName {
+    type Value = FoundName<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<FoundName<'de>, E> {
+        Ok(FoundName {
+            is_model: name == "model",
+            written: Some(name),
+        })
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<FoundName<'de>, E> {
+        Ok(FoundName {
+            is_model: name == "model",
+            written: None,
+        })
     }
 }
 
@@ -134,6 +195,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::json;
 
     #[test]
     fn text_is_refused_like_by_a_parser() {
@@ -177,7 +239,24 @@ mod tests {
         ] {
             let tree: Value = serde_json::from_str(text).unwrap();
             let model = tree["model"].as_str().map(str::to_owned);
-            assert_eq!(outline(text).unwrap(), Outline::Object(model), "{text}");
+            let Outline::Object(outline) = outline(text).unwrap() else {
+                panic!("{text}");
+            };
+            assert_eq!(outline.model, model, "{text}");
+            let names = outline.names.map(|names| {
+                let each = names.into_iter();
+                each.map(|name| &text[name.start as usize..name.end as usize])
+                    .collect::<Vec<_>>()
+            });
+            let written: Vec<_> = json::members(text).map(|(name, _)| name).collect();
+            let expected = (!text.contains("mod\\u0065l")).then_some(written);
+            assert_eq!(
+                names,
+                expected
+                    .as_ref()
+                    .map(|names| names.iter().map(|name| &**name).collect()),
+                "{text}"
+            );
         }
         for (text, kind) in [
             ("null", ValueKind::Null),
