@@ -31,6 +31,7 @@ mod cold;
 mod commit;
 mod floor;
 mod import;
+mod large;
 mod lists;
 mod measure;
 mod packs;
@@ -52,6 +53,7 @@ const SECTIONS: &[Section] = &[
     ("import", import::run),
     ("cold", cold::run),
     ("lists", lists::run),
+    ("large", large::run),
     ("space", space::run),
     ("packs", packs::run),
 ];
