@@ -11,7 +11,7 @@ target=${CARGO_TARGET_DIR:-$project/target}
 work=$target/peers
 command -v strace >/dev/null || { echo "strace is not installed: apt-get install strace" >&2; exit 1; }
 cd "$project"
-cargo build --quiet --features cli --bin promptbook --target-dir "$target"
+cargo build --quiet --all-features --bin promptbook --target-dir "$target"
 cargo build --quiet --manifest-path "$here/Cargo.toml" --target-dir "$work"
 main=$work/debug/peerbench
 export PEERBENCH_RUN=quick PB=$target/debug/promptbook
