@@ -83,6 +83,7 @@
 //! | `bundled` | yes | compiles SQLite in; without it, a system SQLite of 3.51.3 or newer is linked |
 //! | `cli` | no | the `promptbook` command |
 //! | `server` | no | `server`: Helicone's HTTP API on a store, and a fake of it for tests |
+//! | `remote` | no | `remote`: pull from Helicone organisations and push to them |
 //! | `tracing` | no | spans of commits, checkpoints, maintenance and waits: [`docs::tracing`] |
 //! | `testing` | no | `storage::testing`, the suite that every storage implementation must pass |
 
@@ -102,6 +103,8 @@ mod fs;
 mod json;
 pub mod lint;
 mod model;
+#[cfg(feature = "remote")]
+pub mod remote;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod storage;
@@ -158,7 +161,8 @@ pub mod maintenance {
 /// [`Store::export_bundle`] describes the file.
 pub mod bundle {
     pub use crate::engine::{
-        BundleSummary, ImportSummary, PortableInputs, PortablePrompt, PortableVersion,
+        BundleSummary, ImportSummary, PortableChanges, PortableInputs, PortablePrompt,
+        PortableVersion,
     };
     pub use crate::model::id::Seal;
     pub use crate::store::{ExportOptions, ImportOptions};

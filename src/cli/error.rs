@@ -125,6 +125,12 @@ impl Failure {
         }
     }
 
+    /// Returns the name of the error for programs.
+    #[cfg(feature = "remote")]
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }

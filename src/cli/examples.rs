@@ -172,6 +172,24 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "clone",
+        &[
+            "clone https://api.helicone.ai prompts --key-file key.txt",
+            "clone https://eu.api.helicone.ai",
+        ],
+    ),
+    ("remote add", &["remote add origin https://api.helicone.ai"]),
+    ("remote list", &["remote list"]),
+    ("remote remove", &["remote remove origin"]),
+    (
+        "pull",
+        &[
+            "pull --dry-run",
+            "pull --key-file key.txt",
+            "pull origin --prompt greeting --theirs",
+        ],
+    ),
+    (
         "serve",
         &[
             "serve",

@@ -56,7 +56,7 @@ pub(crate) use search::{dependents, search, tail_is_long};
 pub(crate) use verify::{Depth, verify, verify_bodies, verify_damaged};
 pub(crate) use write::context::WriteContext;
 pub(crate) use write::heads::HeadCache;
-pub use write::import::{PortableInputs, PortablePrompt, PortableVersion};
+pub use write::import::{PortableChanges, PortableInputs, PortablePrompt, PortableVersion};
 pub(crate) use write::judge::{CommitAttempt, Judgement};
 pub(crate) use write::new_version::VersionDraft;
 pub(crate) use write::queue::{Transactions, WriteQueue, error_of};

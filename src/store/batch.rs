@@ -2,8 +2,8 @@
 
 use super::handle::Store;
 use crate::engine::{
-    EnsuredPrompt, EnsuredVersion, NewPrompt, NewVersion, PortablePrompt, Transactions as _,
-    WriteTransaction, error_of,
+    EnsuredPrompt, EnsuredVersion, NewPrompt, NewVersion, PortableChanges, PortablePrompt,
+    Transactions as _, WriteTransaction, error_of,
 };
 use crate::model::arguments::IntoVersionSpec;
 use crate::model::error::Result;
@@ -124,6 +124,31 @@ impl<'a> Batch<'a> {
     /// [`NumbersExhausted`](crate::Error::NumbersExhausted). The batch remains as it was.
     pub fn import(&mut self, prompt: &PortablePrompt) -> Result<PromptId> {
         self.writer.import(prompt)
+    }
+
+    /// Makes changes of a prompt that were made elsewhere, as one operation.
+    ///
+    /// If they change nothing, no operation is recorded. New versions keep the ids, numbers and
+    /// times that they have; each is based on the one before it. The bump policy and the
+    /// environment list do not apply.
+    ///
+    /// # Errors
+    ///
+    /// [`PromptNotFound`](crate::Error::PromptNotFound) or
+    /// [`VersionNotFound`](crate::Error::VersionNotFound); [`VersionIdTaken`](crate::Error::VersionIdTaken);
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) if a text is too long, something is given
+    /// twice, or an environment would point to a deleted version;
+    /// [`NumbersExhausted`](crate::Error::NumbersExhausted). The batch remains as it was. A number
+    /// that the prompt used before is refused by the index as [`Storage`](crate::Error::Storage),
+    /// and nothing of the batch can be committed then.
+    pub fn import_changes(&mut self, changes: &PortableChanges) -> Result<()> {
+        self.writer.import_changes(changes)
+    }
+
+    /// Returns the state of the index in this batch, its own changes included.
+    #[cfg(feature = "remote")]
+    pub(crate) fn index_snapshot(&self) -> &dyn crate::storage::Snapshot {
+        self.writer.transaction.snapshot()
     }
 
     /// Returns the prompt with a name, or creates it, as [`Store::ensure_prompt`] does.

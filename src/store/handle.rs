@@ -113,6 +113,12 @@ impl Store {
         &self.view.inner
     }
 
+    /// Returns a snapshot of the index.
+    #[cfg(feature = "remote")]
+    pub(crate) fn index_snapshot(&self) -> Result<Box<dyn crate::storage::Snapshot + '_>> {
+        Ok(self.shared().index.snapshot()?)
+    }
+
     /// Returns the absolute path of the store's directory, or none for a store in memory.
     ///
     /// The path contains no links.

@@ -32,6 +32,8 @@ use crate::cli::args::files;
 use crate::cli::args::freeze;
 use crate::cli::args::history;
 use crate::cli::args::lint;
+#[cfg(feature = "remote")]
+use crate::cli::args::remote;
 use crate::cli::args::search;
 #[cfg(feature = "server")]
 use crate::cli::args::server;
@@ -229,6 +231,23 @@ pub(crate) enum Command {
     /// hash. The same prompts give the same bytes of both files. --check checks that they agree
     /// with the store.
     Freeze(freeze::FreezeArgs),
+    /// Create a store with everything that a Helicone organisation has
+    ///
+    /// Prompts and versions keep their ids, numbers, times and environments, so an app only changes
+    /// its base URL. The URL becomes the remote origin of the store: pull brings what is new there.
+    #[cfg(feature = "remote")]
+    Clone(remote::CloneArgs),
+    /// Add, list or remove remotes: Helicone organisations to pull from and push to
+    #[cfg(feature = "remote")]
+    #[command(subcommand)]
+    Remote(remote::RemoteArgs),
+    /// Bring what is new in a remote into the store
+    ///
+    /// If only the remote changed a prompt, the store follows. A prompt that both sides changed in
+    /// contradicting ways is left alone and named, and the exit code is 4. promptbook undo takes
+    /// back the whole pull.
+    #[cfg(feature = "remote")]
+    Pull(remote::PullArgs),
     /// Serve the store over HTTP with Helicone's API
     ///
     /// Helicone's clients work with it: give them the URL and the key that are printed. On SIGINT

@@ -13,6 +13,8 @@ pub(crate) mod history;
 pub(crate) mod lint;
 mod maintenance;
 mod read;
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
 pub(crate) mod search;
 #[cfg(feature = "server")]
 pub(crate) mod server;

@@ -37,6 +37,10 @@ impl Command {
         if matches!(self, Self::Serve(_)) {
             return true;
         }
+        #[cfg(feature = "remote")]
+        if matches!(self, Self::Clone(_) | Self::Pull(_)) {
+            return true;
+        }
         matches!(
             self,
             Self::Create(_)

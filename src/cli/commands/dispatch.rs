@@ -23,6 +23,8 @@ use crate::cli::commands::maintenance;
 use crate::cli::commands::man;
 use crate::cli::commands::promote;
 use crate::cli::commands::prompts;
+#[cfg(feature = "remote")]
+use crate::cli::commands::remote;
 use crate::cli::commands::remove;
 use crate::cli::commands::search;
 #[cfg(feature = "server")]
@@ -73,6 +75,12 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Import(args) => import::import(args, session),
         Command::Export(args) => export::export(args, session),
         Command::Freeze(args) => freeze::freeze(args, session),
+        #[cfg(feature = "remote")]
+        Command::Clone(args) => remote::clone(args, session),
+        #[cfg(feature = "remote")]
+        Command::Remote(args) => remote::run(args, session),
+        #[cfg(feature = "remote")]
+        Command::Pull(args) => remote::pull(args, session),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(args, session),
         #[cfg(feature = "server")]

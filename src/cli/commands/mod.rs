@@ -23,7 +23,7 @@ mod freeze;
 mod history;
 mod import;
 mod import_report;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "remote", feature = "server"))]
 mod keys;
 mod lint;
 mod log;
@@ -32,6 +32,8 @@ mod man;
 mod new_environment;
 mod promote;
 mod prompts;
+#[cfg(feature = "remote")]
+mod remote;
 mod remove;
 mod search;
 #[cfg(feature = "server")]

@@ -65,7 +65,7 @@ pub struct OperationContent {
 pub enum OperationKind {
     /// A prompt was created, with its first version.
     Create,
-    /// A prompt was imported from elsewhere, with its versions and environments.
+    /// A prompt was imported from elsewhere, with its versions and environments, or changes of it.
     Import,
     /// A version was committed.
     Commit,

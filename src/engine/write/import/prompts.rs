@@ -268,11 +268,11 @@ fn check(prompt: &PortablePrompt) -> Result<()> {
 }
 
 /// Returns a time as records store it: rounded down to the microsecond, without a leap second.
-fn to_recorded_time(at: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn to_recorded_time(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
 
-fn check_unique<T: Display>(
+pub(super) fn check_unique<T: Display>(
     what: &'static str,
     all: impl IntoIterator<Item = T>,
 ) -> Result<(), InvalidArgument> {

@@ -1,0 +1,35 @@
+//! The command `pull`.
+
+use super::key::key;
+use super::report::report;
+use super::transfer::stop_on_signals;
+use crate::cli::args::remote::PullArgs;
+use crate::cli::error::CommandResult;
+use crate::cli::progress::ProgressDisplay;
+use crate::cli::session::Session;
+use crate::remote::PullOptions;
+
+pub(in crate::cli::commands) fn pull(args: &PullArgs, session: &Session) -> CommandResult {
+    let store = if args.dry_run {
+        session.reader()?
+    } else {
+        session.store()?
+    };
+    let key = key(&args.key)?;
+    let stop = stop_on_signals()?;
+    let progress = ProgressDisplay::of(session, "pulling", 0);
+    let mut options = PullOptions::new()
+        .key(key)
+        .dry_run(args.dry_run)
+        .stop(&stop)
+        .progress(|steps| progress.at(steps));
+    for prompt in &args.prompts {
+        options = options.prompt(prompt);
+    }
+    if let Some(settlement) = args.settle.settlement() {
+        options = options.settle(settlement);
+    }
+    let summary = store.remotes()?.pull(&args.remote, options)?;
+    drop(progress);
+    report(&store, &summary, args.dry_run, &args.remote, session)
+}

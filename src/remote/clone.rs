@@ -1,0 +1,37 @@
+//! Cloning: a new store with all that a remote has.
+
+use std::path::Path;
+
+use super::error::RemoteError;
+use super::http::RemoteUrl;
+use super::pull::{PullOptions, PullSummary};
+use super::remotes::{DEFAULT_REMOTE, connect};
+use crate::{Store, StoreOptions};
+
+/// Creates a store in a directory, with everything that a remote has.
+///
+/// The store gets the remote under the name [`DEFAULT_REMOTE`]. Its first versions have the number
+/// 0.0, as the service's have. The remote is asked for a prompt before the store is created, so a
+/// wrong URL or key leaves nothing behind.
+///
+/// # Errors
+///
+/// [`StoreExists`](crate::error::OpenError::StoreExists) if the directory contains a store; the
+/// errors of [`Remotes::pull`](super::Remotes::pull). Once the store is created, a failure leaves
+/// what was pulled until then, and [`Remotes::pull`](super::Remotes::pull) continues from there.
+pub fn clone_store(
+    url: &str,
+    path: impl AsRef<Path>,
+    store: &StoreOptions,
+    allow_http: bool,
+    options: PullOptions<'_>,
+) -> Result<(Store, PullSummary), RemoteError> {
+    let remote_url = RemoteUrl::parse(url, allow_http)?;
+    let (key, stop) = (options.key.clone(), options.stop.clone());
+    connect(remote_url, key, stop, allow_http)?.check()?;
+    let store = store.clone().first_version(0, 0).create(path)?;
+    let remotes = store.remotes()?;
+    remotes.add(DEFAULT_REMOTE, url, allow_http)?;
+    let summary = remotes.pull(DEFAULT_REMOTE, options)?;
+    Ok((store, summary))
+}

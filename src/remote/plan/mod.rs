@@ -1,0 +1,11 @@
+//! The three-way comparison of a prompt: here, there, and what both had in common.
+//!
+//! It is a pure function of three states, so that it is tested against a model.
+
+mod compare;
+mod conflict;
+mod side;
+
+pub use self::compare::Settlement;
+pub(super) use self::compare::{PromptChange, ThreeWay, compare};
+pub(super) use self::side::PromptSide;

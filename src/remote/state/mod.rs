@@ -1,0 +1,8 @@
+//! What a store knows of its remotes: one checksummed file for each, in the store's directory.
+
+mod file;
+mod folder;
+mod record;
+
+pub(super) use self::folder::{RemoteFolder, RemoteLock};
+pub(super) use self::record::{LinkedPrompt, RemoteSettings, RemoteState, VersionLink};

@@ -1,0 +1,10 @@
+//! Tests of remotes: stores that pull from a fake of Helicone's service.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test panics to report what failed"
+)]
+
+mod pulling;
+mod support;
