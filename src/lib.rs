@@ -82,6 +82,7 @@
 //! |---|---|---|
 //! | `bundled` | yes | compiles SQLite in; without it, a system SQLite of 3.51.3 or newer is linked |
 //! | `cli` | no | the `promptbook` command |
+//! | `formats` | no | files of prompts in formats that are YAML; `cli` includes it |
 //! | `server` | no | `server`: Helicone's HTTP API on a store, and a fake of it for tests |
 //! | `remote` | no | `remote`: pull from Helicone organisations and push to them |
 //! | `tracing` | no | spans of commits, checkpoints, maintenance and waits: [`docs::tracing`] |

@@ -32,6 +32,7 @@
 //! | `init` | `{path, settings: {first_version, policy}, environments}`; environments is the list, or null |
 //! | `create` | `{prompt: Prompt, version: Version, findings: [Finding]}` |
 //! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage], findings: [Finding]}` |
+//! | `edit` | as `commit`, with `difference`: Difference; `{prompt: Prompt, version: Version, base: null, bump: null}` with the latest version if nothing was changed |
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}`; with `-p` each version has `difference`: Difference or null |
 //! | `log --env` | `{environment_log: [EnvironmentLogEntry], more: boolean}`, newest first |
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}`; with `--text` `{prompt: Prompt, version: Version, texts: [{pointer, role, text}]}` |
@@ -63,7 +64,7 @@
 //! | `stats` | `{path, prompts, operations, journaled_bodies, journaled_bytes, oldest_journaled, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings, diagnostics}`; oldest_journaled and ratio may be null; diagnostics contains the format, sizes, the head of the history and the last failure of maintenance, see `promptbook::maintenance::Diagnostics` |
 //! | `status`, `diff FOLDER` | `{files: [{file, format, prompt, prompt_id, state: "new", "changed", "renamed" or "unchanged", renamed_from, number, bump, breaking: [Breakage] or null, findings: [FileFinding]}], gone: [{prompt, prompt_id}], unreadable: [{file, line, reason}], skipped: [{file, reason}]}`; number is that of the highest version; bump is null if the body is the same; `diff` adds the member `difference`: Difference or null to each file |
 //! | `import` | `{dry_run, created, committed, unchanged, renamed, files: [{file, format, prompt, prompt_id, number, effect, renamed_from, findings: [FileFinding]}], skipped: [{file, reason}], deleted: [{prompt, prompt_id}], not_in_folder: [{prompt, prompt_id, same_body_as: name of a new prompt, or null}]}` |
-//! | `export` | `{written, unchanged, files: [{file, format, prompt, prompt_id, number, effect}]}` |
+//! | `export` | `{written, unchanged, files: [{file, format, prompt, prompt_id, number, effect, findings: [FileFinding]}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
 //! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing if the bundle is written to standard output |
 //! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are relative to the previous lockfile |
@@ -122,6 +123,7 @@ mod command_line;
 mod commands;
 mod completion;
 mod confirm;
+mod editor;
 mod error;
 mod examples;
 mod exit;

@@ -21,9 +21,9 @@ const WORDS: Words = &[
         "promptbook show SPEC shows a version, and promptbook resolve SPEC writes its exact body",
     ),
     (
-        &["edit", "modify", "change"],
-        "write the body to a file with promptbook resolve SPEC > FILE, edit it, \
-         and run promptbook commit PROMPT FILE -m MESSAGE",
+        &["modify", "change", "vi"],
+        "promptbook edit PROMPT opens the body in an editor, \
+         and promptbook commit PROMPT FILE -m MESSAGE commits a file",
     ),
     (
         &["add", "new", "insert"],

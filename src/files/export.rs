@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::export_plan::plan;
 use super::export_write::{check_writable, write};
-use crate::formats::Format;
+use crate::formats::{Format, FormatFinding, Unsupported};
 use crate::model::arguments::IntoEnvironmentName;
 use crate::model::error::Result;
 use crate::model::id::{EnvironmentName, PromptId, PromptName};
@@ -19,6 +19,7 @@ use crate::store::View;
 pub struct FolderExportOptions<'a> {
     environment: Option<Result<EnvironmentName, InvalidArgument>>,
     format: Option<Format>,
+    unsupported: Unsupported,
     overwrite: bool,
     progress: Reporter<'a>,
 }
@@ -43,6 +44,13 @@ impl<'a> FolderExportOptions<'a> {
     #[must_use]
     pub fn format(mut self, format: impl Into<Option<Format>>) -> Self {
         self.format = format.into();
+        self
+    }
+
+    /// Sets what happens to a body that the format would read differently.
+    #[must_use]
+    pub fn unsupported(mut self, unsupported: Unsupported) -> Self {
+        self.unsupported = unsupported;
         self
     }
 
@@ -88,6 +96,8 @@ pub struct ExportedFile {
     pub number: VersionNumber,
     /// Whether the file was written, rather than found as it would be written.
     pub is_written: bool,
+    /// What the format reads differently, if that was to be kept as text.
+    pub findings: Vec<FormatFinding>,
 }
 
 impl View {
@@ -114,7 +124,12 @@ impl View {
             .take()
             .transpose()?
             .map_or(Selector::Latest, Selector::Environment);
-        let planned = plan(self, &selector, folder, options.format)?;
+        let planned = plan(
+            self,
+            &selector,
+            folder,
+            (options.format, options.unsupported),
+        )?;
         check_writable(&planned, folder, options.overwrite)?;
         options.progress.expect(planned.len() as u64);
         for one in &planned {
@@ -128,6 +143,7 @@ impl View {
             name: one.prompt.name,
             prompt_id: one.prompt.id,
             number: one.version.number,
+            findings: one.text.map_or(Vec::new(), |text| text.findings),
         });
         Ok(FolderExport {
             files: files.collect(),

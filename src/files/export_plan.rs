@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::file_name::{self, FolderSpellings};
-use crate::formats::Format;
+use crate::formats::{Format, FormattedText, Unsupported};
 use crate::fs::text_file::{equal_but_for_line_ends, without_byte_order_mark};
 use crate::model::body::Body;
 use crate::model::error::{Error, FileProblem, FolderError, Result};
@@ -23,7 +23,7 @@ pub(super) struct PlannedFile {
     pub(super) prompt: Prompt,
     pub(super) version: Version,
     /// The text to write, in a format other than JSON, whose text is the body.
-    pub(super) text: Option<String>,
+    pub(super) text: Option<FormattedText>,
     /// The state of the file before the export.
     pub(super) state: TargetState,
     /// The file for the prompt's name and its state, if the name is too long for the path.
@@ -55,7 +55,7 @@ pub(super) fn plan(
     view: &View,
     selector: &Selector,
     folder: &Path,
-    format: Option<Format>,
+    (format, unsupported): (Option<Format>, Unsupported),
 ) -> Result<Vec<PlannedFile>> {
     check_folder(folder)?;
     let prompts = view.prompts().page(None, usize::MAX)?;
@@ -104,10 +104,13 @@ pub(super) fn plan(
         };
         let (state, text) = match body_state(view, &folder.join(&file), format, &version)? {
             (state, _) if state == TargetState::Same || format == Format::Json => (state, None),
-            (state, body) => match format.write(&body) {
+            (state, body) => match format.write(&body, unsupported) {
                 Ok(text) => (state, Some(text)),
-                Err(finding) => {
-                    problems.push(FileProblem::new(file, finding.line, finding.text));
+                Err(findings) => {
+                    let found = findings
+                        .into_iter()
+                        .map(|finding| FileProblem::new(&file, finding.line, finding.text));
+                    problems.extend(found);
                     continue;
                 }
             },
@@ -205,7 +208,9 @@ fn is_list_of(file: &[u8], stored: &Body) -> bool {
 /// Returns whether a file contains a body, and nothing else that an import would bring in.
 fn holds(format: Format, bytes: Vec<u8>, stored: &Body) -> bool {
     let text = String::from_utf8(without_byte_order_mark(bytes));
-    let content = text.ok().and_then(|text| format.read(&text).ok());
+    let content = text
+        .ok()
+        .and_then(|text| format.read(&text, Unsupported::KeepAsText).ok());
     content.is_some_and(|content| {
         let newest = content.versions.last();
         newest.is_some_and(|newest| content.is_same(&newest.body, stored))

@@ -56,7 +56,7 @@ pub(super) fn write(view: &View, one: &PlannedFile, folder: &Path) -> Result<()>
         return Ok(());
     }
     match &one.text {
-        Some(text) => write_path(folder, &one.file, one.state, text.as_bytes()),
+        Some(text) => write_path(folder, &one.file, one.state, text.text.as_bytes()),
         None => {
             let body = view.resolve(one.version.id)?.body.clone();
             write_path(folder, &one.file, one.state, body.as_bytes())

@@ -11,8 +11,6 @@ use super::status::FolderStatus;
 use super::walk::SkippedEntry;
 use crate::engine::{NewPrompt, NewVersion, RenameOptions};
 use crate::formats::{Format, FormatFinding, PromptFileVersion};
-use crate::json;
-use crate::model::body::Body;
 use crate::model::error::{Error, FileProblem, FolderError, Result};
 use crate::model::id::{EnvironmentName, PromptId, PromptName};
 use crate::model::record::{Prompt, Version};
@@ -119,7 +117,8 @@ impl Store {
         let listing = list(path.as_ref(), options.read)?;
         let of = listing.files.len();
         options.progress.expect(2 * of as u64);
-        let (files, problems) = read_all(&listing, &mut options.progress)?;
+        let (files, problems) =
+            read_all(&listing, options.read.unsupported, &mut options.progress)?;
         let (mut imported, mut is_tried) = (FolderImport::default(), false);
         let outcome = self.batch(|batch| {
             // The transaction is open, so this is the state that it changes.
@@ -252,10 +251,11 @@ impl FolderImporter<'_, '_, '_> {
     fn commit(&mut self, paired: &PairedFile, prompt: &Prompt) -> Result<Version> {
         let newest = newest(paired)?;
         let body = match &paired.latest {
-            Some(latest) if !paired.file.content.is_verbatim => {
-                in_layout_of(&newest.body, &self.store.resolve(latest.id)?.body)?
+            Some(latest) => {
+                let stored = self.store.resolve(latest.id)?;
+                paired.file.content.in_layout_of(&newest.body, &stored.body)
             }
-            _ => newest.body.clone(),
+            None => newest.body.clone(),
         };
         let mut new = NewVersion::new(prompt.id, body).message(self.message(paired, newest));
         if let Some(name) = self.environment {
@@ -304,17 +304,6 @@ fn newest(paired: &PairedFile) -> Result<&PromptFileVersion> {
             false,
         )
     })
-}
-
-/// Returns a body that is indented if another one has several lines.
-///
-/// A format without the layout of bodies does not change that of a prompt.
-fn in_layout_of(body: &Body, stored: &Body) -> Result<Body> {
-    if stored.text().trim_end().contains('\n') {
-        Ok(Body::try_from(json::pretty(body.text()))?)
-    } else {
-        Ok(body.clone())
-    }
 }
 
 fn refused(problems: Vec<FileProblem>, of: usize, is_breaking: bool) -> Error {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::walk::{SkippedEntry, walk};
 use crate::file_name::name_file;
-use crate::formats::Format;
+use crate::formats::{Format, Unsupported};
 
 use crate::model::error::FolderError;
 
@@ -15,6 +15,7 @@ use crate::model::error::FolderError;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FolderReadOptions {
     pub(super) format: Option<Format>,
+    pub(super) unsupported: Unsupported,
 }
 
 impl FolderReadOptions {
@@ -28,6 +29,13 @@ impl FolderReadOptions {
     #[must_use]
     pub fn format(mut self, format: impl Into<Option<Format>>) -> Self {
         self.format = format.into();
+        self
+    }
+
+    /// Sets what happens to parts of a file that a body cannot express.
+    #[must_use]
+    pub fn unsupported(mut self, unsupported: Unsupported) -> Self {
+        self.unsupported = unsupported;
         self
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::listing::{FolderListing, ListedFile};
 use crate::file_name::{self, Name};
-use crate::formats::{Format, PromptContent};
+use crate::formats::{Format, FormatFinding, PromptContent, Unsupported};
 use crate::fs::text_file::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::model::body::Body;
 use crate::model::error::{FileProblem, Result};
@@ -35,45 +35,37 @@ impl PromptFile {
 /// Reads all files. Returns the ones that can be read, and the problems of the others.
 pub(super) fn read_all(
     listing: &FolderListing,
+    unsupported: Unsupported,
     progress: &mut Reporter<'_>,
 ) -> Result<(Vec<PromptFile>, Vec<FileProblem>)> {
     let mut files = Vec::with_capacity(listing.files.len());
     let mut problems = Vec::new();
     for file in &listing.files {
-        match read(&listing.folder, file) {
+        match read(&listing.folder, file, unsupported) {
             Ok(file) => files.push(file),
-            Err(problem) => problems.push(problem),
+            Err(mut found) => problems.append(&mut found),
         }
         progress.advance(1)?;
     }
     Ok((files, problems))
 }
 
-fn read(folder: &Path, file: &ListedFile) -> std::result::Result<PromptFile, FileProblem> {
-    let refused = |reason: String| FileProblem::new(&file.path, None, reason);
-    let (name, id) = file_name::decode(&file.path, file.ending)
-        .ok_or_else(|| refused("its name is not UTF-8".into()))?;
-    let name = match name {
-        Name::InPath(name) => name,
-        Name::Beside(beside) => read_name(&folder.join(&beside)).map_err(|error| {
-            let beside = beside.display();
-            refused(format!("its prompt's name is in {beside}, {error}"))
-        })?,
-    };
-    let bytes = read_bytes(&folder.join(&file.path)).map_err(|error| refused(error.to_string()))?;
-    // A body's error names the encoding of bytes that are not UTF-8.
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let reason = Body::try_from(error.into_bytes()).err();
-        refused(reason.map_or_else(|| "it is not UTF-8".into(), |reason| reason.to_string()))
+fn read(
+    folder: &Path,
+    file: &ListedFile,
+    unsupported: Unsupported,
+) -> std::result::Result<PromptFile, Vec<FileProblem>> {
+    let refused = |reason: String| vec![FileProblem::new(&file.path, None, reason)];
+    let (name, id) = read_name(folder, file).map_err(refused)?;
+    let text = read_text(&folder.join(&file.path)).map_err(refused)?;
+    let content = file.format.read(&text, unsupported).map_err(|findings| {
+        let findings = findings.into_iter();
+        let problem =
+            |finding: FormatFinding| FileProblem::new(&file.path, finding.line, finding.text);
+        findings.map(problem).collect::<Vec<_>>()
     })?;
-    let content = file
-        .format
-        .read(&text)
-        .map_err(|finding| FileProblem::new(&file.path, finding.line, finding.text))?;
     Ok(PromptFile {
-        name: name
-            .parse()
-            .map_err(|error: crate::error::InvalidArgument| refused(error.to_string()))?,
+        name,
         path: file.path.clone(),
         format: file.format,
         id,
@@ -81,10 +73,35 @@ fn read(folder: &Path, file: &ListedFile) -> std::result::Result<PromptFile, Fil
     })
 }
 
-/// Reads a prompt's name from a file.
-fn read_name(path: &Path) -> std::result::Result<String, String> {
-    let bytes = read_bytes(path).map_err(|error| format!("which cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|_| "which is not UTF-8".into())
+/// Returns the name of the prompt, and the id if the name of the file contains one.
+fn read_name(
+    folder: &Path,
+    file: &ListedFile,
+) -> std::result::Result<(PromptName, Option<PromptId>), String> {
+    let (name, id) = file_name::decode(&file.path, file.ending).ok_or("its name is not UTF-8")?;
+    let name = match name {
+        Name::InPath(name) => name,
+        Name::Beside(beside) => {
+            let place = beside.display();
+            let bytes = read_bytes(&folder.join(&beside)).map_err(|error| {
+                format!("its prompt's name is in {place}, which cannot be read: {error}")
+            })?;
+            String::from_utf8(bytes)
+                .map_err(|_| format!("its prompt's name is in {place}, which is not UTF-8"))?
+        }
+    };
+    let name = name.parse();
+    let name = name.map_err(|error: crate::error::InvalidArgument| error.to_string())?;
+    Ok((name, id))
+}
+
+fn read_text(file: &Path) -> std::result::Result<String, String> {
+    let bytes = read_bytes(file).map_err(|error| error.to_string())?;
+    // A body's error names the encoding of bytes that are not UTF-8.
+    String::from_utf8(bytes).map_err(|error| {
+        let reason = Body::try_from(error.into_bytes()).err();
+        reason.map_or_else(|| "it is not UTF-8".into(), |reason| reason.to_string())
+    })
 }
 
 /// Reads at most one byte more than a body may have, which is enough to see that it is too large.

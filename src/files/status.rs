@@ -112,7 +112,8 @@ impl View {
         options: FolderReadOptions,
     ) -> Result<FolderStatus> {
         let listing = list(path.as_ref(), options)?;
-        let (files, mut unreadable) = read_all(&listing, &mut Reporter::default())?;
+        let (files, mut unreadable) =
+            read_all(&listing, options.unsupported, &mut Reporter::default())?;
         let pairing = pair(self, files, listing.is_whole)?;
         let mut status = FolderStatus::of(&pairing, listing.skipped);
         for (file, paired) in status.files.iter_mut().zip(&pairing.files) {

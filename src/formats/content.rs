@@ -2,6 +2,7 @@
 
 use super::finding::FormatFinding;
 use crate::fs::text_file::equal_but_for_line_ends;
+use crate::json::pretty;
 use crate::model::body::Body;
 use crate::model::id::EnvironmentName;
 
@@ -29,6 +30,16 @@ pub struct PromptFileVersion {
     pub message: Option<String>,
     /// The environments that point to the version; none in a format without environments.
     pub environments: Option<Vec<EnvironmentName>>,
+}
+
+/// A body as the text of a file.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FormattedText {
+    /// The text.
+    pub text: String,
+    /// What the format reads differently, if that was to be kept as text.
+    pub findings: Vec<FormatFinding>,
 }
 
 impl PromptContent {
@@ -59,6 +70,19 @@ impl PromptContent {
         } else {
             is_equal(body, stored)
         }
+    }
+}
+
+impl PromptContent {
+    /// Returns a body of the file in the layout of a stored one: in several lines or in one.
+    ///
+    /// A file that contains the body byte for byte determines the layout itself.
+    pub(crate) fn in_layout_of(&self, body: &Body, stored: &Body) -> Body {
+        if self.is_verbatim || !stored.text().trim_end().contains('\n') {
+            return body.clone();
+        }
+        // The limits of a body may not allow the indentation.
+        Body::try_from(pretty(body.text())).unwrap_or_else(|_| body.clone())
     }
 }
 

@@ -4,32 +4,48 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use serde::Serialize;
-
-use super::content::PromptContent;
+use super::content::{FormattedText, PromptContent};
 use super::finding::FormatFinding;
 use super::json;
+use super::unsupported::Unsupported;
+#[cfg(feature = "formats")]
+use super::{markdown_read, markdown_write, prompt_yml};
 use crate::model::body::Body;
 use crate::model::invalid_argument::InvalidArgument;
 
 /// A file format of prompts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Format {
     /// A body as it is stored, byte for byte, or a list of messages: `.json`.
     Json,
+    /// YAML front matter, then a block for each message, made to be read in a review: `.md`.
+    #[cfg(feature = "formats")]
+    Markdown,
+    /// GitHub Models' `.prompt.yml`.
+    #[cfg(feature = "formats")]
+    PromptYml,
 }
 
 impl Format {
     /// All formats of this build.
-    pub const ALL: &[Self] = &[Self::Json];
+    pub const ALL: &[Self] = &[
+        Self::Json,
+        #[cfg(feature = "formats")]
+        Self::Markdown,
+        #[cfg(feature = "formats")]
+        Self::PromptYml,
+    ];
 
     /// Returns the name, such as `json`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            #[cfg(feature = "formats")]
+            Self::Markdown => "md",
+            #[cfg(feature = "formats")]
+            Self::PromptYml => "prompt-yml",
         }
     }
 
@@ -43,13 +59,21 @@ impl Format {
     ///
     /// A file that does not begin with it is no prompt: many folders have a `README.md`.
     pub(crate) fn beginning(self) -> &'static str {
-        ""
+        match self {
+            #[cfg(feature = "formats")]
+            Self::Markdown => super::markdown_read::FENCE,
+            _ => "",
+        }
     }
 
     /// Returns all endings of files in this format.
     pub(crate) fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Json => &[".json"],
+            #[cfg(feature = "formats")]
+            Self::Markdown => &[".md"],
+            #[cfg(feature = "formats")]
+            Self::PromptYml => &[".prompt.yml", ".prompt.yaml"],
         }
     }
 
@@ -76,10 +100,20 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// What the format cannot read, with the line.
-    pub fn read(self, text: &str) -> Result<PromptContent, FormatFinding> {
+    /// Everything that the format cannot read, or that a body cannot contain, with its line.
+    pub fn read(
+        self,
+        text: &str,
+        unsupported: Unsupported,
+    ) -> Result<PromptContent, Vec<FormatFinding>> {
+        // Only other template languages have something to refuse.
+        let _ = unsupported;
         match self {
-            Self::Json => json::read(text),
+            Self::Json => json::read(text).map_err(|finding| vec![finding]),
+            #[cfg(feature = "formats")]
+            Self::Markdown => markdown_read::read(text).map_err(|finding| vec![finding]),
+            #[cfg(feature = "formats")]
+            Self::PromptYml => prompt_yml::read(text, unsupported),
         }
     }
 
@@ -87,11 +121,33 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// What the format cannot carry, so that reading the text would not give the same body.
-    pub fn write(self, body: &Body) -> Result<String, FormatFinding> {
+    /// Everything that the format would read differently, unless it is to be
+    /// [kept as text](Unsupported::KeepAsText).
+    pub fn write(
+        self,
+        body: &Body,
+        unsupported: Unsupported,
+    ) -> Result<FormattedText, Vec<FormatFinding>> {
+        let _ = unsupported;
+        let plain = |text| {
+            Ok(FormattedText {
+                text,
+                findings: Vec::new(),
+            })
+        };
         match self {
-            Self::Json => Ok(json::write(body)),
+            Self::Json => plain(json::write(body)),
+            #[cfg(feature = "formats")]
+            Self::Markdown => plain(markdown_write::write(body)),
+            #[cfg(feature = "formats")]
+            Self::PromptYml => prompt_yml::write(body, unsupported),
         }
+    }
+}
+
+impl serde::Serialize for Format {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -193,7 +193,15 @@ fn an_export_can_be_imported_without_changes() {
     assert_eq!(members(&exported), ["written", "unchanged", "files"]);
     assert_eq!(
         members(&exported["files"][0]),
-        ["file", "format", "prompt", "prompt_id", "number", "effect"]
+        [
+            "file",
+            "format",
+            "prompt",
+            "prompt_id",
+            "number",
+            "effect",
+            "findings"
+        ]
     );
     let all = ODD.len() + 1;
     assert_eq!(exported["written"], all);

@@ -142,7 +142,7 @@ fn words_of_other_tools_are_answered_with_the_right_command() {
         ("st", "promptbook status"),
         ("list", "promptbook ls"),
         ("cat", "promptbook show"),
-        ("edit", "promptbook commit"),
+        ("modify", "promptbook edit"),
         ("add", "promptbook create"),
         ("get", "promptbook show"),
         ("checkout", "promptbook show"),

@@ -103,6 +103,12 @@ pub(crate) enum Command {
     Create(CreateArgs),
     /// Commit a new version of a prompt
     Commit(CommitArgs),
+    /// Edit the body of a prompt's latest version in an editor, and commit it
+    ///
+    /// Opens VISUAL or EDITOR on a draft, shows what changed, and commits it. A body that is the same
+    /// as before is not committed. If the draft cannot be read or committed, it is kept, and --draft
+    /// continues with it.
+    Edit(files::EditArgs),
     /// List the versions of a prompt or of all prompts, newest first, or the history of an
     /// environment
     Log(LogArgs),

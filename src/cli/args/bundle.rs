@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 pub(crate) struct ExportBundleArgs {
     /// Write the whole store, history and bodies, to this file; - writes to standard output
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    #[arg(conflicts_with_all = ["folder", "env", "format"])]
+    #[arg(conflicts_with_all = ["folder", "env", "format", "keep_as_text"])]
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -16,6 +16,6 @@ pub(crate) struct ExportBundleArgs {
 pub(crate) struct ImportBundleArgs {
     /// Import a file written by export --bundle; - reads standard input
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    #[arg(conflicts_with_all = ["folder", "message", "env", "no_env", "prune", "no_renames", "dry_run", "yes", "format"])]
+    #[arg(conflicts_with_all = ["folder", "message", "env", "no_env", "prune", "no_renames", "dry_run", "yes", "format", "keep_as_text"])]
     pub(crate) file: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::bundle::{ExportBundleArgs, ImportBundleArgs};
 use super::environment_name::environment_name;
-use super::files::format_parser;
+use super::files::{UnsupportedArgs, format_parser};
 use super::whole_number::whole_number;
 use crate::formats::Format;
 use crate::{BlobId, BumpPolicy, EnvironmentName, OperationId, VersionNumber};
@@ -137,6 +137,8 @@ pub(crate) struct ImportArgs {
     /// Read only files of this format
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) unsupported: UnsupportedArgs,
 }
 
 impl ImportArgs {
@@ -150,6 +152,7 @@ impl ImportArgs {
             || self.no_renames
             || self.dry_run
             || self.yes
+            || self.unsupported.keep_as_text
     }
 }
 
@@ -167,6 +170,8 @@ pub(crate) struct ExportArgs {
     /// Format of the files [default: that of the file in the folder, or json]
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) unsupported: UnsupportedArgs,
     /// Overwrite files that differ, or an existing bundle
     #[arg(long)]
     pub(crate) force: bool,

@@ -45,6 +45,7 @@ impl Command {
             self,
             Self::Create(_)
                 | Self::Commit(_)
+                | Self::Edit(_)
                 | Self::Rename(_)
                 | Self::Rm(_)
                 | Self::Undo(_)

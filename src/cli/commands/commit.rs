@@ -97,7 +97,7 @@ impl Committed {
         base.is_none_or(|base| base.number.major != self.version.number.major)
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         json!({
             "prompt": json::prompt(&self.prompt),
             "version": json::version(&self.version),

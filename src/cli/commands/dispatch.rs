@@ -7,6 +7,7 @@ use crate::cli::commands::commit;
 use crate::cli::commands::completions;
 use crate::cli::commands::demo;
 use crate::cli::commands::diff::command;
+use crate::cli::commands::edit;
 use crate::cli::commands::environment_list;
 use crate::cli::commands::environments;
 use crate::cli::commands::export;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Init(args) => maintenance::init(args, session),
         Command::Create(args) => prompts::create(args, session),
         Command::Commit(args) => commit::commit(args, session),
+        Command::Edit(args) => edit::edit(args, session),
         Command::Log(args) => log::log(args, session),
         Command::Show(args) => versions::show(args, session),
         Command::Diff(args) => command::diff(args, session),

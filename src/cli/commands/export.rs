@@ -23,6 +23,7 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
     let progress = ProgressDisplay::of(session, "exporting", 0);
     let mut options = FolderExportOptions::new()
         .format(args.format)
+        .unsupported(args.unsupported.unsupported())
         .overwrite(args.force)
         .progress(|now| progress.at(now));
     if let Some(name) = &args.env {
@@ -32,6 +33,12 @@ pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
     drop(progress);
     if exported.files.is_empty() {
         session.note("no prompts to export");
+    }
+    for file in &exported.files {
+        let path = text::line(&file.file.to_string_lossy());
+        for finding in &file.findings {
+            session.note(&format!("{path}: {finding}"));
+        }
     }
     let (json, text_output) = (|| report_json(&exported), || report_text(&exported));
     match counts(&exported) {
@@ -67,6 +74,7 @@ fn report_json(exported: &FolderExport) -> Value {
             "prompt_id": file.prompt_id,
             "number": file.number,
             "effect": effect(file),
+            "findings": file.findings,
         })
     });
     let (written, unchanged) = counts(exported);

@@ -99,7 +99,11 @@ fn import_confirmed(
 
 fn options(args: &ImportArgs) -> FolderImportOptions<'_> {
     let mut options = FolderImportOptions::new()
-        .read(FolderReadOptions::new().format(args.format))
+        .read(
+            FolderReadOptions::new()
+                .format(args.format)
+                .unsupported(args.unsupported.unsupported()),
+        )
         .rename(!args.no_renames)
         .prune(args.prune)
         .dry_run(args.dry_run);

@@ -15,7 +15,9 @@ use crate::files::{FileChange, FileStatus, FolderReadOptions, FolderStatus};
 
 pub(super) fn status(args: &StatusArgs, session: &Session) -> CommandResult {
     let folder = args.folder.as_deref().unwrap_or(Path::new("."));
-    let options = FolderReadOptions::new().format(args.format);
+    let options = FolderReadOptions::new()
+        .format(args.format)
+        .unsupported(args.unsupported.unsupported());
     let status = session.reader()?.folder_status(folder, options)?;
     session.write_output(|| status_json(&status), || status_text(&status))?;
     if status.files.is_empty() && status.unreadable.is_empty() {

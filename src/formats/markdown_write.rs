@@ -1,0 +1,65 @@
+//! Writing of the format `md`: front matter, and a block for each message.
+
+use super::chat::{ChatParts, ShownMessage};
+use super::markdown_read::{ROLES, heading_of};
+use super::node::{FileNode, take};
+use super::own_member::{OWN_MEMBER, OwnMember};
+use super::yaml_write::write_members;
+use crate::model::body::Body;
+
+/// Writes a body. Every body can be written.
+pub(super) fn write(body: &Body) -> String {
+    let mut parts = ChatParts::of(body, ROLES);
+    for message in parts.messages.iter_mut().flatten() {
+        hide(message);
+    }
+    let mut front = std::mem::take(&mut parts.rest);
+    let mut own = OwnMember::default();
+    // A body may have a member of this name itself.
+    if let Some(member) = take(&mut front, OWN_MEMBER) {
+        own.body.push((OWN_MEMBER.to_owned(), member));
+    }
+    if let Some(own) = own.to_node(&parts) {
+        front.push((OWN_MEMBER.into(), own));
+    }
+    let mut out = String::from("---\n");
+    write_members(&front, &mut out);
+    out.push_str("---\n");
+    for message in parts.messages.iter().flatten() {
+        out.push_str(&format!("\n## {}\n", message.role));
+        let text = message.text.as_deref().unwrap_or_default();
+        if !text.is_empty() {
+            out.push('\n');
+            for line in text.split('\n') {
+                // A line that reads as a heading gets a backslash, of which a reader removes one.
+                if heading_of(line.trim_start_matches('\\')).is_some() {
+                    out.push('\\');
+                }
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
+/// Moves what a block does not show to the rest of the message: line ends around the text, and texts
+/// that an editor or git would change.
+fn hide(message: &mut ShownMessage) {
+    let Some(text) = message.text.take() else {
+        return;
+    };
+    if text.contains('\r') {
+        let content = ("content".to_owned(), FileNode::text(text));
+        message.more.with.insert(0, content);
+        return;
+    }
+    let core = text.trim_matches('\n');
+    if core.is_empty() {
+        message.more.after = text.len();
+    } else {
+        message.more.before = text.len() - text.trim_start_matches('\n').len();
+        message.more.after = text.len() - text.trim_end_matches('\n').len();
+    }
+    message.text = Some(core.to_owned());
+}

@@ -1,0 +1,5 @@
+//! Tests of the formats.
+
+mod bodies;
+mod markdown;
+mod prompt_yml;

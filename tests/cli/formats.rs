@@ -1,0 +1,130 @@
+//! Folders of files in several formats.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::{Desk, GREETING, REWORDED};
+
+const MARKDOWN: &str = "---\nmodel: gpt-4o\n---\n\n## user\n\nHi {{hc:name:string}}\n";
+
+const PROMPT_YML: &str =
+    "name: x\nmodel: gpt-4o\nmessages:\n  - role: user\n    content: Hi {{name}}\n";
+
+#[test]
+fn files_of_all_formats_are_imported_and_unchanged() {
+    let desk = Desk::new();
+    desk.write("in/a.json", GREETING);
+    desk.write("in/b.md", MARKDOWN);
+    desk.write("in/team/c.prompt.yml", PROMPT_YML);
+    desk.write("in/list.json", r#"[{"role": "user", "content": "Hi"}]"#);
+    desk.write("in/README.md", "# Prompts\n");
+    let ran = desk.run(&["import", "in"]);
+    for part in [
+        "README.md (a .md file without front matter)",
+        "team/c.prompt.yml: line 1: name: it stays in the file only",
+    ] {
+        assert!(ran.aside().contains(part), "{}", ran.aside());
+    }
+    assert!(ran.ok().ends_with("4 created, 0 committed, 0 unchanged\n"));
+    for name in ["b", "team/c"] {
+        let text = desk.run(&["resolve", name]).ok();
+        assert_eq!(
+            text,
+            r#"{"model":"gpt-4o","messages":[{"role":"user","content":"Hi {{hc:name:string}}"}]}"#
+        );
+    }
+    let told = desk.run(&["import", "in"]).ok();
+    assert_eq!(told, "0 created, 0 committed, 4 unchanged\n");
+    // An export writes each prompt in the format of its file.
+    let told = desk.run(&["export", "in"]).ok();
+    assert_eq!(told, "0 written, 4 unchanged\n");
+    desk.run_with(&["commit", "b", "-m", "x"], REWORDED).ok();
+    desk.run(&["export", "in", "--force"]).ok();
+    let found = fs::read_to_string(desk.path().join("in/b.md")).unwrap();
+    assert_eq!(found, MARKDOWN.replace("Hi", "Hello"));
+    assert!(!desk.path().join("in/b.json").exists());
+}
+
+#[test]
+fn an_export_in_a_format_is_imported_without_changes() {
+    let desk = Desk::new();
+    let bodies = [
+        GREETING,
+        r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}], "n": 1.50}"#,
+        r#"{"x": 12345678901234567890123, "messages": []}"#,
+    ];
+    for (name, body) in ["a", "team/b", "c.md"].into_iter().zip(bodies) {
+        desk.run_with(&["create", name], body).ok();
+    }
+    for format in ["md", "prompt-yml", "json"] {
+        let exported = desk.json(&["export", format, "--format", format]);
+        assert_eq!(
+            (&exported["written"], &exported["files"][0]["format"]),
+            (&json!(3), &json!(format))
+        );
+        assert_eq!(
+            desk.run(&["import", format]).ok(),
+            "0 created, 0 committed, 3 unchanged\n",
+            "{format}"
+        );
+        let store = format!("{format}-store");
+        desk.run(&["init", "--store", &store]).ok();
+        desk.run(&["import", format, "--store", &store]).ok();
+        assert_eq!(
+            desk.run(&["import", "md", "--store", &store]).ok(),
+            "0 created, 0 committed, 3 unchanged\n",
+            "{format}"
+        );
+    }
+    let told = desk.run(&["export", "md", "--format", "json"]).fails(4);
+    assert!(
+        told.contains("a.md is the file of the same prompt in another format"),
+        "{told}"
+    );
+}
+
+#[test]
+fn one_prompt_in_two_files_is_refused() {
+    let desk = Desk::new();
+    desk.write("in/a.json", GREETING);
+    desk.write("in/a.md", MARKDOWN);
+    let told = desk.run(&["import", "in"]).fails(2);
+    assert!(
+        told.contains("a.md: it is the same prompt as a.json"),
+        "{told}"
+    );
+    desk.run(&["import", "in", "--format", "md"]).ok();
+}
+
+#[test]
+fn what_is_not_carried_is_refused_or_kept() {
+    let desk = Desk::new();
+    let file = PROMPT_YML.replace("Hi {{name}}", "\"Hi {{#if name}}\"");
+    desk.write("in/a.prompt.yml", &file);
+    let told = desk.run(&["import", "in"]).fails(2);
+    assert!(
+        told.contains("a.prompt.yml:5: {{#if name}} is no variable"),
+        "{told}"
+    );
+    let kept = desk.json(&["import", "in", "--keep-as-text"]);
+    assert_eq!(kept["files"][0]["findings"][1]["line"], 5);
+    let body = r#"{"messages": [{"role": "user", "content": "{{name}}"}]}"#;
+    desk.run_with(&["create", "b"], body).ok();
+    let told = desk
+        .run(&["export", "out", "--format", "prompt-yml"])
+        .fails(2);
+    assert!(told.contains("b.prompt.yml: a text has braces"), "{told}");
+    assert!(!desk.path().join("out").exists());
+    desk.run(&["export", "out", "--format", "md"]).ok();
+}
+
+#[test]
+fn a_renamed_file_may_have_another_format() {
+    let desk = Desk::new();
+    desk.run_with(&["create", "a"], GREETING).ok();
+    desk.write("in/b.md", MARKDOWN);
+    let found = desk.json(&["status", "in"]);
+    assert_eq!(found["files"][0]["renamed_from"], "a");
+    assert_eq!(found["files"][0]["bump"], json!(null));
+}
