@@ -132,6 +132,16 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// more is left. What snapshots show does not change, whether the call succeeds or fails.
     fn maintain(&self) -> StorageResult<bool>;
 
+    /// Shortens the log that commits are appended to, if it is long.
+    ///
+    /// It is called between commits, after some dozens of them, because a commit that overwrites a
+    /// log is faster than one that makes it longer. What snapshots show does not change, whether the
+    /// call succeeds or fails. The provided method suits an index without such a log: it does
+    /// nothing.
+    fn shorten_log(&self) -> StorageResult<()> {
+        Ok(())
+    }
+
     /// Checks whether the index is still where it was opened.
     ///
     /// A handle that answers from memory calls this once a second. The provided method suits an

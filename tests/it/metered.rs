@@ -95,6 +95,11 @@ impl Index for MeteredIndex {
         self.inner.change_mark()
     }
 
+    fn shorten_log(&self) -> StorageResult<()> {
+        self.meter.call();
+        self.inner.shorten_log()
+    }
+
     fn maintain(&self) -> StorageResult<bool> {
         self.meter.call();
         self.inner.maintain()

@@ -29,8 +29,10 @@ const FULL_JOURNAL: JournalSize = JournalSize {
 ///
 /// At a pause, a tail of [`LONG_TAIL`] is indexed.
 const URGENT_TAIL_FACTOR: u64 = 32;
-/// The number of commits, with bodies or without, after which the write-ahead log may be long.
+/// The number of commits after which the index is maintained beside them.
 const MAINTAIN_AFTER_COMMITS: u64 = 1024;
+/// The number of operations, with bodies or without, after which the write-ahead log may be long.
+const CHECK_LOG_AFTER_OPERATIONS: u64 = 64;
 /// The number of new packs that are joined beside commits, because a read searches each pack.
 const JOIN_AFTER_PACKS: u64 = 8;
 /// The interval between checks for files that are old enough to be packed.
@@ -65,6 +67,8 @@ pub(super) struct Schedule {
     unindexed: TailSize,
     /// The number of commits since the index was last maintained.
     commits: u64,
+    /// The number of operations since the length of the log was last checked.
+    logged: u64,
     /// The number of packs that were created since packs were last joined.
     packs: u64,
     /// The time of the next check for files that are old enough to be packed.
@@ -95,6 +99,7 @@ pub(super) enum Task {
         is_urgent: bool,
     },
     Maintain,
+    ShortenLog,
     Pack,
     Close,
     /// No work until a commit, or for this long.
@@ -125,6 +130,9 @@ impl Schedule {
         if self.commits >= MAINTAIN_AFTER_COMMITS || are_packs_many || is_idle && self.commits > 0 {
             return Task::Maintain;
         }
+        if self.logged >= CHECK_LOG_AFTER_OPERATIONS {
+            return Task::ShortenLog;
+        }
         if is_idle && may_repack {
             return Task::Pack;
         }
@@ -149,6 +157,7 @@ impl Schedule {
     /// Records a commit, and returns whether the thread must be signalled to notice it in time.
     pub(super) fn add_commit(&mut self, added: PendingWork, now: Instant) -> bool {
         self.commits += 1;
+        self.logged += added.operations.max(1);
         self.packs += added.packs;
         self.add_unindexed(&added);
         self.journaled.add(added);
@@ -221,6 +230,12 @@ impl Schedule {
     /// Forgets the commits so far, because the index is being maintained.
     pub(super) fn begin_maintenance(&mut self) {
         self.commits = 0;
+        self.logged = 0;
+    }
+
+    /// Forgets the operations in the log so far, because its length is being checked.
+    pub(super) fn begin_shortening(&mut self) {
+        self.logged = 0;
     }
 
     /// Schedules further maintenance of the index, as after a commit.
@@ -362,12 +377,14 @@ mod tests {
             operations,
             ..PendingWork::default()
         };
-        let schedule = after_commit(operations(LONG_TAIL.operations), now);
+        let mut schedule = after_commit(operations(LONG_TAIL.operations), now);
+        schedule.begin_shortening();
         assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
         let at_pause = Task::Index { is_urgent: false };
         assert_eq!(schedule.next(now + PAUSE), at_pause);
         let urgent = LONG_TAIL.operations * URGENT_TAIL_FACTOR;
-        let schedule = after_commit(operations(urgent), now);
+        let mut schedule = after_commit(operations(urgent), now);
+        schedule.begin_shortening();
         assert_eq!(schedule.next(now), Task::Index { is_urgent: true });
     }
 
@@ -378,12 +395,33 @@ mod tests {
         for _ in 1..MAINTAIN_AFTER_COMMITS {
             schedule.add_commit(PendingWork::default(), now);
         }
+        schedule.begin_shortening();
         assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
         schedule.add_commit(PendingWork::default(), now);
         assert_eq!(schedule.next(now), Task::Maintain);
         let mut packed = work(0);
         packed.packs = JOIN_AFTER_PACKS;
         assert_eq!(after_commit(packed, now).next(now), Task::Maintain);
+    }
+
+    #[test]
+    fn the_log_is_shortened_without_a_pause() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        for _ in 1..CHECK_LOG_AFTER_OPERATIONS {
+            schedule.add_commit(PendingWork::default(), now);
+        }
+        assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
+        schedule.add_commit(PendingWork::default(), now);
+        assert_eq!(schedule.next(now), Task::ShortenLog);
+        schedule.begin_shortening();
+        assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
+        let batch = PendingWork {
+            operations: CHECK_LOG_AFTER_OPERATIONS,
+            ..PendingWork::default()
+        };
+        schedule.add_commit(batch, now);
+        assert_eq!(schedule.next(now), Task::ShortenLog);
     }
 
     #[test]

@@ -88,6 +88,12 @@ impl Tasks {
         Ok(self.index.maintain()?)
     }
 
+    /// Shortens the index's log if it is long.
+    pub(super) fn shorten_log(&self) -> Result<()> {
+        let _span = Span::maintenance("shorten_log");
+        Ok(self.index.shorten_log()?)
+    }
+
     /// Packs files that are old enough, as long as `go_on` returns true.
     pub(super) fn pack_old_files(&self, go_on: impl Fn() -> bool) -> Result<()> {
         // The clock may be the caller's. If it panics, no thread ends and no file counts as old.

@@ -210,6 +210,11 @@ impl WorkerShared {
                     drop(schedule);
                     self.maintain_in_turn()
                 }
+                Task::ShortenLog => {
+                    schedule.begin_shortening();
+                    drop(schedule);
+                    self.tasks.shorten_log()
+                }
                 Task::Pack => {
                     schedule.begin_packing(now);
                     drop(schedule);

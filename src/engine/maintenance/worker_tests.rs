@@ -103,6 +103,10 @@ impl Index for Crowded {
         self.index.change_mark()
     }
 
+    fn shorten_log(&self) -> storage::StorageResult<()> {
+        self.index.shorten_log()
+    }
+
     fn maintain(&self) -> storage::StorageResult<bool> {
         self.index.maintain()
     }

@@ -81,6 +81,17 @@ impl Index for SqliteIndex {
         }
     }
 
+    fn shorten_log(&self) -> SqliteResult<()> {
+        self.usable()?;
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        let reader = self.reader()?;
+        let shortened = self.checkpoint_long_wal(&reader);
+        self.readers.put_back(reader);
+        shortened
+    }
+
     fn check_location(&self) -> SqliteResult<()> {
         self.usable()?;
         self.check_files()

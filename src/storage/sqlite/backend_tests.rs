@@ -61,6 +61,33 @@ fn its_mark_shows_commits_by_every_index_on_the_file() {
     assert_eq!(by_header, [true, false, true, false]);
 }
 
+/// Commits after a checkpoint overwrite the log, so the file does not grow.
+#[test]
+fn it_shortens_a_long_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made(directory.path());
+    let index = open(&path, OpenMode::Write);
+    let mut writer = testing::HistoryWriter::new(&index);
+    writer.create(1, "logged", &[]);
+    let log = || std::fs::metadata(beside(&path, "-wal")).unwrap().len();
+    let mut commit = |number: u32| {
+        let text = format!(
+            "{{\"messages\": [\"{number} {}\"]}}",
+            "long ".repeat(20_000)
+        );
+        writer.commit_body(1, number, &format!("1.{number}"), text.as_bytes());
+    };
+    index.shorten_log().unwrap();
+    let short = log();
+    (1..=60).for_each(&mut commit);
+    let long = log();
+    assert!(long > short + 4_000_000, "{short} to {long} bytes");
+    index.shorten_log().unwrap();
+    (61..=100).for_each(&mut commit);
+    assert_eq!(log(), long);
+    drop(open(&path, OpenMode::Read).snapshot().unwrap());
+}
+
 /// After a failed flush the outcome is unknown, and SQLite never looks again at a file that it
 /// takes for immutable.
 #[test]
@@ -156,6 +183,10 @@ impl Index for Archiving {
 
     fn change_mark(&self) -> Option<ChangeMark> {
         self.0.change_mark()
+    }
+
+    fn shorten_log(&self) -> SqliteResult<()> {
+        self.0.shorten_log()
     }
 
     fn maintain(&self) -> SqliteResult<bool> {
