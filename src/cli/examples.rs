@@ -190,6 +190,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "push",
+        &[
+            "push --dry-run",
+            "push --key-file key.txt",
+            "push origin --prompt greeting --map-numbers",
+        ],
+    ),
+    ("sync-status", &["sync-status", "sync-status origin --json"]),
+    (
         "serve",
         &[
             "serve",

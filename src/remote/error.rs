@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::VersionNumber;
 use crate::error::{FileError, OpenError};
 
 /// An error of a call that uses a remote.
@@ -114,6 +115,20 @@ pub enum RemoteError {
         request: String,
         /// What is wrong.
         reason: String,
+    },
+
+    /// A request was not answered, and several versions there may be the one that it created.
+    #[error(
+        "it is unclear which version there is {number} of {prompt}, whose request was not answered: \
+         {candidates}; delete the surplus ones there, and repeat the command"
+    )]
+    Unclear {
+        /// The prompt here.
+        prompt: String,
+        /// The number of the version here.
+        number: VersionNumber,
+        /// The versions there that may be it.
+        candidates: String,
     },
 
     /// No prompt of the store and none of the remote has this name or id.

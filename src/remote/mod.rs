@@ -18,6 +18,7 @@ mod helicone;
 mod http;
 mod plan;
 mod pull;
+mod push;
 mod remotes;
 mod state;
 
@@ -28,5 +29,9 @@ pub use self::plan::Settlement;
 pub use self::pull::{
     FailedPrompt, LackingVersions, PromptPull, PullOptions, PullOutcome, PullSummary,
     RenumberedVersion,
+};
+pub use self::push::{
+    MappedNumber, PromptPush, PromptSync, PushOptions, PushOutcome, PushSummary, StatusOptions,
+    SyncState, SyncStatus,
 };
 pub use self::remotes::{DEFAULT_REMOTE, RemoteInfo, Remotes};

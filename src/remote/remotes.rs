@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::error::RemoteError;
 use super::helicone::Helicone;
 use super::http::{HttpClient, RemoteKey, RemoteUrl, RetryPolicy, StopFlag};
-use super::pull::{PullOptions, PullSummary, PullTarget, pull};
-use super::state::{RemoteFolder, RemoteSettings, RemoteState};
+use super::pull::{PullOptions, PullSummary, TransferTarget, pull};
+use super::push::{PushOptions, PushSummary, StatusOptions, SyncStatus, push, status};
+use super::state::{RemoteFolder, RemoteLock, RemoteSettings, RemoteState};
 use crate::Store;
 
 /// The name of the remote that a clone has, and that is used if none is named.
@@ -89,6 +90,7 @@ impl Remotes {
                 url: url.as_str().to_owned(),
                 added_at: Utc::now(),
                 allow_http,
+                pending: None,
             },
             prompts: Default::default(),
         };
@@ -151,14 +153,60 @@ impl Remotes {
         let lock = self.folder.lock()?;
         let state = self.state(name)?;
         let remote = self.connect(&state, options.key.clone(), options.stop.clone())?;
-        let target = PullTarget {
+        pull(&self.target(name, &lock, &remote), state, options)
+    }
+
+    /// Sends what the store changed to a remote.
+    ///
+    /// The service assigns ids and numbers of its own, which are recorded. A prompt whose versions
+    /// would get other numbers there is left alone, unless [`PushOptions::map_numbers`] accepts
+    /// that; one of which something would be deleted there, unless [`PushOptions::delete`] does.
+    /// So is a prompt that the remote changed since the last pull, or that is in conflict.
+    ///
+    /// If a request is not answered, the version is looked for, and sent again only if it was not
+    /// created. The request is recorded before it is sent, so this holds for the next transfer, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`pull`](Self::pull); [`RemoteError::Unclear`] if several versions there may be the one
+    /// whose request was not answered. What was sent until then stays, and is recorded.
+    pub fn push(&self, name: &str, options: PushOptions<'_>) -> Result<PushSummary, RemoteError> {
+        let lock = self.folder.lock()?;
+        let state = self.state(name)?;
+        let (key, stop) = (options.status.key.clone(), options.status.stop.clone());
+        let remote = self.connect(&state, key, stop)?;
+        push(&self.target(name, &lock, &remote), state, options)
+    }
+
+    /// Compares the store with a remote, prompt by prompt. Neither side is changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn status(
+        &self,
+        name: &str,
+        options: StatusOptions<'_>,
+    ) -> Result<SyncStatus, RemoteError> {
+        let lock = self.folder.lock()?;
+        let state = self.state(name)?;
+        let remote = self.connect(&state, options.key.clone(), options.stop.clone())?;
+        status(&self.target(name, &lock, &remote), state, options)
+    }
+
+    fn target<'a>(
+        &'a self,
+        name: &'a str,
+        lock: &'a RemoteLock,
+        remote: &'a Helicone,
+    ) -> TransferTarget<'a> {
+        TransferTarget {
             store: &self.store,
             name,
             folder: &self.folder,
-            lock: &lock,
-            remote: &remote,
-        };
-        pull(&target, state, options)
+            lock,
+            remote,
+        }
     }
 
     fn state(&self, name: &str) -> Result<RemoteState, RemoteError> {

@@ -7,4 +7,5 @@
 )]
 
 mod pulling;
+mod pushing;
 mod support;

@@ -1,6 +1,8 @@
 //! A fake organisation, and stores that use it as a remote.
 
-use promptbook::remote::{PullOptions, PullSummary, RemoteError, RemoteKey, clone_store};
+use promptbook::remote::{
+    PullOptions, PullSummary, RemoteError, RemoteKey, StatusOptions, clone_store,
+};
 use promptbook::server::fake::Fake;
 use promptbook::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -12,6 +14,10 @@ pub(crate) fn organisation() -> Fake {
 
 pub(crate) fn options(fake: &Fake) -> PullOptions<'static> {
     PullOptions::new().key(RemoteKey::new(fake.key()).unwrap())
+}
+
+pub(crate) fn status_options(fake: &Fake) -> StatusOptions<'static> {
+    StatusOptions::new().key(RemoteKey::new(fake.key()).unwrap())
 }
 
 /// A store in a directory.
@@ -61,5 +67,35 @@ pub(crate) fn content(store: &Store) -> Vec<serde_json::Value> {
         prompts.push(json);
     }
     prompts.sort_by_key(|prompt| prompt["id"].to_string());
+    prompts
+}
+
+/// Checks that two stores have the same prompts, whatever their ids, times and first messages are.
+#[track_caller]
+pub(crate) fn assert_same_shape(store: &Store, other: &Store) {
+    assert_eq!(shape(store), shape(other));
+    let report = store.verify().unwrap();
+    assert!(report.is_clean(), "{report:?}");
+}
+
+fn shape(store: &Store) -> Vec<serde_json::Value> {
+    let mut prompts = content(store);
+    for prompt in &mut prompts {
+        let prompt = prompt.as_object_mut().unwrap();
+        prompt.retain(|name, _| name == "name" || name == "tags" || name == "versions");
+        for (at, version) in prompt["versions"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .enumerate()
+        {
+            let version = version.as_object_mut().unwrap();
+            version.retain(|name, _| name != "id" && name != "created_at");
+            if at == 0 {
+                version.remove("message");
+            }
+        }
+    }
+    prompts.sort_by_key(|prompt| prompt["name"].to_string());
     prompts
 }

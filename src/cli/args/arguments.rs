@@ -254,6 +254,18 @@ pub(crate) enum Command {
     /// back the whole pull.
     #[cfg(feature = "remote")]
     Pull(remote::PullArgs),
+    /// Send what the store changed to a remote
+    ///
+    /// The service assigns ids and numbers of its own, which the store records. A prompt is left
+    /// alone and named if its versions would get other numbers there (--map-numbers accepts them),
+    /// if something would be deleted there (--delete), if the remote changed it since the last
+    /// pull, or if both sides contradict each other; the exit code is then 4. A new prompt's first
+    /// version is in production there from its creation until the next request.
+    #[cfg(feature = "remote")]
+    Push(remote::PushArgs),
+    /// Show what a remote lacks, what the store lacks, and what is in conflict
+    #[cfg(feature = "remote")]
+    SyncStatus(remote::SyncStatusArgs),
     /// Serve the store over HTTP with Helicone's API
     ///
     /// Helicone's clients work with it: give them the URL and the key that are printed. On SIGINT

@@ -60,6 +60,39 @@ pub(crate) struct PullArgs {
     pub(crate) key: KeyArgs,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct PushArgs {
+    /// Name of the remote
+    #[arg(value_name = "REMOTE", default_value = DEFAULT_REMOTE)]
+    pub(crate) remote: String,
+    /// Push only this prompt; may be given several times
+    #[arg(long = "prompt", value_name = "PROMPT")]
+    pub(crate) prompts: Vec<String>,
+    /// Show what would be sent, with the numbers on both sides, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Accept that versions get other numbers there than here
+    #[arg(long)]
+    pub(crate) map_numbers: bool,
+    /// Also delete there, for good, what was deleted here
+    #[arg(long)]
+    pub(crate) delete: bool,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SyncStatusArgs {
+    /// Name of the remote
+    #[arg(value_name = "REMOTE", default_value = DEFAULT_REMOTE)]
+    pub(crate) remote: String,
+    /// Compare only this prompt; may be given several times
+    #[arg(long = "prompt", value_name = "PROMPT")]
+    pub(crate) prompts: Vec<String>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
 // How conflicts are settled. A doc comment would replace the help of the command.
 #[derive(Args, Debug)]
 pub(crate) struct SettleArgs {

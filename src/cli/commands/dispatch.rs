@@ -83,6 +83,10 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Remote(args) => remote::run(args, session),
         #[cfg(feature = "remote")]
         Command::Pull(args) => remote::pull(args, session),
+        #[cfg(feature = "remote")]
+        Command::Push(args) => remote::push(args, session),
+        #[cfg(feature = "remote")]
+        Command::SyncStatus(args) => remote::status(args, session),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(args, session),
         #[cfg(feature = "server")]

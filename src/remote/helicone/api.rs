@@ -20,7 +20,7 @@ const MAX_LISTINGS: usize = 3;
 /// A Helicone organisation.
 #[derive(Debug)]
 pub(in crate::remote) struct Helicone {
-    http: HttpClient,
+    pub(super) http: HttpClient,
     host: String,
 }
 
@@ -30,6 +30,10 @@ impl Helicone {
             host: http.host(),
             http,
         }
+    }
+
+    pub(in crate::remote) fn host(&self) -> &str {
+        &self.host
     }
 
     /// Checks that the service answers and accepts the key.
@@ -307,7 +311,7 @@ impl Helicone {
     }
 
     /// Sends a query, which changes nothing.
-    fn post<'a>(
+    pub(super) fn post<'a>(
         &'a self,
         path: &'a str,
         json: &Value,
@@ -318,7 +322,7 @@ impl Helicone {
         Ok((self.label("POST", path), answer))
     }
 
-    fn label<'a>(&'a self, method: &'a str, path: &'a str) -> RequestLabel<'a> {
+    pub(super) fn label<'a>(&'a self, method: &'a str, path: &'a str) -> RequestLabel<'a> {
         RequestLabel {
             host: &self.host,
             method,

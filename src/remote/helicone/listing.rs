@@ -78,6 +78,17 @@ impl VersionListing {
         self.versions.iter().any(|found| found.id == id)
     }
 
+    /// Returns whether two listings show the same versions and environments.
+    pub(in crate::remote) fn is_equal(&self, other: &Self) -> bool {
+        // URLs of bodies are signed for a time, so they differ.
+        let plain = |version: &ServiceVersion| ServiceVersion {
+            url: None,
+            ..version.clone()
+        };
+        let (one, other) = (self.versions.iter(), other.versions.iter());
+        one.map(plain).eq(other.map(plain))
+    }
+
     /// Adds a version that was found in another way than by a list.
     pub(in crate::remote) fn add(&mut self, version: ServiceVersion) {
         if !self.contains(version.id) {

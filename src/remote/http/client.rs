@@ -1,5 +1,6 @@
 //! [`HttpClient`], which sends the requests of a remote.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -51,6 +52,8 @@ const FIRST_ATTEMPTS: u32 = 3;
 pub(in crate::remote) enum HttpMethod {
     Get,
     Post,
+    Patch,
+    Delete,
 }
 
 /// A complete answer.
@@ -79,6 +82,8 @@ impl HttpMethod {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -178,6 +183,64 @@ impl HttpClient {
     ) -> Result<HttpAnswer, RemoteError> {
         let url = format!("{}{path}", self.base.as_str());
         self.repeat(method, path, is_final, || self.follow(method, &url, json))
+    }
+
+    /// Sends a request that changes something. It is repeated only if the remote did not perform it:
+    /// if it could not be sent, and after 429.
+    ///
+    /// `Ok(None)` means that the outcome is unknown: the request was not answered, or with 5xx that
+    /// is not `is_final`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    pub(in crate::remote) fn change(
+        &self,
+        method: HttpMethod,
+        path: &str,
+        json: Option<&[u8]>,
+        is_final: impl Fn(&HttpAnswer) -> bool,
+    ) -> Result<Option<HttpAnswer>, RemoteError> {
+        let url = format!("{}{path}", self.base.as_str());
+        let is_unknown = Cell::new(false);
+        let answer = self.repeat(
+            method,
+            path,
+            |_| true,
+            || match self.follow(method, &url, json) {
+                Err(AttemptFailure::Unanswered(reason)) => {
+                    is_unknown.set(true);
+                    Err(AttemptFailure::Final(self.unanswered(method, path, reason)))
+                }
+                Ok(answer) if answer.status >= 500 && !is_final(&answer) => {
+                    is_unknown.set(true);
+                    let reason = format!("status {}", answer.status);
+                    Err(AttemptFailure::Final(self.unanswered(method, path, reason)))
+                }
+                answer => answer,
+            },
+        );
+        match answer {
+            Err(RemoteError::Unanswered { .. }) if is_unknown.get() => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Waits after an attempt whose outcome was unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError::Stopped`].
+    pub(in crate::remote) fn wait_after(&self, attempt: u32) -> Result<(), RemoteError> {
+        if wait(self.policy.pause_after(attempt), &self.stop) {
+            return Err(RemoteError::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Returns the maximum number of attempts of one request.
+    pub(in crate::remote) fn attempts(&self) -> u32 {
+        self.policy.attempts
     }
 
     /// Fetches a URL that the remote named, without the key if it is of another server.
@@ -319,6 +382,8 @@ impl HttpClient {
         let mut request = Request::builder().uri(uri).method(match method {
             HttpMethod::Get => Method::GET,
             HttpMethod::Post => Method::POST,
+            HttpMethod::Patch => Method::PATCH,
+            HttpMethod::Delete => Method::DELETE,
         });
         if let Some(key) = self.key.as_ref().filter(|_| self.base.is_same_server(uri)) {
             request = request.header(AUTHORIZATION, key.header());

@@ -7,5 +7,5 @@ mod conflict;
 mod side;
 
 pub use self::compare::Settlement;
-pub(super) use self::compare::{PromptChange, ThreeWay, compare};
+pub(super) use self::compare::{PromptChange, SideChanges, ThreeWay, compare};
 pub(super) use self::side::PromptSide;

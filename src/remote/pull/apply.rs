@@ -20,10 +20,10 @@ const AUTHOR: &str = "helicone";
 pub(super) type Downloads = HashMap<VersionId, Option<Body>>;
 
 /// A prompt's sides, and what they need.
-pub(super) struct ComparedPrompt {
-    pub(super) ours: Option<PromptSide>,
-    pub(super) theirs: Option<PromptSide>,
-    pub(super) comparison: ThreeWay,
+pub(in crate::remote) struct ComparedPrompt {
+    pub(in crate::remote) ours: Option<PromptSide>,
+    pub(in crate::remote) theirs: Option<PromptSide>,
+    pub(in crate::remote) comparison: ThreeWay,
 }
 
 /// What becomes of a prompt.
@@ -36,7 +36,7 @@ pub(super) enum PulledPrompt {
 }
 
 /// Compares the sides of a prompt with a snapshot of the store.
-pub(super) fn compared(
+pub(in crate::remote) fn compared(
     snapshot: &dyn Snapshot,
     fetched: &FetchedPrompt,
     linked: Option<&LinkedPrompt>,
@@ -295,7 +295,10 @@ fn relinked(
 }
 
 /// Describes what a comparison means for the store; none if it means nothing.
-pub(super) fn describe(fetched: &FetchedPrompt, compared: &ComparedPrompt) -> Option<PromptPull> {
+pub(in crate::remote) fn describe(
+    fetched: &FetchedPrompt,
+    compared: &ComparedPrompt,
+) -> Option<PromptPull> {
     let ThreeWay {
         here,
         there,

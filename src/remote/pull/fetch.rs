@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::select::SelectedPrompts;
 use super::summary::FailedPrompt;
-use crate::list::VersionFilter;
+use crate::list::{PromptFilter, VersionFilter};
 use crate::model::progress::Reporter;
 use crate::remote::error::RemoteError;
 use crate::remote::helicone::{Helicone, ServicePrompt, VersionListing};
@@ -12,7 +12,7 @@ use crate::remote::http::in_parallel;
 use crate::remote::plan::PromptSide;
 use crate::remote::state::{LinkedPrompt, RemoteState};
 use crate::template::javascript;
-use crate::{PromptId, Store, VersionId};
+use crate::{PromptId, PromptName, Store, VersionId};
 
 /// A prompt of the remote with its versions, without their bodies.
 #[derive(Clone, Debug)]
@@ -29,16 +29,21 @@ pub(in crate::remote) struct FetchedOrganisation {
     /// In the order of their creation there; those that are gone come last.
     pub(in crate::remote) prompts: Vec<FetchedPrompt>,
     pub(in crate::remote) failed: Vec<FailedPrompt>,
+    /// The ids and the names of all prompts there.
+    pub(in crate::remote) names: Vec<(PromptId, PromptName)>,
 }
 
 /// Reads the selected prompts of a remote with their versions.
+///
+/// If `with_own` is set, the prompts that only the store has come last.
 pub(in crate::remote) fn fetch(
     remote: &Helicone,
     store: &Store,
     state: &RemoteState,
     wanted: &[String],
+    with_own: bool,
     progress: &mut Reporter<'_>,
-) -> Result<(FetchedOrganisation, SelectedPrompts), RemoteError> {
+) -> Result<FetchedOrganisation, RemoteError> {
     let (listed, unread) = remote.prompts()?;
     let linked: HashMap<PromptId, PromptId> = state
         .prompts
@@ -49,9 +54,17 @@ pub(in crate::remote) fn fetch(
     let snapshot = store.index_snapshot()?;
     let named = listed.iter().map(|prompt| (prompt.id, &prompt.name));
     let selection = SelectedPrompts::of(wanted, &*snapshot, named, here)?;
+    let mut own = Vec::new();
+    if with_own {
+        let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX);
+        let prompts = prompts.map_err(crate::Error::from)?;
+        own.extend(prompts.iter().rev().map(|prompt| prompt.id));
+    }
     drop(snapshot);
 
     let mut found = FetchedOrganisation::default();
+    let names = listed.iter().map(|prompt| (prompt.id, prompt.name.clone()));
+    found.names = names.collect();
     found
         .failed
         .extend(unread.into_iter().map(|unread| FailedPrompt {
@@ -121,7 +134,12 @@ pub(in crate::remote) fn fetch(
         Some(error) => Err(error),
         None => {
             found.prompts.extend(results.into_values());
-            Ok((found, selection))
+            let read: HashSet<PromptId> = numbered.iter().map(|(_, (here, ..))| *here).collect();
+            let own = own.into_iter().filter(|here| selection.contains(*here));
+            let own = own.filter(|here| !read.contains(here));
+            let only_here = |here| FetchedPrompt { here, there: None };
+            found.prompts.extend(own.map(only_here));
+            Ok(found)
         }
     }
 }
@@ -134,7 +152,8 @@ fn label(id: PromptId, prompt: Option<&ServicePrompt>) -> String {
     }
 }
 
-fn fetch_one(
+/// Reads one prompt of a remote; none if it does not exist there.
+pub(in crate::remote) fn fetch_one(
     remote: &Helicone,
     store: &Store,
     here: PromptId,

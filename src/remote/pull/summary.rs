@@ -59,6 +59,31 @@ pub struct PromptPull {
     pub is_ahead: bool,
 }
 
+impl PromptPull {
+    /// Describes what the pull brings, one sentence for each part.
+    pub(in crate::remote) fn described(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        match self.outcome {
+            PullOutcome::Created => parts.push("created".into()),
+            PullOutcome::Deleted => parts.push("deleted".into()),
+            PullOutcome::Restored => parts.push("restored".into()),
+            PullOutcome::Updated | PullOutcome::Ahead | PullOutcome::Conflict => {}
+        }
+        for (number, what) in [
+            (self.new_versions, "new"),
+            (self.deleted_versions, "deleted"),
+        ] {
+            match number {
+                0 => {}
+                1 => parts.push(format!("1 {what} version")),
+                _ => parts.push(format!("{number} {what} versions")),
+            }
+        }
+        parts.extend(self.changes.iter().cloned());
+        parts
+    }
+}
+
 /// What happened to a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

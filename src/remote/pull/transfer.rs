@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::apply::{Application, Downloads, PulledPrompt, compared, describe, failed, needed};
 use super::fetch::{FetchedPrompt, fetch};
+use super::pending::settle_pending;
 use super::summary::{LackingVersions, PromptPull, PullSummary};
+use super::target::TransferTarget;
 use crate::model::progress::{Progress, ProgressAnswer, Reporter};
 use crate::remote::error::RemoteError;
 use crate::remote::helicone::{Helicone, ServiceVersion};
 use crate::remote::http::{RemoteKey, StopFlag, in_parallel};
 use crate::remote::plan::Settlement;
-use crate::remote::state::{LinkedPrompt, RemoteFolder, RemoteLock, RemoteState};
+use crate::remote::state::{LinkedPrompt, RemoteState};
 use crate::{PromptId, Store};
 
 /// The number of versions that are downloaded and then committed together.
@@ -79,24 +81,23 @@ impl<'a> PullOptions<'a> {
     }
 }
 
-/// A remote that is being pulled from, and the place of its state.
-pub(in crate::remote) struct PullTarget<'a> {
-    pub(in crate::remote) store: &'a Store,
-    pub(in crate::remote) name: &'a str,
-    pub(in crate::remote) folder: &'a RemoteFolder,
-    pub(in crate::remote) lock: &'a RemoteLock,
-    pub(in crate::remote) remote: &'a Helicone,
-}
-
 /// Pulls, and updates the state after each part.
 pub(in crate::remote) fn pull(
-    target: &PullTarget<'_>,
+    target: &TransferTarget<'_>,
     mut state: RemoteState,
     mut options: PullOptions<'_>,
 ) -> Result<PullSummary, RemoteError> {
     let progress = &mut options.progress;
     let store = target.store.grouped();
-    let (fetched, _) = fetch(target.remote, &store, &state, &options.prompts, progress)?;
+    settle_pending(target, &mut state)?;
+    let fetched = fetch(
+        target.remote,
+        &store,
+        &state,
+        &options.prompts,
+        false,
+        progress,
+    )?;
     progress.next_phase();
     let mut summary = PullSummary {
         failed: fetched.failed,
@@ -106,6 +107,7 @@ pub(in crate::remote) fn pull(
         Err(RemoteError::Stopped) => return Err(RemoteError::Stopped),
         legacy => legacy.unwrap_or_default(),
     };
+    summary.lacking = lacking(&fetched.prompts);
     note(&fetched.prompts, &mut summary);
     let work = planned(&store, &state, &fetched.prompts, options.settlement)?;
     if options.is_dry_run {
@@ -225,7 +227,7 @@ fn download(
 ///
 /// If the process ends in between, the next pull finds the versions by their ids.
 fn apply(
-    target: &PullTarget<'_>,
+    target: &TransferTarget<'_>,
     store: &Store,
     state: &mut RemoteState,
     chunk: &[&FetchedPrompt],
@@ -259,7 +261,7 @@ fn apply(
         }
     }
     if state.prompts != before {
-        target.folder.write(target.name, state, target.lock)?;
+        target.save(state)?;
     }
     Ok(())
 }
@@ -278,26 +280,26 @@ fn count(summary: &mut PullSummary, report: PromptPull) {
     summary.prompts.push(report);
 }
 
-/// Notes what the remote may have and did not deliver.
+/// Returns the versions that the remote may have and did not deliver.
+pub(in crate::remote) fn lacking(fetched: &[FetchedPrompt]) -> Vec<LackingVersions> {
+    let there = fetched
+        .iter()
+        .filter_map(|prompt| Some((prompt.here, prompt.there.as_ref()?)));
+    let lacking = there.filter(|(_, (_, listing))| listing.withheld > 0);
+    let lacking = lacking.map(|(id, (prompt, listing))| LackingVersions {
+        id,
+        name: prompt.name.clone(),
+        withheld: listing.withheld,
+        numbers: listing.lacking.iter().map(ToString::to_string).collect(),
+    });
+    lacking.collect()
+}
+
+/// Notes the environments that were left out.
 fn note(fetched: &[FetchedPrompt], summary: &mut PullSummary) {
-    for prompt in fetched {
-        let Some((there, listing)) = &prompt.there else {
-            continue;
-        };
-        if listing.withheld > 0 {
-            let ranges = listing.lacking.iter();
-            summary.lacking.push(LackingVersions {
-                id: prompt.here,
-                name: there.name.clone(),
-                withheld: listing.withheld,
-                numbers: ranges.map(ToString::to_string).collect(),
-            });
-        }
-        let unusable: BTreeSet<&String> = listing
-            .versions
-            .iter()
-            .flat_map(|version| &version.unusable)
-            .collect();
+    for (there, listing) in fetched.iter().filter_map(|prompt| prompt.there.as_ref()) {
+        let versions = listing.versions.iter();
+        let unusable: BTreeSet<&String> = versions.flat_map(|version| &version.unusable).collect();
         for name in unusable {
             let (prompt, name) = (there.name.as_str(), name.as_str());
             summary.notes.push(format!(

@@ -102,6 +102,7 @@ mod tests {
                 url: "https://api.helicone.ai".into(),
                 added_at: "2026-11-27T00:00:00Z".parse().unwrap(),
                 allow_http: false,
+                pending: None,
             },
             prompts: BTreeMap::from([("bbbbbb".parse().unwrap(), linked)]),
         };

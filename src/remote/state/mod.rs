@@ -5,4 +5,6 @@ mod folder;
 mod record;
 
 pub(super) use self::folder::{RemoteFolder, RemoteLock};
-pub(super) use self::record::{LinkedPrompt, RemoteSettings, RemoteState, VersionLink};
+pub(super) use self::record::{
+    LinkedPrompt, PendingPush, RemoteSettings, RemoteState, VersionLink,
+};

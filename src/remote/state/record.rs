@@ -25,6 +25,27 @@ pub(in crate::remote) struct RemoteSettings {
     /// Whether plain HTTP to another machine is allowed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::remote) allow_http: bool,
+    /// A version that is being sent, whose request may not have been answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::remote) pending: Option<PendingPush>,
+}
+
+/// A request that creates a version there, recorded before it is sent.
+///
+/// If its answer is lost, the next transfer looks for the version among those that are new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::remote) struct PendingPush {
+    /// The prompt here.
+    pub(in crate::remote) prompt: PromptId,
+    /// The version here.
+    pub(in crate::remote) version: VersionId,
+    /// The prompt there; none if the request creates it.
+    pub(in crate::remote) there: Option<PromptId>,
+    /// The versions that the prompt there had before, by their ids there.
+    pub(in crate::remote) known_versions: Vec<VersionId>,
+    /// The prompts of that name that existed before.
+    pub(in crate::remote) known_prompts: Vec<PromptId>,
 }
 
 /// A prompt that is on both sides.

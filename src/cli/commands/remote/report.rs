@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, NAME, PLAIN, WARNING, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::remote::{LackingVersions, PromptPull, PullOutcome, PullSummary};
+use crate::remote::{FailedPrompt, LackingVersions, PromptPull, PullOutcome, PullSummary};
 
 /// The maximum number of prompts that are listed one by one if they are new.
 const MAX_LISTED: usize = 20;
@@ -155,7 +155,7 @@ fn notes(summary: &PullSummary, session: &Session) {
     }
 }
 
-fn lacking_note(lacking: &LackingVersions) -> String {
+pub(super) fn lacking_note(lacking: &LackingVersions) -> String {
     let number = text::count(lacking.withheld, "version", "versions");
     let numbers = if lacking.numbers.is_empty() {
         String::new()
@@ -171,17 +171,7 @@ fn lacking_note(lacking: &LackingVersions) -> String {
 
 /// Fails if something was left.
 fn unfinished(summary: &PullSummary, remote: &str) -> CommandResult {
-    if !summary.failed.is_empty() {
-        let number = text::count(summary.failed.len() as u64, "prompt", "prompts");
-        let failed = summary.failed.iter();
-        let details = failed.map(|failed| format!("{}: {}", failed.prompt, failed.reason));
-        return Err(Failure::new(
-            Exit::Failure,
-            "prompts_failed",
-            format!("{number} could not be pulled; the others were"),
-        )
-        .details(details));
-    }
+    failed_prompts(&summary.failed, "pulled")?;
     let in_conflict: Vec<&PromptPull> = summary
         .prompts
         .iter()
@@ -204,4 +194,17 @@ fn unfinished(summary: &PullSummary, remote: &str) -> CommandResult {
             text::shell_word(remote),
             first.id
         )))
+}
+
+/// Fails if prompts failed, and names each with its reason.
+pub(super) fn failed_prompts(failed: &[FailedPrompt], done: &str) -> CommandResult {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let number = text::count(failed.len() as u64, "prompt", "prompts");
+    let details = failed
+        .iter()
+        .map(|failed| format!("{}: {}", failed.prompt, failed.reason));
+    let message = format!("{number} could not be {done}; the others were");
+    Err(Failure::new(Exit::Failure, "prompts_failed", message).details(details))
 }
