@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`command`] | people who use `promptbook` in a shell: history, backups, exit codes |
 //! | [`mod@files`] | people who keep prompts as files: status, import, export, formats |
+//! | [`remotes`] | people who move from Helicone, or work with it: clone, pull, push |
 //! | [`bump_rules`] | everyone who commits: which changes are minor versions |
 //! | [`serving`] | Helicone's API on a store: `promptbook serve` |
 //! | [`faking`] | a Helicone for tests: `promptbook fake` |
@@ -36,6 +37,7 @@ pages! {
     glossary = "glossary.md",
     performance = "performance.md",
     reliability = "reliability.md",
+    remotes = "remotes.md",
     serving = "serving.md",
     style = "style.md",
     tracing = "tracing.md",

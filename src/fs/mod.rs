@@ -17,7 +17,6 @@ pub(crate) mod identity;
 pub(crate) mod io_error;
 pub(crate) mod lock;
 pub(crate) mod network;
-#[cfg(any(feature = "cli", feature = "remote"))]
 pub(crate) mod new_file;
 pub(crate) mod nocow;
 pub(crate) mod owner;

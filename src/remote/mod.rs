@@ -2,7 +2,7 @@
 //!
 //! A remote is a Helicone organisation, which is reached by its HTTP API. What was last seen of a
 //! remote is in a file of the store's directory, so that the changes of both sides are known:
-//! [`docs`](crate::docs) describes it.
+//! [`docs::remotes`](crate::docs::remotes) describes it.
 //!
 //! The layers, each of which uses those before it:
 //!

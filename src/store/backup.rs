@@ -12,6 +12,7 @@ use super::StoreOptions;
 use super::admission::refuse_lost;
 use super::handle::Store;
 use super::location::{INDEX, Location};
+use super::remote_files::RemoteFiles;
 use super::shared::StoreLocation;
 use crate::engine::{Depth, VerifyReport};
 use crate::fs::io_error::path_error;
@@ -75,8 +76,8 @@ impl Store {
     /// The copy is flushed and then verified as [`verify`](Self::verify) does. The result contains
     /// the report.
     ///
-    /// The directory then contains a store, with recorded inputs and settings, but without the
-    /// secrets of a server. A server creates new secrets there. Open the copy as it is, or create a
+    /// The directory then contains a store, with recorded inputs, settings and what is known of
+    /// remotes, but without the secrets of a server. A server creates new secrets there. Open the copy as it is, or create a
     /// store from it with [`restore`](Self::restore).
     ///
     /// If the directory contains an earlier backup of this store, the backup is updated: only what
@@ -178,6 +179,8 @@ impl Store {
             Ok(()) => Some(source_index.lock_shared()?),
             Err(_) => None,
         };
+        let remotes = RemoteFiles::read(from.directory());
+        let remotes = remotes.map_err(path_error("reading the remotes of", from.directory()))?;
         let checkpointed = self.settled_bodies()?;
         source_index.copy(&copy)?;
         let mut packs = source.copy_loose(&target, &mut copied, progress)?;
@@ -187,10 +190,13 @@ impl Store {
         source_index.check_location()?;
         target.check_location()?;
         refuse_missing(&checkpointed, source, &target)?;
-        // This is the last step: until now the earlier backup's index was in place.
+        // Until now the earlier backup's index was in place.
         SqliteIndex::replace(&copy, to.index(), |old| {
             self.refuse_foreign(to.directory(), old)
         })?;
+        remotes
+            .write(to.directory())
+            .map_err(path_error("writing the remotes of", to.directory()))?;
         drop((beside, target_hold));
         Ok(BackupSummary {
             copied: copied.files,

@@ -18,6 +18,7 @@ mod location;
 mod opening;
 mod options;
 mod present;
+mod remote_files;
 mod repack;
 mod repair;
 mod search;
@@ -40,6 +41,8 @@ pub use self::gc::GcOptions;
 pub use self::handle::Store;
 pub use self::image::StoreImage;
 pub use self::options::StoreOptions;
+#[cfg(feature = "remote")]
+pub(crate) use self::remote_files::FOLDER as REMOTES_FOLDER;
 pub use self::repack::RepackOptions;
 pub use self::repair::{RepairOptions, RepairSummary};
 pub use self::secrets::{Secrets, SecretsResult};

@@ -9,6 +9,7 @@ use super::StoreOptions;
 use super::admission::{readable, refuse_lost, unopened};
 use super::handle::Store;
 use super::location::{INDEX, Location};
+use super::remote_files;
 use super::secrets::InMemorySecrets;
 #[cfg(feature = "cli")]
 use super::shared::LastTransaction;
@@ -103,6 +104,7 @@ impl Store {
         let remove = || {
             BlobDirectory::remove(path)?;
             directory::remove_secrets(path)?;
+            remote_files::remove(path)?;
             SqliteIndex::remove(&path.join(INDEX))
         };
         Ok(remove().map_err(path_error("removing the store in", path))?)

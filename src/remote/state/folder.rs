@@ -11,9 +11,7 @@ use crate::fs::durable::prepare;
 use crate::fs::new_file::NewFile;
 use crate::fs::owner::Owner;
 use crate::remote::error::RemoteError;
-
-/// The folder in a store's directory.
-const FOLDER: &str = "remotes";
+use crate::store::REMOTES_FOLDER as FOLDER;
 
 /// The file that is locked while a remote is used. It is no name of a remote.
 const LOCK: &str = ".lock";
