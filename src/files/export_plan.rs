@@ -6,9 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::file_name::{self, FolderSpellings};
-use crate::formats::{Format, FormattedText, Unsupported};
+use crate::formats::{Format, FormattedText, PromptContent, Unsupported};
 use crate::fs::text_file::{equal_but_for_line_ends, without_byte_order_mark};
-use crate::model::body::Body;
 use crate::model::error::{Error, FileProblem, FolderError, Result};
 use crate::model::id::BlobId;
 use crate::model::record::{Prompt, Version};
@@ -36,6 +35,12 @@ pub(super) enum TargetState {
     Missing,
     Same,
     Differs,
+}
+
+impl TargetState {
+    fn of(is_same: bool) -> Self {
+        if is_same { Self::Same } else { Self::Differs }
+    }
 }
 
 impl PlannedFile {
@@ -102,10 +107,21 @@ pub(super) fn plan(
             }
             None => None,
         };
-        let (state, text) = match body_state(view, &folder.join(&file), format, &version)? {
-            (state, _) if state == TargetState::Same || format == Format::Json => (state, None),
-            (state, body) => match format.write(&body, unsupported) {
+        let place = folder.join(&file);
+        let (state, text) = if format == Format::Json {
+            (json_state(view, &place, &version)?, None)
+        } else {
+            let versions = if format.has_history() && *selector == Selector::Latest {
+                let mut versions = view.versions(prompt.id).page(None, usize::MAX)?;
+                versions.reverse();
+                versions
+            } else {
+                vec![version.clone()]
+            };
+            let (state, content) = content_state(view, &place, format, &prompt, &versions)?;
+            match format.write_prompt(prompt.name.as_str(), &content, unsupported) {
                 Ok(text) => (state, Some(text)),
+                Err(_) if state == TargetState::Same => (state, None),
                 Err(findings) => {
                     let found = findings
                         .into_iter()
@@ -113,7 +129,7 @@ pub(super) fn plan(
                     problems.extend(found);
                     continue;
                 }
-            },
+            }
         };
         planned.push(PlannedFile {
             file,
@@ -146,12 +162,17 @@ fn chosen(
     format: Option<Format>,
     path: &impl Fn(&'static str) -> PathBuf,
 ) -> std::result::Result<(Format, &'static str), String> {
-    let is_there = |ending| folder.join(path(ending)).is_file();
-    let there = Format::ALL.iter().flat_map(|format| {
+    let all = Format::ALL.iter().flat_map(|format| {
         let endings = format.endings().iter();
         endings.map(|ending| (*format, *ending))
     });
-    let there: Vec<(Format, &'static str)> = there.filter(|(_, ending)| is_there(ending)).collect();
+    let is_there = |(format, ending): &(Format, &'static str)| {
+        let file = path(ending);
+        // A file with the ending of two formats is of one of them.
+        let is_of_format = Format::of_file(&file).is_some_and(|(found, _)| found == *format);
+        is_of_format && folder.join(file).is_file()
+    };
+    let there: Vec<(Format, &'static str)> = all.filter(is_there).collect();
     match (format, &there[..]) {
         (None, []) => Ok((Format::Json, Format::Json.ending())),
         (None, [first, ..]) => Ok(*first),
@@ -169,52 +190,53 @@ fn chosen(
     }
 }
 
-/// Returns the state of the file of a version, and the body if the file does not contain it.
+/// Returns the state of a JSON file, whose text is the body.
 ///
 /// A file that differs only in its line ends, or in a byte order mark, is not written again: git or
 /// an editor may have converted it.
-fn body_state(
+fn json_state(view: &View, path: &Path, version: &Version) -> Result<TargetState> {
+    let Some(bytes) = read(path)? else {
+        return Ok(TargetState::Missing);
+    };
+    if BlobId::of(&bytes) == version.blob {
+        return Ok(TargetState::Same);
+    }
+    let stored = view.resolve(version.id)?.body.clone();
+    let file = without_byte_order_mark(bytes);
+    let is_same = equal_but_for_line_ends(&file, stored.as_bytes()) || {
+        let is_list = file.first() == Some(&b'[');
+        is_list && holds(Format::Json, file, &PromptContent::of_body(stored, false))
+    };
+    Ok(TargetState::of(is_same))
+}
+
+/// Returns the state of a file in another format, and what the file is to contain.
+fn content_state(
     view: &View,
     path: &Path,
     format: Format,
-    version: &Version,
-) -> Result<(TargetState, Body)> {
-    let found = read(path)?;
-    let stored = view.resolve(version.id)?.body.clone();
-    let Some(bytes) = found else {
-        return Ok((TargetState::Missing, stored));
+    prompt: &Prompt,
+    versions: &[Version],
+) -> Result<(TargetState, PromptContent)> {
+    let mut content = PromptContent::of_prompt(prompt);
+    for version in versions {
+        let body = view.resolve(version.id)?.body.clone();
+        content.add_version(body, version);
+    }
+    let state = match read(path)? {
+        None => TargetState::Missing,
+        Some(bytes) => TargetState::of(holds(format, bytes, &content)),
     };
-    let is_same = if format != Format::Json {
-        holds(format, bytes, &stored)
-    } else if BlobId::of(&bytes) == version.blob {
-        true
-    } else {
-        let file = without_byte_order_mark(bytes);
-        equal_but_for_line_ends(&file, stored.as_bytes()) || is_list_of(&file, &stored)
-    };
-    let state = if is_same {
-        TargetState::Same
-    } else {
-        TargetState::Differs
-    };
-    Ok((state, stored))
+    Ok((state, content))
 }
 
-/// Returns whether a JSON file is a list of the messages of a body.
-fn is_list_of(file: &[u8], stored: &Body) -> bool {
-    file.first() == Some(&b'[') && holds(Format::Json, file.to_vec(), stored)
-}
-
-/// Returns whether a file contains a body, and nothing else that an import would bring in.
-fn holds(format: Format, bytes: Vec<u8>, stored: &Body) -> bool {
+/// Returns whether a file contains what is to be written, by values.
+fn holds(format: Format, bytes: Vec<u8>, wanted: &PromptContent) -> bool {
     let text = String::from_utf8(without_byte_order_mark(bytes));
-    let content = text
+    let found = text
         .ok()
         .and_then(|text| format.read(&text, Unsupported::KeepAsText).ok());
-    content.is_some_and(|content| {
-        let newest = content.versions.last();
-        newest.is_some_and(|newest| content.is_same(&newest.body, stored))
-    })
+    found.is_some_and(|found| found.is_same_as(wanted, format.has_history()))
 }
 
 fn name_state(path: &Path, blob: BlobId) -> Result<TargetState> {

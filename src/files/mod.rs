@@ -10,6 +10,8 @@ mod export_plan;
 mod export_write;
 mod import;
 mod import_options;
+mod import_result;
+mod importer;
 mod listing;
 mod pairing;
 mod prompt_file;
@@ -17,8 +19,8 @@ mod status;
 pub(crate) mod walk;
 
 pub use self::export::{ExportedFile, FolderExport, FolderExportOptions};
-pub use self::import::{FolderImport, ImportEffect, ImportedFile};
 pub use self::import_options::FolderImportOptions;
+pub use self::import_result::{FolderImport, ImportEffect, ImportedFile};
 pub use self::listing::FolderReadOptions;
 pub use self::status::{FileChange, FileStatus, FolderStatus};
 pub use self::walk::SkippedEntry;

@@ -35,6 +35,8 @@ pub(super) struct ShownMessage {
     pub(super) line: usize,
     /// What the format does not show.
     pub(super) more: MoreOfMessage,
+    /// The value of the message, if it is none of a chat and was to be kept.
+    pub(super) verbatim: Option<FileNode>,
 }
 
 /// What a format does not show of a message.
@@ -132,6 +134,15 @@ impl ShownMessage {
             text: Some(text.into()),
             line,
             more: MoreOfMessage::default(),
+            verbatim: None,
+        }
+    }
+
+    /// Returns a message that is kept as it is.
+    pub(super) fn verbatim(node: FileNode) -> Self {
+        Self {
+            verbatim: Some(node),
+            ..Self::new("", "", 0)
         }
     }
 
@@ -156,10 +167,14 @@ impl ShownMessage {
                 without_content: content.is_none(),
                 ..MoreOfMessage::default()
             },
+            verbatim: None,
         })
     }
 
     fn into_node(self) -> FileNode {
+        if let Some(node) = self.verbatim {
+            return node;
+        }
         let more = self.more;
         let mut members = vec![("role".to_owned(), FileNode::text(self.role))];
         if !more.without_content {

@@ -5,6 +5,8 @@ use crate::fs::text_file::equal_but_for_line_ends;
 use crate::json::pretty;
 use crate::model::body::Body;
 use crate::model::id::EnvironmentName;
+use crate::model::record::{Prompt, Version};
+use crate::model::version_number::VersionNumber;
 
 /// What a file says about a prompt.
 #[derive(Clone, Debug)]
@@ -26,10 +28,25 @@ pub struct PromptContent {
 pub struct PromptFileVersion {
     /// The body.
     pub body: Body,
+    /// The number, in the formats that have numbers.
+    pub number: Option<VersionNumber>,
     /// The message of the commit, in the formats that have messages.
     pub message: Option<String>,
     /// The environments that point to the version; none in a format without environments.
     pub environments: Option<Vec<EnvironmentName>>,
+}
+
+impl PromptFileVersion {
+    /// Returns whether another version has the same environments.
+    fn is_placed_as(&self, other: &Self) -> bool {
+        let names = |version: &Self| {
+            let names = version.environments.iter().flatten();
+            let mut names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
+            names.sort();
+            names
+        };
+        names(self) == names(other)
+    }
 }
 
 /// A body as the text of a file.
@@ -48,6 +65,7 @@ impl PromptContent {
         Self {
             versions: vec![PromptFileVersion {
                 body,
+                number: None,
                 message: None,
                 environments: None,
             }],
@@ -55,6 +73,41 @@ impl PromptContent {
             findings: Vec::new(),
             is_verbatim,
         }
+    }
+
+    /// Returns the content of a file for a prompt, without versions.
+    pub(crate) fn of_prompt(prompt: &Prompt) -> Self {
+        Self {
+            versions: Vec::new(),
+            tags: prompt.tags.clone(),
+            findings: Vec::new(),
+            is_verbatim: false,
+        }
+    }
+
+    /// Adds a version of the prompt, which is newer than those before.
+    pub(crate) fn add_version(&mut self, body: Body, version: &Version) {
+        self.versions.push(PromptFileVersion {
+            body,
+            number: Some(version.number),
+            message: Some(version.message.clone()),
+            environments: Some(version.environments.clone()),
+        });
+    }
+
+    /// Returns whether a file that was read contains the newest body of what is to be written, and
+    /// if it `has_history`, everything else.
+    pub(crate) fn is_same_as(&self, wanted: &Self, has_history: bool) -> bool {
+        let is_same = |(one, other): (&PromptFileVersion, &PromptFileVersion)| {
+            self.is_same(&one.body, &other.body) && (!has_history || one.is_placed_as(other))
+        };
+        if !has_history {
+            let newest = self.versions.last().zip(wanted.versions.last());
+            return newest.is_some_and(is_same);
+        }
+        self.versions.len() == wanted.versions.len()
+            && self.tags == wanted.tags
+            && self.versions.iter().zip(&wanted.versions).all(is_same)
     }
 
     /// Returns whether a body of the file is the same as a stored one.

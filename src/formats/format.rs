@@ -9,7 +9,7 @@ use super::finding::FormatFinding;
 use super::json;
 use super::unsupported::Unsupported;
 #[cfg(feature = "formats")]
-use super::{markdown_read, markdown_write, prompt_yml};
+use super::{langfuse, markdown_read, markdown_write, prompt_yml};
 use crate::model::body::Body;
 use crate::model::invalid_argument::InvalidArgument;
 
@@ -25,6 +25,9 @@ pub enum Format {
     /// GitHub Models' `.prompt.yml`.
     #[cfg(feature = "formats")]
     PromptYml,
+    /// The versions of a prompt as Langfuse's API returns them: `.langfuse.json`.
+    #[cfg(feature = "formats")]
+    Langfuse,
 }
 
 impl Format {
@@ -35,6 +38,8 @@ impl Format {
         Self::Markdown,
         #[cfg(feature = "formats")]
         Self::PromptYml,
+        #[cfg(feature = "formats")]
+        Self::Langfuse,
     ];
 
     /// Returns the name, such as `json`.
@@ -46,6 +51,8 @@ impl Format {
             Self::Markdown => "md",
             #[cfg(feature = "formats")]
             Self::PromptYml => "prompt-yml",
+            #[cfg(feature = "formats")]
+            Self::Langfuse => "langfuse",
         }
     }
 
@@ -74,17 +81,23 @@ impl Format {
             Self::Markdown => &[".md"],
             #[cfg(feature = "formats")]
             Self::PromptYml => &[".prompt.yml", ".prompt.yaml"],
+            #[cfg(feature = "formats")]
+            Self::Langfuse => &[".langfuse.json", ".json"],
         }
     }
 
     /// Returns the format and the ending of a file by its name, if it is one of a known format.
     pub(crate) fn of_file(file: &Path) -> Option<(Self, &'static str)> {
-        let known = Self::ALL.iter().filter_map(|format| {
-            let ending = format.ending_of(file)?;
-            Some((*format, ending))
-        });
-        // `.langfuse.json` is also `.json`: the longest ending counts.
-        known.max_by_key(|(_, ending)| ending.len())
+        let mut best: Option<(Self, &'static str)> = None;
+        for format in Self::ALL {
+            // `.langfuse.json` is also `.json`: the longest ending counts, and then the first format.
+            if let Some(ending) = format.ending_of(file)
+                && best.is_none_or(|(_, other)| ending.len() > other.len())
+            {
+                best = Some((*format, ending));
+            }
+        }
+        best
     }
 
     /// Returns the ending of a file, if it is one of this format.
@@ -114,6 +127,41 @@ impl Format {
             Self::Markdown => markdown_read::read(text).map_err(|finding| vec![finding]),
             #[cfg(feature = "formats")]
             Self::PromptYml => prompt_yml::read(text, unsupported),
+            #[cfg(feature = "formats")]
+            Self::Langfuse => langfuse::read(text, unsupported),
+        }
+    }
+
+    /// Returns whether a file contains all versions of its prompt, with environments and tags.
+    #[must_use]
+    pub fn has_history(self) -> bool {
+        match self {
+            #[cfg(feature = "formats")]
+            Self::Langfuse => true,
+            _ => false,
+        }
+    }
+
+    /// Writes a prompt: its newest version, or all versions in a format that
+    /// [has them](Self::has_history).
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_prompt(
+        self,
+        name: &str,
+        content: &PromptContent,
+        unsupported: Unsupported,
+    ) -> Result<FormattedText, Vec<FormatFinding>> {
+        #[cfg(feature = "formats")]
+        if self == Self::Langfuse {
+            return langfuse::write(name, content, unsupported);
+        }
+        let _ = name;
+        match content.versions.last() {
+            Some(newest) => self.write(&newest.body, unsupported),
+            None => Err(vec![FormatFinding::new(None, "the prompt has no version")]),
         }
     }
 
@@ -141,6 +189,11 @@ impl Format {
             Self::Markdown => plain(markdown_write::write(body)),
             #[cfg(feature = "formats")]
             Self::PromptYml => prompt_yml::write(body, unsupported),
+            #[cfg(feature = "formats")]
+            Self::Langfuse => {
+                let content = PromptContent::of_body(body.clone(), false);
+                langfuse::write("prompt", &content, unsupported)
+            }
         }
     }
 }

@@ -10,6 +10,10 @@ mod finding;
 mod format;
 mod json;
 #[cfg(feature = "formats")]
+mod json_read;
+#[cfg(feature = "formats")]
+mod langfuse;
+#[cfg(feature = "formats")]
 mod markdown_read;
 #[cfg(feature = "formats")]
 mod markdown_write;

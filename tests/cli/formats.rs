@@ -128,3 +128,70 @@ fn a_renamed_file_may_have_another_format() {
     assert_eq!(found["files"][0]["renamed_from"], "a");
     assert_eq!(found["files"][0]["bump"], json!(null));
 }
+
+const LANGFUSE: &str = r#"[
+  {"name": "critic", "version": 1, "type": "text", "prompt": "Review {{film}}", "config": {},
+   "labels": ["staging"], "tags": ["films"]},
+  {"name": "critic", "version": 3, "type": "chat", "config": {"model": "gpt-4o"},
+   "prompt": [{"role": "user", "content": "Review {{film}} briefly"}],
+   "labels": ["latest", "production"], "tags": ["films"], "commitMessage": "Be brief"}
+]"#;
+
+#[test]
+fn all_versions_of_langfuse_come_in_and_go_out() {
+    let desk = Desk::new();
+    desk.write("in/critic.langfuse.json", LANGFUSE);
+    desk.run(&["import", "in"]).ok();
+    let log = desk.json(&["log", "critic"]);
+    let versions = log["versions"].as_array().unwrap().iter();
+    let versions: Vec<_> = versions
+        .map(|one| json!([one["number"], one["message"], one["environments"]]))
+        .collect();
+    assert_eq!(
+        versions,
+        [
+            json!(["3.0", "Be brief", ["production"]]),
+            json!(["1.0", "Langfuse version 1", ["staging"]]),
+        ]
+    );
+    assert_eq!(
+        desk.json(&["show", "critic"])["prompt"]["tags"],
+        json!(["films"])
+    );
+    assert!(desk.run(&["import", "in"]).ok().ends_with("1 unchanged\n"));
+
+    // A newer version of the file is committed after the ones that the store has.
+    let newer = LANGFUSE.replace("\n]", ",\n  {\"name\": \"critic\", \"version\": 4, \"prompt\": [{\"role\": \"user\", \"content\": \"Rate {{film}}\"}], \"config\": {}, \"labels\": [\"qa\"], \"tags\": []}\n]");
+    desk.write("in/critic.langfuse.json", newer);
+    desk.run(&["import", "in"]).ok();
+    let shown = desk.json(&["show", "critic@qa"]);
+    assert_eq!(
+        (&shown["version"]["number"], &shown["version"]["message"]),
+        (&json!("3.1"), &json!("Langfuse version 4"))
+    );
+
+    let exported = desk.json(&["export", "out", "--format", "langfuse"]);
+    assert_eq!(exported["files"][0]["file"], "critic.langfuse.json");
+    desk.run(&["init", "--store", "other"]).ok();
+    desk.run(&["import", "out", "--store", "other"]).ok();
+    assert_eq!(
+        desk.json(&["env", "list", "critic", "--store", "other"])["environments"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    assert_eq!(
+        desk.run(&["export", "out"]).ok(),
+        "0 written, 1 unchanged\n"
+    );
+    desk.run(&["env", "remove", "critic", "qa", "--yes"]).ok();
+    desk.run(&["export", "out"]).fails(4);
+    // The environment list holds for labels too.
+    desk.run(&["init", "--store", "strict", "--environments", "production"])
+        .ok();
+    let told = desk.run(&["import", "in", "--store", "strict"]).fails(2);
+    assert!(told.contains("not in the environment list"), "{told}");
+    desk.run(&["import", "in", "--store", "strict", "--no-env"])
+        .ok();
+}

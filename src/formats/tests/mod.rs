@@ -1,5 +1,6 @@
 //! Tests of the formats.
 
 mod bodies;
+mod langfuse;
 mod markdown;
 mod prompt_yml;
