@@ -120,9 +120,9 @@ fn version(
         Some((line, _)) => return Err(FormatFinding::new(line, "config is not an object")),
     };
     for (name, node) in members {
-        let is_new = |finding: &FormatFinding| !finding.text.starts_with(&format!("{name}:"));
+        let is_new = |finding: &FormatFinding| !finding.text.starts_with(&format!("{name} stays"));
         if !matches!(node.value, NodeValue::Null) && findings.iter().all(is_new) {
-            let text = format!("{name}: it stays in the file only");
+            let text = format!("{name} stays in the file only");
             findings.push(FormatFinding::new(node.line, text));
         }
     }

@@ -82,7 +82,7 @@ pub(super) fn read(text: &str) -> Result<PromptContent, FormatFinding> {
     own.add_to(&mut parts)?;
     let mut content = PromptContent::of_body(parts.into_body()?, false);
     if let Some(line) = yaml.comments.first() {
-        let text = "comments stay in the file: a body has none";
+        let text = "a comment stays in the file only";
         content.findings.push(FormatFinding::new(*line, text));
     }
     Ok(content)

@@ -37,7 +37,7 @@ pub(super) fn read(
     let yaml = yaml_read::read(text, 1).map_err(|finding| vec![finding])?;
     let mut findings = Vec::new();
     if let Some(line) = yaml.comments.first() {
-        findings.push(stays("comments", *line));
+        findings.push(stays("a comment", *line));
     }
     let (parts, mut unread) = parts(yaml.root, &mut findings).map_err(|finding| vec![finding])?;
     findings.append(&mut settle(std::mem::take(&mut unread), unsupported)?);
@@ -49,7 +49,7 @@ pub(super) fn read(
 }
 
 fn stays(what: &str, line: usize) -> FormatFinding {
-    FormatFinding::new(line, format!("{what}: it stays in the file only"))
+    FormatFinding::new(line, format!("{what} stays in the file only"))
 }
 
 /// Returns the body of a file in parts, and what its texts contain that is not carried.

@@ -44,7 +44,7 @@ pub(super) fn read(text: &str, first_line: usize) -> Result<YamlText, FormatFind
     for event in Parser::new_from_str(text) {
         let line = |line: usize| line.max(1) - 1 + first_line;
         let (event, span) = event.map_err(|error| {
-            let reason = error.to_string();
+            let reason = error.kind();
             FormatFinding::new(line(error.marker().line()), format!("not YAML: {reason}"))
         })?;
         let line = line(span.start.line());

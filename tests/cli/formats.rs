@@ -22,7 +22,7 @@ fn files_of_all_formats_are_imported_and_unchanged() {
     let ran = desk.run(&["import", "in"]);
     for part in [
         "README.md (a .md file without front matter)",
-        "team/c.prompt.yml: line 1: name: it stays in the file only",
+        "team/c.prompt.yml: line 1: name stays in the file only",
     ] {
         assert!(ran.aside().contains(part), "{}", ran.aside());
     }

@@ -206,26 +206,30 @@ pub(crate) enum Command {
     /// are gone, and the entries that cannot be read or are skipped. import brings the files into the
     /// store, and diff FOLDER shows the changes.
     Status(files::StatusArgs),
-    /// Import a folder of JSON files, one prompt each, or a bundle, entirely or not at all
+    /// Import a folder of files, one prompt each, or a bundle, entirely or not at all
     ///
-    /// The path of a file in the folder, without .json, is the prompt's name. The file becomes a
+    /// The path of a file in the folder, without its ending, is the prompt's name. The file becomes a
     /// new prompt, or a new version of an existing one. A file that equals the prompt's latest
-    /// version, except for line ends and a byte order mark, changes nothing. Hidden files and folders
-    /// are skipped; other entries that are left out, and prompts without a file, are named. A single
-    /// FILE.json is imported in the same way. NAME%@ID.json belongs to the prompt with that id:
+    /// version changes nothing. Files are .json (a body, or a list of messages), .md (front matter and
+    /// a block for each message), .prompt.yml (GitHub Models) and .langfuse.json. Hidden files and
+    /// folders are ignored; other entries that are skipped, and prompts without a file, are named. A
+    /// single FILE is imported in the same way. NAME%@ID.json belongs to the prompt with that id:
     /// export writes such names if prompts share a name.
+    ///
+    /// A new file with the body of the one prompt that has no file renames that prompt, after a
+    /// question. --prune deletes the prompts without a file, after a question.
     ///
     /// A bundle is a file written by export --bundle. Import appends the operations that the store
     /// lacks. They keep their ids if the store's history is a prefix of the bundle's. Importing the
     /// same bundle again changes nothing. Import refuses a bundle if the bundle and the store
     /// changed the same thing.
     Import(ImportArgs),
-    /// Export each prompt's body, byte for byte, to a JSON file in a folder, or the whole store to
-    /// a bundle
+    /// Export each prompt's body to a file in a folder, or the whole store to a bundle
     ///
-    /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are
-    /// percent-encoded, and import decodes them. So are the letters of folders that differ only in
-    /// case or in the normal form of Unicode. Other files in the folder are not changed.
+    /// The prompt a/b becomes the file a/b.json, which contains the body byte for byte, or a file in
+    /// another --format. A prompt that has a file in the folder keeps its format. Characters that file
+    /// systems reserve are percent-encoded, and import decodes them. So are the letters of folders that
+    /// differ only in case or in the normal form of Unicode. Other files in the folder are not changed.
     ///
     /// A bundle is one file with all operations and bodies, for import into another store. The same
     /// store gives the same bytes. A bundle does not contain recorded inputs, secrets, the first version and the

@@ -1,8 +1,11 @@
 //! Notes of the commands that read folders: entries that are skipped, and prompts without a file.
 
+use std::path::Path;
+
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::files::{FolderImport, SkippedEntry};
+use crate::files::{FolderImport, ImportEffect, SkippedEntry};
+use crate::formats::FormatFinding;
 
 /// The maximum number of names in a note.
 const MAX_NAMED: usize = 10;
@@ -33,14 +36,32 @@ pub(super) fn note_kept(imported: &FolderImport, session: &Session) {
     note_list(&heading, named, session);
 }
 
-/// Notes what the files contain and the prompts do not get.
-pub(super) fn note_findings(imported: &FolderImport, session: &Session) {
-    let findings = imported.files.iter().flat_map(|file| {
-        let findings = file.findings.iter();
-        findings.map(|finding| format!("{}: {finding}", text::line(&file.file.to_string_lossy())))
+/// Returns what each file contains and its prompt does not get, in one line for each file.
+pub(super) fn not_carried<'a>(
+    files: impl Iterator<Item = (&'a Path, &'a [FormatFinding])>,
+) -> Vec<String> {
+    let files = files.filter(|(_, findings)| !findings.is_empty());
+    let lines = files.map(|(file, findings)| {
+        let findings: Vec<String> = findings.iter().map(FormatFinding::to_string).collect();
+        let file = text::line(&file.to_string_lossy());
+        format!("{file}: {}", text::line(&findings.join("; ")))
     });
-    for finding in findings {
-        session.note(&finding);
+    let mut lines: Vec<String> = lines.collect();
+    if lines.len() > MAX_NAMED {
+        let more = lines.len() - MAX_NAMED;
+        lines.truncate(MAX_NAMED);
+        lines.push(format!("and {more} more files; --json names all"));
+    }
+    lines
+}
+
+/// Notes what the files that made a change contain and the prompts do not get.
+pub(super) fn note_findings(imported: &FolderImport, session: &Session) {
+    let files = imported.files.iter();
+    let files = files.filter(|file| file.effect != ImportEffect::Unchanged);
+    let files = files.map(|file| (file.file.as_path(), &file.findings[..]));
+    for line in not_carried(files) {
+        session.note(&line);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::folder_notes::note_skipped;
+use super::folder_notes::{not_carried, note_skipped};
 use crate::cli::args::files::StatusArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::output::{ADDED, DIM, ERROR, NAME, NUMBER, REMOVED, WARNING, paint};
@@ -117,15 +117,13 @@ fn status_text(status: &FolderStatus) -> String {
     let unreadable = status.unreadable.iter();
     let unreadable = unreadable.map(|problem| paint(ERROR, text::line(&problem.to_string())));
     section("Unreadable", unreadable.collect());
-    let findings = status.files.iter().flat_map(|one| {
-        let findings = one.findings.iter();
-        findings.map(move |finding| format!("{}: {finding}", file(one)))
-    });
+    let files = status.files.iter();
+    let files = files.filter(|one| one.change != FileChange::Unchanged);
+    let files = files.map(|one| (one.file.as_path(), &one.findings[..]));
+    let findings = not_carried(files);
     section(
         "Not carried",
-        findings
-            .map(|one| paint(WARNING, text::line(&one)))
-            .collect(),
+        findings.iter().map(|one| paint(WARNING, one)).collect(),
     );
     let unchanged = of(FileChange::Unchanged).count() as u64;
     out.push_str(&format!(

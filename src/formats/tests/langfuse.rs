@@ -66,7 +66,7 @@ fn all_versions_are_read_oldest_first() {
     assert_eq!(
         findings,
         [
-            "line 16: createdBy: it stays in the file only",
+            "line 16: createdBy stays in the file only",
             "line 20: a prompt of type text becomes a message of the user",
         ]
     );

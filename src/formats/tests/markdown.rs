@@ -61,7 +61,7 @@ fn a_file_that_was_written_by_hand_is_read() {
     assert!(
         content.findings[0]
             .to_string()
-            .starts_with("line 2: comments")
+            .starts_with("line 2: a comment stays")
     );
 }
 

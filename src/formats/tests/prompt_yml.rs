@@ -63,13 +63,13 @@ fn a_file_of_every_member_is_read() {
     let found = &content.versions[0].body;
     assert!(is_equal(found, &body), "{}", found.text());
     let findings: Vec<String> = content.findings.iter().map(ToString::to_string).collect();
-    let stays = |line: usize, what: &str| format!("line {line}: {what}: it stays in the file only");
+    let stays = |line: usize, what: &str| format!("line {line}: {what} stays in the file only");
     assert_eq!(
         findings,
         [
             stays(1, "name"),
             stays(2, "description"),
-            stays(13, "comments"),
+            stays(13, "a comment"),
             stays(21, "testData"),
             stays(24, "evaluators"),
         ]
