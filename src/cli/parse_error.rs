@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::error::Failure;
 use super::exit::Exit;
 use super::text;
-use super::words::{hint_for_word, is_group};
+use super::words::{hint_for_group, hint_for_word, is_group};
 
 /// Reports arguments that are not a command: prints the help, the version, or the error.
 pub(super) fn report(mut error: clap::Error) -> ExitCode {
@@ -32,13 +32,13 @@ pub(super) fn report(mut error: clap::Error) -> ExitCode {
         .iter()
         .take_while(|argument| *argument != "--")
         .any(|argument| argument == "--json");
+    drop_weak_tips(&mut error);
     if error.kind() == ErrorKind::InvalidSubcommand
         && let Some(failure) = unknown_command(&error, &arguments)
     {
         failure.print(wants_json);
         return ExitCode::from(Exit::Usage as u8);
     }
-    drop_weak_tips(&mut error);
     let shown = plain(&error, &arguments);
     let message = shown.clone().unwrap_or_else(|| own_words(&error));
     let failure = Failure::usage(message).hint("promptbook help lists all commands");
@@ -62,7 +62,9 @@ fn unknown_command(error: &clap::Error, arguments: &[String]) -> Option<Failure>
     let at = arguments.iter().position(|argument| argument == word)?;
     let parent = at.checked_sub(1).and_then(|before| arguments.get(before));
     let parent = parent.map(String::as_str).filter(|one| is_group(one));
-    let hint = hint_for_word(word, parent)?;
+    let has_tip = error.get(ContextKind::SuggestedSubcommand).is_some();
+    let of_group = || parent.filter(|_| !has_tip).and_then(hint_for_group);
+    let hint = hint_for_word(word, parent).or_else(of_group)?;
     let parent = parent.map_or_else(String::new, |parent| format!("{parent} "));
     Some(Failure::usage(format!("there is no command {parent}{word}")).hint(hint))
 }

@@ -195,26 +195,45 @@ const TAG_WORDS: Words = &[
     ),
 ];
 
-/// The commands that have commands below them, each with the words there.
-const GROUPS: [(&str, Words); 3] = [
-    ("env", ENV_WORDS),
-    ("environments", ENVIRONMENT_LIST_WORDS),
-    ("tag", TAG_WORDS),
+/// The commands that have commands below them, each with the words there, and what any other word
+/// probably means.
+const GROUPS: [(&str, Words, &str); 3] = [
+    (
+        "env",
+        ENV_WORDS,
+        "promptbook env list PROMPT lists the environments of a prompt",
+    ),
+    (
+        "environments",
+        ENVIRONMENT_LIST_WORDS,
+        "promptbook environments list shows the names that environments can have",
+    ),
+    (
+        "tag",
+        TAG_WORDS,
+        "promptbook tag list PROMPT lists the tags of a prompt",
+    ),
 ];
 
 /// Returns whether a command has commands below it.
 pub(super) fn is_group(command: &str) -> bool {
-    GROUPS.iter().any(|(group, _)| *group == command)
+    GROUPS.iter().any(|(group, ..)| *group == command)
 }
 
 /// Returns the right command for a word of another tool, typed alone or after a group's name.
 pub(super) fn hint_for_word(word: &str, group: Option<&str>) -> Option<&'static str> {
     let words = match group {
-        Some(group) => GROUPS.iter().find(|(name, _)| *name == group)?.1,
+        Some(group) => GROUPS.iter().find(|(name, ..)| *name == group)?.1,
         None => WORDS,
     };
     let found = words.iter().find(|(words, _)| words.contains(&word));
     found.map(|(_, hint)| *hint)
+}
+
+/// Returns the command that any other word after a group's name probably means.
+pub(super) fn hint_for_group(group: &str) -> Option<&'static str> {
+    let found = GROUPS.iter().find(|(name, ..)| *name == group);
+    found.map(|(_, _, hint)| *hint)
 }
 
 #[cfg(test)]
@@ -226,7 +245,7 @@ mod tests {
 
     /// Returns the words of all groups.
     fn all() -> impl Iterator<Item = &'static (&'static [&'static str], &'static str)> {
-        let of_groups = GROUPS.iter().flat_map(|(_, words)| *words);
+        let of_groups = GROUPS.iter().flat_map(|(_, words, _)| *words);
         WORDS.iter().chain(of_groups)
     }
 
@@ -252,12 +271,15 @@ mod tests {
             }
             assert!(is_true(hint, &commands), "{words:?}: {hint}");
         }
+        for (group, _, hint) in GROUPS {
+            assert!(is_true(hint, &commands), "{group}: {hint}");
+        }
     }
 
     #[test]
     fn no_word_is_a_command() {
         let commands = Arguments::command();
-        for (group, words) in GROUPS {
+        for (group, words, _) in GROUPS {
             let group = commands.find_subcommand(group).unwrap();
             for word in words.iter().flat_map(|(words, _)| *words) {
                 assert!(group.find_subcommand(word).is_none(), "{word}");

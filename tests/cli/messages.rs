@@ -160,6 +160,17 @@ fn words_of_other_tools_are_answered_with_the_right_command() {
         assert!(hint(&told).contains(command), "{word}: {told}");
         assert!(!told.contains("tip:"), "{told}");
     }
+    // A prompt in the place of a command.
+    for (group, command) in [
+        ("tag", "promptbook tag list PROMPT"),
+        ("env", "promptbook env list PROMPT"),
+        ("environments", "promptbook environments list"),
+    ] {
+        let told = desk.run(&[group, "greeting"]).fails(2);
+        assert!(hint(&told).contains(command), "{group}: {told}");
+        let told = desk.run(&[group, "lst"]).fails(2);
+        assert!(told.contains("tip:") && told.contains("'list'"), "{told}");
+    }
     // Words that are no command of anything.
     for word in ["rmm", "gcc", "und", "greet"] {
         let told = desk.run(&[word]).fails(2);
