@@ -160,6 +160,13 @@ def test_the_calls_are_printed_if_a_test_fails(suite: pytest.Pytester, workers: 
     )
 
 
+def test_a_failed_assertion_shows_the_line_of_the_test(suite: pytest.Pytester) -> None:
+    suite.makepyfile('def test_calls(helicone): helicone.assert_called("POST /v1/responses")')
+    result = run(suite)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["test_*.py:1: AssertionError"])
+
+
 def test_a_fake_that_cannot_start_fails_each_test_with_its_reason(suite: pytest.Pytester) -> None:
     suite.makefile(".json", prompts='{"prompts": [{"nam": "greeting"}]}')
     suite.makepyfile("def test_one(helicone): pass\ndef test_two(helicone): pass")

@@ -100,6 +100,7 @@ class World:
         Raises `AssertionError` with all calls and the first difference if the number is not
         `times`: a number, or `{"at_least": 1, "at_most": 3}`; by default at least 1.
         """
+        __tracebackhide__ = True
         expected: JsonObject = {"route": route, **members}
         if times is not None:
             expected["times"] = times
@@ -110,6 +111,7 @@ class World:
 
         Each is such as `{"route": …, "json": …}`. Raises `AssertionError` as `assert_called` does.
         """
+        __tracebackhide__ = True
         return self._assert({"order": list(calls), **members})
 
     def _assert(self, expected: JsonObject) -> int:
