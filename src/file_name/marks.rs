@@ -12,13 +12,14 @@ pub(super) const LONG_NAME: &str = "%~";
 pub(super) const NAME_EXTENSION: &str = ".name";
 /// The endings of the files that contain a prompt. A folder with such an ending could have the path
 /// of another prompt's file.
-pub(super) const ENDINGS: [&str; 7] = [
+pub(super) const ENDINGS: [&str; 8] = [
     ".json",
     ".langfuse",
     ".md",
     ".prompt",
     ".prompt.yaml",
     ".prompt.yml",
+    ".promptfoo",
     ".prompty",
 ];
 /// The maximum length of a path below the folder, in bytes.

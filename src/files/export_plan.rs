@@ -166,12 +166,7 @@ fn chosen(
         let endings = format.endings().iter();
         endings.map(|ending| (*format, *ending))
     });
-    let is_there = |(format, ending): &(Format, &'static str)| {
-        let file = path(ending);
-        // A file with the ending of two formats is of one of them.
-        let is_of_format = Format::of_file(&file).is_some_and(|(found, _)| found == *format);
-        is_of_format && folder.join(file).is_file()
-    };
+    let is_there = |(_, ending): &(Format, &'static str)| folder.join(path(ending)).is_file();
     let there: Vec<(Format, &'static str)> = all.filter(is_there).collect();
     match (format, &there[..]) {
         (None, []) => Ok((Format::Json, Format::Json.ending())),

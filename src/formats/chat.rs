@@ -171,6 +171,27 @@ impl ShownMessage {
         })
     }
 
+    /// Moves what a block of text does not show to the rest of the message: line ends around the
+    /// text, and texts that an editor or git would change.
+    pub(super) fn hide(&mut self) {
+        let Some(text) = self.text.take() else {
+            return;
+        };
+        if text.contains('\r') {
+            let content = ("content".to_owned(), FileNode::text(text));
+            self.more.with.insert(0, content);
+            return;
+        }
+        let core = text.trim_matches('\n');
+        if core.is_empty() {
+            self.more.after = text.len();
+        } else {
+            self.more.before = text.len() - text.trim_start_matches('\n').len();
+            self.more.after = text.len() - text.trim_end_matches('\n').len();
+        }
+        self.text = Some(core.to_owned());
+    }
+
     fn into_node(self) -> FileNode {
         if let Some(node) = self.verbatim {
             return node;

@@ -9,7 +9,7 @@ use super::finding::FormatFinding;
 use super::json;
 use super::unsupported::Unsupported;
 #[cfg(feature = "formats")]
-use super::{langfuse, markdown_read, markdown_write, prompt_yml};
+use super::{dotprompt, langfuse, markdown_read, markdown_write, prompt_yml, promptfoo, prompty};
 use crate::model::body::Body;
 use crate::model::invalid_argument::InvalidArgument;
 
@@ -28,6 +28,15 @@ pub enum Format {
     /// The versions of a prompt as Langfuse's API returns them: `.langfuse.json`.
     #[cfg(feature = "formats")]
     Langfuse,
+    /// Prompty: `.prompty`.
+    #[cfg(feature = "formats")]
+    Prompty,
+    /// Genkit's `.prompt`.
+    #[cfg(feature = "formats")]
+    Dotprompt,
+    /// Chat prompts of promptfoo: `.promptfoo.yaml`.
+    #[cfg(feature = "formats")]
+    Promptfoo,
 }
 
 impl Format {
@@ -40,6 +49,12 @@ impl Format {
         Self::PromptYml,
         #[cfg(feature = "formats")]
         Self::Langfuse,
+        #[cfg(feature = "formats")]
+        Self::Prompty,
+        #[cfg(feature = "formats")]
+        Self::Dotprompt,
+        #[cfg(feature = "formats")]
+        Self::Promptfoo,
     ];
 
     /// Returns the name, such as `json`.
@@ -53,6 +68,12 @@ impl Format {
             Self::PromptYml => "prompt-yml",
             #[cfg(feature = "formats")]
             Self::Langfuse => "langfuse",
+            #[cfg(feature = "formats")]
+            Self::Prompty => "prompty",
+            #[cfg(feature = "formats")]
+            Self::Dotprompt => "dotprompt",
+            #[cfg(feature = "formats")]
+            Self::Promptfoo => "promptfoo",
         }
     }
 
@@ -68,12 +89,12 @@ impl Format {
     pub(crate) fn beginning(self) -> &'static str {
         match self {
             #[cfg(feature = "formats")]
-            Self::Markdown => super::markdown_read::FENCE,
+            Self::Markdown => super::front_matter::FENCE,
             _ => "",
         }
     }
 
-    /// Returns all endings of files in this format.
+    /// Returns the endings that only files in this format have.
     pub(crate) fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Json => &[".json"],
@@ -82,31 +103,40 @@ impl Format {
             #[cfg(feature = "formats")]
             Self::PromptYml => &[".prompt.yml", ".prompt.yaml"],
             #[cfg(feature = "formats")]
-            Self::Langfuse => &[".langfuse.json", ".json"],
+            Self::Langfuse => &[".langfuse.json"],
+            #[cfg(feature = "formats")]
+            Self::Prompty => &[".prompty"],
+            #[cfg(feature = "formats")]
+            Self::Dotprompt => &[".prompt"],
+            #[cfg(feature = "formats")]
+            Self::Promptfoo => &[".promptfoo.yaml", ".promptfoo.json"],
+        }
+    }
+
+    /// Returns the endings of files that are in this format only if the caller says so.
+    fn shared_endings(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "formats")]
+            Self::Langfuse => &[".json"],
+            #[cfg(feature = "formats")]
+            Self::Promptfoo => &[".json", ".yaml", ".yml"],
+            _ => &[],
         }
     }
 
     /// Returns the format and the ending of a file by its name, if it is one of a known format.
     pub(crate) fn of_file(file: &Path) -> Option<(Self, &'static str)> {
-        let mut best: Option<(Self, &'static str)> = None;
-        for format in Self::ALL {
-            // `.langfuse.json` is also `.json`: the longest ending counts, and then the first format.
-            if let Some(ending) = format.ending_of(file)
-                && best.is_none_or(|(_, other)| ending.len() > other.len())
-            {
-                best = Some((*format, ending));
-            }
-        }
-        best
+        let known = Self::ALL.iter().filter_map(|format| {
+            let ending = longest(file, format.endings())?;
+            Some((*format, ending))
+        });
+        // `.langfuse.json` is also `.json`.
+        known.max_by_key(|(_, ending)| ending.len())
     }
 
-    /// Returns the ending of a file, if it is one of this format.
+    /// Returns the ending of a file, if the caller says that it is in this format.
     pub(crate) fn ending_of(self, file: &Path) -> Option<&'static str> {
-        let name = file.file_name()?.as_encoded_bytes();
-        let endings = self.endings().iter().copied();
-        endings
-            .filter(|ending| name.ends_with(ending.as_bytes()))
-            .max_by_key(|ending| ending.len())
+        longest(file, self.endings()).or_else(|| longest(file, self.shared_endings()))
     }
 
     /// Reads the text of a file.
@@ -129,6 +159,12 @@ impl Format {
             Self::PromptYml => prompt_yml::read(text, unsupported),
             #[cfg(feature = "formats")]
             Self::Langfuse => langfuse::read(text, unsupported),
+            #[cfg(feature = "formats")]
+            Self::Prompty => prompty::read(text, unsupported),
+            #[cfg(feature = "formats")]
+            Self::Dotprompt => dotprompt::read(text, unsupported),
+            #[cfg(feature = "formats")]
+            Self::Promptfoo => promptfoo::read(text, unsupported),
         }
     }
 
@@ -190,12 +226,27 @@ impl Format {
             #[cfg(feature = "formats")]
             Self::PromptYml => prompt_yml::write(body, unsupported),
             #[cfg(feature = "formats")]
+            Self::Prompty => prompty::write(body, unsupported),
+            #[cfg(feature = "formats")]
+            Self::Dotprompt => dotprompt::write(body, unsupported),
+            #[cfg(feature = "formats")]
+            Self::Promptfoo => promptfoo::write(body, unsupported),
+            #[cfg(feature = "formats")]
             Self::Langfuse => {
                 let content = PromptContent::of_body(body.clone(), false);
                 langfuse::write("prompt", &content, unsupported)
             }
         }
     }
+}
+
+/// Returns the longest of the endings that a file has.
+fn longest(file: &Path, endings: &[&'static str]) -> Option<&'static str> {
+    let name = file.file_name()?.as_encoded_bytes();
+    let endings = endings.iter().copied();
+    endings
+        .filter(|ending| name.ends_with(ending.as_bytes()))
+        .max_by_key(|ending| ending.len())
 }
 
 impl serde::Serialize for Format {

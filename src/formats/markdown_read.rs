@@ -22,9 +22,9 @@
 use super::chat::{ChatParts, ShownMessage};
 use super::content::PromptContent;
 use super::finding::FormatFinding;
-use super::node::{NodeMembers, NodeValue, member, take};
+use super::front_matter;
+use super::node::{member, take};
 use super::own_member::{OWN_MEMBER, OwnMember};
-use super::yaml_read;
 
 /// The roles that a heading can have.
 pub(super) const ROLES: &[&str] = &[
@@ -36,55 +36,26 @@ pub(super) const ROLES: &[&str] = &[
     "function",
 ];
 
-/// The line that begins and ends the front matter.
-pub(super) const FENCE: &str = "---";
-
 /// Reads a file.
 pub(super) fn read(text: &str) -> Result<PromptContent, FormatFinding> {
     let text = text.replace("\r\n", "\n");
-    let lines: Vec<&str> = text.split('\n').collect();
-    if lines.first().map(|line| line.trim_end()) != Some(FENCE) {
+    let Some(mut front) = front_matter::cut(&text)? else {
         let reason = "the file does not begin with front matter: a line ---, YAML, and a line ---";
         return Err(FormatFinding::new(1, reason));
-    }
-    let end = lines
-        .iter()
-        .skip(1)
-        .position(|line| line.trim_end() == FENCE);
-    let Some(end) = end.map(|end| end + 1) else {
-        let reason = "the front matter has no end; write a line --- after it";
-        return Err(FormatFinding::new(1, reason));
     };
-    // The last line has its end, which a block of text at the end of the front matter contains.
-    let front: String = lines[1..end]
-        .iter()
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let yaml = yaml_read::read(&front, 2)?;
-    let mut front = match yaml.root.value {
-        NodeValue::Null => NodeMembers::new(),
-        NodeValue::Map(members) => members,
-        _ => {
-            let reason = "the front matter is not a mapping, such as model: gpt-4o";
-            return Err(FormatFinding::new(2, reason));
-        }
-    };
-    let own = OwnMember::of(take(&mut front, OWN_MEMBER))?;
-    let messages = blocks(&lines, end + 1)?;
-    if let (Some(list), false) = (member(&front, "messages"), messages.is_empty()) {
+    let own = OwnMember::of(take(&mut front.members, OWN_MEMBER))?;
+    let messages = blocks(front.rest, front.line)?;
+    if let (Some(list), false) = (member(&front.members, "messages"), messages.is_empty()) {
         let reason = "the file has messages in its front matter and as blocks; use one of them";
         return Err(FormatFinding::new(list.line, reason));
     }
     let mut parts = ChatParts {
         messages: (!messages.is_empty()).then_some(messages),
-        rest: front,
+        rest: front.members,
     };
     own.add_to(&mut parts)?;
     let mut content = PromptContent::of_body(parts.into_body()?, false);
-    if let Some(line) = yaml.comments.first() {
-        let text = "a comment stays in the file only";
-        content.findings.push(FormatFinding::new(*line, text));
-    }
+    content.findings = front.findings;
     Ok(content)
 }
 
@@ -96,11 +67,11 @@ pub(super) fn heading_of(line: &str) -> Option<&str> {
     (is_role && word.starts_with([' ', '\t'])).then_some(role)
 }
 
-/// Returns the messages that the lines after the front matter contain.
-fn blocks(lines: &[&str], first: usize) -> Result<Vec<ShownMessage>, FormatFinding> {
+/// Returns the messages in the text after the front matter, which begins at a line.
+fn blocks(text: &str, first: usize) -> Result<Vec<ShownMessage>, FormatFinding> {
     let mut messages: Vec<(ShownMessage, Vec<&str>)> = Vec::new();
-    for (position, line) in lines.iter().enumerate().skip(first) {
-        let number = position + 1;
+    for (position, line) in text.split('\n').enumerate() {
+        let number = first + position;
         if let Some(role) = heading_of(line) {
             if !ROLES.contains(&role) {
                 let lower = role.to_ascii_lowercase();

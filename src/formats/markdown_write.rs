@@ -1,8 +1,8 @@
 //! Writing of the format `md`: front matter, and a block for each message.
 
-use super::chat::{ChatParts, ShownMessage};
+use super::chat::ChatParts;
 use super::markdown_read::{ROLES, heading_of};
-use super::node::{FileNode, take};
+use super::node::take;
 use super::own_member::{OWN_MEMBER, OwnMember};
 use super::yaml_write::write_members;
 use crate::model::body::Body;
@@ -11,7 +11,7 @@ use crate::model::body::Body;
 pub(super) fn write(body: &Body) -> String {
     let mut parts = ChatParts::of(body, ROLES);
     for message in parts.messages.iter_mut().flatten() {
-        hide(message);
+        message.hide();
     }
     let mut front = std::mem::take(&mut parts.rest);
     let mut own = OwnMember::default();
@@ -41,25 +41,4 @@ pub(super) fn write(body: &Body) -> String {
         }
     }
     out
-}
-
-/// Moves what a block does not show to the rest of the message: line ends around the text, and texts
-/// that an editor or git would change.
-fn hide(message: &mut ShownMessage) {
-    let Some(text) = message.text.take() else {
-        return;
-    };
-    if text.contains('\r') {
-        let content = ("content".to_owned(), FileNode::text(text));
-        message.more.with.insert(0, content);
-        return;
-    }
-    let core = text.trim_matches('\n');
-    if core.is_empty() {
-        message.more.after = text.len();
-    } else {
-        message.more.before = text.len() - text.trim_start_matches('\n').len();
-        message.more.after = text.len() - text.trim_end_matches('\n').len();
-    }
-    message.text = Some(core.to_owned());
 }

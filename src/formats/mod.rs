@@ -6,8 +6,14 @@
 #[cfg(feature = "formats")]
 mod chat;
 mod content;
+#[cfg(feature = "formats")]
+mod declared;
+#[cfg(feature = "formats")]
+mod dotprompt;
 mod finding;
 mod format;
+#[cfg(feature = "formats")]
+mod front_matter;
 mod json;
 #[cfg(feature = "formats")]
 mod json_read;
@@ -23,6 +29,12 @@ mod node;
 mod own_member;
 #[cfg(feature = "formats")]
 mod prompt_yml;
+#[cfg(feature = "formats")]
+mod promptfoo;
+#[cfg(feature = "formats")]
+mod prompty;
+#[cfg(feature = "formats")]
+mod sections;
 mod unsupported;
 #[cfg(feature = "formats")]
 mod variables;

@@ -14,10 +14,8 @@ use crate::template::cut_at_tags;
 pub(super) enum VariableSyntax {
     /// Only `{{name}}`, without a way to write anything else.
     Mustache,
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "no format of this build is Jinja")
-    )]
+    /// Handlebars: a backslash makes `{{name}}` a text.
+    Handlebars,
     /// Jinja and Nunjucks: also `{% … %}` and `{# … #}`.
     Jinja,
 }
@@ -68,7 +66,8 @@ impl<'a> VariableReader<'a> {
                 .and_then(|inner| inner.strip_suffix("}}"))
                 .map(str::trim)
                 .filter(|name| is_name(name));
-            match name {
+            let is_escaped = self.syntax == VariableSyntax::Handlebars && before.ends_with('\\');
+            match name.filter(|_| !is_escaped) {
                 Some(name) => {
                     let kind = self.types.get(name).map_or("string", String::as_str);
                     out.push_str(&format!("{{{{hc:{name}:{kind}}}}}"));
@@ -88,7 +87,7 @@ impl<'a> VariableReader<'a> {
     /// Returns the next part in double braces, or the next block of the language.
     fn next_braces(&self, text: &str) -> Option<(usize, usize)> {
         let pairs: &[(&str, &str)] = match self.syntax {
-            VariableSyntax::Mustache => &[("{{", "}}")],
+            VariableSyntax::Mustache | VariableSyntax::Handlebars => &[("{{", "}}")],
             VariableSyntax::Jinja => &[("{{", "}}"), ("{%", "%}"), ("{#", "#}")],
         };
         let found = pairs.iter().filter_map(|(open, close)| {

@@ -14,6 +14,14 @@ pub(super) fn write_members(members: &NodeMembers, out: &mut String) {
     write_map(members, "", out);
 }
 
+/// Writes the items of a list, each on lines of its own.
+pub(super) fn write_items(items: &[FileNode], out: &mut String) {
+    if items.is_empty() {
+        out.push_str("[]\n");
+    }
+    write_list(items, "", out);
+}
+
 fn write_map(members: &NodeMembers, indent: &str, out: &mut String) {
     for (position, (name, value)) in members.iter().enumerate() {
         if position > 0 {

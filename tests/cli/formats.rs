@@ -11,6 +11,8 @@ const MARKDOWN: &str = "---\nmodel: gpt-4o\n---\n\n## user\n\nHi {{hc:name:strin
 const PROMPT_YML: &str =
     "name: x\nmodel: gpt-4o\nmessages:\n  - role: user\n    content: Hi {{name}}\n";
 
+const PROMPTY: &str = "---\nmodel:\n  api: chat\n  configuration:\n    type: openai\n    name: gpt-4o\n---\nuser:\nHi {{name}}\n";
+
 #[test]
 fn files_of_all_formats_are_imported_and_unchanged() {
     let desk = Desk::new();
@@ -18,6 +20,8 @@ fn files_of_all_formats_are_imported_and_unchanged() {
     desk.write("in/b.md", MARKDOWN);
     desk.write("in/team/c.prompt.yml", PROMPT_YML);
     desk.write("in/list.json", r#"[{"role": "user", "content": "Hi"}]"#);
+    desk.write("in/d.prompty", PROMPTY);
+    desk.write("in/e.prompt", "---\nmodel: gpt-4o\n---\nHi {{name}}\n");
     desk.write("in/README.md", "# Prompts\n");
     let ran = desk.run(&["import", "in"]);
     for part in [
@@ -26,8 +30,8 @@ fn files_of_all_formats_are_imported_and_unchanged() {
     ] {
         assert!(ran.aside().contains(part), "{}", ran.aside());
     }
-    assert!(ran.ok().ends_with("4 created, 0 committed, 0 unchanged\n"));
-    for name in ["b", "team/c"] {
+    assert!(ran.ok().ends_with("6 created, 0 committed, 0 unchanged\n"));
+    for name in ["b", "team/c", "d", "e"] {
         let text = desk.run(&["resolve", name]).ok();
         assert_eq!(
             text,
@@ -35,10 +39,10 @@ fn files_of_all_formats_are_imported_and_unchanged() {
         );
     }
     let told = desk.run(&["import", "in"]).ok();
-    assert_eq!(told, "0 created, 0 committed, 4 unchanged\n");
+    assert_eq!(told, "0 created, 0 committed, 6 unchanged\n");
     // An export writes each prompt in the format of its file.
     let told = desk.run(&["export", "in"]).ok();
-    assert_eq!(told, "0 written, 4 unchanged\n");
+    assert_eq!(told, "0 written, 6 unchanged\n");
     desk.run_with(&["commit", "b", "-m", "x"], REWORDED).ok();
     desk.run(&["export", "in", "--force"]).ok();
     let found = fs::read_to_string(desk.path().join("in/b.md")).unwrap();
@@ -57,7 +61,14 @@ fn an_export_in_a_format_is_imported_without_changes() {
     for (name, body) in ["a", "team/b", "c.md"].into_iter().zip(bodies) {
         desk.run_with(&["create", name], body).ok();
     }
-    for format in ["md", "prompt-yml", "json"] {
+    for format in [
+        "md",
+        "prompt-yml",
+        "langfuse",
+        "prompty",
+        "dotprompt",
+        "json",
+    ] {
         let exported = desk.json(&["export", format, "--format", format]);
         assert_eq!(
             (&exported["written"], &exported["files"][0]["format"]),
@@ -81,6 +92,27 @@ fn an_export_in_a_format_is_imported_without_changes() {
     assert!(
         told.contains("a.md is the file of the same prompt in another format"),
         "{told}"
+    );
+}
+
+#[test]
+fn a_format_without_an_ending_of_its_own_is_named() {
+    let desk = Desk::new();
+    desk.write("in/a.yaml", "- role: user\n  content: Hi {{ name }}\n");
+    let ran = desk.run(&["import", "in"]);
+    assert!(
+        ran.aside()
+            .contains("a.yaml (not a file of a known format)")
+    );
+    desk.run(&["import", "in", "--format", "promptfoo"]).ok();
+    let text = desk.run(&["resolve", "a"]).ok();
+    assert!(text.contains("{{hc:name:string}}"), "{text}");
+    desk.run(&["export", "out", "--format", "promptfoo"]).ok();
+    let found = fs::read_to_string(desk.path().join("out/a.promptfoo.yaml")).unwrap();
+    assert_eq!(found, "- role: user\n  content: \"Hi {{name}}\"\n");
+    assert_eq!(
+        desk.run(&["import", "out"]).ok(),
+        "0 created, 0 committed, 1 unchanged\n"
     );
 }
 

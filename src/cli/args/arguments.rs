@@ -211,8 +211,8 @@ pub(crate) enum Command {
     /// The path of a file in the folder, without its ending, is the prompt's name. The file becomes a
     /// new prompt, or a new version of an existing one. A file that equals the prompt's latest
     /// version changes nothing. Files are .json (a body, or a list of messages), .md (front matter and
-    /// a block for each message), .prompt.yml (GitHub Models) and .langfuse.json. Hidden files and
-    /// folders are ignored; other entries that are skipped, and prompts without a file, are named. A
+    /// a block for each message), .prompt.yml (GitHub Models), .langfuse.json, .prompty, .prompt
+    /// (Dotprompt) and .promptfoo.yaml. Hidden files and folders are ignored; other entries that are skipped, and prompts without a file, are named. A
     /// single FILE is imported in the same way. NAME%@ID.json belongs to the prompt with that id:
     /// export writes such names if prompts share a name.
     ///

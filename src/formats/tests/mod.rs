@@ -4,3 +4,4 @@ mod bodies;
 mod langfuse;
 mod markdown;
 mod prompt_yml;
+mod templates;
