@@ -7,7 +7,7 @@ use crate::formats::{Format, FormatFinding};
 use crate::model::id::PromptName;
 use crate::model::record::{Prompt, Version};
 
-/// What an import of a folder did, or with [`dry_run`](FolderImportOptions::dry_run) would do.
+/// What an import of a folder did, or with [`dry_run`](crate::files::FolderImportOptions::dry_run) would do.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct FolderImport {

@@ -25,8 +25,7 @@ pub(super) fn cut(text: &str) -> Result<Option<FrontMatter<'_>>, FormatFinding> 
         return Ok(None);
     };
     let mut end = fence.len();
-    let mut line = 2;
-    for next in lines {
+    for (line, next) in (2..).zip(lines) {
         if next.trim_end() == FENCE {
             let yaml = yaml_read::read(&text[fence.len()..end], 2)?;
             let members = match yaml.root.value {
@@ -48,7 +47,6 @@ pub(super) fn cut(text: &str) -> Result<Option<FrontMatter<'_>>, FormatFinding> 
             }));
         }
         end += next.len();
-        line += 1;
     }
     let reason = "the front matter has no end; write a line --- after it";
     Err(FormatFinding::new(1, reason))
