@@ -6,6 +6,9 @@
     reason = "a test panics to report what failed"
 )]
 
+mod histories;
+mod large;
 mod pulling;
 mod pushing;
+mod service;
 mod support;

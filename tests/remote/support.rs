@@ -96,6 +96,6 @@ fn shape(store: &Store) -> Vec<serde_json::Value> {
             }
         }
     }
-    prompts.sort_by_key(|prompt| prompt["name"].to_string());
+    prompts.sort_by_key(ToString::to_string);
     prompts
 }

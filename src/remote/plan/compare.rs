@@ -232,33 +232,36 @@ impl Sides<'_> {
         merged: &mut BTreeSet<VersionId>,
         found: &mut ThreeWay,
     ) {
-        match (self.settlement, is_ours) {
-            (None, _) => found.conflicts.push(SyncConflict::VersionDeleted {
+        let (ours, theirs) = (self.ours, self.theirs);
+        let at = |side: &PromptSide| side.environments.get(name).copied();
+        let (here, there) = (at(ours), at(theirs));
+        found.here.environments.remove(name);
+        found.there.environments.remove(name);
+        // The environment becomes as it is on the side that is taken. The other side gets the
+        // version again.
+        match self.settlement {
+            None => found.conflicts.push(SyncConflict::VersionDeleted {
                 number: self.number(lost),
                 environment: name.clone(),
                 is_deleted_here: !is_ours,
             }),
-            // The side that has the environment is taken: the other one gets the version again.
-            (Some(Settlement::Ours), true) => {
-                found.here.deleted.remove(&lost);
-                found.there.new.insert(lost);
-                merged.insert(lost);
+            Some(Settlement::Ours) => {
+                if here != there {
+                    found.there.environments.insert(name.clone(), here);
+                }
+                if let Some(kept) = here.filter(|kept| merged.insert(*kept)) {
+                    found.here.deleted.remove(&kept);
+                    found.there.new.insert(kept);
+                }
             }
-            (Some(Settlement::Theirs), false) => {
-                found.there.deleted.remove(&lost);
-                found.here.new.insert(lost);
-                merged.insert(lost);
-            }
-            // The side that deleted the version is taken: the environment is as it is there.
-            (Some(Settlement::Theirs), true) => {
-                found.there.environments.remove(name);
-                let there = self.theirs.environments.get(name).copied();
-                found.here.environments.insert(name.clone(), there);
-            }
-            (Some(Settlement::Ours), false) => {
-                found.here.environments.remove(name);
-                let here = self.ours.environments.get(name).copied();
-                found.there.environments.insert(name.clone(), here);
+            Some(Settlement::Theirs) => {
+                if here != there {
+                    found.here.environments.insert(name.clone(), there);
+                }
+                if let Some(kept) = there.filter(|kept| merged.insert(*kept)) {
+                    found.there.deleted.remove(&kept);
+                    found.here.new.insert(kept);
+                }
             }
         }
     }

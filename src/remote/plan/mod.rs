@@ -5,6 +5,8 @@
 mod compare;
 mod conflict;
 mod side;
+#[cfg(test)]
+mod tests;
 
 pub use self::compare::Settlement;
 pub(super) use self::compare::{PromptChange, SideChanges, ThreeWay, compare};

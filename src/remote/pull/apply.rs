@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::fetch::{FetchedPrompt, theirs};
-use super::ours::ours;
+use super::ours::{all_versions, ours};
 use super::summary::{FailedPrompt, PromptPull, PullOutcome, RenumberedVersion};
 use crate::bundle::{PortableChanges, PortablePrompt, PortableVersion};
 use crate::model::shown::Quoted;
@@ -56,13 +56,23 @@ pub(in crate::remote) fn compared(
         base.clone_from(&there);
     }
     let is_mapped = linked.is_some_and(|linked| linked.is_mapped);
-    let comparison = compare(
+    let mut comparison = compare(
         base.as_ref(),
         here.as_ref(),
         there.as_ref(),
         settlement,
         is_mapped,
     );
+    if let (PromptChange::Restored, Some(there)) = (comparison.here.prompt, &there) {
+        // A version that is new there may have a number that another version had here.
+        let all = all_versions(snapshot, fetched.here)?;
+        let new = there
+            .versions
+            .iter()
+            .filter(|(id, _)| !all.contains_key(id));
+        let taken = new.filter(|(_, number)| all.values().any(|used| used == *number));
+        comparison.renumbered.extend(taken.map(|(id, _)| *id));
+    }
     Ok(ComparedPrompt {
         ours: here,
         theirs: there,
@@ -199,15 +209,12 @@ impl Application<'_> {
             let known = batch.index_snapshot().version_even_deleted(id);
             match known {
                 Ok(Some(_)) => changes.restored.push((id, version.body)),
-                Ok(None) => changes.versions.push(PortableVersion {
-                    number: version
-                        .number
-                        .filter(|_| !comparison.renumbered.contains(&id)),
-                    ..version
-                }),
+                Ok(None) => changes.versions.push(version),
                 Err(error) => return Err(failed(fetched, error.to_string())),
             }
         }
+        renumber(batch.index_snapshot(), comparison, &mut changes)
+            .map_err(|error| failed(fetched, error.to_string()))?;
         let exists: BTreeSet<VersionId> = changes
             .versions
             .iter()
@@ -261,6 +268,34 @@ impl Application<'_> {
         }
         Ok(PulledPrompt::Changed(Box::new(report), Some(link)))
     }
+}
+
+/// Gives the versions whose number is used here the next free minor number of their major.
+fn renumber(
+    snapshot: &dyn Snapshot,
+    comparison: &ThreeWay,
+    changes: &mut PortableChanges,
+) -> Result<()> {
+    let is_renumbered =
+        |id: &Option<VersionId>| id.is_some_and(|id| comparison.renumbered.contains(&id));
+    let versions = changes.versions.iter();
+    let kept = versions.filter(|version| !is_renumbered(&version.id));
+    let mut taken: BTreeSet<VersionNumber> = kept.filter_map(|version| version.number).collect();
+    for version in changes
+        .versions
+        .iter_mut()
+        .filter(|version| is_renumbered(&version.id))
+    {
+        let major = version.number.map_or(0, |number| number.major);
+        let used = snapshot.numbering(changes.prompt, major)?.highest_minor;
+        let of_major = taken.iter().filter(|number| number.major == major);
+        let highest = of_major.map(|number| number.minor).max().max(used);
+        let next = highest.map_or(Some(0), |highest| highest.checked_add(1));
+        // Without a number, the store chooses one.
+        version.number = next.map(|minor| VersionNumber::new(major, minor));
+        taken.extend(version.number);
+    }
+    Ok(())
 }
 
 /// A change of the store that has all that it needs.

@@ -55,16 +55,29 @@ pub(in crate::remote) fn ours(
 
 /// Adds all deleted versions of a prompt, which only its history contains.
 fn add_all_deleted(snapshot: &dyn Snapshot, id: PromptId, side: &mut PromptSide) -> Result<()> {
+    for (version, number) in all_versions(snapshot, id)? {
+        if !side.versions.contains_key(&version) {
+            side.deleted.insert(version, number);
+        }
+    }
+    Ok(())
+}
+
+/// Returns all versions that a prompt ever had, even if it is deleted.
+pub(in crate::remote) fn all_versions(
+    snapshot: &dyn Snapshot,
+    id: PromptId,
+) -> Result<BTreeMap<VersionId, VersionNumber>> {
+    let mut all = BTreeMap::new();
     let filter = OperationFilter::default().prompt(id);
     for operation in snapshot.operations(&filter, None, usize::MAX)? {
         for change in operation.content.changes {
             if let Change::VersionCreated(version) = change
                 && version.prompt_id == id
-                && !side.versions.contains_key(&version.id)
             {
-                side.deleted.insert(version.id, version.number);
+                all.insert(version.id, version.number);
             }
         }
     }
-    Ok(())
+    Ok(all)
 }

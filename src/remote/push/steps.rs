@@ -75,7 +75,16 @@ pub(super) struct PushPlan {
     pub(super) steps: Vec<PushStep>,
     /// The new versions, with the numbers that the remote will assign.
     pub(super) numbers: Vec<MappedNumber>,
+    /// The reason why the service cannot have what the store has.
+    pub(super) problem: Option<&'static str>,
 }
+
+/// The reason for a prompt that was created and lost all versions here before it was pushed.
+const NO_VERSION_HERE: &str = "it has no version, and the service creates a prompt with one";
+
+/// The reason for a prompt that lost all versions there.
+const NO_VERSION_THERE: &str = "it has no version there, and the service bases a version on one; \
+    delete the prompt there, and pull with --prompt and --ours: the next push creates it again";
 
 impl PushPlan {
     /// Returns whether a version gets another number there.
@@ -112,6 +121,14 @@ pub(super) fn plan(
     };
     let is_new = changes.prompt == PromptChange::Created;
     let theirs = theirs.filter(|_| !is_new);
+    if is_new && live.is_empty() {
+        plan.problem = Some(NO_VERSION_HERE);
+        return plan;
+    }
+    if theirs.is_some_and(|theirs| theirs.versions.is_empty()) && !changes.new.is_empty() {
+        plan.problem = Some(NO_VERSION_THERE);
+        return plan;
+    }
     let mut there = Numbers::of(ours, theirs);
     let is_sent = |version: &&Version| is_new || changes.new.contains(&version.id);
     for version in live.iter().filter(is_sent) {

@@ -149,7 +149,12 @@ pub(in crate::remote) fn status(
             id: prompt.here,
             name,
             state: sync,
-            ahead: plan.steps.iter().map(ToString::to_string).collect(),
+            ahead: plan
+                .steps
+                .iter()
+                .map(ToString::to_string)
+                .chain(plan.problem.map(str::to_owned))
+                .collect(),
             behind: pull
                 .as_ref()
                 .map(|pull| pull.described())

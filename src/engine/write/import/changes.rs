@@ -164,7 +164,9 @@ impl WriteTransaction<'_> {
         let snapshot = self.transaction.snapshot();
         let newest = snapshot.versions(given.prompt, &VersionFilter::default(), None, 1)?;
         let mut base = newest.first().map(|version| version.id);
-        let mut taken = HashSet::new();
+        let numbers = given.versions.iter().filter_map(|version| version.number);
+        check_unique("version number", numbers.clone())?;
+        let mut taken: HashSet<VersionNumber> = numbers.collect();
         let mut versions = Vec::with_capacity(given.versions.len());
         for version in &given.versions {
             let created_at = version
@@ -181,11 +183,7 @@ impl WriteTransaction<'_> {
                 Some(number) => number,
                 None => self.next_number(given.prompt, &taken)?,
             };
-            if !taken.insert(number) {
-                let reason = "it is given twice";
-                let text = number.to_string();
-                return Err(InvalidArgument::new("version number", &text, reason).into());
-            }
+            taken.insert(number);
             versions.push(Version {
                 id,
                 prompt_id: given.prompt,
