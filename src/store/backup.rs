@@ -14,6 +14,7 @@ use super::handle::Store;
 use super::location::{INDEX, Location};
 use super::remote_files::RemoteFiles;
 use super::shared::StoreLocation;
+use super::store_url::refuse_url;
 use crate::engine::{Depth, VerifyReport};
 use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFolder;
@@ -135,6 +136,7 @@ impl Store {
         self.shared().queue.check_not_reentrant()?;
         let progress = &mut options.progress;
         let to = to.as_ref();
+        refuse_url(to)?;
         let StoreLocation::Directory {
             location: from,
             index: source_index,
@@ -236,6 +238,7 @@ impl Store {
         options: BackupOptions<'_>,
     ) -> Result<BackupSummary> {
         let (backup, to) = (reader(backup.as_ref())?, to.as_ref());
+        refuse_url(to)?;
         if exists(&to.join(INDEX))? {
             Err(OpenError::StoreExists { path: to.into() }.into())
         } else {

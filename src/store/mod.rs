@@ -26,6 +26,7 @@ mod secrets;
 mod shared;
 mod source;
 mod stats;
+mod store_url;
 mod verify;
 mod versions;
 mod view;

@@ -14,6 +14,7 @@ use super::secrets::InMemorySecrets;
 #[cfg(feature = "cli")]
 use super::shared::LastTransaction;
 use super::shared::{MemoryParts, StoreLocation, StoreShared};
+use super::store_url::refuse_url;
 use crate::engine::{BodyReader, MaintenanceWorker, ResolvedSpecs, WriteQueue};
 use crate::fs::io_error::path_error;
 use crate::model::error::{Error, ErrorKind, OpenError, Result};
@@ -101,6 +102,7 @@ impl Store {
     /// store that was removed in part opens as a damaged one, and the call can be repeated.
     pub fn remove(path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        refuse_url(path)?;
         let remove = || {
             BlobDirectory::remove(path)?;
             directory::remove_secrets(path)?;
@@ -119,6 +121,7 @@ impl StoreOptions {
     /// As [`Store::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
+        refuse_url(path)?;
         let location = Location::of(path)?;
         let purpose = self.admit(path, &location)?;
         let probed = SqliteIndex::probe(location.index(), purpose, &self.locks)?;
@@ -161,6 +164,7 @@ impl StoreOptions {
     /// As [`Store::create`].
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
+        refuse_url(path)?;
         let list = self.environment_list()?;
         match self.make(path)? {
             (location, IndexFile::Nothing) => begun(self.wire_new(location)?, list),
@@ -178,6 +182,7 @@ impl StoreOptions {
     /// As [`Store::open_or_create`].
     pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         let path = path.as_ref();
+        refuse_url(path)?;
         let list = self.environment_list()?.filter(|_| !self.read_only);
         if self.read_only || path.join(INDEX).exists() {
             match self.open(path) {

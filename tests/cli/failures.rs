@@ -360,3 +360,23 @@ fn arguments_that_are_not_utf_8_are_refused() {
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
 }
+
+#[test]
+fn a_url_creates_no_directory() {
+    let desk = Desk::bare();
+    let url = "postgres://someone:secret@localhost:1/nothing?schema=x";
+    for arguments in [
+        &["--store", url, "init"][..],
+        &["--store", url, "ls"],
+        &["--store", url, "create", "greeting"],
+        &["--store", "s3://bucket/prompts", "init"],
+    ] {
+        let told = desk.run_with(arguments, GREETING).text_of_failure();
+        assert!(!told.contains("secret"), "{told}");
+    }
+    if !cfg!(feature = "postgres") {
+        let told = desk.run(&["--store", url, "init"]).fails(2);
+        assert!(told.contains("the feature `postgres`"), "{told}");
+    }
+    assert!(!desk.path().join("postgres:").exists() && !desk.path().join("s3:").exists());
+}
