@@ -26,6 +26,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "edit",
+        &[
+            "edit greeting -m \"Be warm\"",
+            "edit greeting --format json --env staging",
+        ],
+    ),
+    (
         "log",
         &[
             "log",
@@ -50,6 +57,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "diff greeting",
             "diff greeting@1.0 greeting@production",
             "diff greeting --file greeting.json",
+            "diff prompts/",
             "diff --env staging production",
         ],
     ),
@@ -151,17 +159,24 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("checkpoint", &["checkpoint"]),
     ("gc", &["gc --dry-run", "gc", "gc --aggressive"]),
     ("stats", &["stats", "stats --json"]),
+    ("status", &["status", "status prompts"]),
     (
         "import",
         &[
             "import prompts",
             "import prompts --env staging",
+            "import prompts --prune --dry-run",
+            "import langfuse --format langfuse",
             "import store.bundle",
         ],
     ),
     (
         "export",
-        &["export prompts", "export --bundle store.bundle"],
+        &[
+            "export prompts",
+            "export prompts --format md",
+            "export --bundle store.bundle",
+        ],
     ),
     (
         "freeze",

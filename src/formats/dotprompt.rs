@@ -78,8 +78,11 @@ pub(super) fn read(
     }
     let mut reader = VariableReader::new(SYNTAX, &types);
     let messages = sections::messages(cut(rest, line), &mut reader);
-    // A file that says so has no messages in its template.
-    parts.messages = (!own.is_there || !messages.is_empty()).then_some(messages);
+    if messages.is_empty() && !own.is_there {
+        let text = "the file has no message; write a text after the front matter";
+        return Err(vec![FormatFinding::new(None, text)]);
+    }
+    parts.messages = (!messages.is_empty()).then_some(messages);
     let unread = reader.findings;
     own.add_to(&mut parts).map_err(one)?;
     sections::content(parts, findings, unread, unsupported)

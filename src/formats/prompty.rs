@@ -57,7 +57,11 @@ pub(super) fn read(
     }
     let mut reader = VariableReader::new(syntax, &types);
     let messages = sections::messages(cut(front.rest, front.line), &mut reader);
-    parts.messages = (!own.is_there || !messages.is_empty()).then_some(messages);
+    if messages.is_empty() && !own.is_there {
+        let text = "the file has no message; write a text after the front matter";
+        return Err(vec![FormatFinding::new(None, text)]);
+    }
+    parts.messages = (!messages.is_empty()).then_some(messages);
     let mut unread = reader.findings;
     unread.append(&mut files(front.rest, front.line));
     own.add_to(&mut parts).map_err(one)?;

@@ -222,3 +222,22 @@ fn a_dry_run_refuses_what_the_import_refuses() {
     );
     assert_eq!(desk.json(&["stats"])["operations"], 1);
 }
+
+#[test]
+fn a_long_list_of_gone_prompts_is_cut() {
+    let desk = Desk::new();
+    for at in 0..22 {
+        desk.write(&format!("in/{at}.json"), GREETING);
+    }
+    desk.run(&["import", "in"]).ok();
+    std::fs::create_dir(desk.path().join("empty")).unwrap();
+    let told = desk.run(&["status", "empty"]).ok();
+    assert!(told.contains("  and 2 more; --json names all\n"), "{told}");
+    assert_eq!(
+        desk.json(&["status", "empty"])["gone"]
+            .as_array()
+            .unwrap()
+            .len(),
+        22
+    );
+}

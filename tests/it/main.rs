@@ -29,6 +29,7 @@ mod concurrency;
 #[cfg(unix)]
 mod damage;
 mod environment_list;
+mod folders;
 mod formats;
 mod freshness;
 mod frozen;

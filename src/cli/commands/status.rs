@@ -13,6 +13,9 @@ use crate::cli::{json, text};
 use crate::diff::Verdict;
 use crate::files::{FileChange, FileStatus, FolderReadOptions, FolderStatus};
 
+/// The maximum number of prompts without a file that are listed.
+const MAX_GONE: usize = 20;
+
 pub(super) fn status(args: &StatusArgs, session: &Session) -> CommandResult {
     let folder = args.folder.as_deref().unwrap_or(Path::new("."));
     let options = FolderReadOptions::new()
@@ -108,12 +111,7 @@ fn status_text(status: &FolderStatus) -> String {
         format!("{} → {} {path}{more}", names[0], paint(NAME, &names[1]))
     });
     section("Renamed", renamed.collect());
-    let gone = status.gone.iter().map(|prompt| {
-        let versions = text::count(prompt.versions, "version", "versions");
-        let name = paint(REMOVED, text::name(prompt.name.as_str()));
-        format!("{name}  {}", paint(DIM, versions))
-    });
-    section("Gone, in the store only", gone.collect());
+    section("Gone, in the store only", gone_lines(status));
     let unreadable = status.unreadable.iter();
     let unreadable = unreadable.map(|problem| paint(ERROR, text::line(&problem.to_string())));
     section("Unreadable", unreadable.collect());
@@ -131,6 +129,21 @@ fn status_text(status: &FolderStatus) -> String {
         text::count(unchanged, "file", "files")
     ));
     out
+}
+
+/// Returns a line for each prompt without a file. The folder may be one of a few prompts only, so the
+/// list is cut.
+fn gone_lines(status: &FolderStatus) -> Vec<String> {
+    let gone = status.gone.iter().take(MAX_GONE).map(|prompt| {
+        let versions = text::count(prompt.versions, "version", "versions");
+        let name = paint(REMOVED, text::name(prompt.name.as_str()));
+        format!("{name}  {}", paint(DIM, versions))
+    });
+    let mut lines: Vec<String> = gone.collect();
+    if let Some(more @ 1..) = status.gone.len().checked_sub(MAX_GONE) {
+        lines.push(format!("and {more} more; --json names all"));
+    }
+    lines
 }
 
 /// Returns the number of the latest version, and the bump that a commit would be.

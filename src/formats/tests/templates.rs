@@ -227,6 +227,17 @@ fn a_promptfoo_file_is_read_and_written() {
 }
 
 #[test]
+fn a_template_without_text_is_refused() {
+    for (format, text) in [
+        (Format::Dotprompt, ""),
+        (Format::Dotprompt, "---\nmodel: x\n---\n\n"),
+        (Format::Prompty, "---\nname: x\n---\n"),
+    ] {
+        assert!(refused(format, text).contains("the file has no message"));
+    }
+}
+
+#[test]
 fn a_text_that_reads_as_a_mark_is_refused() {
     let body = r#"{"messages": [{"role": "user", "content": "a\nUser :\nb"}]}"#;
     let body = Body::try_from(body).unwrap();
