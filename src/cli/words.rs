@@ -57,11 +57,20 @@ const WORDS: Words = &[
          points one to a version, and promptbook environments restricts their names",
     ),
     (
-        &[
-            "push", "pull", "fetch", "remote", "sync", "clone", "merge", "rebase",
-        ],
+        &["merge", "rebase"],
         "promptbook export --bundle FILE writes the whole history to a file, \
          and promptbook import FILE merges it into another store",
+    ),
+    #[cfg(not(feature = "remote"))]
+    (
+        &["push", "pull", "fetch", "remote", "sync", "clone"],
+        "promptbook export --bundle FILE writes the whole history to a file, \
+         and promptbook import FILE merges it into another store",
+    ),
+    #[cfg(feature = "remote")]
+    (
+        &["fetch", "sync"],
+        "promptbook pull brings what is new in a remote into the store, and promptbook push sends changes to it",
     ),
     (
         &["revert", "reset", "rollback", "unstage"],

@@ -79,11 +79,11 @@ fn it_shortens_a_long_log() {
     };
     index.shorten_log().unwrap();
     let short = log();
-    (1..=60).for_each(&mut commit);
+    (1..=90).for_each(&mut commit);
     let long = log();
-    assert!(long > short + 4_000_000, "{short} to {long} bytes");
+    assert!(long > short + 8_192_000, "{short} to {long} bytes");
     index.shorten_log().unwrap();
-    (61..=100).for_each(&mut commit);
+    (91..=130).for_each(&mut commit);
     assert_eq!(log(), long);
     drop(open(&path, OpenMode::Read).snapshot().unwrap());
 }

@@ -11,7 +11,9 @@ use crate::storage::StorageErrorKind;
 
 /// Number of pages at which the write-ahead log is checkpointed. The log is then overwritten from
 /// its start, which is cheaper than growing a file.
-const MAX_WAL_PAGES: i64 = 1000;
+///
+/// With fewer pages, more of the commits would wait for a checkpoint.
+const MAX_WAL_PAGES: i64 = 2000;
 
 /// The same limit when an index that was written to is closed. It is lower, because the next
 /// process that opens the index reads all pages that are left.
