@@ -120,7 +120,11 @@ pub(super) fn plan(
             };
             let (state, content) = content_state(view, &place, format, &prompt, &versions)?;
             match format.write_prompt(prompt.name.as_str(), &content, unsupported) {
-                Ok(text) => (state, Some(text)),
+                Ok(mut text) => {
+                    // What only the file contains is named when it is overwritten.
+                    text.findings.extend(content.findings);
+                    (state, Some(text))
+                }
                 Err(_) if state == TargetState::Same => (state, None),
                 Err(findings) => {
                     let found = findings
@@ -206,6 +210,8 @@ fn json_state(view: &View, path: &Path, version: &Version) -> Result<TargetState
 }
 
 /// Returns the state of a file in another format, and what the file is to contain.
+///
+/// The findings of the content are what the file contains now, and does not after the export.
 fn content_state(
     view: &View,
     path: &Path,
@@ -218,20 +224,31 @@ fn content_state(
         let body = view.resolve(version.id)?.body.clone();
         content.add_version(body, version);
     }
-    let state = match read(path)? {
-        None => TargetState::Missing,
-        Some(bytes) => TargetState::of(holds(format, bytes, &content)),
+    let Some(bytes) = read(path)? else {
+        return Ok((TargetState::Missing, content));
     };
-    Ok((state, content))
+    let found = read_content(format, bytes);
+    let is_same = |found: &PromptContent| found.is_same_as(&content, format.has_history());
+    if found.as_ref().is_some_and(is_same) {
+        return Ok((TargetState::Same, content));
+    }
+    let findings = found.into_iter().flat_map(|found| found.findings);
+    content.findings = findings
+        .filter_map(|finding| finding.overwritten())
+        .collect();
+    Ok((TargetState::Differs, content))
 }
 
 /// Returns whether a file contains what is to be written, by values.
 fn holds(format: Format, bytes: Vec<u8>, wanted: &PromptContent) -> bool {
-    let text = String::from_utf8(without_byte_order_mark(bytes));
-    let found = text
-        .ok()
-        .and_then(|text| format.read(&text, Unsupported::KeepAsText).ok());
+    let found = read_content(format, bytes);
     found.is_some_and(|found| found.is_same_as(wanted, format.has_history()))
+}
+
+/// Returns the content of a file, if it can be read.
+fn read_content(format: Format, bytes: Vec<u8>) -> Option<PromptContent> {
+    let text = String::from_utf8(without_byte_order_mark(bytes)).ok()?;
+    format.read(&text, Unsupported::KeepAsText).ok()
 }
 
 fn name_state(path: &Path, blob: BlobId) -> Result<TargetState> {

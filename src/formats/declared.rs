@@ -28,8 +28,8 @@ pub(super) fn declare(
             types.entry(name.to_owned()).or_insert(kind.to_owned());
         }
         None => {
-            let text = format!("the type of the input {name} stays in the file only");
-            findings.push(FormatFinding::new(declared.line, text));
+            let what = format!("the type of the input {name}");
+            findings.push(FormatFinding::stays(&what, declared.line));
         }
     }
 }

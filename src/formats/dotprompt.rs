@@ -89,7 +89,7 @@ pub(super) fn read(
 }
 
 fn stays(what: &str, line: usize) -> FormatFinding {
-    FormatFinding::new(line, format!("{what} stays in the file only"))
+    FormatFinding::stays(what, line)
 }
 
 /// Reads a field of a Picoschema: `name: type` or `name?: type, description`.

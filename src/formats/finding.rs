@@ -25,6 +25,24 @@ impl FormatFinding {
     }
 }
 
+/// The end of a finding about what a body has no place for.
+const STAYS: &str = " stays in the file only";
+
+impl FormatFinding {
+    /// Returns the finding for a part of a file that a body has no place for.
+    #[cfg(feature = "formats")]
+    pub(super) fn stays(what: &str, line: usize) -> Self {
+        Self::new(line, format!("{what}{STAYS}"))
+    }
+
+    /// Returns the finding after the file is overwritten, if it is about a part that is then lost.
+    pub(crate) fn overwritten(&self) -> Option<Self> {
+        let what = self.text.strip_suffix(STAYS)?;
+        let text = format!("{what} was in the file only, and is overwritten");
+        Some(Self::new(self.line, text))
+    }
+}
+
 impl fmt::Display for FormatFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(line) = self.line {

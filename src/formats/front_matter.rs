@@ -37,8 +37,7 @@ pub(super) fn cut(text: &str) -> Result<Option<FrontMatter<'_>>, FormatFinding> 
                 }
             };
             let comments = yaml.comments.into_iter().take(1);
-            let comments =
-                comments.map(|line| FormatFinding::new(line, "a comment stays in the file only"));
+            let comments = comments.map(|line| FormatFinding::stays("a comment", line));
             return Ok(Some(FrontMatter {
                 members,
                 findings: comments.collect(),

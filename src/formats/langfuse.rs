@@ -122,8 +122,7 @@ fn version(
     for (name, node) in members {
         let is_new = |finding: &FormatFinding| !finding.text.starts_with(&format!("{name} stays"));
         if !matches!(node.value, NodeValue::Null) && findings.iter().all(is_new) {
-            let text = format!("{name} stays in the file only");
-            findings.push(FormatFinding::new(node.line, text));
+            findings.push(FormatFinding::stays(&name, node.line));
         }
     }
     let own = OwnMember::of(take(&mut config, OWN_MEMBER))?;

@@ -49,7 +49,7 @@ pub(super) fn read(
 }
 
 fn stays(what: &str, line: usize) -> FormatFinding {
-    FormatFinding::new(line, format!("{what} stays in the file only"))
+    FormatFinding::stays(what, line)
 }
 
 /// Returns the body of a file in parts, and what its texts contain that is not carried.

@@ -56,7 +56,7 @@ pub(super) fn read(
         messages: Some(messages),
         ..ChatParts::default()
     };
-    let comment = comment.map(|line| FormatFinding::new(line, "a comment stays in the file only"));
+    let comment = comment.map(|line| FormatFinding::stays("a comment", line));
     let unread = reader.findings;
     sections::content(parts, comment.into_iter().collect(), unread, unsupported)
 }

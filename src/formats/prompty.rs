@@ -69,7 +69,7 @@ pub(super) fn read(
 }
 
 fn stays(what: &str, line: usize) -> FormatFinding {
-    FormatFinding::new(line, format!("{what} stays in the file only"))
+    FormatFinding::stays(what, line)
 }
 
 /// Reads the model: its name, and the parameters, which are members of a body.

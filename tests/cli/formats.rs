@@ -117,6 +117,18 @@ fn a_format_without_an_ending_of_its_own_is_named() {
 }
 
 #[test]
+fn an_export_names_what_it_overwrites() {
+    let desk = Desk::new();
+    desk.write("in/a.prompt.yml", format!("{PROMPT_YML}testData: []\n"));
+    desk.run(&["import", "in"]).ok();
+    desk.run_with(&["commit", "a", "-m", "x"], REWORDED).ok();
+    desk.run(&["export", "in"]).fails(4);
+    let ran = desk.run(&["export", "in", "--force"]);
+    let part = "a.prompt.yml: line 6: testData was in the file only, and is overwritten";
+    assert!(ran.aside().contains(part), "{}", ran.aside());
+}
+
+#[test]
 fn one_prompt_in_two_files_is_refused() {
     let desk = Desk::new();
     desk.write("in/a.json", GREETING);
