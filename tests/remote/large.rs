@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use promptbook::Store;
 use promptbook::remote::{PullOptions, RemoteError, RemoteKey, StopFlag};
@@ -47,12 +47,7 @@ fn organisation(prompts: usize, versions: usize) -> Fake {
 #[test]
 fn a_large_organisation_is_cloned() {
     let fake = organisation(300, 5_000);
-    let begun = Instant::now();
     let (clone, summary) = Clone::of(&fake);
-    eprintln!(
-        "cloned 300 prompts and 5,000 versions in {:?}",
-        begun.elapsed()
-    );
     assert_eq!((summary.prompts.len(), summary.versions), (300, 5_000));
     assert_equal(&clone.store, &fake.store());
 }
@@ -129,6 +124,6 @@ fn an_interrupted_clone_continues_to_the_same_result() {
         assert!(summary.failed.is_empty(), "{summary:?}");
     });
     assert!(failed.load(Ordering::Relaxed) > 10);
-    eprintln!("{interrupted} interruptions, {failed:?} failed requests");
+    assert_eq!(interrupted, 50);
     assert_equal(&store, &fake.store());
 }

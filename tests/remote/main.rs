@@ -6,6 +6,8 @@
     reason = "a test panics to report what failed"
 )]
 
+#[cfg(all(feature = "cli", unix))]
+mod command;
 mod histories;
 mod large;
 mod pulling;

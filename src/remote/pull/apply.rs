@@ -140,7 +140,7 @@ impl Application<'_> {
             }
             Err(error) => return Err(error),
         }
-        Ok(self.outcome(batch.index_snapshot(), fetched, compared)?)
+        self.outcome(batch.index_snapshot(), fetched, compared)
     }
 
     /// Returns what is to be done, with the bodies that were downloaded.
