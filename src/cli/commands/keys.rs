@@ -1,8 +1,10 @@
-//! Reading of a server's keys from the command line and from files.
+//! Reading of keys from the command line and from files.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "server")]
+use std::path::PathBuf;
 
 use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
@@ -15,6 +17,7 @@ const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Returns the keys given by `--key` or in files. Fails if both are given.
 ///
 /// Keys in files do not appear in the list of processes.
+#[cfg(feature = "server")]
 pub(super) fn read_keys(keys: Vec<String>, files: &[PathBuf]) -> CommandResult<Vec<String>> {
     if !keys.is_empty() && !files.is_empty() {
         let message = "keys are given both by --key (or PROMPTBOOK_KEY) and by --key-file";
