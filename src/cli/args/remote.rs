@@ -6,14 +6,16 @@ use clap::{Args, Subcommand, ValueHint};
 
 use crate::remote::{DEFAULT_REMOTE, Settlement};
 
+/// The help of a remote's URL. In a doc comment it would have to be a link.
+const URL_HELP: &str = "Base URL, such as https://api.helicone.ai or https://eu.api.helicone.ai";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum RemoteArgs {
     /// Add a remote; nothing is sent to it
     Add {
         /// Name of the remote: letters, digits, _ and -
         name: String,
-        /// Base URL, such as https://api.helicone.ai or https://eu.api.helicone.ai
-        #[arg(value_hint = ValueHint::Url)]
+        #[arg(help = URL_HELP, value_hint = ValueHint::Url)]
         url: String,
         /// Allow plain HTTP to another machine, which shows the key and the prompts to the network
         #[arg(long)]
@@ -30,8 +32,7 @@ pub(crate) enum RemoteArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct CloneArgs {
-    /// Base URL, such as https://api.helicone.ai or https://eu.api.helicone.ai
-    #[arg(value_hint = ValueHint::Url)]
+    #[arg(help = URL_HELP, value_hint = ValueHint::Url)]
     pub(crate) url: String,
     /// Folder for the store, which is created in DIR/.promptbook [default: the current directory]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
