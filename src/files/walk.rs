@@ -1,10 +1,11 @@
 //! Listing of the files of prompts in a folder and its subfolders.
 
+use std::borrow::Cow;
 use std::fs::{self, DirEntry, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The files in a folder that are accepted, and the other entries.
 #[derive(Debug, Default)]
@@ -16,13 +17,13 @@ pub(crate) struct WalkedFolder {
 }
 
 /// An entry of a folder that is no file of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SkippedEntry {
     /// The path below the folder.
     pub file: PathBuf,
     /// The reason.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// Lists all files below a folder that `refuse` gives no reason to skip.
@@ -57,7 +58,10 @@ pub(crate) fn walk(
             if kind.is_dir() {
                 folders.push(file);
             } else if let Some(reason) = unusable(&entry, kind).or_else(|| refuse(&file)) {
-                listed.skipped.push(SkippedEntry { file, reason });
+                listed.skipped.push(SkippedEntry {
+                    file,
+                    reason: reason.into(),
+                });
             } else {
                 listed.files.push(file);
             }
@@ -118,7 +122,7 @@ mod tests {
         let skipped: Vec<_> = listed
             .skipped
             .iter()
-            .map(|left| (left.file.to_str().unwrap(), left.reason))
+            .map(|left| (left.file.to_str().unwrap(), &*left.reason))
             .collect();
         assert_eq!(
             skipped,

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something in a file that its format cannot read, or that is not carried over.
 ///
 /// It displays as `line N: …`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FormatFinding {
     /// The line, from 1; none if the finding concerns the whole file.

@@ -1,7 +1,7 @@
 //! [`Remotes`], the remotes of a store.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::RemoteError;
 use super::helicone::Helicone;
@@ -38,7 +38,7 @@ pub struct Remotes {
 }
 
 /// A remote of a store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RemoteInfo {
     /// The name.

@@ -43,11 +43,16 @@ fn every_public_record_can_be_read() {
         promptbook::frozen: LockedPrompt;
         promptbook::history: Change, EnvironmentLogEntry, Event, GroupId, LogPosition, Operation,
             OperationContent, OperationKind, PromptState, RecordedInputs;
+        promptbook::error: FileProblem;
+        promptbook::files: SkippedEntry;
+        promptbook::formats: FormatFinding;
         promptbook::lint: Finding, FindingKind;
         promptbook::list: PromptOrder, VersionCounts;
         promptbook::maintenance: BackupSummary, BlobUsage, CheckpointSummary, Diagnostics,
             GcSummary, MaintenanceFailure, RepackSummary, RepairSummary, StoreStats, VerifyReport,
             Violation;
+        promptbook::remote: FailedPrompt, LackingVersions, MappedNumber, PromptPull, PromptPush, PromptSync,
+            PullOutcome, PullSummary, PushOutcome, PushSummary, RemoteInfo, RenumberedVersion, SyncState, SyncStatus;
         promptbook::search: MatchedIn, SearchHit, Snippet;
         promptbook::template: Merged, PartialUse, Problem, RenderedBody, TextLocation,
             UnfilledTag, ValidationError, VariableSite, VariableType, VariableUse;

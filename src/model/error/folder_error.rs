@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An error of an import or an export of a folder. Nothing was imported or written, unless the
 /// variant says otherwise.
@@ -80,7 +80,7 @@ pub enum FolderError {
 }
 
 /// A file that cannot be imported, and why. It displays as `FILE:LINE: reason`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FileProblem {
     /// The path below the folder.

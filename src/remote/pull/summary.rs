@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{PromptId, PromptName, VersionId, VersionNumber};
 
 /// What a pull did, or would do.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PullSummary {
     /// The prompts that the pull changed, or in which the sides differ.
@@ -36,7 +36,7 @@ impl PullSummary {
 }
 
 /// What a pull did with a prompt.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PromptPull {
     /// The id in the store.
@@ -85,7 +85,7 @@ impl PromptPull {
 }
 
 /// What happened to a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PullOutcome {
@@ -117,7 +117,7 @@ impl fmt::Display for PullOutcome {
 }
 
 /// A version that has another number here than in the remote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RenumberedVersion {
     /// The version.
@@ -129,7 +129,7 @@ pub struct RenumberedVersion {
 }
 
 /// A prompt that could not be pulled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailedPrompt {
     /// The id or the name.
@@ -139,7 +139,7 @@ pub struct FailedPrompt {
 }
 
 /// Versions that a remote may have and did not deliver.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LackingVersions {
     /// The prompt in the store.

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::remote::pull::{FailedPrompt, LackingVersions};
 use crate::{PromptId, PromptName, VersionId, VersionNumber};
 
 /// What a push did, or would do.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PushSummary {
     /// The prompts that the store changed, or in which the sides differ.
@@ -22,7 +22,7 @@ pub struct PushSummary {
 }
 
 /// What a push did with a prompt.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PromptPush {
     /// The id in the store.
@@ -42,7 +42,7 @@ pub struct PromptPush {
 }
 
 /// The numbers of a version on both sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MappedNumber {
     /// The version in the store.
@@ -54,7 +54,7 @@ pub struct MappedNumber {
 }
 
 /// What happened to a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PushOutcome {
@@ -83,7 +83,7 @@ impl fmt::Display for PushOutcome {
 }
 
 /// How a store and a remote differ.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SyncStatus {
     /// The prompts in which the sides differ.
@@ -97,7 +97,7 @@ pub struct SyncStatus {
 }
 
 /// How the sides of a prompt differ.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PromptSync {
     /// The id in the store.
@@ -115,7 +115,7 @@ pub struct PromptSync {
 }
 
 /// Which side of a prompt has changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SyncState {
