@@ -13,6 +13,8 @@ mod error;
 mod history_text;
 mod index;
 mod memory;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod prompt_table;
 mod rows;
 mod search;

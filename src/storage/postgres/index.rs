@@ -1,0 +1,127 @@
+//! [`PostgresIndex`], the index in a schema: what an open handle has.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::migrate;
+use super::pool::ConnectionPool;
+use super::url::PostgresUrl;
+use crate::model::record::Settings;
+use crate::storage::{Deadline, StorageError, StorageErrorKind, StorageResult};
+
+/// The default limit of a wait for a lock.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+
+/// An index in a schema of a Postgres database.
+#[derive(Debug)]
+pub(crate) struct PostgresIndex {
+    pub(super) pool: Arc<ConnectionPool>,
+    pub(super) locks: LockNames,
+    limit: Duration,
+    closes_by: Mutex<Deadline>,
+    /// The process that opened it: connections do not survive a fork.
+    process: u32,
+}
+
+/// The names of a store's advisory locks, which follow from its random id.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LockNames {
+    pub(super) writers: i64,
+    pub(super) bodies: i64,
+    pub(super) packs: i64,
+}
+
+impl LockNames {
+    fn of(id: &[u8]) -> Self {
+        let name = |purpose: &str| {
+            let hash = blake3::Hasher::new()
+                .update(id)
+                .update(purpose.as_bytes())
+                .finalize();
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&hash.as_bytes()[..8]);
+            i64::from_le_bytes(bytes)
+        };
+        Self {
+            writers: name("writers"),
+            bodies: name("bodies"),
+            packs: name("packs"),
+        }
+    }
+}
+
+impl PostgresIndex {
+    /// Opens the index of a store. Returns `None` if the schema contains no store.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, its `fsync` is off, or the store has another format.
+    pub(crate) fn open(url: &PostgresUrl) -> StorageResult<Option<Self>> {
+        let pool = ConnectionPool::new(url.clone());
+        let connection = pool.take()?;
+        if !migrate::exists(&connection, &url.schema)? {
+            return Ok(None);
+        }
+        if !url.allows_fsync_off {
+            migrate::check_durable(&connection)?;
+        }
+        let id = migrate::check(&connection)?;
+        pool.put_back(connection);
+        Ok(Some(Self {
+            pool: Arc::new(pool),
+            locks: LockNames::of(&id),
+            limit: DEFAULT_LIMIT,
+            closes_by: Mutex::new(Deadline::NEVER),
+            process: std::process::id(),
+        }))
+    }
+
+    /// Creates a store in a schema, unless there is one. Returns whether it was created.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open). A failure creates no table.
+    pub(crate) fn create(url: &PostgresUrl, settings: Settings) -> StorageResult<bool> {
+        let connection = ConnectionPool::new(url.clone()).connect()?;
+        migrate::create(&connection, &url.schema, settings)
+    }
+
+    /// Sets the limit of waits for locks.
+    pub(crate) fn with_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Returns the deadline of a call that begins now.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.before_closing(Deadline::after(self.limit))
+    }
+
+    pub(super) fn before_closing(&self, deadline: Deadline) -> Deadline {
+        deadline.min(
+            *self
+                .closes_by
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    pub(super) fn set_closing(&self, moment: Deadline) {
+        let mut closes_by = self
+            .closes_by
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *closes_by = closes_by.min(moment);
+    }
+
+    pub(super) fn check_process(&self) -> StorageResult<()> {
+        if std::process::id() == self.process {
+            return Ok(());
+        }
+        let opened = self.process;
+        let reason = format!(
+            "the store was opened by process {opened}, of which this process is a fork; open the store again in this process"
+        );
+        Err(StorageError::new(StorageErrorKind::Forked, reason))
+    }
+}

@@ -1,0 +1,101 @@
+//! [`PostgresSnapshot`], a connection with a transaction that only reads.
+
+use std::cell::Cell;
+
+use tokio_postgres::Row;
+
+use crate::storage::StorageResult;
+use crate::storage::postgres::connection::{Connection, Params};
+use crate::storage::postgres::pool::ConnectionPool;
+
+/// The beginning of a snapshot. It is sent together with the first read.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A snapshot, or the reads of a write transaction.
+#[derive(Debug)]
+pub(in crate::storage::postgres) struct PostgresSnapshot<'a> {
+    /// `None` only while it is being dropped.
+    connection: Option<Connection>,
+    /// The pool that gets the connection back.
+    pool: &'a ConnectionPool,
+    is_begun: Cell<bool>,
+}
+
+impl<'a> PostgresSnapshot<'a> {
+    /// Creates a snapshot of the state at its first read. The call sends nothing.
+    pub(in crate::storage::postgres) fn pooled(pool: &'a ConnectionPool) -> StorageResult<Self> {
+        Ok(Self {
+            connection: Some(pool.take()?),
+            pool,
+            is_begun: Cell::new(false),
+        })
+    }
+
+    /// Creates the reads of a connection on which a transaction has begun.
+    ///
+    /// The transaction is rolled back when this is dropped, unless it has ended.
+    pub(in crate::storage::postgres) fn begun(
+        connection: Connection,
+        pool: &'a ConnectionPool,
+    ) -> Self {
+        Self {
+            connection: Some(connection),
+            pool,
+            is_begun: Cell::new(true),
+        }
+    }
+
+    #[allow(clippy::expect_used)] // Only `drop` takes it.
+    pub(in crate::storage::postgres) fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("held until dropped")
+    }
+
+    /// Notes that the transaction has ended.
+    pub(in crate::storage::postgres) fn end(&self) {
+        self.is_begun.set(false);
+    }
+
+    pub(in crate::storage::postgres) fn rows(
+        &self,
+        doing: &str,
+        sql: &str,
+        params: &Params<'_>,
+    ) -> StorageResult<Vec<Row>> {
+        if self.is_begun.replace(true) {
+            self.connection().rows(doing, sql, params)
+        } else {
+            self.connection().rows_after(doing, BEGIN, sql, params)
+        }
+    }
+
+    /// Returns the only row of a query, or the first one.
+    pub(in crate::storage::postgres) fn row(
+        &self,
+        doing: &str,
+        sql: &str,
+        params: &Params<'_>,
+    ) -> StorageResult<Option<Row>> {
+        Ok(self.rows(doing, sql, params)?.into_iter().next())
+    }
+
+    /// Returns whether a query has a row.
+    pub(in crate::storage::postgres) fn exists(
+        &self,
+        doing: &str,
+        sql: &str,
+        params: &Params<'_>,
+    ) -> StorageResult<bool> {
+        Ok(self.row(doing, sql, params)?.is_some())
+    }
+}
+
+impl Drop for PostgresSnapshot<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            if self.is_begun.get() {
+                connection.send("ROLLBACK");
+            }
+            self.pool.put_back(connection);
+        }
+    }
+}

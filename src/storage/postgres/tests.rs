@@ -1,0 +1,98 @@
+//! The index and the blob store on a real server.
+
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use super::{PostgresBlobs, PostgresIndex, PostgresUrl};
+use crate::model::record::{Durability, Settings};
+use crate::storage::testing::HistoryWriter;
+use crate::storage::{Blobs, Index, StorageErrorKind, testing};
+
+#[path = "../../../tests/shared/postgres_server.rs"]
+mod postgres_server;
+
+/// Returns a new index, or `None` if there is no server.
+fn new_index(settings: Settings) -> Option<PostgresIndex> {
+    let url = PostgresUrl::parse(&postgres_server::new_url()?).unwrap();
+    assert!(PostgresIndex::create(&url, settings).unwrap());
+    Some(opened(&url))
+}
+
+fn opened(url: &PostgresUrl) -> PostgresIndex {
+    PostgresIndex::open(url).unwrap().unwrap()
+}
+
+#[test]
+fn the_index_passes_the_suite() {
+    if new_index(Settings::default()).is_some() {
+        testing::index::all(&|settings| Box::new(new_index(settings).unwrap()));
+    }
+}
+
+#[test]
+fn the_blob_store_passes_the_suite() {
+    if new_index(Settings::default()).is_some() {
+        testing::blobs::all(&|| {
+            Box::new(PostgresBlobs::of(&new_index(Settings::default()).unwrap()))
+        });
+    }
+}
+
+#[test]
+fn a_store_is_created_once() {
+    let Some(url) = postgres_server::new_url() else {
+        return;
+    };
+    let url = PostgresUrl::parse(&url).unwrap();
+    assert!(PostgresIndex::open(&url).unwrap().is_none());
+    let created = thread::scope(|scope| {
+        let create = || PostgresIndex::create(&url, Settings::default()).unwrap();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
+        threads
+            .into_iter()
+            .filter(|_| true)
+            .map(|thread| thread.join().unwrap())
+            .filter(|is| *is)
+            .count()
+    });
+    assert_eq!(created, 1);
+    let (one, other) = (opened(&url), opened(&url));
+    HistoryWriter::new(&one).create(1, "seen", &[]);
+    assert_eq!(other.snapshot().unwrap().prompt_count().unwrap(), 1);
+    assert_eq!(one.change_mark(), other.change_mark());
+}
+
+#[test]
+fn a_wait_for_the_writers_lock_ends_as_busy() {
+    let Some(index) = new_index(Settings::default()) else {
+        return;
+    };
+    let index = index.with_limit(Duration::from_millis(50));
+    let held = index.transaction(Durability::Full).unwrap();
+    let refused = index.transaction(Durability::Full).err().unwrap();
+    assert_eq!(refused.kind(), StorageErrorKind::Busy);
+    drop(held);
+    drop(index.transaction(Durability::Full).unwrap());
+}
+
+/// A call blocks its thread only, so it works within another runtime that has only this thread.
+#[test]
+fn calls_work_within_another_runtime() {
+    let Some(index) = new_index(Settings::default()) else {
+        return;
+    };
+    let (send, receive) = channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        HistoryWriter::new(&index).create(1, "within", &[]);
+        send.send(index.snapshot().unwrap().prompt_count().unwrap())
+            .unwrap();
+    });
+    assert_eq!(receive.recv().unwrap(), 1);
+    let blobs = PostgresBlobs::of(&index);
+    runtime.block_on(async { assert_eq!(blobs.newest().unwrap(), None) });
+}

@@ -1,0 +1,79 @@
+//! The state of a write transaction.
+
+use std::collections::HashSet;
+
+use crate::model::id::{BlobId, OperationId};
+use crate::storage::postgres::columns::{bytes, number};
+use crate::storage::postgres::connection::Step;
+use crate::storage::postgres::error::corrupt;
+use crate::storage::postgres::index::PostgresIndex;
+use crate::storage::postgres::snapshot::PostgresSnapshot;
+use crate::storage::postgres::write_lock;
+use crate::storage::{Deadline, StorageResult};
+
+/// A write transaction. Dropping it without a commit rolls it back.
+pub(in crate::storage::postgres) struct PostgresTransaction<'a> {
+    pub(super) snapshot: PostgresSnapshot<'a>,
+    pub(super) index: &'a PostgresIndex,
+    /// The number and the id of the last operation.
+    pub(super) last: (u64, OperationId),
+    /// The last operation before this transaction.
+    pub(super) began_at: u64,
+    /// Bodies that versions may have although they are not stored.
+    pub(super) absent: HashSet<BlobId>,
+    pub(super) savepoint: Option<((u64, OperationId), HashSet<BlobId>)>,
+}
+
+impl<'a> PostgresTransaction<'a> {
+    /// Waits for the writers' lock and begins, in one round trip.
+    pub(in crate::storage::postgres) fn begin(
+        index: &'a PostgresIndex,
+        deadline: Deadline,
+    ) -> StorageResult<Self> {
+        let connection = index.pool.take()?;
+        let sql = "SELECT last_number, last_hash FROM head";
+        let begun = write_lock::begin(&connection, index.locks.writers, deadline, sql);
+        // If the wait failed, dropping this rolls back.
+        let snapshot = PostgresSnapshot::begun(connection, &index.pool);
+        let rows = begun?;
+        let Some(row) = rows.first() else {
+            return Err(corrupt("reading the end of the history: it is missing"));
+        };
+        let last = (number(row, 0)?, OperationId::from_bytes(bytes(row, 1)?));
+        Ok(Self {
+            snapshot,
+            index,
+            last,
+            began_at: last.0,
+            absent: HashSet::new(),
+            savepoint: None,
+        })
+    }
+
+    pub(super) fn run(&self, steps: &[Step]) -> StorageResult<()> {
+        self.snapshot.connection().run(steps)
+    }
+
+    /// Fails as corrupt if a live version would be left without its body.
+    pub(super) fn check_absent(&self) -> StorageResult<()> {
+        if self.absent.is_empty() {
+            return Ok(());
+        }
+        let doing = "looking for versions without a body";
+        let sql = "SELECT hash FROM blob WHERE NOT stored AND live > 0 AND hash = ANY($1) LIMIT 1";
+        let Some(row) = self.snapshot.row(doing, sql, &[&self.absent_hashes()])? else {
+            return Ok(());
+        };
+        let id = BlobId::from_bytes(bytes(&row, 0)?);
+        Err(corrupt(&format!(
+            "live versions have body {id}, which is not stored"
+        )))
+    }
+
+    pub(super) fn absent_hashes(&self) -> Vec<Vec<u8>> {
+        self.absent
+            .iter()
+            .map(|id| id.as_bytes().to_vec())
+            .collect()
+    }
+}

@@ -1,0 +1,171 @@
+//! URLs of stores: `postgres://user@host/database?schema=prompts`.
+
+use std::fmt;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use super::credentials;
+use crate::model::invalid_argument::InvalidArgument;
+
+/// The schema of a store whose URL names none.
+const DEFAULT_SCHEMA: &str = "promptbook";
+
+/// How long a connection may take to be established.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The place of a store in Postgres. Its text and its debug form contain no credentials.
+#[derive(Clone)]
+pub(crate) struct PostgresUrl {
+    pub(super) config: Config,
+    pub(super) schema: String,
+    /// Whether a server that does not flush is accepted.
+    pub(super) allows_fsync_off: bool,
+    shown: String,
+}
+
+impl PostgresUrl {
+    /// Parses a URL, and looks up the password if it contains none.
+    ///
+    /// # Errors
+    ///
+    /// A parameter is unknown or has no valid value. The error shows no credentials.
+    pub(crate) fn parse(url: &str) -> Result<Self, InvalidArgument> {
+        let shown = without_credentials(url);
+        let refused = |reason: String| InvalidArgument::new("URL of a store", &shown, reason);
+        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut schema = DEFAULT_SCHEMA.to_owned();
+        let mut allows_fsync_off = false;
+        let mut left = Vec::new();
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            match name {
+                "schema" => {
+                    let value = percent_decode_str(value).decode_utf8();
+                    schema = value
+                        .map_err(|error| refused(error.to_string()))?
+                        .into_owned();
+                }
+                "allow_fsync_off" => allows_fsync_off = value == "1",
+                "blobs" | "endpoint" => {
+                    return Err(refused(format!(
+                        "this release has no {name}; leave it out, and bodies are in Postgres"
+                    )));
+                }
+                _ => left.push(part),
+            }
+        }
+        check_schema(&schema).map_err(refused)?;
+        let has_mode = left.iter().any(|part| part.starts_with("sslmode="));
+        let text = format!("{place}?{}", left.join("&"));
+        let parsed = text.trim_end_matches('?').parse::<Config>();
+        // The parser's causes contain names of parameters only.
+        let mut config = parsed.map_err(|error| {
+            refused(crate::model::causes::causes_after(
+                "it is not a URL of Postgres".into(),
+                std::error::Error::source(&error),
+            ))
+        })?;
+        if config.get_hosts().is_empty() {
+            return Err(refused("it names no host".into()));
+        }
+        if !has_mode {
+            let is_local = config.get_hosts().iter().all(is_local);
+            config.ssl_mode(if is_local {
+                SslMode::Prefer
+            } else {
+                SslMode::Require
+            });
+        }
+        credentials::complete(&mut config);
+        config
+            .application_name("promptbook")
+            .connect_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(Duration::from_secs(15))
+            .tcp_user_timeout(Duration::from_secs(30));
+        Ok(Self {
+            config,
+            schema,
+            allows_fsync_off,
+            shown,
+        })
+    }
+}
+
+fn check_schema(schema: &str) -> Result<(), String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if schema.is_empty() || schema.len() > 63 || !schema.chars().all(is_name) {
+        return Err("a schema is named by 1 to 63 characters of a-z, 0-9 and _".into());
+    }
+    Ok(())
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => matches!(name.as_str(), "localhost" | "127.0.0.1" | "::1"),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+/// Returns a URL without its user and password, and with no parameters but the schema.
+fn without_credentials(url: &str) -> String {
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let (scheme, rest) = place.split_once("://").unwrap_or(("postgres", place));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let schema = query.split('&').find(|part| part.starts_with("schema="));
+    schema.map_or_else(
+        || format!("{scheme}://{rest}"),
+        |schema| format!("{scheme}://{rest}?{schema}"),
+    )
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PostgresUrl").field(&self.shown).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_credentials() {
+        let url = "postgres://user:hidden@host:5433/db?schema=prompts&application_name=hidden";
+        let parsed = PostgresUrl::parse(url).unwrap();
+        assert_eq!(parsed.to_string(), "postgres://host:5433/db?schema=prompts");
+        assert_eq!(parsed.schema, "prompts");
+        assert!(!format!("{parsed:?}").contains("hidden"));
+        let wrong = "postgres://user:hidden@host/db?nonsense=hidden";
+        let error = PostgresUrl::parse(wrong).unwrap_err();
+        assert!(!error.to_string().contains("hidden"), "{error}");
+    }
+
+    #[test]
+    fn tls_is_required_beyond_this_machine() {
+        let mode = |url: &str| PostgresUrl::parse(url).unwrap().config.get_ssl_mode();
+        assert_eq!(mode("postgres://db.example.com/a"), SslMode::Require);
+        assert_eq!(mode("postgres://localhost/a"), SslMode::Prefer);
+        assert_eq!(mode("postgres://h/a?sslmode=disable"), SslMode::Disable);
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused() {
+        for url in [
+            "postgres://host/db?blobs=s3://bucket",
+            "postgres://host/db?schema=A-b",
+            "postgres:///db",
+        ] {
+            PostgresUrl::parse(url).unwrap_err();
+        }
+    }
+}
