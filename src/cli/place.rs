@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::store::{url_in, without_credentials};
+
 /// The name of the directory that is searched for a store, like git's `.git`.
 pub(crate) const STORE: &str = ".promptbook";
 
@@ -27,6 +29,14 @@ pub(crate) fn is_empty(directory: &Path) -> bool {
 pub(crate) fn named(option: Option<OsString>) -> Option<PathBuf> {
     let named = option.or_else(|| env::var_os("PROMPTBOOK_STORE"));
     named.filter(|name| !name.is_empty()).map(PathBuf::from)
+}
+
+/// Returns the text of a place for output: a path, or a URL without its user and password.
+pub(crate) fn shown(place: &Path) -> String {
+    match url_in(place) {
+        Some(url) => without_credentials(url),
+        None => place.to_string_lossy().into_owned(),
+    }
 }
 
 /// Returns the nearest store's directory in a directory or above it.

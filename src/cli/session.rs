@@ -74,7 +74,7 @@ impl Session {
 
     /// Opens the store for reading and writing.
     pub(crate) fn store(&self) -> CommandResult<Store> {
-        Ok(self.options().open(self.find()?)?)
+        Ok(self.options().open_place(&self.find()?)?)
     }
 
     /// Opens the store for reading and writing, with changed options.
@@ -83,7 +83,7 @@ impl Session {
         &self,
         change: impl FnOnce(StoreOptions) -> StoreOptions,
     ) -> CommandResult<Store> {
-        Ok(change(self.options()).open(self.find()?)?)
+        Ok(change(self.options()).open_place(&self.find()?)?)
     }
 
     /// Opens the store read-only, which needs no permission to write.
@@ -91,7 +91,7 @@ impl Session {
     /// It stays open until the process ends: the system closes its files faster than it would, and a
     /// reader leaves nothing to finish.
     pub(crate) fn reader(&self) -> CommandResult<Store> {
-        let store = self.options().read_only(true).open(self.find()?)?;
+        let store = self.options().read_only(true).open_place(&self.find()?)?;
         mem::forget(store.clone());
         Ok(store)
     }
@@ -99,7 +99,7 @@ impl Session {
     /// Opens the store read-only. Returns its directory if it is too damaged to be opened.
     pub(crate) fn reader_or_damage(&self) -> CommandResult<Result<Store, PathBuf>> {
         let path = self.find()?;
-        match self.options().read_only(true).open(&path) {
+        match self.options().read_only(true).open_place(&path) {
             Ok(store) => Ok(Ok(store)),
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Err(path)),
             Err(error) => Err(error.into()),

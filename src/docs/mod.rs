@@ -12,6 +12,7 @@
 //! | [`mod@tracing`] | programs that observe the store: its spans, with the feature `tracing` |
 //! | [`reliability`] | what was tested against each promise, and what is not promised |
 //! | [`performance`] | measurements, and how to repeat them |
+//! | [`scale`] | services that outgrow one machine: a store in Postgres |
 //! | [`formats`] | the files of a store |
 //! | [`design`] | the architecture and its invariants |
 //! | [`glossary`], [`style`] | contributors: the words, and how they are used |
@@ -38,6 +39,7 @@ pages! {
     performance = "performance.md",
     reliability = "reliability.md",
     remotes = "remotes.md",
+    scale = "scale.md",
     serving = "serving.md",
     style = "style.md",
     tracing = "tracing.md",

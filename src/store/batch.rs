@@ -65,8 +65,8 @@ impl Store {
         let inner = self.shared();
         inner.queue.exclusive(|deadline| {
             let writer = inner.begin(deadline)?;
-            // In memory, a pack would have no advantage over the journal.
-            let writer = if inner.place.is_memory() {
+            // A pack may have no advantage over the journal.
+            let writer = if inner.place.keeps_journal() {
                 writer
             } else {
                 writer.in_bulk()

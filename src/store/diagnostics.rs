@@ -87,6 +87,8 @@ impl Store {
         let inner = self.shared();
         let index = match &inner.place {
             StoreLocation::Directory { location, .. } => Some(location.index()),
+            #[cfg(feature = "postgres")]
+            StoreLocation::Postgres(_) => None,
             StoreLocation::Memory(_) | StoreLocation::Given { .. } => None,
         };
         let failure = inner.settler.last_failure();

@@ -126,6 +126,8 @@ impl Store {
     pub fn path(&self) -> Option<&Path> {
         match &self.shared().place {
             StoreLocation::Directory { location, .. } => Some(location.directory()),
+            #[cfg(feature = "postgres")]
+            StoreLocation::Postgres(_) => None,
             StoreLocation::Memory(_) | StoreLocation::Given { .. } => None,
         }
     }

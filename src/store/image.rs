@@ -37,6 +37,8 @@ impl Store {
     pub fn image(&self) -> Option<StoreImage> {
         match &self.shared().place {
             StoreLocation::Directory { .. } | StoreLocation::Given { .. } => None,
+            #[cfg(feature = "postgres")]
+            StoreLocation::Postgres(_) => None,
             StoreLocation::Memory(memory) => Some(StoreImage(memory.fork())),
         }
     }

@@ -16,6 +16,8 @@ mod handle;
 mod image;
 mod location;
 mod opening;
+#[cfg(any(feature = "cli", feature = "postgres"))]
+mod opening_url;
 mod options;
 mod present;
 mod remote_files;
@@ -49,6 +51,8 @@ pub use self::repair::{RepairOptions, RepairSummary};
 pub use self::secrets::{Secrets, SecretsResult};
 pub use self::source::PromptSource;
 pub use self::stats::StoreStats;
+#[cfg(feature = "cli")]
+pub(crate) use self::store_url::{url_in, without_credentials};
 pub use self::verify::VerifyOptions;
 pub use self::view::{Operations, Prompts, RenderedVersion, Rows, Versions, View};
 pub use self::waiting::StopSignal;

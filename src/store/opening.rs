@@ -325,7 +325,7 @@ impl StoreOptions {
         Ok(self.join(index, blobs, settings, place))
     }
 
-    fn join(
+    pub(super) fn join(
         &self,
         index: Arc<dyn Index>,
         blobs: Arc<dyn Blobs>,
@@ -355,7 +355,7 @@ impl StoreOptions {
 /// Sets the environment list of a store that has no operation yet.
 ///
 /// An interrupted creation leaves a store without operations, which the next call completes.
-fn begun(store: Store, list: Option<Vec<EnvironmentName>>) -> Result<Store, OpenError> {
+pub(super) fn begun(store: Store, list: Option<Vec<EnvironmentName>>) -> Result<Store, OpenError> {
     let Some(list) = list else {
         return Ok(store);
     };

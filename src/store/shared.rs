@@ -21,6 +21,8 @@ use crate::engine::{
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::Settings;
 use crate::storage::directory::BlobDirectory;
+#[cfg(feature = "postgres")]
+use crate::storage::postgres::PostgresIndex;
 use crate::storage::sqlite::SqliteIndex;
 use crate::storage::{
     Deadline, Index, MemoryBlobs, MemoryIndex, StorageError, StorageErrorKind, StorageResult,
@@ -76,8 +78,8 @@ impl Transactions for StoreShared {
         drop(span);
         #[cfg(feature = "cli")]
         self.made.set(last, journaled.operations);
-        if self.place.is_memory() {
-            // In memory, the journal is as good as the blob store, so no checkpoint is necessary.
+        if self.place.keeps_journal() {
+            // The journal is as good as the blob store, so no checkpoint is necessary.
             self.settler.committed_in_memory(&journaled);
         } else {
             self.settler.committed(journaled);
@@ -116,6 +118,9 @@ pub(super) enum StoreLocation {
         blobs: Arc<BlobDirectory>,
     },
     Memory(MemoryParts),
+    /// A schema of a Postgres database.
+    #[cfg(feature = "postgres")]
+    Postgres(Arc<PostgresIndex>),
     /// An index and a blob store that the caller opened.
     Given {
         secrets: InMemorySecrets,
@@ -125,6 +130,15 @@ pub(super) enum StoreLocation {
 impl StoreLocation {
     pub(super) fn is_memory(&self) -> bool {
         matches!(self, Self::Memory(_))
+    }
+
+    /// Returns whether the journal is as good a place for bodies as the blob store.
+    pub(super) fn keeps_journal(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        if matches!(self, Self::Postgres(_)) {
+            return true;
+        }
+        self.is_memory()
     }
 }
 

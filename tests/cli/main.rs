@@ -34,6 +34,11 @@ mod messages;
 mod names;
 mod numbers;
 mod pairs;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "postgres")]
+#[path = "../shared/postgres_server.rs"]
+mod postgres_server;
 mod prompts;
 mod questions;
 mod reading;

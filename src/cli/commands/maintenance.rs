@@ -34,14 +34,17 @@ pub(crate) fn init(args: &InitArgs, session: &Session) -> CommandResult {
     if let Some(names) = &args.environments {
         options = options.environments(names);
     }
-    let store = options.create(&path)?;
+    let store = options.create_place(&path)?;
     let settings = store.settings();
-    place::ignore_in_git(&path, was_empty);
+    if store.path().is_some() {
+        place::ignore_in_git(&path, was_empty);
+    }
+    let path = place::shown(&path);
     session.report(
         CompletedChange::Other("the store was created"),
         || {
             json!({
-                "path": path.to_string_lossy(),
+                "path": path,
                 "settings": settings,
                 "environments": args.environments,
             })
@@ -51,7 +54,7 @@ pub(crate) fn init(args: &InitArgs, session: &Session) -> CommandResult {
             let list = list.map(|names| format!("  environments {}\n", name_list(Some(names))));
             format!(
                 "Created a store in {}\n  first version {}, {}\n{}",
-                paint(NAME, text::line(&path.to_string_lossy())),
+                paint(NAME, text::line(&path)),
                 settings.first_version,
                 policy_words(settings.policy),
                 list.unwrap_or_default(),

@@ -21,6 +21,7 @@ mod migrate;
 mod pool;
 mod runtime;
 mod search;
+mod secrets;
 mod snapshot;
 mod store_lock;
 #[cfg(test)]

@@ -35,10 +35,6 @@ impl ConnectionPool {
         }
     }
 
-    pub(super) fn url(&self) -> &PostgresUrl {
-        &self.url
-    }
-
     /// Returns an idle connection, or a new one.
     pub(super) fn take(&self) -> StorageResult<Connection> {
         loop {

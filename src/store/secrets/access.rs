@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+#[cfg(feature = "postgres")]
+use super::in_postgres;
 use super::{Secrets, SecretsResult};
 use crate::engine::Transactions as _;
 use crate::fs::io_error::path_error;
@@ -43,6 +45,10 @@ impl Store {
         let index = match &self.shared().place {
             StoreLocation::Directory { location, .. } => location.index(),
             StoreLocation::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
+            #[cfg(feature = "postgres")]
+            StoreLocation::Postgres(index) => {
+                return in_postgres::get_or_make(index, self.shared().read_only, make);
+            }
             StoreLocation::Given { secrets } => return Ok(secrets.get_or_make(make)),
         };
         // The file is beside the index that a link leads to, as the lock is, so all stores with

@@ -3,6 +3,8 @@
 //! They are in a file of their own in the store, and in no backup or bundle.
 
 mod access;
+#[cfg(feature = "postgres")]
+mod in_postgres;
 mod kept;
 
 pub(super) use self::kept::InMemorySecrets;
