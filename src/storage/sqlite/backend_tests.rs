@@ -88,6 +88,24 @@ fn it_shortens_a_long_log() {
     drop(open(&path, OpenMode::Read).snapshot().unwrap());
 }
 
+/// The file of a log keeps its size when the log starts again.
+#[test]
+fn it_truncates_the_file_of_a_large_log_when_it_is_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made(directory.path());
+    let index = open(&path, OpenMode::Write);
+    let mut writer = testing::HistoryWriter::new(&index);
+    writer.create(1, "logged", &[]);
+    let text = format!("{{\"messages\": [\"{}\"]}}", "long ".repeat(4_000_000));
+    writer.commit_body(1, 1, "1.0", text.as_bytes());
+    index.shorten_log().unwrap();
+    writer.change(1, "logged again", &[]);
+    let log = || std::fs::metadata(beside(&path, "-wal")).unwrap().len();
+    assert!(log() > 16 * 1024 * 1024);
+    drop(index);
+    assert_eq!(log(), 0);
+}
+
 /// After a failed flush the outcome is unknown, and SQLite never looks again at a file that it
 /// takes for immutable.
 #[test]

@@ -6,6 +6,7 @@ use std::sync::{OnceLock, PoisonError};
 use super::connection;
 use super::error::SqliteResult;
 use super::index::SqliteIndex;
+use super::paths::{beside, file_size};
 use super::read_connection::ReadConnection;
 use crate::storage::StorageErrorKind;
 
@@ -18,6 +19,12 @@ const MAX_WAL_PAGES: i64 = 2000;
 /// The same limit when an index that was written to is closed. It is lower, because the next
 /// process that opens the index reads all pages that are left.
 const MAX_WAL_PAGES_AT_CLOSE: i64 = 128;
+
+/// The size of the log's file, in bytes, from which it is truncated when an index that was written
+/// to is closed, even if few of its pages are in use.
+///
+/// A log that is checkpointed in time stays below half of this.
+const MAX_WAL_BYTES_AT_CLOSE: u64 = 16 * 1024 * 1024;
 
 impl SqliteIndex {
     /// Checkpoints the log if it is long, or if the file is to get shorter.
@@ -64,7 +71,9 @@ impl Drop for SqliteIndex {
             let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             // A log that stays only costs time.
             let connection = &writer.snapshot.tables().connection;
-            let _ = connection::empty_log(connection, MAX_WAL_PAGES_AT_CLOSE);
+            let is_large = file_size(&beside(&self.path, "-wal")) > MAX_WAL_BYTES_AT_CLOSE;
+            let pages = if is_large { 1 } else { MAX_WAL_PAGES_AT_CLOSE };
+            let _ = connection::empty_log(connection, pages);
             self.note_sound_log(connection);
         }
     }
