@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 
 use super::columns::{bytes, micros, number, optional_moment, raw};
-use super::connection::{Params, Step};
+use super::connection::{Params, WriteStep};
 use super::index::{LockNames, PostgresIndex};
 use super::pool::ConnectionPool;
 use super::store_lock::SessionLock;
@@ -211,7 +211,7 @@ impl Pack for PostgresPack<'_> {
         // Another pack may contain the body. The body is as young as its younger copy.
         let sql = "INSERT INTO packed VALUES ($1, $2, $3) ON CONFLICT (hash)
             DO UPDATE SET body = excluded.body, written = greatest(packed.written, excluded.written)";
-        let step = |(id, body, written): (BlobId, Vec<u8>, DateTime<Utc>)| Step {
+        let step = |(id, body, written): (BlobId, Vec<u8>, DateTime<Utc>)| WriteStep {
             doing: "storing a pack",
             sql,
             params: vec![
@@ -221,7 +221,7 @@ impl Pack for PostgresPack<'_> {
             ],
             is_single: true,
         };
-        let steps: Vec<Step> = self.bodies.into_iter().map(step).collect();
+        let steps: Vec<WriteStep> = self.bodies.into_iter().map(step).collect();
         let connection = blobs.pool.take()?;
         connection.batch("storing a pack", "BEGIN")?;
         if let Err(error) = connection.run(&steps) {

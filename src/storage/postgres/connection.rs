@@ -17,7 +17,7 @@ use crate::storage::StorageResult;
 pub(super) type Params<'a> = [&'a (dyn ToSql + Sync)];
 
 /// A statement that is sent together with others, with parameters of its own.
-pub(super) struct Step {
+pub(super) struct WriteStep {
     pub(super) doing: &'static str,
     pub(super) sql: &'static str,
     pub(super) params: Vec<Box<dyn ToSql + Sync>>,
@@ -111,7 +111,7 @@ impl Connection {
     }
 
     /// Runs statements, many at a time. Fails as corrupt if one does not change as many rows as it must.
-    pub(super) fn run(&self, steps: &[Step]) -> StorageResult<()> {
+    pub(super) fn run(&self, steps: &[WriteStep]) -> StorageResult<()> {
         for steps in steps.chunks(MAX_PIPELINED) {
             let statements = self.prepare_all(steps)?;
             let sent = steps.iter().zip(&statements).map(|(step, statement)| {
@@ -134,8 +134,8 @@ impl Connection {
         Ok(())
     }
 
-    fn prepare_all(&self, steps: &[Step]) -> StorageResult<Vec<Statement>> {
-        let prepare = |step: &Step| self.prepared(step.sql).context(step.doing);
+    fn prepare_all(&self, steps: &[WriteStep]) -> StorageResult<Vec<Statement>> {
+        let prepare = |step: &WriteStep| self.prepared(step.sql).context(step.doing);
         steps.iter().map(prepare).collect()
     }
 

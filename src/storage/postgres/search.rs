@@ -6,7 +6,7 @@
 use tokio_postgres::Row;
 
 use super::columns::{as_text, bytes, moment, parsed, raw, signed};
-use super::connection::Step;
+use super::connection::WriteStep;
 use super::snapshot::PostgresSnapshot;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::storage::{
@@ -111,7 +111,7 @@ pub(super) fn dependents(
 }
 
 /// The indexed versions of a prompt, each with the partials that it names.
-type IndexedVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
+type SearchableRows = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
 
 pub(super) fn each(
     snapshot: &PostgresSnapshot<'_>,
@@ -135,15 +135,12 @@ pub(super) fn each(
     Ok(())
 }
 
-fn indexed_versions(
-    snapshot: &PostgresSnapshot<'_>,
-    prompt: i64,
-) -> StorageResult<IndexedVersions> {
+fn indexed_versions(snapshot: &PostgresSnapshot<'_>, prompt: i64) -> StorageResult<SearchableRows> {
     let sql = "SELECT v.id, u.partial, u.environment
         FROM searchable s JOIN version v ON v.key = s.version
             LEFT JOIN partial_use u ON u.version = v.key
         WHERE s.prompt = $1 ORDER BY v.key, u.partial, u.environment";
-    let mut versions: IndexedVersions = Vec::new();
+    let mut versions: SearchableRows = Vec::new();
     for row in snapshot.rows("reading the search index", sql, &[&prompt])? {
         let id = VersionId::from_bytes(bytes(&row, 0)?);
         if versions.last().is_none_or(|(last, _)| *last != id) {
@@ -159,8 +156,8 @@ fn indexed_versions(
 }
 
 /// Returns the statements that update the search tables.
-pub(super) fn steps(news: &Indexable) -> Vec<Step> {
-    let step = |sql, params| Step {
+pub(super) fn steps(news: &Indexable) -> Vec<WriteStep> {
+    let step = |sql, params| WriteStep {
         doing: "updating the search index",
         sql,
         params,
@@ -185,7 +182,7 @@ pub(super) fn steps(news: &Indexable) -> Vec<Step> {
             ));
             continue;
         };
-        steps.push(Step {
+        steps.push(WriteStep {
             is_single: true,
             ..step(
                 "INSERT INTO search_text SELECT key, $2, $3 FROM prompt WHERE id = $1
@@ -199,7 +196,7 @@ pub(super) fn steps(news: &Indexable) -> Vec<Step> {
         });
         for version in &prompt.versions {
             let of = || Box::new(version.id.as_bytes().to_vec());
-            steps.push(Step {
+            steps.push(WriteStep {
                 is_single: true,
                 ..step(
                     "INSERT INTO searchable SELECT p.key, v.key FROM prompt p, version v

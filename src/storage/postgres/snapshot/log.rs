@@ -15,7 +15,7 @@ use crate::storage::{LogReads, OperationVisitor, StorageResult, read_operation};
 const READ_TOGETHER: i64 = 500;
 
 /// A visitor of operations that can fail.
-type CandidateVisitor<'a> =
+type OperationRowVisitor<'a> =
     dyn FnMut(u64, OperationId, &str) -> StorageResult<ControlFlow<()>> + 'a;
 
 /// The operations below a number, newest first.
@@ -39,7 +39,7 @@ impl PostgresSnapshot<'_> {
         filter: &OperationFilter,
         before: i64,
         most: usize,
-        visit: &mut CandidateVisitor<'_>,
+        visit: &mut OperationRowVisitor<'_>,
     ) -> StorageResult<()> {
         let (sql, of) = match (&filter.prompt, &filter.environment) {
             (Some(prompt), _) => (OF_PROMPT, Some(prompt.as_str())),

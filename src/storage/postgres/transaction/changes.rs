@@ -12,14 +12,14 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, Operation, PromptState, Version};
 use crate::storage::folded;
 use crate::storage::postgres::columns::{micros, signed};
-use crate::storage::postgres::connection::Step;
+use crate::storage::postgres::connection::WriteStep;
 
 /// A parameter of a statement.
 pub(super) type Param = Box<dyn ToSql + Sync>;
 
 /// The statements of an operation, in order.
 pub(super) struct OperationSteps {
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<WriteStep>,
     /// The operation's own moment.
     at: i64,
     /// When and by which operation bodies are released.
@@ -63,7 +63,7 @@ impl OperationSteps {
     }
 
     fn one(&mut self, doing: &'static str, sql: &'static str, params: Vec<Param>) {
-        self.steps.push(Step {
+        self.steps.push(WriteStep {
             doing,
             sql,
             params,
@@ -72,7 +72,7 @@ impl OperationSteps {
     }
 
     fn any(&mut self, doing: &'static str, sql: &'static str, params: Vec<Param>) {
-        self.steps.push(Step {
+        self.steps.push(WriteStep {
             doing,
             sql,
             params,

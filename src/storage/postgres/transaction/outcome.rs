@@ -2,7 +2,7 @@
 
 use super::changes::raw;
 use super::state::PostgresTransaction;
-use crate::storage::postgres::connection::Step;
+use crate::storage::postgres::connection::WriteStep;
 use crate::storage::postgres::error::PostgresContext;
 use crate::storage::postgres::index::PostgresIndex;
 use crate::storage::postgres::write_lock;
@@ -19,7 +19,7 @@ pub(super) fn commit(transaction: PostgresTransaction<'_>) -> StorageResult<()> 
     let mark: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
         .take(16)
         .collect();
-    transaction.run(&[Step {
+    transaction.run(&[WriteStep {
         doing: "marking the change",
         sql: "UPDATE head SET commits = commits + 1, mark = $1",
         params: vec![raw(&mark)],

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::model::id::{BlobId, OperationId};
 use crate::storage::postgres::columns::{bytes, number};
-use crate::storage::postgres::connection::Step;
+use crate::storage::postgres::connection::WriteStep;
 use crate::storage::postgres::error::corrupt;
 use crate::storage::postgres::index::PostgresIndex;
 use crate::storage::postgres::snapshot::PostgresSnapshot;
@@ -50,7 +50,7 @@ impl<'a> PostgresTransaction<'a> {
         })
     }
 
-    pub(super) fn run(&self, steps: &[Step]) -> StorageResult<()> {
+    pub(super) fn run(&self, steps: &[WriteStep]) -> StorageResult<()> {
         self.snapshot.connection().run(steps)
     }
 

@@ -8,7 +8,7 @@ use super::state::PostgresTransaction;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, VersionId};
 use crate::model::record::{Operation, RecordedInputs};
 use crate::storage::postgres::columns::{bytes, micros, number, signed};
-use crate::storage::postgres::connection::Step;
+use crate::storage::postgres::connection::WriteStep;
 use crate::storage::postgres::error::{PostgresContext, corrupt};
 use crate::storage::postgres::search;
 use crate::storage::{
@@ -28,8 +28,8 @@ const PACKED: &str = "INSERT INTO blob (hash, size, stored)
         FROM unnest($1::bytea[], $2::bigint[]) AS body (hash, size)
     ON CONFLICT (hash) DO UPDATE SET stored = true WHERE NOT blob.stored RETURNING hash";
 
-fn step(doing: &'static str, sql: &'static str, params: Vec<Param>, is_single: bool) -> Step {
-    Step {
+fn step(doing: &'static str, sql: &'static str, params: Vec<Param>, is_single: bool) -> WriteStep {
+    WriteStep {
         doing,
         sql,
         params,
@@ -37,7 +37,7 @@ fn step(doing: &'static str, sql: &'static str, params: Vec<Param>, is_single: b
     }
 }
 
-fn journaling(id: BlobId, body: &[u8]) -> Step {
+fn journaling(id: BlobId, body: &[u8]) -> WriteStep {
     let params: Vec<Param> = vec![raw(id.as_bytes()), Box::new(signed(body.len())), raw(body)];
     step("journaling a body", JOURNAL, params, false)
 }
