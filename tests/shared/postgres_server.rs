@@ -1,3 +1,4 @@
+#![allow(clippy::print_stderr, reason = "it says why tests are not run")]
 // A Postgres server of the tests' own: a private directory, a Unix socket, and `fsync = on`.
 //
 // It is included by path, because unit tests and integration tests share it.
