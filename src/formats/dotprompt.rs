@@ -199,9 +199,7 @@ pub(super) fn write(
         front.push(("input".into(), FileNode::map(schema)));
     }
     own.is_there = parts.messages.is_none();
-    if let Some(own) = own.to_node(&parts) {
-        front.push((OWN_MEMBER.into(), own));
-    }
+    own.write_to(&mut front, &parts);
     sections::finish(body, &front, &template, findings, unsupported, |text| {
         read(text, Unsupported::Refuse)
     })

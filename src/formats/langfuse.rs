@@ -12,8 +12,9 @@ use super::finding::FormatFinding;
 use super::json_read;
 use super::node::{FileNode, NodeMembers, NodeValue, take};
 use super::own_member::{OWN_MEMBER, OwnMember};
+use super::sections::message_nodes;
 use super::unsupported::Unsupported;
-use super::variables::{self, VariableReader, VariableSyntax, settle};
+use super::variables::{VariableReader, VariableSyntax, settle};
 use crate::json::pretty;
 use crate::model::id::EnvironmentName;
 use crate::model::version_number::VersionNumber;
@@ -302,20 +303,10 @@ fn version_node(
             config.push((name, value));
         }
     }
-    let messages = parts.messages.iter().flatten().map(|message| {
-        let text = message.text.as_deref().unwrap_or_default();
-        let (text, finding) = variables::write(text, SYNTAX, &mut own.types);
-        findings.extend(finding);
-        FileNode::map(vec![
-            ("role".to_owned(), FileNode::text(message.role.clone())),
-            ("content".to_owned(), FileNode::text(text)),
-        ])
-    });
-    let messages: Vec<FileNode> = messages.collect();
+    let shown = parts.messages.as_deref().unwrap_or_default();
+    let messages = message_nodes(shown, SYNTAX, &mut own.types, findings);
     own.is_there = parts.messages.is_none();
-    if let Some(own) = own.to_node(&parts) {
-        config.push((OWN_MEMBER.into(), own));
-    }
+    own.write_to(&mut config, &parts);
     let list = |texts: &mut dyn Iterator<Item = String>| {
         FileNode::new(NodeValue::List(texts.map(FileNode::text).collect()))
     };

@@ -19,9 +19,7 @@ pub(super) fn write(body: &Body) -> String {
     if let Some(member) = take(&mut front, OWN_MEMBER) {
         own.body.push((OWN_MEMBER.to_owned(), member));
     }
-    if let Some(own) = own.to_node(&parts) {
-        front.push((OWN_MEMBER.into(), own));
-    }
+    own.write_to(&mut front, &parts);
     let mut out = String::from("---\n");
     write_members(&front, &mut out);
     out.push_str("---\n");

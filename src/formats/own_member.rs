@@ -73,8 +73,8 @@ impl OwnMember {
         Ok(())
     }
 
-    /// Returns the member to write, if there is anything in it.
-    pub(super) fn to_node(&self, parts: &ChatParts) -> Option<FileNode> {
+    /// Adds the member to those of a file, if there is anything in it.
+    pub(super) fn write_to(&self, file: &mut NodeMembers, parts: &ChatParts) {
         let mut members = NodeMembers::new();
         let types = self.types.iter().filter(|(_, kind)| *kind != "string");
         let types = types.map(|(name, kind)| (name.clone(), FileNode::text(kind.clone())));
@@ -88,7 +88,9 @@ impl OwnMember {
         if !self.body.is_empty() || self.is_there {
             members.push(("body".into(), FileNode::map(self.body.clone())));
         }
-        (!members.is_empty()).then(|| FileNode::map(members))
+        if !members.is_empty() {
+            file.push((OWN_MEMBER.into(), FileNode::map(members)));
+        }
     }
 }
 

@@ -12,8 +12,9 @@ use super::content::{FormattedText, PromptContent};
 use super::finding::FormatFinding;
 use super::node::{FileNode, NodeMembers, NodeValue, take};
 use super::own_member::{OWN_MEMBER, OwnMember};
+use super::sections::{self, message_nodes, role_and_rest};
 use super::unsupported::Unsupported;
-use super::variables::{self, VariableReader, VariableSyntax, settle};
+use super::variables::{VariableReader, VariableSyntax, settle};
 use super::{yaml_read, yaml_write};
 use crate::json::{JsonTree, pretty};
 use crate::model::body::Body;
@@ -39,13 +40,8 @@ pub(super) fn read(
     if let Some(line) = yaml.comments.first() {
         findings.push(stays("a comment", *line));
     }
-    let (parts, mut unread) = parts(yaml.root, &mut findings).map_err(|finding| vec![finding])?;
-    findings.append(&mut settle(std::mem::take(&mut unread), unsupported)?);
-    let body = parts.into_body().map_err(|finding| vec![finding])?;
-    let mut content = PromptContent::of_body(body, false);
-    findings.sort_by_key(|finding| finding.line);
-    content.findings = findings;
-    Ok(content)
+    let (parts, unread) = parts(yaml.root, &mut findings).map_err(|finding| vec![finding])?;
+    sections::content(parts, findings, unread, unsupported)
 }
 
 fn stays(what: &str, line: usize) -> FormatFinding {
@@ -118,13 +114,7 @@ fn messages(
     };
     let messages = items.into_iter().map(|item| {
         let line = item.line;
-        let NodeValue::Map(mut members) = item.value else {
-            return Err(FormatFinding::new(line, "a message is not a mapping"));
-        };
-        let role = take(&mut members, "role").and_then(|role| role.as_text().map(str::to_owned));
-        let Some(role) = role else {
-            return Err(FormatFinding::new(line, "a message has no role"));
-        };
+        let (role, mut members) = role_and_rest(item)?;
         // gh-models reads roles in any letter case.
         let lower = role.to_ascii_lowercase();
         let role = if ROLES.contains(&lower.as_str()) {
@@ -226,24 +216,14 @@ pub(super) fn write(
     let mut findings = Vec::new();
     match &parts.messages {
         Some(messages) => {
-            let list = messages.iter().map(|message| {
-                let text = message.text.as_deref().unwrap_or_default();
-                let (text, finding) = variables::write(text, SYNTAX, &mut own.types);
-                findings.extend(finding);
-                FileNode::map(vec![
-                    ("role".to_owned(), FileNode::text(message.role.clone())),
-                    ("content".to_owned(), FileNode::text(text)),
-                ])
-            });
-            let list = FileNode::new(NodeValue::List(list.collect()));
+            let list = message_nodes(messages, SYNTAX, &mut own.types, &mut findings);
+            let list = FileNode::new(NodeValue::List(list));
             members.push(("messages".into(), list));
         }
         // The file says that it has no messages.
         None => own.is_there = true,
     }
-    if let Some(own) = own.to_node(&parts) {
-        members.push((OWN_MEMBER.into(), own));
-    }
+    own.write_to(&mut members, &parts);
     let findings = settle(findings, unsupported)?;
     let mut text = String::new();
     yaml_write::write_members(&members, &mut text);

@@ -9,7 +9,7 @@ use super::chat::{ChatParts, ShownMessage};
 use super::content::{FormattedText, PromptContent};
 use super::finding::FormatFinding;
 use super::node::{FileNode, NodeValue, take};
-use super::sections;
+use super::sections::{self, role_and_rest};
 use super::unsupported::Unsupported;
 use super::variables::{self, VariableReader, VariableSyntax, settle};
 use super::{json_read, yaml_read, yaml_write};
@@ -67,13 +67,7 @@ fn message(
     reader: &mut VariableReader<'_>,
 ) -> Result<ShownMessage, FormatFinding> {
     let line = item.line;
-    let NodeValue::Map(mut members) = item.value else {
-        return Err(FormatFinding::new(line, "a message is not a mapping"));
-    };
-    let role = take(&mut members, "role").and_then(|role| role.as_text().map(str::to_owned));
-    let Some(role) = role else {
-        return Err(FormatFinding::new(line, "a message has no role"));
-    };
+    let (role, mut members) = role_and_rest(item)?;
     let content = take(&mut members, "content");
     let Some(text) = content.as_ref().and_then(FileNode::as_text) else {
         return Err(FormatFinding::new(

@@ -1,4 +1,4 @@
-//! Texts of messages in a template, each after a mark with its role.
+//! Messages in files: their texts in a template, each after a mark with its role, or in a list.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::chat::{ChatParts, ShownMessage};
 use super::content::{FormattedText, PromptContent};
 use super::finding::FormatFinding;
 use super::front_matter::FENCE;
-use super::node::NodeMembers;
+use super::node::{FileNode, NodeMembers, NodeValue, take};
 use super::unsupported::Unsupported;
 use super::variables::{self, VariableReader, VariableSyntax, settle};
 use super::yaml_write;
@@ -48,6 +48,38 @@ pub(super) fn content(
     let mut content = PromptContent::of_body(body, false);
     content.findings = findings;
     Ok(content)
+}
+
+/// Returns the role of a message in a list, and its other members.
+pub(super) fn role_and_rest(item: FileNode) -> Result<(String, NodeMembers), FormatFinding> {
+    let line = item.line;
+    let NodeValue::Map(mut members) = item.value else {
+        return Err(FormatFinding::new(line, "a message is not a mapping"));
+    };
+    let role = take(&mut members, "role").and_then(|role| role.as_text().map(str::to_owned));
+    role.map(|role| (role, members))
+        .ok_or_else(|| FormatFinding::new(line, "a message has no role"))
+}
+
+/// Returns messages as a list of roles and texts.
+///
+/// What the format reads differently is added to the findings.
+pub(super) fn message_nodes(
+    messages: &[ShownMessage],
+    syntax: VariableSyntax,
+    types: &mut BTreeMap<String, String>,
+    findings: &mut Vec<FormatFinding>,
+) -> Vec<FileNode> {
+    let nodes = messages.iter().map(|message| {
+        let text = message.text.as_deref().unwrap_or_default();
+        let (text, finding) = variables::write(text, syntax, types);
+        findings.extend(finding);
+        FileNode::map(vec![
+            ("role".to_owned(), FileNode::text(message.role.clone())),
+            ("content".to_owned(), FileNode::text(text)),
+        ])
+    });
+    nodes.collect()
 }
 
 /// Returns the template of messages. `mark` returns the text that begins a message of a role.
