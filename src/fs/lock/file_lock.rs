@@ -74,12 +74,14 @@ impl FileLock {
         if state.line.is_empty() {
             let yields = state.yields(deadline);
             let is_taken = match &state.kernel {
-                LockState::Kept => true,
+                LockState::Kept => {
+                    state.kernel = LockState::Held;
+                    true
+                }
                 LockState::Free if !yields => shared.try_now(&mut state)?,
                 _ => false,
             };
             if is_taken {
-                state.kernel = LockState::Held;
                 return Ok(FileLockGuard::of(shared));
             }
         }

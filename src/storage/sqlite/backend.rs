@@ -6,6 +6,7 @@ use super::index::SqliteIndex;
 use super::open_mode::OpenMode;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::paths::beside;
+use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
 use super::transaction::SqliteTransaction;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -82,14 +83,7 @@ impl Index for SqliteIndex {
     }
 
     fn shorten_log(&self) -> SqliteResult<()> {
-        self.usable()?;
-        if self.writer.is_none() {
-            return Ok(());
-        }
-        let reader = self.reader()?;
-        let shortened = self.checkpoint_long_wal(&reader);
-        self.readers.put_back(reader);
-        shortened
+        self.with_maintainer(Self::checkpoint_long_wal)
     }
 
     fn check_location(&self) -> SqliteResult<()> {
@@ -98,14 +92,24 @@ impl Index for SqliteIndex {
     }
 
     fn maintain(&self) -> SqliteResult<bool> {
+        self.with_maintainer(Self::maintain_by)
+    }
+}
+
+impl SqliteIndex {
+    /// Does maintenance work by a pooled connection. An index that is only read needs none.
+    fn with_maintainer<T: Default>(
+        &self,
+        work: fn(&Self, &ReadConnection) -> SqliteResult<T>,
+    ) -> SqliteResult<T> {
         self.usable()?;
         if self.writer.is_none() {
-            return Ok(false);
+            return Ok(T::default());
         }
         let reader = self.reader()?;
-        let more = self.maintain_by(&reader);
+        let done = work(self, &reader);
         self.readers.put_back(reader);
-        more
+        done
     }
 }
 
