@@ -71,10 +71,7 @@ impl Large {
                 self.store.checkpoint().unwrap();
             });
             floor_bytes += written(|| {
-                floor.time(|| {
-                    let sql = "INSERT INTO version (body) VALUES (?1)";
-                    self.floor.execute(sql, [text.as_bytes()]).unwrap();
-                });
+                floor.time(|| insert(&self.floor, &text));
                 self.checkpoint_floor();
             });
         }
@@ -167,8 +164,7 @@ impl Large {
             floor.time(|| {
                 let transaction = self.floor.unchecked_transaction().unwrap();
                 for text in &texts {
-                    let sql = "INSERT INTO version (body) VALUES (?1)";
-                    transaction.execute(sql, [text.as_bytes()]).unwrap();
+                    insert(&transaction, text);
                 }
                 transaction.commit().unwrap();
             });
@@ -183,6 +179,11 @@ impl Large {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         self.floor.query_row(sql, [], |_| Ok(())).unwrap();
     }
+}
+
+fn insert(floor: &Connection, text: &str) {
+    let sql = "INSERT INTO version (body) VALUES (?1)";
+    floor.execute(sql, [text.as_bytes()]).unwrap();
 }
 
 fn last(floor: &Connection) -> Vec<u8> {

@@ -119,9 +119,9 @@ impl Helicone {
         version: VersionId,
         name: &EnvironmentName,
     ) -> Result<(), RemoteError> {
-        let of = json!({"promptId": prompt, "promptVersionId": version, "environment": name});
         let path = "/v1/prompt-2025/update/environment";
-        self.set(HttpMethod::Post, path, Some(of), false)
+        let pointer = pointer(prompt, version, name);
+        self.set(HttpMethod::Post, path, Some(pointer), false)
     }
 
     /// Removes an environment, which points to this version.
@@ -131,9 +131,9 @@ impl Helicone {
         version: VersionId,
         name: &EnvironmentName,
     ) -> Result<(), RemoteError> {
-        let of = json!({"promptId": prompt, "promptVersionId": version, "environment": name});
         let path = "/v1/prompt-2025/remove/environment";
-        self.set(HttpMethod::Post, path, Some(of), true)
+        let pointer = pointer(prompt, version, name);
+        self.set(HttpMethod::Post, path, Some(pointer), true)
     }
 
     /// Deletes a prompt with its versions, for good.
@@ -199,6 +199,11 @@ impl Helicone {
 
 fn is_gone(answer: &crate::remote::http::HttpAnswer) -> bool {
     answer.status == 404 || is_not_found(answer)
+}
+
+/// Returns a request about an environment and the version that it points to.
+fn pointer(prompt: PromptId, version: VersionId, name: &EnvironmentName) -> Value {
+    json!({"promptId": prompt, "promptVersionId": version, "environment": name})
 }
 
 /// Returns a request with the body in it, byte for byte.
