@@ -61,7 +61,7 @@ pub fn node() -> Option<PathBuf> {
     let pins = include_str!("clients/package.json");
     installed("clients-node", pins, |place| {
         fs::write(place.join("package.json"), pins).map_err(|error| error.to_string())?;
-        let npm = ["install", "--silent", "--no-audit", "--no-fund"];
+        let npm = ["install", "--loglevel=error", "--no-audit", "--no-fund"];
         run(Command::new("npm").args(npm).current_dir(place)).map(drop)
     })
 }
