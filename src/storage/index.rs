@@ -116,6 +116,13 @@ pub trait Index: Send + Sync + fmt::Debug {
     ///   is one.
     fn change_mark(&self) -> Option<ChangeMark>;
 
+    /// Returns the current change mark if it can be had without a wait for a disk or a server.
+    ///
+    /// The provided method returns [`change_mark`](Self::change_mark).
+    fn change_mark_at_hand(&self) -> Option<ChangeMark> {
+        self.change_mark()
+    }
+
     /// Calls a function when something may have been committed, until the result is dropped.
     ///
     /// An index that learns of commits by any process calls `_wake` for each of them. The call may

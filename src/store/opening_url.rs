@@ -24,9 +24,9 @@ impl StoreOptions {
     /// Opens the store at a URL with these options.
     ///
     /// The URL is `postgres://user@host/database?schema=name`. The tables of the store are in that
-    /// schema, `promptbook` if none is named. Parameters of libpq such as `sslmode` are accepted. TLS
-    /// is required, and the server's certificate verified, unless the host is this machine or the
-    /// URL says `sslmode=disable`. A password that the URL does not contain is taken from `PGPASSWORD`,
+    /// schema, `promptbook` if none is named. Parameters of libpq such as `sslmode` and `sslrootcert` are
+    /// accepted. TLS is required, and the server's certificate verified, unless the host is this
+    /// machine or the URL says `sslmode=disable`. A password that the URL does not contain is taken from `PGPASSWORD`,
     /// or from the file that `PGPASSFILE` names, or from `~/.pgpass`.
     ///
     /// # Errors

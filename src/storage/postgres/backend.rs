@@ -1,19 +1,36 @@
 //! The index on Postgres as a backend: the calls of [`Index`].
 
-use super::change_mark;
+use super::history_end::{HISTORY_END, HistoryEnd, number_of};
 use super::index::PostgresIndex;
 use super::snapshot::PostgresSnapshot;
 use super::store_lock::SessionLock;
 use super::transaction::PostgresTransaction;
+use super::watch;
 use crate::model::record::Durability;
 use crate::storage::{
-    ChangeMark, Deadline, Index, LockGuard, Snapshot, StorageResult, Transaction,
+    ChangeMark, CommitWatch, Deadline, Index, LockGuard, Snapshot, StorageErrorKind, StorageResult,
+    Transaction, WakeFn,
 };
+
+impl PostgresIndex {
+    /// Reads the end of the history in one round trip, and checks that it contains what this handle
+    /// saw.
+    fn history_end(&self) -> StorageResult<HistoryEnd> {
+        self.check_process()?;
+        let seen = self.seen.last()?;
+        let doing = "reading the end of the history";
+        let rows = self.pool.rows(doing, HISTORY_END, &[&number_of(seen)])?;
+        let end = HistoryEnd::of(&rows)?;
+        self.seen.check(seen, &end)?;
+        Ok(end)
+    }
+}
 
 impl Index for PostgresIndex {
     fn snapshot(&self) -> StorageResult<Box<dyn Snapshot + '_>> {
         self.check_process()?;
-        Ok(Box::new(PostgresSnapshot::pooled(&self.pool)?))
+        self.seen.last()?;
+        Ok(Box::new(PostgresSnapshot::pooled(&self.pool)))
     }
 
     fn transaction(&self, durability: Durability) -> StorageResult<Box<dyn Transaction + '_>> {
@@ -47,11 +64,24 @@ impl Index for PostgresIndex {
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
-        self.check_process().ok()?;
-        let connection = self.pool.take().ok()?;
-        let mark = change_mark::read(&connection).ok()?;
-        self.pool.put_back(connection);
-        mark
+        self.history_end().ok()?.mark
+    }
+
+    /// Asking for the mark is a round trip, so there is none without a wait.
+    fn change_mark_at_hand(&self) -> Option<ChangeMark> {
+        None
+    }
+
+    fn watch(&self, wake: WakeFn) -> CommitWatch {
+        watch::begin(self, wake)
+    }
+
+    fn check_location(&self) -> StorageResult<()> {
+        match self.history_end() {
+            Err(error) if error.kind() == StorageErrorKind::Replaced => Err(error),
+            // The next call says why the server cannot be asked.
+            _ => Ok(()),
+        }
     }
 
     fn maintain(&self) -> StorageResult<bool> {

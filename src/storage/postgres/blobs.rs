@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
@@ -14,6 +15,7 @@ use super::connection::{Params, WriteStep};
 use super::index::{LockNames, PostgresIndex};
 use super::pool::ConnectionPool;
 use super::store_lock::SessionLock;
+use super::write_lock::lock_timeout;
 use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
@@ -27,6 +29,8 @@ use crate::storage::{
 pub(crate) struct PostgresBlobs {
     pool: Arc<ConnectionPool>,
     locks: LockNames,
+    /// The limit of a wait for a lock.
+    limit: Duration,
 }
 
 impl PostgresBlobs {
@@ -35,14 +39,12 @@ impl PostgresBlobs {
         Self {
             pool: Arc::clone(&index.pool),
             locks: index.locks,
+            limit: index.limit(),
         }
     }
 
     fn rows(&self, doing: &str, sql: &str, params: &Params<'_>) -> StorageResult<Vec<Row>> {
-        let connection = self.pool.take()?;
-        let rows = connection.rows(doing, sql, params)?;
-        self.pool.put_back(connection);
-        Ok(rows)
+        self.pool.rows(doing, sql, params)
     }
 }
 
@@ -207,7 +209,7 @@ impl Pack for PostgresPack<'_> {
 
     fn finish(self: Box<Self>) -> StorageResult<Box<dyn LockGuard>> {
         let blobs = self.blobs;
-        let lock = PackLock::take(&blobs.pool, blobs.locks.packs)?;
+        let lock = PackLock::take(&blobs.pool, blobs.locks.packs, blobs.limit)?;
         // Another pack may contain the body. The body is as young as its younger copy.
         let sql = "INSERT INTO packed VALUES ($1, $2, $3) ON CONFLICT (hash)
             DO UPDATE SET body = excluded.body, written = greatest(packed.written, excluded.written)";
@@ -242,10 +244,18 @@ struct PackLock {
 }
 
 impl PackLock {
-    fn take(pool: &Arc<ConnectionPool>, lock: i64) -> StorageResult<Self> {
+    /// Waits for the lock. A compaction may hold it.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](crate::storage::StorageErrorKind::Busy) if the limit has passed.
+    fn take(pool: &Arc<ConnectionPool>, lock: i64, limit: Duration) -> StorageResult<Self> {
         let connection = pool.take()?;
-        let sql = format!("SELECT pg_advisory_lock_shared({lock})");
-        let locked = connection.batch("taking the lock of packs", &sql);
+        let limit = lock_timeout(limit);
+        let locked = connection.batch(
+            "taking the lock of packs",
+            &format!("SET lock_timeout = {limit}; SELECT pg_advisory_lock_shared({lock})"),
+        );
         let held = Self {
             connection: Some(connection),
             pool: Arc::clone(pool),
@@ -257,7 +267,7 @@ impl PackLock {
 impl Drop for PackLock {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            connection.send("SELECT pg_advisory_unlock_all()");
+            connection.send("SELECT pg_advisory_unlock_all(); RESET lock_timeout");
             self.pool.put_back(connection);
         }
     }

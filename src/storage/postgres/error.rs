@@ -1,5 +1,7 @@
 //! Translation of Postgres' error codes to the kinds that a caller can act on.
 
+use std::io;
+
 use tokio_postgres::error::SqlState;
 
 use crate::model::invalid_argument::InvalidArgument;
@@ -37,7 +39,52 @@ pub(super) fn corrupt(doing: &str) -> StorageError {
     StorageError::new(StorageErrorKind::Corrupt, format!("postgres: {doing}"))
 }
 
+/// Returns whether a failure ended the connection, so that its statement has no answer.
+pub(super) fn is_broken(error: &tokio_postgres::Error) -> bool {
+    let Some(state) = error.code() else {
+        // Not an answer of the server.
+        return true;
+    };
+    matches!(
+        *state,
+        SqlState::ADMIN_SHUTDOWN
+            | SqlState::CRASH_SHUTDOWN
+            | SqlState::CANNOT_CONNECT_NOW
+            | SqlState::DATABASE_DROPPED
+            | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+    )
+}
+
+/// Returns whether a failure of the backend is one that ended the connection.
+pub(super) fn has_broken_connection(error: &StorageError) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref())
+        .is_some_and(is_broken)
+}
+
 fn kind_of(error: &tokio_postgres::Error) -> StorageErrorKind {
+    if error.code().is_none() {
+        let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+        return match cause.map(io::Error::kind) {
+            // A wrong host or certificate does not become right.
+            Some(
+                io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::NotFound
+                | io::ErrorKind::TimedOut,
+            ) => StorageErrorKind::Busy,
+            None if error.is_closed() => StorageErrorKind::Busy,
+            _ => StorageErrorKind::Io,
+        };
+    }
+    if is_broken(error) {
+        // The server is being restarted, mostly.
+        return StorageErrorKind::Busy;
+    }
     let Some(state) = error.code() else {
         return StorageErrorKind::Io;
     };
@@ -53,10 +100,7 @@ fn kind_of(error: &tokio_postgres::Error) -> StorageErrorKind {
         | SqlState::NOT_NULL_VIOLATION
         | SqlState::DATA_CORRUPTED
         | SqlState::INDEX_CORRUPTED => StorageErrorKind::Corrupt,
-        SqlState::ADMIN_SHUTDOWN
-        | SqlState::CRASH_SHUTDOWN
-        | SqlState::CANNOT_CONNECT_NOW
-        | SqlState::IO_ERROR => StorageErrorKind::Io,
+        SqlState::IO_ERROR => StorageErrorKind::Io,
         _ => StorageErrorKind::Other,
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::history_end::SeenOperation;
 use super::migrate;
+use super::planted_fault::PlantedFault;
 use super::pool::ConnectionPool;
 use super::url::PostgresUrl;
 use crate::model::record::Settings;
@@ -17,6 +19,11 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct PostgresIndex {
     pub(super) pool: Arc<ConnectionPool>,
     pub(super) locks: LockNames,
+    pub(super) planted_fault: PlantedFault,
+    /// The name of the channel on which commits are announced.
+    pub(super) channel: String,
+    /// The last operation that this handle saw.
+    pub(super) seen: SeenOperation,
     limit: Duration,
     closes_by: Mutex<Deadline>,
     /// The process that opened it: connections do not survive a fork.
@@ -50,6 +57,12 @@ impl LockNames {
     }
 }
 
+/// Returns the name of a store's channel, which follows from its random id.
+fn channel_of(id: &[u8]) -> String {
+    let digits: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("promptbook_{digits}")
+}
+
 impl PostgresIndex {
     /// Opens the index of a store. Returns `None` if the schema contains no store.
     ///
@@ -70,6 +83,9 @@ impl PostgresIndex {
         Ok(Some(Self {
             pool: Arc::new(pool),
             locks: LockNames::of(&id),
+            planted_fault: url.planted_fault,
+            channel: channel_of(&id),
+            seen: SeenOperation::default(),
             limit: DEFAULT_LIMIT,
             closes_by: Mutex::new(Deadline::NEVER),
             process: std::process::id(),
@@ -83,12 +99,21 @@ impl PostgresIndex {
     /// As [`open`](Self::open). A failure creates no table.
     pub(crate) fn create(url: &PostgresUrl, settings: Settings) -> StorageResult<bool> {
         let connection = ConnectionPool::new(url.clone()).connect()?;
+        if !url.allows_fsync_off {
+            migrate::check_durable(&connection)?;
+        }
         migrate::create(&connection, &url.schema, settings)
+    }
+
+    /// Returns the limit of waits for locks.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Sets the limit of waits for locks.
     pub(crate) fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self.pool.set_patience(limit);
         self
     }
 

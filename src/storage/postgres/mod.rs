@@ -11,13 +11,15 @@
 
 mod backend;
 mod blobs;
-mod change_mark;
 mod columns;
+mod connect;
 mod connection;
 mod credentials;
 mod error;
+mod history_end;
 mod index;
 mod migrate;
+mod planted_fault;
 mod pool;
 mod runtime;
 mod search;
@@ -28,8 +30,11 @@ mod store_lock;
 mod tests;
 mod transaction;
 mod url;
+mod watch;
 mod write_lock;
 
 pub(crate) use self::blobs::PostgresBlobs;
 pub(crate) use self::index::PostgresIndex;
+#[cfg(test)]
+pub(crate) use self::tests::backends_of_this_run;
 pub(crate) use self::url::PostgresUrl;

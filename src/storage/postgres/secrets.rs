@@ -10,10 +10,8 @@ const NAME: &[u8] = b"served with";
 impl PostgresIndex {
     /// Returns the text of the secrets, if the store has any.
     pub(crate) fn secrets(&self) -> StorageResult<Option<String>> {
-        let connection = self.pool.take()?;
         let sql = "SELECT value FROM secret WHERE name = $1";
-        let rows = connection.rows("reading the secrets", sql, &[&NAME])?;
-        self.pool.put_back(connection);
+        let rows = self.pool.rows("reading the secrets", sql, &[&NAME])?;
         rows.first()
             .map(|row| text(row, 0).map(str::to_owned))
             .transpose()

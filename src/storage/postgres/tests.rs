@@ -1,5 +1,7 @@
 //! The index and the blob store on a real server.
 
+use std::process::Command;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -21,6 +23,39 @@ fn new_index(settings: Settings) -> Option<PostgresIndex> {
 
 fn opened(url: &PostgresUrl) -> PostgresIndex {
     PostgresIndex::open(url).unwrap().unwrap()
+}
+
+/// The variable that chooses the backends of the engine's tests.
+const TEST_STORE: &str = "PROMPTBOOK_TEST_STORE";
+
+/// Returns backends in a new schema, if the engine's tests are to run on Postgres.
+pub(crate) fn backends_of_this_run() -> Option<(Arc<dyn Index>, Arc<dyn Blobs>)> {
+    (std::env::var(TEST_STORE).as_deref() == Ok("postgres")).then(|| {
+        let index = new_index(Settings::default()).expect("a Postgres server");
+        let blobs = PostgresBlobs::of(&index);
+        (
+            Arc::new(index) as Arc<dyn Index>,
+            Arc::new(blobs) as Arc<dyn Blobs>,
+        )
+    })
+}
+
+/// Starts this executable again, with the engine's tests on Postgres.
+#[test]
+fn the_engine_passes_its_tests() {
+    if postgres_server::new_url().is_none() {
+        return;
+    }
+    let mut run = Command::new(std::env::current_exe().unwrap());
+    run.args(["engine::", "--test-threads=8"]);
+    let output = run.env(TEST_STORE, "postgres").output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
 }
 
 #[test]

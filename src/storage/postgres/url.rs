@@ -1,6 +1,7 @@
 //! URLs of stores: `postgres://user@host/database?schema=prompts`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -8,6 +9,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::credentials;
+use super::planted_fault::PlantedFault;
 use crate::model::invalid_argument::InvalidArgument;
 
 /// The schema of a store whose URL names none.
@@ -23,6 +25,9 @@ pub(crate) struct PostgresUrl {
     pub(super) schema: String,
     /// Whether a server that does not flush is accepted.
     pub(super) allows_fsync_off: bool,
+    /// The file with the certificates that verify the server, instead of the system's.
+    pub(super) root_certificates: Option<PathBuf>,
+    pub(super) planted_fault: PlantedFault,
     shown: String,
 }
 
@@ -38,6 +43,9 @@ impl PostgresUrl {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
         let mut schema = DEFAULT_SCHEMA.to_owned();
         let mut allows_fsync_off = false;
+        #[allow(unused_mut, reason = "only tests plant a fault")]
+        let mut planted_fault = PlantedFault::default();
+        let mut root_certificates = None;
         let mut left = Vec::new();
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -48,7 +56,21 @@ impl PostgresUrl {
                         .map_err(|error| refused(error.to_string()))?
                         .into_owned();
                 }
+                #[cfg(any(test, feature = "testing"))]
+                "planted_fault" => {
+                    let planted = PlantedFault::planted(value);
+                    planted_fault = planted.ok_or_else(|| refused("no such fault".into()))?;
+                }
                 "allow_fsync_off" => allows_fsync_off = value == "1",
+                "sslrootcert" => {
+                    let value = percent_decode_str(value).decode_utf8();
+                    let value = value.map_err(|error| refused(error.to_string()))?;
+                    root_certificates = Some(PathBuf::from(value.as_ref()));
+                }
+                // The server is always verified, so libpq's stricter modes are no others.
+                "sslmode" if matches!(value, "verify-ca" | "verify-full") => {
+                    left.push("sslmode=require");
+                }
                 "blobs" | "endpoint" => {
                     return Err(refused(format!(
                         "this release has no {name}; leave it out, and bodies are in Postgres"
@@ -73,8 +95,10 @@ impl PostgresUrl {
         }
         if !has_mode {
             let is_local = config.get_hosts().iter().all(is_local);
+            // What this machine sends to itself is not seen by others, and the usual certificate of a
+            // local server is signed by itself.
             config.ssl_mode(if is_local {
-                SslMode::Prefer
+                SslMode::Disable
             } else {
                 SslMode::Require
             });
@@ -89,6 +113,8 @@ impl PostgresUrl {
             config,
             schema,
             allows_fsync_off,
+            root_certificates,
+            planted_fault,
             shown,
         })
     }
@@ -154,7 +180,8 @@ mod tests {
     fn tls_is_required_beyond_this_machine() {
         let mode = |url: &str| PostgresUrl::parse(url).unwrap().config.get_ssl_mode();
         assert_eq!(mode("postgres://db.example.com/a"), SslMode::Require);
-        assert_eq!(mode("postgres://localhost/a"), SslMode::Prefer);
+        assert_eq!(mode("postgres://localhost/a"), SslMode::Disable);
+        assert_eq!(mode("postgres://h/a?sslmode=verify-full"), SslMode::Require);
         assert_eq!(mode("postgres://h/a?sslmode=disable"), SslMode::Disable);
     }
 

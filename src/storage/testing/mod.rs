@@ -42,6 +42,11 @@ fn wait_a_moment() {
 /// Returns the index and the blob store of a new store in memory, for tests of code that uses them.
 #[must_use]
 pub fn in_memory() -> (Arc<dyn Index>, Arc<dyn Blobs>) {
+    // The same tests run on Postgres, too.
+    #[cfg(all(test, feature = "postgres"))]
+    if let Some(backends) = super::postgres::backends_of_this_run() {
+        return backends;
+    }
     let index = MemoryIndex::new(Settings::default());
     (Arc::new(index), Arc::new(MemoryBlobs::new()))
 }

@@ -112,7 +112,7 @@ impl View {
         if self.past.is_some() {
             return None;
         }
-        let mark = self.inner.index.change_mark();
+        let mark = self.inner.index.change_mark_at_hand();
         self.inner.resolved.version(mark, spec)
     }
 
@@ -178,7 +178,7 @@ impl View {
         if self.past.is_some() {
             return None;
         }
-        let mark = self.inner.index.change_mark();
+        let mark = self.inner.index.change_mark_at_hand();
         self.inner.resolved.resolved(mark, spec)
     }
 

@@ -1,6 +1,6 @@
 //! [`PostgresSnapshot`], a connection with a transaction that only reads.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use tokio_postgres::Row;
 
@@ -14,8 +14,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// A snapshot, or the reads of a write transaction.
 #[derive(Debug)]
 pub(in crate::storage::postgres) struct PostgresSnapshot<'a> {
-    /// `None` only while it is being dropped.
-    connection: Option<Connection>,
+    /// `None` before the first read, and while it is being dropped.
+    connection: OnceCell<Connection>,
     /// The pool that gets the connection back.
     pool: &'a ConnectionPool,
     is_begun: Cell<bool>,
@@ -23,12 +23,12 @@ pub(in crate::storage::postgres) struct PostgresSnapshot<'a> {
 
 impl<'a> PostgresSnapshot<'a> {
     /// Creates a snapshot of the state at its first read. The call sends nothing.
-    pub(in crate::storage::postgres) fn pooled(pool: &'a ConnectionPool) -> StorageResult<Self> {
-        Ok(Self {
-            connection: Some(pool.take()?),
+    pub(in crate::storage::postgres) fn pooled(pool: &'a ConnectionPool) -> Self {
+        Self {
+            connection: OnceCell::new(),
             pool,
             is_begun: Cell::new(false),
-        })
+        }
     }
 
     /// Creates the reads of a connection on which a transaction has begun.
@@ -39,15 +39,16 @@ impl<'a> PostgresSnapshot<'a> {
         pool: &'a ConnectionPool,
     ) -> Self {
         Self {
-            connection: Some(connection),
+            connection: OnceCell::from(connection),
             pool,
             is_begun: Cell::new(true),
         }
     }
 
+    /// Returns the connection of a transaction that has begun.
     #[allow(clippy::expect_used)] // Only `drop` takes it.
     pub(in crate::storage::postgres) fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("held until dropped")
+        self.connection.get().expect("held until dropped")
     }
 
     /// Notes that the transaction has ended.
@@ -61,11 +62,15 @@ impl<'a> PostgresSnapshot<'a> {
         sql: &str,
         params: &Params<'_>,
     ) -> StorageResult<Vec<Row>> {
-        if self.is_begun.replace(true) {
-            self.connection().rows(doing, sql, params)
-        } else {
-            self.connection().rows_after(doing, BEGIN, sql, params)
+        if let Some(connection) = self.connection.get() {
+            return connection.rows(doing, sql, params);
         }
+        let (connection, rows) = self
+            .pool
+            .begin(|connection| connection.rows_after(doing, BEGIN, sql, params))?;
+        self.is_begun.set(true);
+        self.connection.get_or_init(|| connection);
+        Ok(rows)
     }
 
     /// Returns the only row of a query, or the first one.

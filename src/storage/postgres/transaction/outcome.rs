@@ -1,12 +1,19 @@
 //! The commit, and the look for its outcome if the connection breaks during it.
 
+use std::thread;
+use std::time::Duration;
+
 use super::changes::raw;
 use super::state::PostgresTransaction;
 use crate::storage::postgres::connection::WriteStep;
-use crate::storage::postgres::error::PostgresContext;
+use crate::storage::postgres::error::{PostgresContext, is_broken};
 use crate::storage::postgres::index::PostgresIndex;
+use crate::storage::postgres::planted_fault::PlantedFault;
 use crate::storage::postgres::write_lock;
-use crate::storage::{StorageError, StorageErrorKind, StorageResult};
+use crate::storage::{Deadline, StorageError, StorageErrorKind, StorageResult};
+
+/// The pause between two attempts to ask a server that does not answer.
+const ASK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Commits a transaction.
 ///
@@ -21,46 +28,68 @@ pub(super) fn commit(transaction: PostgresTransaction<'_>) -> StorageResult<()> 
         .collect();
     transaction.run(&[WriteStep {
         doing: "marking the change",
-        sql: "UPDATE head SET commits = commits + 1, mark = $1",
-        params: vec![raw(&mark)],
+        sql: "WITH marked AS (UPDATE head SET commits = commits + 1, mark = $1 RETURNING 1)
+            SELECT pg_notify($2, '') FROM marked",
+        params: vec![raw(&mark), Box::new(transaction.index.channel.clone())],
         is_single: true,
     }])?;
     let connection = transaction.snapshot.connection();
     // From here on, an answer that does not come leaves the outcome open.
     let Err(error) = connection.try_batch("COMMIT") else {
         transaction.snapshot.end();
+        transaction.index.seen.add(transaction.last);
         return Ok(());
     };
-    if error.code().is_some() && !connection.is_closed() {
+    if !is_broken(&error) {
         transaction.snapshot.end();
         return Err(error).context("committing");
     }
     let (index, number, id) = (transaction.index, transaction.last.0, transaction.last.1);
     let has_operation = number > transaction.began_at;
     drop(transaction);
-    let look = || -> StorageResult<bool> {
+    if index.planted_fault == PlantedFault::AssumesFailure {
+        return Err(not_made(error));
+    }
+    let look = || {
         if has_operation {
-            is_committed(
-                index,
-                "SELECT 1 FROM operation WHERE hash = $1",
-                id.as_bytes(),
-            )
+            let sql = "SELECT 1 FROM operation WHERE hash = $1";
+            is_committed(index, sql, id.as_bytes())
         } else {
             is_committed(index, "SELECT 1 FROM head WHERE mark = $1", &mark)
         }
     };
-    match look() {
-        Ok(true) => Ok(()),
+    match until_answered(index.deadline(), look) {
+        Ok(true) => {
+            index.seen.add((number, id));
+            Ok(())
+        }
         // Another writer may have replaced the mark of a transaction without operations.
-        Ok(false) if has_operation => Err(StorageError::new(
-            StorageErrorKind::Io,
-            "postgres: the commit was not made",
-        )
-        .because(error)),
+        Ok(false) if has_operation => Err(not_made(error)),
         _ => Err(
             StorageError::new(StorageErrorKind::OutcomeUnknown, "postgres: committing")
                 .because(error),
         ),
+    }
+}
+
+fn not_made(error: tokio_postgres::Error) -> StorageError {
+    let reason = "postgres: the connection broke, and the commit was not made";
+    StorageError::new(StorageErrorKind::Busy, reason).because(error)
+}
+
+/// Asks the server again and again until it answers, for example after its restart.
+///
+/// # Errors
+///
+/// Those of the last attempt, if the deadline has passed.
+fn until_answered<T>(deadline: Deadline, ask: impl Fn() -> StorageResult<T>) -> StorageResult<T> {
+    loop {
+        match ask() {
+            Err(_) if !deadline.remaining().is_zero() => {
+                thread::sleep(ASK_INTERVAL.min(deadline.remaining()));
+            }
+            answer => return answer,
+        }
     }
 }
 
@@ -70,12 +99,10 @@ pub(super) fn commit(transaction: PostgresTransaction<'_>) -> StorageResult<()> 
 /// answer is final.
 fn is_committed(index: &PostgresIndex, sql: &str, id: &[u8]) -> StorageResult<bool> {
     let connection = index.pool.connect()?;
-    write_lock::begin(
-        &connection,
-        index.locks.writers,
-        index.deadline(),
-        "SELECT 1",
-    )?;
+    let (fault, lock) = (index.planted_fault, index.locks.writers);
+    write_lock::begin(&connection, fault, lock, 0, index.deadline())?;
     let rows = connection.rows("looking for the outcome of a commit", sql, &[&id])?;
+    connection.send("ROLLBACK");
+    index.pool.put_back(connection);
     Ok(!rows.is_empty())
 }

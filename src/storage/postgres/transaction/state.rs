@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::model::id::{BlobId, OperationId};
-use crate::storage::postgres::columns::{bytes, number};
+use crate::storage::postgres::columns::bytes;
 use crate::storage::postgres::connection::WriteStep;
 use crate::storage::postgres::error::corrupt;
+use crate::storage::postgres::history_end::number_of;
 use crate::storage::postgres::index::PostgresIndex;
 use crate::storage::postgres::snapshot::PostgresSnapshot;
 use crate::storage::postgres::write_lock;
@@ -30,16 +31,20 @@ impl<'a> PostgresTransaction<'a> {
         index: &'a PostgresIndex,
         deadline: Deadline,
     ) -> StorageResult<Self> {
-        let connection = index.pool.take()?;
-        let sql = "SELECT last_number, last_hash FROM head";
-        let begun = write_lock::begin(&connection, index.locks.writers, deadline, sql);
-        // If the wait failed, dropping this rolls back.
+        let seen = index.seen.last()?;
+        let (connection, end) = index.pool.begin(|connection| {
+            write_lock::begin(
+                connection,
+                index.planted_fault,
+                index.locks.writers,
+                number_of(seen),
+                deadline,
+            )
+        })?;
+        // If the history lost its end, dropping this rolls back.
         let snapshot = PostgresSnapshot::begun(connection, &index.pool);
-        let rows = begun?;
-        let Some(row) = rows.first() else {
-            return Err(corrupt("reading the end of the history: it is missing"));
-        };
-        let last = (number(row, 0)?, OperationId::from_bytes(bytes(row, 1)?));
+        index.seen.check(seen, &end)?;
+        let last = (end.number, end.id);
         Ok(Self {
             snapshot,
             index,
