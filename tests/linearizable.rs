@@ -8,6 +8,9 @@
 //! ended before another one began has the lower number. A read sees every move that ended before
 //! the read began, and every move that an earlier read had seen by then, or a later move.
 //!
+//! The same test runs on a store in a directory and on one in Postgres. There, WAL checkpoints and
+//! backups are left out.
+//!
 //! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_KILLS` makes the
 //! test longer than is reasonable for every commit.
 
@@ -26,6 +29,9 @@
 
 #[path = "shared/ledgers.rs"]
 mod ledgers;
+#[cfg(feature = "postgres")]
+#[path = "shared/postgres_server.rs"]
+mod postgres_server;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -51,6 +57,29 @@ const PROMPTS: usize = 3;
 /// The variable that makes an executable a worker: its number, whether its reads are honest, and
 /// the directory.
 const WORKER: &str = "PROMPTBOOK_LINEARIZABLE_WORKER";
+
+/// The file with the URL of the store, if it is not in a directory.
+const URL: &str = "url";
+
+/// Creates the store of a test: at a URL, or in a directory.
+fn create(directory: &Path, url: Option<&str>) -> Store {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = url {
+        std::fs::write(directory.join(URL), url).unwrap();
+        return promptbook::StoreOptions::new().create_url(url).unwrap();
+    }
+    assert_eq!(url, None);
+    Store::create(directory.join("store")).unwrap()
+}
+
+/// Opens the store of a test.
+fn open(directory: &Path) -> Store {
+    #[cfg(feature = "postgres")]
+    if let Ok(url) = std::fs::read_to_string(directory.join(URL)) {
+        return promptbook::StoreOptions::new().open_url(&url).unwrap();
+    }
+    Store::open(directory.join("store")).unwrap()
+}
 
 /// Returns the nanoseconds of a clock that all processes share and that never goes back.
 fn now() -> u64 {
@@ -81,7 +110,7 @@ fn worker() {
         panic!("{told}");
     };
     let directory = Path::new(directory);
-    let store = Store::open(directory.join("store")).unwrap();
+    let store = open(directory);
     let stop = || directory.join("stop").exists();
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -156,7 +185,7 @@ fn run_maintenance(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
             ),
             3 => drop(store.repack().unwrap()),
             4 => drop(store.export_bundle(&mut Vec::new()).unwrap()),
-            5 => {
+            5 if !directory.join(URL).exists() => {
                 let made = store.backup(directory.join("backup")).unwrap();
                 assert_eq!(made.report.violations, [], "the backup is not sound");
             }
@@ -191,7 +220,7 @@ struct Event {
 
 /// Returns the moves and the reads of all threads, with the operation numbers of the store.
 fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
-    let store = Store::open(directory.join("store")).unwrap();
+    let store = open(directory);
     let mut numbers: HashMap<BlobId, (u64, usize)> = HashMap::new();
     for operation in store.operations().page(None, usize::MAX).unwrap() {
         for change in &operation.content.changes {
@@ -301,11 +330,12 @@ fn checkpoint_wal(directory: &Path, done: &AtomicBool) {
     }
 }
 
-/// Starts workers, kills or stops them this number of times, and returns their events.
-fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
+/// Starts workers on a store at a URL or in a directory, kills or stops them this number of times,
+/// and returns their events, or what failed.
+fn run(url: Option<&str>, kills: u64, honest: bool) -> Result<(Vec<Event>, Vec<Event>), String> {
     let place = tempfile::tempdir().unwrap();
     let directory = place.path();
-    let store = Store::create(directory.join("store")).unwrap();
+    let store = create(directory, url);
     for number in 0..PROMPTS {
         let new = NewPrompt::new(format!("prompt {number}"), body(&format!("first {number}")));
         store.create_prompt(new.id(prompt(number))).unwrap();
@@ -315,14 +345,18 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
         .map(|number| start(directory, number, honest))
         .collect();
     let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| checkpoint_wal(directory, &done));
+    let failed = thread::scope(|scope| {
+        if url.is_none() {
+            scope.spawn(|| checkpoint_wal(directory, &done));
+        }
         for _ in 0..kills {
-            thread::sleep(Duration::from_millis(fastrand::u64(1..40)));
+            // A commit over a connection takes longer, most of all the first one.
+            let pace = if url.is_some() { 4 } else { 1 };
+            thread::sleep(Duration::from_millis(fastrand::u64(1..40) * pace));
             let victim = fastrand::usize(..workers.len());
             if let Some(ended) = workers[victim].try_wait().unwrap() {
                 done.store(true, Ordering::Release);
-                panic!("a worker exited unexpectedly: {ended}, see its message above");
+                return Some(format!("a worker exited unexpectedly: {ended}"));
             }
             let pid = Pid::from_child(&workers[victim]);
             if fastrand::u32(..3) == 0 {
@@ -337,15 +371,25 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
             }
         }
         done.store(true, Ordering::Release);
+        None
     });
     // A quiet period, so that all workers that were started last have done some work.
-    thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(if url.is_some() {
+        1000
+    } else {
+        300
+    }));
     File::create(directory.join("stop")).unwrap();
-    for mut worker in workers {
-        let ended = worker.wait().unwrap();
-        assert!(ended.success(), "a worker failed: see its message above");
+    let ended = workers.iter_mut().map(|worker| worker.wait().unwrap());
+    let have_failed = ended.filter(|ended| !ended.success()).count() > 0;
+    if let Some(failed) = failed.or_else(|| have_failed.then(|| "a worker failed".into())) {
+        return Err(format!("{failed}, see its message above"));
     }
     let found = events(directory);
+    if url.is_some() {
+        assert_eq!(open(directory).verify().unwrap().violations, []);
+        return Ok(found);
+    }
     for place in ["store", "backup"] {
         match Store::open(directory.join(place)) {
             Ok(store) => assert_eq!(store.verify().unwrap().violations, [], "{place}"),
@@ -354,14 +398,26 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
             Err(error) => panic!("{error}"),
         }
     }
-    found
+    Ok(found)
 }
 
 #[test]
 fn environments_are_linearizable_and_never_stale() {
+    are_linearizable(None);
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn environments_in_postgres_are_linearizable_and_never_stale() {
+    if let Some(url) = postgres_server::new_url() {
+        are_linearizable(Some(&url));
+    }
+}
+
+fn are_linearizable(url: Option<&str>) {
     let kills = std::env::var("PROMPTBOOK_STRESS_KILLS");
     let kills = kills.map_or(150, |text| text.parse().expect("PROMPTBOOK_STRESS_KILLS"));
-    let (moves, reads) = run(kills, true);
+    let (moves, reads) = run(url, kills, true).unwrap();
     let mut waits: Vec<u64> = moves
         .iter()
         .filter_map(|one| Some(one.end? - one.begin))
@@ -395,6 +451,23 @@ fn environments_are_linearizable_and_never_stale() {
 /// The control: stale reads must be detected.
 #[test]
 fn stale_reads_are_caught() {
-    let (moves, reads) = run(10, false);
+    let (moves, reads) = run(None, 10, false).unwrap();
     assert!(!not_linearizable(&moves, &reads).is_empty());
+}
+
+/// The controls of Postgres: a writer that reads what was current before its wait for the lock, or
+/// takes no lock, must be detected. Mostly a constraint of the schema refuses its change.
+#[cfg(all(feature = "postgres", feature = "testing"))]
+#[test]
+fn a_lock_that_is_taken_too_late_is_caught() {
+    for fault in ["reads_with_lock", "snapshot_before_lock", "no_lock"] {
+        let Some(url) = postgres_server::new_url() else {
+            return;
+        };
+        let url = format!("{url}&planted_fault={fault}");
+        let is_caught = run(Some(&url), 10, true).map_or(true, |(moves, reads)| {
+            !not_linearizable(&moves, &reads).is_empty()
+        });
+        assert!(is_caught, "{fault}");
+    }
 }

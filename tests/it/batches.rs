@@ -12,7 +12,7 @@ use promptbook::{
     StoreOptions,
 };
 
-use crate::support::{Place, body, commit, create, is_sound};
+use crate::support::{Place, body, commit, create, is_sound, new_store, new_store_with};
 
 /// Returns everything that a store contains, to compare it before and after.
 fn state(store: &Store) -> String {
@@ -45,7 +45,7 @@ fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
 #[test]
 fn an_error_rolls_a_batch_back() {
     let place = Place::new();
-    for store in [Store::in_memory().unwrap(), place.create()] {
+    for store in [new_store(), place.create()] {
         create(&store, "there");
         let before = state(&store);
         let failed = store.batch(|batch| {
@@ -66,7 +66,7 @@ fn an_error_rolls_a_batch_back() {
 #[test]
 fn a_panic_rolls_a_batch_back() {
     let place = Place::new();
-    for store in [Store::in_memory().unwrap(), place.create()] {
+    for store in [new_store(), place.create()] {
         create(&store, "there");
         let before = state(&store);
         let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -85,7 +85,7 @@ fn a_panic_rolls_a_batch_back() {
 /// A refused change changes nothing, so a batch may continue after it.
 #[test]
 fn a_batch_continues_after_a_refusal() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     create(&store, "there");
     let result = store.batch(|batch| {
         let missing = batch.delete_prompt("missing");
@@ -142,7 +142,7 @@ fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
 #[test]
 fn moves_are_all_or_none() {
     let place = Place::new();
-    for store in [Store::in_memory().unwrap(), place.create()] {
+    for store in [new_store(), place.create()] {
         create(&store, "one");
         let two = create(&store, "two");
         commit(&store, "one", "more");
@@ -259,7 +259,7 @@ const CALLS: &[Call] = &[
 fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
     in_time(|| {
         let place = Place::new();
-        for store in [Store::in_memory().unwrap(), place.create()] {
+        for store in [new_store(), place.create()] {
             create(&store, "there");
             store
                 .batch(|batch| {
@@ -289,7 +289,7 @@ fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
 #[test]
 fn a_call_is_refused_only_in_a_batch_of_the_same_store_and_thread() {
     in_time(|| {
-        let (here, there) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+        let (here, there) = (new_store(), new_store());
         let committing = here
             .batch(|_| {
                 create(&there, "p");
@@ -317,7 +317,7 @@ fn a_clock_that_writes_is_refused() {
             }
             Utc::now()
         };
-        let store = StoreOptions::new().clock(clock).in_memory().unwrap();
+        let store = new_store_with(&StoreOptions::new().clock(clock));
         create(&store, "p");
         mine.send(store.clone()).unwrap();
         commit(&store, "p", "by a clock that writes");

@@ -5,6 +5,8 @@ use promptbook::{
     StoreOptions,
 };
 
+use crate::support::new_store;
+
 fn body(text: &str) -> String {
     format!(r#"{{"messages": [{{"role": "user", "content": "{text}"}}]}}"#)
 }
@@ -48,7 +50,7 @@ fn assert_refused<T: std::fmt::Debug>(result: Result<T, Error>, to: Option<&str>
 
 #[test]
 fn a_breaking_move_is_refused_unless_it_is_allowed() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     two_majors(&store);
     let operations = store.operations().count().unwrap();
     assert_refused(store.set_environment("p", "production", "2.0"), Some("2.0"));
@@ -78,7 +80,7 @@ fn a_breaking_move_is_refused_unless_it_is_allowed() {
 
 #[test]
 fn an_environment_that_points_nowhere_has_no_callers() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     two_majors(&store);
     let moved = store.set_environment("p", "dev", "2.0").unwrap();
     assert_eq!(moved.breakages, []);
@@ -101,7 +103,7 @@ fn a_free_store_compares_nothing() {
 
 #[test]
 fn a_commit_is_compared_with_the_version_of_its_environment() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     two_majors(&store);
     // It breaks no caller of its base, 2.0, but those of 1.0.
     let new = NewVersion::new("p", body(&TWO.replace("Hi", "Hello"))).environment("production");
@@ -123,7 +125,7 @@ fn a_commit_is_compared_with_the_version_of_its_environment() {
 
 #[test]
 fn an_unchanged_body_moves_its_environment_by_the_same_rule() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     two_majors(&store);
     let same = NewVersion::new("p", body(TWO)).environment("production");
     assert_refused(store.commit_if_changed(same.clone()), Some("2.0"));
@@ -135,7 +137,7 @@ fn an_unchanged_body_moves_its_environment_by_the_same_rule() {
 /// Large bodies are compared before the transaction.
 #[test]
 fn large_bodies_follow_the_same_rule() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let large = |text: &str| body(&format!("{text} {}", "x".repeat(80_000)));
     store
         .create_prompt(NewPrompt::new("p", large(ONE)))
@@ -153,7 +155,7 @@ fn large_bodies_follow_the_same_rule() {
 /// The contract of a version includes its partials.
 #[test]
 fn partials_count() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let tone = store
         .create_prompt(NewPrompt::new("tone", body("Be warm")))
         .unwrap();

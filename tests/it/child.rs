@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use promptbook::Store;
+use promptbook::{Store, StoreOptions};
+
+use crate::support::open_named;
 
 const DIRECTORY: &str = "PROMPTBOOK_CHILD_DIRECTORY";
 
@@ -56,7 +58,7 @@ pub fn passes(mut command: Command) {
     );
 }
 
-/// Opens the store in the directory that the parent passed.
+/// Opens the store in the place that the parent passed.
 pub fn store() -> Store {
-    Store::open(directory()).unwrap()
+    open_named(&directory(), &StoreOptions::new()).unwrap()
 }

@@ -10,7 +10,7 @@ use promptbook::maintenance::GcOptions;
 use promptbook::{Error, Store, StoreOptions, VersionId};
 use serde_json::{Map, json};
 
-use crate::support::{Place, commit, create, is_sound};
+use crate::support::{Place, commit, create, is_sound, new_store_with};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -31,9 +31,9 @@ fn both(test: impl Fn(&Store, &dyn Fn(&str))) {
     let place = Place::new();
     let (now, options) = by_hand();
     let set = |text: &str| *now.lock().unwrap() = at(text);
-    test(&options.in_memory().unwrap(), &set);
+    test(&new_store_with(&options), &set);
     set("2026-01-01T00:00:00Z");
-    test(&options.create(place.path()).unwrap(), &set);
+    test(&place.create_with(&options), &set);
 }
 
 /// Collects garbage with a trusted clock: the files are as new as the test, and the clock does not
@@ -181,7 +181,7 @@ fn a_store_is_sound_whatever_its_clock_said() {
         let place = Place::new();
         let (now, options) = by_hand();
         *now.lock().unwrap() = moment;
-        let store = options.create(place.path()).unwrap();
+        let store = place.create_with(&options);
         let version = create(&store, "p").version.id;
         let deleted = commit(&store, "p", "two").id;
         record(&store, version);
@@ -191,7 +191,7 @@ fn a_store_is_sound_whatever_its_clock_said() {
         store.repack().unwrap();
         is_sound(&store);
         drop(store);
-        let store = options.open(place.path()).unwrap();
+        let store = place.try_open(&options).unwrap();
         is_sound(&store);
         assert_eq!(store.inputs(version, "r").unwrap().inputs.as_map().len(), 1);
         let mut bundle = Vec::new();
@@ -227,7 +227,7 @@ fn a_clock_that_panics_ends_no_thread() {
         }
         Utc::now()
     });
-    let store = options.create(place.path()).unwrap();
+    let store = place.create_with(&options);
     create(&store, "p");
     let by = Instant::now() + Duration::from_secs(60);
     let wait_for = |what: &str, done: &dyn Fn() -> bool| {
@@ -311,7 +311,7 @@ fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
         std::fs::write(place.index(), &older).unwrap();
         let days = |days: i64| {
             let options = StoreOptions::new().clock(move || Utc::now() + TimeDelta::days(days));
-            options.open(place.path()).unwrap()
+            place.try_open(&options).unwrap()
         };
         for _ in 0..2 {
             let store = days(20);
@@ -358,7 +358,7 @@ fn packing_does_not_make_a_body_younger() {
     let place = Place::new();
     let days = |days: i64| {
         let options = StoreOptions::new().clock(move || Utc::now() + TimeDelta::days(days));
-        options.open(place.path()).unwrap()
+        place.try_open(&options).unwrap()
     };
     let store = place.create();
     create(&store, "p");

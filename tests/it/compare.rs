@@ -7,7 +7,7 @@ use promptbook::maintenance::GcOptions;
 use promptbook::{Body, Error, NewPrompt, NewVersion, PromptId, Store, Version};
 use serde_json::{Value, json};
 
-use crate::support::Place;
+use crate::support::{Place, new_store};
 
 /// Returns a body with these messages.
 fn body(messages: &[&str]) -> Value {
@@ -29,7 +29,7 @@ fn commit(store: &Store, prompt: PromptId, body: Value) -> Version {
 
 #[test]
 fn a_diff_has_both_sides_and_a_verdict() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let (prompt, first) = create(&store, "p", body(&["Hi {{hc:name:string}}"]));
     let second = commit(&store, prompt, body(&["Hello {{hc:name:string}}"]));
     let third = commit(&store, prompt, body(&["Hello {{hc:name:number}}"]));
@@ -87,7 +87,7 @@ fn a_diff_has_both_sides_and_a_verdict() {
 
 #[test]
 fn a_diff_includes_the_variables_of_partials() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let (signature, _) = create(&store, "signature", body(&["Yours, {{hc:author:string}}"]));
     let (prompt, first) = create(&store, "letter", body(&["Dear all"]));
     let tagged = format!("Dear all {{{{hcp:{signature}:0}}}}");
@@ -105,7 +105,7 @@ fn a_diff_includes_the_variables_of_partials() {
 
 #[test]
 fn environments_differ_if_their_bodies_do() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let (differs, first) = create(&store, "differs", body(&["a"]));
     let second = commit(&store, differs, body(&["b"]));
     let (same, one) = create(&store, "same", body(&["a"]));
@@ -150,7 +150,7 @@ fn origins(store: &Store, version: &Version) -> Vec<String> {
 
 #[test]
 fn blame_follows_bases() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let (prompt, first) = create(&store, "p", body(&["one", "two"]));
     let second = commit(&store, prompt, body(&["two", "three", "one"]));
     let mut warmer = body(&["two", "two", "drei", "one"]);
@@ -238,7 +238,7 @@ fn blame_stops_at_collected_bodies() {
 
 #[test]
 fn any_body_can_be_blamed() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let (prompt, _) = create(&store, "p", json!({"messages": null, "tools": {"a/b": 1}}));
     let second = commit(
         &store,

@@ -7,14 +7,16 @@ use promptbook::{
     StoreOptions,
 };
 
-use crate::support::{Place, body, commit, create, is_sound, violations};
+use crate::support::{
+    Place, body, commit, create, is_sound, new_store, new_store_with, violations,
+};
 
 /// Calls `test` with a store in memory and one in a directory, both with this list.
 fn with_list(list: &[&str], test: impl Fn(&Store)) {
     let options = StoreOptions::new().environments(list.iter().copied());
-    test(&options.in_memory().unwrap());
+    test(&new_store_with(&options));
     let place = Place::new();
-    test(&options.create(place.path()).unwrap());
+    test(&place.create_with(&options));
 }
 
 fn list(store: &Store) -> Option<Vec<String>> {
@@ -108,7 +110,7 @@ fn an_environment_that_is_not_in_the_list_can_be_removed_only() {
 
 #[test]
 fn a_list_contains_every_environment_in_use() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     assert_eq!(list(&store), None);
     for name in ["a", "b", "c", "d", "e", "f", "g"] {
         create(&store, name);
@@ -166,7 +168,7 @@ fn the_list_of_a_new_store_is_its_first_operation() {
         .environments(["dev", "production"]);
     // An interrupted creation leaves a store without operations.
     drop(place.create());
-    let store = options.open_or_create(place.path()).unwrap();
+    let store = place.open_or_create_with(&options);
     let operations = store.operations().page(None, 9).unwrap();
     assert_eq!(operations.len(), 1);
     let content = &operations[0].content;
@@ -177,7 +179,7 @@ fn the_list_of_a_new_store_is_its_first_operation() {
     drop(store);
     // A store that has operations keeps its list.
     let other = StoreOptions::new().environments(["other"]);
-    let store = other.open_or_create(place.path()).unwrap();
+    let store = place.open_or_create_with(&other);
     assert_eq!(list(&store), names(&["dev", "production"]));
     for wrong in [&[][..], &["dev", "dev"], &[""]] {
         let place = Place::new();
@@ -222,7 +224,7 @@ fn changes_of_the_list_are_undone_and_redone() {
 
 #[test]
 fn a_group_with_the_list_is_undone_as_a_whole() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let grouped = store.grouped();
     grouped.add_to_environment_list(["dev"]).unwrap();
     create(&grouped, "p");
@@ -245,10 +247,7 @@ fn a_group_with_the_list_is_undone_as_a_whole() {
 #[test]
 fn the_history_shows_earlier_lists() {
     let place = Place::new();
-    let store = StoreOptions::new()
-        .environments(["a", "production"])
-        .create(place.path())
-        .unwrap();
+    let store = place.create_with(&StoreOptions::new().environments(["a", "production"]));
     create(&store, "p");
     store.add_to_environment_list(["b"]).unwrap();
     // Enough operations that the first ones are archived.
@@ -306,7 +305,7 @@ fn a_backup_and_a_bundle_contain_the_list() {
     refused(copy.set_environment("p", "qa", "1.0"), "qa");
     let mut bundle = Vec::new();
     store.export_bundle(&mut bundle).unwrap();
-    let other = Store::in_memory().unwrap();
+    let other = new_store();
     other.import_bundle(std::io::Cursor::new(&bundle)).unwrap();
     assert_eq!(list(&other), names(&["dev", "production"]));
     is_sound(&other);
@@ -314,7 +313,7 @@ fn a_backup_and_a_bundle_contain_the_list() {
 
 #[test]
 fn bundles_merge_unless_both_sides_changed_the_list() {
-    let base = Store::in_memory().unwrap();
+    let base = new_store();
     create(&base, "p");
     let bundle = |store: &Store| {
         let mut bundle = Vec::new();
@@ -322,7 +321,7 @@ fn bundles_merge_unless_both_sides_changed_the_list() {
         bundle
     };
     let copy = || {
-        let store = Store::in_memory().unwrap();
+        let store = new_store();
         store
             .import_bundle(std::io::Cursor::new(bundle(&base)))
             .unwrap();

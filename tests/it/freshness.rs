@@ -7,7 +7,7 @@ use promptbook::{
     VersionSpec,
 };
 
-use crate::support::{Done, Place, body, commit, create};
+use crate::support::{Done, Place, body, commit, create, new_store};
 
 /// The number of moves of the environment: one to each version.
 const MOVES: u32 = 300;
@@ -79,8 +79,8 @@ fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32))
 }
 
 #[test]
-fn threads_of_a_store_in_memory_read_no_stale_answer() {
-    let store = Store::in_memory().unwrap();
+fn threads_of_one_handle_read_no_stale_answer() {
+    let store = new_store();
     let id = with_versions(&store);
     never_stale(&[&store], id, |acknowledged| {
         move_on(&store, id, |minor| {
@@ -113,7 +113,7 @@ fn readers_see_the_moves_of_another_process() {
     let id = with_versions(&store);
     let this = std::env::current_exe().unwrap();
     let check = "freshness::move_the_environment";
-    let mut child = crate::child::command(&this, &[], check, place.path());
+    let mut child = crate::child::command(&this, &[], check, place.name());
     let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
     let told = BufReader::new(child.stdout.take().unwrap());
     never_stale(&[&store], id, |acknowledged| {

@@ -13,7 +13,7 @@ use promptbook::{
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::support::{Done, Place, body, commit, create};
+use crate::support::{Done, Place, body, commit, create, new_store};
 
 static GOLDEN: &[u8] = include_bytes!("production.frozen");
 
@@ -87,7 +87,7 @@ fn an_embedded_frozen_file_is_read() {
 
 #[test]
 fn an_id_and_an_equal_name_are_distinguished() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     with_id(&store, "twinsA", "other", body("a"));
     with_id(&store, "twinsB", "twinsA", body("b"));
     with_id(&store, "self01", "self01", body("c"));
@@ -149,7 +149,7 @@ fn every_altered_byte_is_detected() {
 #[test]
 fn bodies_without_partials_are_frozen_unchanged() {
     let place = Place::new();
-    for store in [Store::in_memory().unwrap(), place.create()] {
+    for store in [new_store(), place.create()] {
         let stored = "\n{ \"seed\": 1.50, \"a\": 1, \"a\": 2,\n\"messages\": [{\"content\": \"\\u0041 {{hc:x:y}}\"}] }\n\n";
         with_id(&store, "plain0", "plain", stored);
         create(&store, "elsewhere");
@@ -174,7 +174,7 @@ fn bodies_without_partials_are_frozen_unchanged() {
 
 #[test]
 fn a_refused_freeze_names_all_problems() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     with_id(
         &store,
         "aaaaaa",
@@ -208,7 +208,7 @@ fn a_refused_freeze_names_all_problems() {
 
 #[test]
 fn a_lockfile_reports_what_changed() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     with_id(&store, "tone00", "tone", body("Be brief."));
     with_id(
         &store,
@@ -360,7 +360,7 @@ proptest! {
         staging in [text(4), text(4)],
         n in prop::sample::select(vec![json!(5), json!("6"), json!("no number")]),
     ) {
-        let store = Store::in_memory().unwrap();
+        let store = new_store();
         for (id, name, texts) in [("one000", "one", &one), ("two000", "two", &two), ("own000", "own", &own)] {
             with_id(&store, id, name, body_of(texts));
         }

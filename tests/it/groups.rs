@@ -3,6 +3,8 @@
 use promptbook::history::GroupId;
 use promptbook::{Error, NewPrompt, NewVersion, Store};
 
+use crate::support::new_store;
+
 const BODY: &str = r#"{"messages": []}"#;
 
 fn new(name: &str) -> NewPrompt {
@@ -24,7 +26,7 @@ fn groups(store: &Store) -> Vec<Option<GroupId>> {
 
 #[test]
 fn operations_have_the_group_of_the_handle_that_made_them() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let (one, other) = (store.grouped(), store.grouped());
     assert_eq!(store.group(), None);
     assert_ne!(one.group(), other.group());
@@ -84,7 +86,7 @@ fn a_group_is_undone_by_one_operation_and_redone_by_undoing_that() {
 
 #[test]
 fn members_that_were_undone_before_are_left_out() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let grouped = store.grouped();
     grouped.create_prompt(new("a")).unwrap();
     grouped.create_prompt(new("b")).unwrap();
@@ -96,7 +98,7 @@ fn members_that_were_undone_before_are_left_out() {
 
 #[test]
 fn others_that_depend_on_a_group_are_in_the_way() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let grouped = store.grouped();
     grouped.create_prompt(new("a")).unwrap();
     grouped.create_prompt(new("b")).unwrap();
@@ -122,7 +124,7 @@ fn others_that_depend_on_a_group_are_in_the_way() {
 
 #[test]
 fn an_unknown_group_is_not_found() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     store.create_prompt(new("a")).unwrap();
     let unknown = "00112233445566778899aabbccddeeff".parse().unwrap();
     let error = store.undo_group(unknown).unwrap_err();
@@ -138,7 +140,7 @@ fn an_unknown_group_is_not_found() {
 /// Archives, bundles and imports keep it.
 #[test]
 fn a_bundle_keeps_groups() {
-    let (from, to) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+    let (from, to) = (new_store(), new_store());
     let grouped = from.grouped();
     grouped.create_prompt(new("a")).unwrap();
     grouped.create_prompt(new("b")).unwrap();

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::model::config;
 use crate::model::op::{Op, ops};
 use crate::model::stage::Stage;
-use crate::support::{Place, commit, create};
+use crate::support::{Place, commit, create, new_store, new_store_with};
 
 /// A prompt without its environments, which have lines of their own.
 fn bare(mut prompt: Prompt) -> Prompt {
@@ -144,7 +144,7 @@ fn play(
 fn stages() -> [Stage; 2] {
     [
         Stage::in_memory(BumpPolicy::Free, 1),
-        Stage::in_a_directory(BumpPolicy::Enforced, 0),
+        Stage::in_a_place(BumpPolicy::Enforced, 0),
     ]
 }
 
@@ -389,7 +389,7 @@ fn undo(store: &Store, number: u64, with_later: bool) -> promptbook::Result<Oper
 }
 
 fn both(test: fn(&Store)) {
-    test(&Store::in_memory().unwrap());
+    test(&new_store());
     let place = Place::new();
     test(&place.create());
     is_sound(&place.open());
@@ -576,7 +576,7 @@ fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
     ));
     let clock = std::sync::Arc::clone(&now);
     let options = StoreOptions::new().clock(move || *clock.lock().unwrap());
-    let store = options.create(place.path()).unwrap();
+    let store = place.create_with(&options);
     create(&store, "greeting");
     let version = commit(&store, "greeting", "once");
     store.checkpoint().unwrap();
@@ -667,7 +667,7 @@ fn a_view_is_selected_by_time_number_or_id() {
         let minutes = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         start + chrono::Duration::minutes(minutes.into())
     });
-    let store = options.in_memory().unwrap();
+    let store = new_store_with(&options);
     for name in ["a", "b", "c"] {
         create(&store, name); // At 0, 1 and 2 minutes.
     }
@@ -708,10 +708,7 @@ fn a_view_at_a_time_includes_the_last_operation_made_by_then() {
         "1960-01-01T00:00:00Z",
         "2026-01-05T00:00:00Z",
     ];
-    for store in [
-        options.in_memory().unwrap(),
-        options.create(place.path()).unwrap(),
-    ] {
+    for store in [new_store_with(&options), place.create_with(&options)] {
         let mut archived = false;
         for (number, said) in said.iter().enumerate() {
             *now.lock().unwrap() = at(said);
@@ -776,7 +773,7 @@ fn names_are_found_as_they_were() {
 #[test]
 fn names_of_any_text_are_found_as_they_were() {
     let place = Place::new();
-    for store in [Store::in_memory().unwrap(), place.create()] {
+    for store in [new_store(), place.create()] {
         let names = [
             "",
             "a\0b",

@@ -4,7 +4,7 @@ use promptbook::history::OperationKind;
 use promptbook::list::PromptOrder;
 use promptbook::{Batch, Error, NewPrompt, NewVersion, Result, Store, StoreOptions, View};
 
-use crate::support::{Place, body, commit, create};
+use crate::support::{Place, body, commit, create, new_store};
 
 /// More rows than an iterator reads at once.
 const MANY: usize = 600;
@@ -45,7 +45,7 @@ fn names(view: &View, order: PromptOrder) -> Vec<String> {
 
 #[test]
 fn iterators_read_every_row_once() {
-    let stores = [Store::in_memory().unwrap(), Store::in_memory().unwrap()];
+    let stores = [new_store(), new_store()];
     let place = Place::new();
     let directory = place.create();
     for store in stores.iter().take(1).chain([&directory]) {
@@ -89,7 +89,7 @@ fn operations_are_filtered_by_author_and_kind() {
     let place = Place::new();
     for (author, name) in [("ann", "one"), ("bob", "two"), ("ann", "three")] {
         let options = StoreOptions::new().author(author);
-        let store = options.open_or_create(place.path()).unwrap();
+        let store = place.open_or_create_with(&options);
         create(&store, name);
         commit(&store, name, "more");
         store.set_tags(name, &["tag"]).unwrap();
@@ -114,7 +114,7 @@ fn operations_are_filtered_by_author_and_kind() {
 
 #[test]
 fn what_is_not_valid_is_an_error_of_the_call() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let mut rows = store.versions("missing").into_iter();
     assert!(matches!(
         rows.next(),

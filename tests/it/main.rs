@@ -49,6 +49,8 @@ mod numbering;
 mod numbers;
 #[cfg(unix)]
 mod odd;
+#[cfg(feature = "postgres")]
+mod on_postgres;
 mod opening;
 #[cfg(unix)]
 mod owners;

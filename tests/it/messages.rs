@@ -6,11 +6,11 @@ use promptbook::{
 };
 use serde_json::json;
 
-use crate::support::body;
+use crate::support::{body, new_store};
 
 /// Returns a store with two prompts, `greeting` and `other`.
 fn store() -> Store {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     for name in ["greeting", "other"] {
         store
             .create_prompt(NewPrompt::new(name, body(name)))

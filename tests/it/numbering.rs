@@ -2,13 +2,13 @@
 
 use promptbook::{Bump, BumpPolicy, Error, NewPrompt, NewVersion, Store, StoreOptions};
 
-use crate::support::{Place, body, create, is_sound};
+use crate::support::{Place, body, create, is_sound, new_store_with};
 
 fn both() -> [(Option<Place>, Store); 2] {
     let place = Place::new();
     let options = StoreOptions::new().policy(BumpPolicy::Free);
-    let store = options.create(place.path()).unwrap();
-    [(Some(place), store), (None, options.in_memory().unwrap())]
+    let store = place.create_with(&options);
+    [(Some(place), store), (None, new_store_with(&options))]
 }
 
 fn next(store: &Store, bump: Bump) -> String {
@@ -63,8 +63,8 @@ fn handles_with_one_seed_assign_different_ids() {
     let place = Place::new();
     let moment = "2026-01-02T03:04:05Z".parse().unwrap();
     let options = StoreOptions::new().seed(1).clock(move || moment);
-    let first = options.create(place.path()).unwrap();
-    let second = options.open(place.path()).unwrap();
+    let first = place.create_with(&options);
+    let second = place.try_open(&options).unwrap();
     let (one, two) = (create(&first, "one"), create(&second, "two"));
     assert_ne!(one.prompt.id, two.prompt.id);
     assert_ne!(one.version.id, two.version.id);
@@ -76,10 +76,7 @@ fn handles_with_one_seed_assign_different_ids() {
 fn the_highest_minor_is_listed() {
     let place = Place::new();
     let options = StoreOptions::new().first_version(1, u32::MAX);
-    let stores = [
-        options.create(place.path()).unwrap(),
-        options.in_memory().unwrap(),
-    ];
+    let stores = [place.create_with(&options), new_store_with(&options)];
     for store in stores {
         create(&store, "greeting");
         let filter = promptbook::list::VersionFilter::default().major(1);

@@ -9,6 +9,8 @@ use promptbook::{
 };
 use serde_json::{Value, json};
 
+use crate::support::new_store;
+
 const FIRST: &str = include_str!("../cases/numbers-1.json");
 const SECOND: &str = include_str!("../cases/numbers-2.json");
 
@@ -32,7 +34,7 @@ fn create(store: &Store, id: &str, body: &str) {
 
 /// Returns a store with a prompt that other bodies use as a partial.
 fn store() -> Store {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let part = r#"{ "seed": 1.50, "messages": [ {"content": "Be \u0022kind\u0022,\n{{hc:who:string}} \/ é"} ] }"#;
     create(&store, "part01", part);
     store
@@ -119,7 +121,7 @@ fn a_body_without_tags_is_rendered_unchanged() {
 
 #[test]
 fn integers_of_inputs_have_all_their_digits() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let text = r#"{"messages": [{"content": "{{hc:n:number}} {{hc:list:array}}"}], "tools": ["{{hc:n:number}}"]}"#;
     create(&store, "digits", text);
     let render = |n: Value, mode| {
@@ -223,7 +225,7 @@ fn bodies_that_differ_in_digits_are_different() {
 
 #[test]
 fn the_bump_rules_compare_numbers_exactly() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let body = |schema: &str| {
         format!(
             r#"{{"messages": [], "tools": [{{"type": "function", "function": {{"name": "f", "parameters":
@@ -280,7 +282,7 @@ fn the_bump_rules_compare_numbers_exactly() {
 /// A response format may not change, but its numbers may be spelled differently.
 #[test]
 fn a_response_format_is_compared_by_value() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let body =
         |number: &str| format!(r#"{{"response_format": {{"json_schema": {{"n": {number}}}}}}}"#);
     create(&store, "format", &body("1"));

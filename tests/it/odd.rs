@@ -12,7 +12,7 @@ use promptbook::maintenance::GcOptions;
 use promptbook::{Error, ErrorKind, NewPrompt, NewVersion, Store, StoreOptions, storage};
 
 use crate::child;
-use crate::support::{Place, body, commit, create, is_sound};
+use crate::support::{Place, body, commit, create, is_sound, new_store};
 
 /// SQLite's locks are not inherited by a fork, so a write there could corrupt the store.
 #[test]
@@ -110,7 +110,7 @@ fn a_fork_may_drop_a_server() {
 #[allow(unsafe_code, reason = "nothing else runs code in a fork")]
 fn drop_a_server_in_a_fork() {
     use promptbook::server::{Server, ServerOptions};
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let server = Server::bind(store, &ServerOptions::new(), "127.0.0.1:0").unwrap();
     let mut inherited = Some(server.start().unwrap());
     let mut command = Command::new("true");
@@ -222,7 +222,7 @@ fn a_clock_that_goes_backwards_does_not_change_the_order() {
         DateTime::from_timestamp(seconds, 0).unwrap()
     };
     let options = StoreOptions::new().clock(clock);
-    let store = options.create(place.path()).unwrap();
+    let store = place.create_with(&options);
     create(&store, "p");
     // Enough commits that old operations are archived.
     for turn in 1..200 {

@@ -12,7 +12,7 @@ use promptbook::{EnvironmentUpdate, Error, NewPrompt, NewVersion, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::support::{Place, commit, create};
+use crate::support::{Place, commit, create, new_store};
 
 /// Lists types that are written as JSON, and checks that each of them can be read again.
 macro_rules! records {
@@ -191,7 +191,7 @@ fn reports_and_summaries_are_read_again() {
     survives(&store.backup(backup.path()).unwrap());
     let mut file = Vec::new();
     survives(&store.export_bundle(&mut file).unwrap());
-    let copy = Store::in_memory().unwrap();
+    let copy = new_store();
     let imported = copy.import_bundle(std::io::Cursor::new(file));
     survives(&imported.unwrap());
     survives(&copy.diagnostics().unwrap());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use promptbook::search::{MatchedIn, SearchHit};
 use promptbook::{Error, NewPrompt, NewVersion, Selector, Store, Version};
 
-use crate::support::{Place, body, commit, create, is_sound};
+use crate::support::{Place, body, commit, create, is_sound, new_store};
 
 /// More operations than a search reads directly, without the index.
 const MANY: usize = 70;
@@ -27,7 +27,7 @@ fn index_all(store: &Store) {
 }
 
 fn in_both(test: impl Fn(&Store)) {
-    test(&Store::in_memory().unwrap());
+    test(&new_store());
     let place = Place::new();
     let store = place.create();
     test(&store);
@@ -168,7 +168,7 @@ fn every_index_gives_the_same_order() {
         create(store, "other");
     };
     let place = Place::new();
-    let stores = [Store::in_memory().unwrap(), place.create()];
+    let stores = [new_store(), place.create()];
     stores.iter().for_each(fill);
     let queries = [
         "zebra",
@@ -232,7 +232,7 @@ fn hits_do_not_vanish_while_a_query_is_typed() {
 
 #[test]
 fn a_query_of_many_words_is_refused() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let refused = store.search(&"word ".repeat(33), 9);
     assert!(
         matches!(refused, Err(Error::InvalidArgument(_))),
@@ -462,7 +462,7 @@ fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
 fn search_matches_a_scan_after_random_histories() {
     for seed in 0..4 {
         let place = Place::new();
-        let stores = [Store::in_memory().unwrap(), place.create()];
+        let stores = [new_store(), place.create()];
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for store in &stores {
             let mut rng = fastrand::Rng::with_seed(seed);

@@ -1,4 +1,7 @@
 //! Stores for tests, and access to their files.
+//!
+//! The tests run in directories and in memory. With `PROMPTBOOK_TEST_STORE=postgres` the same tests
+//! run in schemas of a Postgres database: see `on_postgres`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +13,38 @@ use promptbook::{
 };
 use tempfile::TempDir;
 
-/// A directory for a store, removed when it is dropped.
-pub struct Place(TempDir);
+/// The place of a store: a directory, removed when it is dropped, or a schema.
+pub enum Place {
+    Directory(TempDir),
+    #[cfg(feature = "postgres")]
+    Schema(String),
+}
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        #[cfg(feature = "postgres")]
+        if let Some(url) = crate::on_postgres::url_of_this_run() {
+            return Self::Schema(url);
+        }
+        Self::Directory(tempfile::tempdir().unwrap())
     }
 
+    /// Returns the directory. A test that calls it is not run on Postgres.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        match self {
+            Self::Directory(directory) => directory.path(),
+            #[cfg(feature = "postgres")]
+            Self::Schema(_) => panic!("this test needs a directory: list it in on_postgres.rs"),
+        }
+    }
+
+    /// Returns the directory or the URL, for another process.
+    pub fn name(&self) -> &Path {
+        match self {
+            Self::Directory(directory) => directory.path(),
+            #[cfg(feature = "postgres")]
+            Self::Schema(url) => Path::new(url),
+        }
     }
 
     pub fn index(&self) -> PathBuf {
@@ -27,15 +52,35 @@ impl Place {
     }
 
     pub fn create(&self) -> Store {
-        Store::create(self.path()).unwrap()
+        self.create_with(&StoreOptions::new())
+    }
+
+    pub fn create_with(&self, options: &StoreOptions) -> Store {
+        match self {
+            Self::Directory(directory) => options.create(directory.path()).unwrap(),
+            #[cfg(feature = "postgres")]
+            Self::Schema(url) => options.create_url(url).unwrap(),
+        }
     }
 
     pub fn open(&self) -> Store {
-        Store::open(self.path()).unwrap()
+        self.try_open(&StoreOptions::new()).unwrap()
     }
 
     pub fn open_read_only(&self) -> Result<Store, OpenError> {
-        StoreOptions::new().read_only(true).open(self.path())
+        self.try_open(&StoreOptions::new().read_only(true))
+    }
+
+    /// Opens the store, or creates it if there is none.
+    pub fn open_or_create_with(&self, options: &StoreOptions) -> Store {
+        match self.try_open(options) {
+            Err(OpenError::NotAStore { .. }) => self.create_with(options),
+            opened => opened.unwrap(),
+        }
+    }
+
+    pub fn try_open(&self, options: &StoreOptions) -> Result<Store, OpenError> {
+        open_named(self.name(), options)
     }
 
     /// Returns the file of a checkpointed body.
@@ -70,6 +115,29 @@ impl Place {
             assert!(!file.exists(), "the log is still there: {}", file.display());
         }
     }
+}
+
+/// Opens the store that is named as [`Place::name`] does.
+pub fn open_named(name: &Path, options: &StoreOptions) -> Result<Store, OpenError> {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = name.to_str().filter(|name| name.starts_with("postgres://")) {
+        return options.open_url(url);
+    }
+    options.open(name)
+}
+
+/// Returns a new store that ends with the test: in memory, or in a schema.
+pub fn new_store() -> Store {
+    new_store_with(&StoreOptions::new())
+}
+
+/// Returns such a store, created with options.
+pub fn new_store_with(options: &StoreOptions) -> Store {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = crate::on_postgres::url_of_this_run() {
+        return options.create_url(&url).unwrap();
+    }
+    options.in_memory().unwrap()
 }
 
 /// Returns a body that contains this text; all such bodies have the same contract.

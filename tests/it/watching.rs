@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use promptbook::history::LogPosition;
-use promptbook::{Error, NewPrompt, Store};
+use promptbook::{Error, NewPrompt};
 use serde_json::json;
 
-use crate::child::{command, directory, passes};
-use crate::support::{Place, commit, create};
+use crate::child::{command, passes, store};
+use crate::support::{Place, commit, create, new_store};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -45,7 +45,7 @@ fn changes_come_in_order_and_once() {
 
 #[test]
 fn a_log_position_of_another_history_is_refused() {
-    let (one, other) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+    let (one, other) = (new_store(), new_store());
     create(&one, "a");
     create(&one, "b");
     create(&other, "c");
@@ -55,7 +55,7 @@ fn a_log_position_of_another_history_is_refused() {
         matches!(refused, Err(Error::PositionNotFound { .. })),
         "{refused:?}"
     );
-    for store in [&other, &Store::in_memory().unwrap()] {
+    for store in [&other, &new_store()] {
         match store.changes_since(one.position().unwrap(), 9) {
             Err(Error::PositionNotFound { position }) => {
                 assert_eq!(position, one.position().unwrap())
@@ -67,7 +67,7 @@ fn a_log_position_of_another_history_is_refused() {
 
 #[test]
 fn a_wait_for_changes_ends_at_its_timeout() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let started = Instant::now();
     let waited = Duration::from_millis(60);
     let events = store
@@ -144,7 +144,7 @@ fn a_change_by_another_process_ends_the_wait() {
         &this,
         &[],
         "watching::another_process_commits",
-        place.path(),
+        place.name(),
     ));
     assert_eq!(waiting.join().unwrap()[0].operation.number, 1);
 }
@@ -152,12 +152,12 @@ fn a_change_by_another_process_ends_the_wait() {
 #[test]
 #[ignore = "run by the test above, as another process"]
 fn another_process_commits() {
-    create(&Store::open(directory()).unwrap(), "greeting");
+    create(&store(), "greeting");
 }
 
 #[test]
 fn events_name_dependents_of_moved_partials() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     let place = Place::new();
     for store in [&store, &place.create()] {
         let text = |text: &str| json!({"messages": [{"role": "system", "content": text}]});

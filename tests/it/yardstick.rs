@@ -5,11 +5,12 @@ use std::sync::Barrier;
 use promptbook::changes::RenameOptions;
 use promptbook::error::OpenError;
 use promptbook::{
-    Error, ErrorKind, Inputs, NewPrompt, NewVersion, PromptSource, Result, Store, VersionSpec,
+    Error, ErrorKind, Inputs, NewPrompt, NewVersion, PromptSource, Result, Store, StoreOptions,
+    VersionSpec,
 };
 use serde_json::json;
 
-use crate::support::Place;
+use crate::support::{Place, new_store};
 
 const BODY: &str = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}}."}]}"#;
 const WARM: &str =
@@ -28,7 +29,7 @@ fn an_app_can_be_run_twice() -> Result<()> {
     let place = Place::new();
     let name = String::from("greeting");
     for _ in 0..2 {
-        let store = Store::open_or_create(place.path())?;
+        let store = place.open_or_create_with(&StoreOptions::new());
         seed(&store)?;
         let text = store.render((&name, "production"), [("name", "Ada")])?;
         assert_eq!(text.body["messages"][0]["content"], "Warmly greet Ada.");
@@ -69,7 +70,7 @@ fn an_error_of_opening_has_its_own_type_and_converts() {
 
 #[test]
 fn a_refused_commit_says_why() -> Result<()> {
-    let store = Store::in_memory()?;
+    let store = new_store();
     seed(&store)?;
     let new = NewVersion::new(
         "greeting",
@@ -90,7 +91,7 @@ fn a_refused_commit_says_why() -> Result<()> {
 
 #[test]
 fn a_builder_keeps_the_first_error_until_it_is_used() {
-    let store = Store::in_memory().unwrap();
+    let store = new_store();
     seed(&store).unwrap();
     let kind = |result: Result<promptbook::Version>| result.unwrap_err().kind();
     let new = NewVersion::new("greeting", BODY);
@@ -112,7 +113,7 @@ fn a_builder_keeps_the_first_error_until_it_is_used() {
 
 #[test]
 fn a_store_and_a_frozen_file_are_called_alike() -> Result<()> {
-    let store = Store::in_memory()?;
+    let store = new_store();
     seed(&store)?;
     let frozen = store.freeze("production")?;
     let name = String::from("greeting");
@@ -134,7 +135,7 @@ fn a_store_and_a_frozen_file_are_called_alike() -> Result<()> {
 
 #[test]
 fn an_author_shares_everything_else() -> Result<()> {
-    let store = Store::in_memory()?;
+    let store = new_store();
     seed(&store)?;
     let as_bob = store.with_author("bob");
     let version = as_bob.commit(NewVersion::new("greeting", BODY))?;
@@ -153,7 +154,7 @@ fn an_author_shares_everything_else() -> Result<()> {
 
 #[test]
 fn only_memory_answers_without_blocking() -> Result<()> {
-    let store = Store::in_memory()?;
+    let store = new_store();
     seed(&store)?;
     let spec: VersionSpec = "greeting@production".parse()?;
     assert!(store.try_resolve_cached(&spec).is_none());
@@ -166,7 +167,7 @@ fn only_memory_answers_without_blocking() -> Result<()> {
 
 #[test]
 fn a_taken_name_is_refused_unless_it_is_asked_for() -> Result<()> {
-    let store = Store::in_memory()?;
+    let store = new_store();
     let first = store.create_prompt(NewPrompt::new("a", BODY))?.prompt;
     let taken = |error: promptbook::Error| match error {
         promptbook::Error::NameTaken { id, .. } => id,
@@ -198,7 +199,7 @@ fn a_taken_name_is_refused_unless_it_is_asked_for() -> Result<()> {
     }
 
     // An undo brings a name back although it was taken in the meantime.
-    let store = Store::in_memory()?;
+    let store = new_store();
     store.create_prompt(NewPrompt::new("a", BODY))?;
     store.delete_prompt("a")?;
     store.create_prompt(NewPrompt::new("a", BODY))?;
@@ -209,7 +210,7 @@ fn a_taken_name_is_refused_unless_it_is_asked_for() -> Result<()> {
 
 #[test]
 fn a_commit_of_an_equal_body_moves_the_environment_only() -> Result<()> {
-    let store = Store::in_memory()?;
+    let store = new_store();
     seed(&store)?;
     let new = NewVersion::new("greeting", WARM);
     let there = store.commit_if_changed(new.clone().environment("staging"))?;
@@ -229,13 +230,13 @@ fn a_commit_of_an_equal_body_moves_the_environment_only() -> Result<()> {
 #[test]
 fn of_many_that_ensure_a_prompt_one_creates_it() {
     let place = Place::new();
-    drop(Store::create(place.path()).unwrap());
+    drop(place.create());
     let start = Barrier::new(4);
     let created: usize = std::thread::scope(|scope| {
         let runs = [(); 4].map(|()| {
             scope.spawn(|| {
                 // A handle of its own has its own connections and locks, as a process has.
-                let store = Store::open(place.path()).unwrap();
+                let store = place.open();
                 start.wait();
                 let ensured = store
                     .ensure_prompt(NewPrompt::new("greeting", BODY))
@@ -249,7 +250,7 @@ fn of_many_that_ensure_a_prompt_one_creates_it() {
         runs.into_iter().map(|run| run.join().unwrap()).sum()
     });
     assert_eq!(created, 2);
-    let store = Store::open(place.path()).unwrap();
+    let store = place.open();
     assert_eq!(store.prompt("greeting").unwrap().versions, 2);
     assert_eq!(store.prompts().count().unwrap(), 1);
 }

@@ -11,42 +11,49 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Starts the server, and ends it when the standard input ends, which is when the test's process does.
+/// Starts the server again whenever it ends. Ends it when the standard input ends, which is when the
+/// test's process does.
 const SCRIPT: &str = r#"
 set -e
-directory=$1 programs=$2
-"$programs/initdb" -D "$directory/data" -U tests -A trust -E UTF8 --locale=C >"$directory/log" 2>&1
-"$programs/postgres" -D "$directory/data" -k "$directory" -c listen_addresses= -c fsync=on \
-    -c max_connections=200 >>"$directory/log" 2>&1 3<&- </dev/null &
-server=$!
-cat <&3 >/dev/null || true
-kill -QUIT $server 2>/dev/null || true
-wait $server 2>/dev/null || true
+directory=$1 programs=$2 copied=$3
+shift 3
+if [ -n "$copied" ]; then
+    "$programs/pg_basebackup" -D "$directory/data" -h "$copied" -U tests -c fast >"$directory/log" 2>&1
+else
+    "$programs/initdb" -D "$directory/data" -U tests -A trust -E UTF8 --locale=C >"$directory/log" 2>&1
+fi
+(
+    cat <&3 >/dev/null || true
+    touch "$directory/ended"
+    while [ -d "$directory" ]; do
+        kill -QUIT "$(head -n 1 "$directory/data/postmaster.pid")" 2>/dev/null || true
+        sleep 0.1
+    done
+) &
+exec 3<&-
+while [ ! -e "$directory/ended" ]; do
+    "$programs/postgres" -D "$directory/data" -k "$directory" -c listen_addresses= \
+        -c fsync=on -c max_connections=200 "$@" >>"$directory/log" 2>&1 </dev/null || sleep 0.05
+done
 rm -rf "$directory"
 "#;
 
-/// Returns a URL with a schema that no other test uses, or `None` if there is no Postgres.
-///
-/// # Panics
-///
-/// Under `CI=true`, if there is no Postgres.
-#[allow(dead_code, reason = "not every test that includes this file needs it")]
-pub(crate) fn new_url() -> Option<String> {
-    static USED: AtomicU32 = AtomicU32::new(0);
-    let socket = socket()?;
-    let number = USED.fetch_add(1, Ordering::Relaxed);
-    let host = socket.display().to_string().replace('/', "%2F");
-    let process = std::process::id();
-    Some(format!(
-        "postgres://tests@{host}/postgres?schema=s{process}_{number}"
-    ))
-}
+/// A server of a test's own. It ends with the process.
+#[derive(Clone, Debug)]
+pub(crate) struct Server(PathBuf);
 
-/// Returns the directory of the server's socket.
-fn socket() -> Option<&'static Path> {
-    static SERVER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| {
-        let started = programs().and_then(|programs| start(&programs));
+#[allow(
+    dead_code,
+    reason = "not every test that includes this file needs all of it"
+)]
+impl Server {
+    /// Starts a server with additional options, or returns `None` if there is no Postgres.
+    ///
+    /// # Panics
+    ///
+    /// Under `CI=true`, if there is no Postgres.
+    pub(crate) fn start(options: &[&str]) -> Option<Self> {
+        let started = programs().and_then(|programs| start(&programs, None, options));
         if started.is_none() {
             eprintln!("not run: no Postgres, or it does not start (apt-get install postgresql)");
             assert_ne!(
@@ -55,9 +62,73 @@ fn socket() -> Option<&'static Path> {
                 "there is no Postgres"
             );
         }
-        started
-    });
-    server.as_deref()
+        started.map(Self)
+    }
+
+    /// Starts a server with a copy of this one's databases.
+    pub(crate) fn copy(&self) -> Self {
+        Self(start(&programs().unwrap(), Some(&self.0), &[]).unwrap())
+    }
+
+    /// Runs statements, and returns what `psql` prints.
+    pub(crate) fn sql(&self, statements: &str) -> String {
+        let psql = programs().unwrap().join("psql");
+        let mut psql = Command::new(psql);
+        psql.arg("-h").arg(&self.0);
+        psql.args([
+            "-U",
+            "tests",
+            "-d",
+            "postgres",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-Atc",
+        ]);
+        let output = psql.arg(statements).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+        assert!(output.status.success(), "{}", text(output.stderr));
+        text(output.stdout)
+    }
+
+    /// Returns a URL with a schema that no other test uses.
+    pub(crate) fn new_url(&self) -> String {
+        let host = self.0.display().to_string().replace('/', "%2F");
+        format!("postgres://tests@{host}/postgres?schema={}", new_schema())
+    }
+
+    /// Returns the server's directory, with `data`, `log` and its socket.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.0
+    }
+
+    /// Returns the socket of the server.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.0.join(".s.PGSQL.5432")
+    }
+}
+
+/// Returns the name of a schema that no other test uses.
+pub(crate) fn new_schema() -> String {
+    static USED: AtomicU32 = AtomicU32::new(0);
+    let number = USED.fetch_add(1, Ordering::Relaxed);
+    format!("s{}_{number}", std::process::id())
+}
+
+/// Returns a URL with a schema that no other test uses, or `None` if there is no Postgres.
+///
+/// # Panics
+///
+/// Under `CI=true`, if there is no Postgres.
+#[allow(dead_code, reason = "not every test that includes this file needs it")]
+pub(crate) fn new_url() -> Option<String> {
+    Some(shared()?.new_url())
+}
+
+/// Returns the server that all tests of the process share.
+#[allow(dead_code, reason = "not every test that includes this file needs it")]
+pub(crate) fn shared() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(&[])).as_ref()
 }
 
 /// Returns the directory of the newest server's programs.
@@ -75,7 +146,7 @@ fn programs() -> Option<PathBuf> {
         .find(|programs| programs.join("initdb").exists())
 }
 
-fn start(programs: &Path) -> Option<PathBuf> {
+fn start(programs: &Path, copied: Option<&Path>, options: &[&str]) -> Option<PathBuf> {
     let directory = tempfile::Builder::new()
         .prefix("promptbook-pg")
         .tempdir()
@@ -85,7 +156,9 @@ fn start(programs: &Path) -> Option<PathBuf> {
     server
         .args(["-c", &format!("exec 3<&0; {SCRIPT}"), "sh"])
         .arg(&directory)
-        .arg(programs);
+        .arg(programs)
+        .arg(copied.unwrap_or(Path::new("")))
+        .args(options);
     server
         .current_dir("/")
         .stdin(Stdio::piped())

@@ -18,10 +18,18 @@ use self::stage::Stage;
 
 pub fn config() -> Config {
     let cases = std::env::var("PROMPTBOOK_MODEL_CASES");
+    let cases = cases.map_or(24, |cases| {
+        cases.parse().expect("PROMPTBOOK_MODEL_CASES is a number")
+    });
+    // A call of a store in Postgres takes milliseconds.
+    #[cfg(feature = "postgres")]
+    let cases = if crate::on_postgres::is_on_postgres() {
+        u32::div_ceil(cases, 12)
+    } else {
+        cases
+    };
     Config {
-        cases: cases.map_or(24, |cases| {
-            cases.parse().expect("PROMPTBOOK_MODEL_CASES is a number")
-        }),
+        cases,
         failure_persistence: None,
         max_shrink_iters: 2000,
         ..Config::default()
@@ -39,7 +47,7 @@ proptest! {
     ) {
         let policy = if free { BumpPolicy::Free } else { BumpPolicy::Enforced };
         let mut memory = Stage::in_memory(policy, first_major);
-        let mut directory = Stage::in_a_directory(policy, first_major);
+        let mut directory = Stage::in_a_place(policy, first_major);
         let mut same_ids = true;
         for op in &ops {
             let answers = (memory.perform(op), directory.perform(op));

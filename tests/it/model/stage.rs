@@ -37,6 +37,8 @@ enum Place {
     Memory,
     Directory(TempDir),
     Backends(Backends),
+    #[cfg(feature = "postgres")]
+    Schema(String),
 }
 
 impl Stage {
@@ -44,7 +46,12 @@ impl Stage {
         Self::new(policy, first_major, Place::Memory)
     }
 
-    pub fn in_a_directory(policy: BumpPolicy, first_major: u32) -> Self {
+    /// Returns a stage whose store is in a directory, or in a schema if the tests' stores are.
+    pub fn in_a_place(policy: BumpPolicy, first_major: u32) -> Self {
+        #[cfg(feature = "postgres")]
+        if let Some(url) = crate::on_postgres::url_of_this_run() {
+            return Self::new(policy, first_major, Place::Schema(url));
+        }
         let directory = tempfile::tempdir().unwrap();
         Self::new(policy, first_major, Place::Directory(directory))
     }
@@ -75,6 +82,8 @@ impl Stage {
             Place::Memory => options.in_memory().unwrap(),
             Place::Directory(directory) => options.create(directory.path()).unwrap(),
             Place::Backends(backends) => backends.open(&options),
+            #[cfg(feature = "postgres")]
+            Place::Schema(url) => options.create_url(url).unwrap(),
         };
         Self {
             store: Some(store),
@@ -195,6 +204,11 @@ impl Stage {
                     Place::Backends(backends) => {
                         self.store = None;
                         self.store = Some(backends.open(&self.options));
+                    }
+                    #[cfg(feature = "postgres")]
+                    Place::Schema(url) => {
+                        self.store = None;
+                        self.store = Some(self.options.open_url(url)?);
                     }
                 }
                 Ok("opened".into())
