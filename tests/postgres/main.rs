@@ -1,0 +1,28 @@
+//! Stores in Postgres when servers and connections fail, and what only such stores have.
+//!
+//! Servers are started by the tests. Between a store and its server there may be a proxy that cuts
+//! connections. `PROMPTBOOK_CRASHES=1` tries as many failures as the check of each commit, `10` ten
+//! times as many.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by a panic, and says what it tried"
+)]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+mod cuts;
+mod failover;
+mod outages;
+mod proxy;
+mod support;
+mod tls;
+mod watching;
+
+#[path = "../shared/ledgers.rs"]
+mod ledgers;
+#[path = "../shared/postgres_server.rs"]
+mod postgres_server;

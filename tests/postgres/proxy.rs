@@ -1,0 +1,140 @@
+//! A proxy between a store and its server, which counts the messages of Postgres' protocol, and cuts a
+//! connection before a chosen one.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    ToServer,
+    ToClient,
+}
+
+/// A proxy on a free port of this machine. Its threads end with the process.
+pub struct Proxy {
+    port: u16,
+    socket: Arc<Mutex<PathBuf>>,
+    rule: Arc<Mutex<Rule>>,
+}
+
+#[derive(Debug, Default)]
+struct Rule {
+    /// The number of failovers. A connection of an earlier one is cut at its next message.
+    generation: usize,
+    /// The messages to the server and to the client since the last call.
+    passed: [usize; 2],
+    /// The direction and the number of the message before which the connection is cut.
+    cut: Option<(Direction, usize)>,
+}
+
+impl Proxy {
+    /// Starts a proxy to the server with a socket.
+    pub fn start(socket: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let rule = Arc::new(Mutex::new(Rule::default()));
+        let socket = Arc::new(Mutex::new(socket.to_owned()));
+        let (upstream, shared) = (Arc::clone(&socket), Arc::clone(&rule));
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                client.set_nodelay(true).unwrap();
+                // While the server is down, the client is refused.
+                let Ok(server) = UnixStream::connect(&*upstream.lock().unwrap()) else {
+                    continue;
+                };
+                connect(client, server, &shared);
+            }
+        });
+        Self { port, socket, rule }
+    }
+
+    /// Returns the URL of a schema, through the proxy.
+    pub fn url(&self, schema: &str) -> String {
+        let port = self.port;
+        format!("postgres://tests@127.0.0.1:{port}/postgres?schema={schema}")
+    }
+
+    /// Connects to another server from now on, as a failover does.
+    pub fn fail_over(&self, socket: &Path) {
+        *self.socket.lock().unwrap() = socket.to_owned();
+        self.rule.lock().unwrap().generation += 1;
+    }
+
+    /// Cuts the connection that is about to pass a message, counted from now on.
+    pub fn cut(&self, direction: Direction, message: usize) {
+        let mut rule = self.rule.lock().unwrap();
+        (rule.passed, rule.cut) = ([0; 2], Some((direction, message)));
+    }
+
+    /// Counts messages from now on, and cuts none. Returns whether the last cut was made, and the
+    /// messages in both directions since then.
+    pub fn count(&self) -> (bool, [usize; 2]) {
+        let mut rule = self.rule.lock().unwrap();
+        let is_cut = rule.cut.take().is_none();
+        (is_cut, std::mem::take(&mut rule.passed))
+    }
+}
+
+impl Rule {
+    /// Counts a message. Returns whether the connection is to be cut before it.
+    fn cuts(&mut self, generation: usize, direction: Direction) -> bool {
+        if generation < self.generation {
+            return true;
+        }
+        let passed = &mut self.passed[direction as usize];
+        let is_cut = self.cut == Some((direction, *passed));
+        *passed += 1;
+        if is_cut {
+            self.cut = None;
+        }
+        is_cut
+    }
+}
+
+fn connect(client: TcpStream, server: UnixStream, rule: &Arc<Mutex<Rule>>) {
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        let (client, server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        let rule = Arc::clone(rule);
+        thread::spawn(move || {
+            // Either end may be gone.
+            let _ = match direction {
+                Direction::ToServer => pass(&client, &server, true, direction, &rule),
+                Direction::ToClient => pass(&server, &client, false, direction, &rule),
+            };
+            let _ = client.shutdown(Shutdown::Both);
+            let _ = server.shutdown(Shutdown::Both);
+        });
+    }
+}
+
+/// Passes messages on until one is cut, or an end is gone.
+fn pass(
+    mut from: impl Read,
+    mut to: impl Write,
+    mut is_first: bool,
+    direction: Direction,
+    rule: &Mutex<Rule>,
+) -> std::io::Result<()> {
+    let generation = rule.lock().unwrap().generation;
+    loop {
+        // The client's first message has no type.
+        let mut head = vec![0; if is_first { 4 } else { 5 }];
+        from.read_exact(&mut head)?;
+        let (_, length) = head.split_at(head.len() - 4);
+        let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+        let mut rest = vec![0; length - 4];
+        from.read_exact(&mut rest)?;
+        if !is_first && rule.lock().unwrap().cuts(generation, direction) {
+            return Ok(());
+        }
+        is_first = false;
+        head.append(&mut rest);
+        to.write_all(&head)?;
+    }
+}
