@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use promptbook::remote::{PullOutcome, PushOptions, PushOutcome, Settlement};
+use promptbook::remote::{
+    PullOptions, PullOutcome, PushOptions, PushOutcome, RemoteError, Settlement,
+};
 use promptbook::{Bump, NewPrompt, NewVersion, Store};
 use serde_json::json;
 
@@ -125,8 +127,11 @@ fn synchronise(
     rng: &mut fastrand::Rng,
     seed: u64,
 ) {
+    let failed = |error: RemoteError| -> ! { panic!("seed {seed}: {error}: {error:?}") };
     let before = content(&clone.store);
-    let pulled = clone.pull(options(fake)).unwrap();
+    let pulled = clone
+        .pull(options(fake))
+        .unwrap_or_else(|error| failed(error));
     assert!(pulled.failed.is_empty(), "seed {seed}: {pulled:?}");
     let after = content(&clone.store);
     for prompt in pulled
@@ -145,15 +150,19 @@ fn synchronise(
         } else {
             Settlement::Theirs
         };
-        let settle = options(fake).prompt(prompt.id.to_string()).settle(side);
-        let settled = clone.pull(settle).unwrap();
+        let selected = status_options(fake).prompt(prompt.id.to_string());
+        let settle = PullOptions::new().with(selected).settle(side);
+        let settled = clone.pull(settle).unwrap_or_else(|error| failed(error));
         assert_eq!(settled.conflicts(), 0, "seed {seed}: {settled:?}");
     }
     let push = PushOptions::new()
         .with(status_options(fake))
         .map_numbers(true)
         .delete(true);
-    let pushed = clone.store.remotes().unwrap().push("origin", push).unwrap();
+    let remotes = clone.store.remotes().unwrap();
+    let pushed = remotes
+        .push("origin", push)
+        .unwrap_or_else(|error| failed(error));
     let is_pushed = pushed
         .prompts
         .iter()
@@ -162,11 +171,8 @@ fn synchronise(
         is_pushed && pushed.failed.is_empty(),
         "seed {seed}: {pushed:?}"
     );
-    let status = clone
-        .store
-        .remotes()
-        .unwrap()
+    let status = remotes
         .status("origin", status_options(fake))
-        .unwrap();
+        .unwrap_or_else(|error| failed(error));
     assert!(status.prompts.is_empty(), "seed {seed}: {status:?}");
 }

@@ -23,10 +23,18 @@ const MAX_NAME_BYTES: usize = 64;
 #[derive(Clone, Debug)]
 pub(in crate::remote) struct RemoteFolder(PathBuf);
 
-/// The lock that excludes other processes from the remotes of a store.
+/// The lock that excludes other processes from the remotes of a store. Dropping it releases it.
 #[derive(Debug)]
 pub(in crate::remote) struct RemoteLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for RemoteLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that another thread starts has a copy of it until
+        // it runs its program.
+        let _ = self.file.unlock();
+    }
 }
 
 impl RemoteFolder {
@@ -49,7 +57,7 @@ impl RemoteFolder {
         let file = file.open(&path).map_err(failed)?;
         self.keep_owner(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(RemoteLock { _file: file }),
+            Ok(()) => Ok(RemoteLock { file }),
             Err(TryLockError::WouldBlock) => Err(RemoteError::Busy),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
@@ -178,5 +186,18 @@ mod tests {
         drop(lock);
         folder.lock().unwrap();
         assert_eq!(folder.names().unwrap(), [""; 0]);
+    }
+
+    /// A process that another thread starts has a copy of the file until it runs its program.
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_ends_with_its_guard_while_processes_are_started() {
+        let store = tempfile::tempdir().unwrap();
+        let folder = RemoteFolder::of(store.path());
+        let guard = folder.lock().unwrap();
+        let copy = guard.file.try_clone().unwrap();
+        drop(guard);
+        folder.lock().unwrap();
+        drop(copy);
     }
 }
