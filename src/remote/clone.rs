@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::error::RemoteError;
 use super::http::RemoteUrl;
+use super::options::StatusOptions;
 use super::pull::{PullOptions, PullSummary};
 use super::remotes::{DEFAULT_REMOTE, connect};
 use crate::{Store, StoreOptions};
@@ -24,7 +25,7 @@ pub fn clone_store(
     path: impl AsRef<Path>,
     store: &StoreOptions,
     allow_http: bool,
-    options: PullOptions<'_>,
+    options: StatusOptions<'_>,
 ) -> Result<(Store, PullSummary), RemoteError> {
     let remote_url = RemoteUrl::parse(url, allow_http)?;
     let (key, stop) = (options.key.clone(), options.stop.clone());
@@ -32,6 +33,6 @@ pub fn clone_store(
     let store = store.clone().first_version(0, 0).create(path)?;
     let remotes = store.remotes()?;
     remotes.add(DEFAULT_REMOTE, url, allow_http)?;
-    let summary = remotes.pull(DEFAULT_REMOTE, options)?;
+    let summary = remotes.pull(DEFAULT_REMOTE, PullOptions::new().with(options))?;
     Ok((store, summary))
 }

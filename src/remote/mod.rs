@@ -16,6 +16,7 @@ mod clone;
 mod error;
 mod helicone;
 mod http;
+mod options;
 mod plan;
 mod pull;
 mod push;
@@ -25,13 +26,14 @@ mod state;
 pub use self::clone::clone_store;
 pub use self::error::RemoteError;
 pub use self::http::{RemoteKey, StopFlag};
+pub use self::options::StatusOptions;
 pub use self::plan::Settlement;
 pub use self::pull::{
     FailedPrompt, LackingVersions, PromptPull, PullOptions, PullOutcome, PullSummary,
     RenumberedVersion,
 };
 pub use self::push::{
-    MappedNumber, PromptPush, PromptSync, PushOptions, PushOutcome, PushSummary, StatusOptions,
-    SyncState, SyncStatus,
+    MappedNumber, PromptPush, PromptSync, PushOptions, PushOutcome, PushSummary, SyncState,
+    SyncStatus,
 };
 pub use self::remotes::{DEFAULT_REMOTE, RemoteInfo, Remotes};

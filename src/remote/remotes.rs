@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::error::RemoteError;
 use super::helicone::Helicone;
 use super::http::{HttpClient, RemoteKey, RemoteUrl, RetryPolicy, StopFlag};
+use super::options::StatusOptions;
 use super::pull::{PullOptions, PullSummary, TransferTarget, pull};
-use super::push::{PushOptions, PushSummary, StatusOptions, SyncStatus, push, status};
+use super::push::{PushOptions, PushSummary, SyncStatus, push, status};
 use super::state::{RemoteFolder, RemoteLock, RemoteSettings, RemoteState};
 use crate::Store;
 
@@ -18,15 +19,15 @@ pub const DEFAULT_REMOTE: &str = "origin";
 ///
 /// ```no_run
 /// use promptbook::Store;
-/// use promptbook::remote::{PullOptions, RemoteKey};
+/// use promptbook::remote::{PullOptions, RemoteKey, StatusOptions};
 ///
 /// # fn main() -> Result<(), promptbook::remote::RemoteError> {
 /// let store = Store::open("prompts")?;
 /// let remotes = store.remotes()?;
 /// remotes.add("origin", "https://api.helicone.ai", false)?;
 /// let key = RemoteKey::new(&std::env::var("HELICONE_API_KEY").unwrap_or_default());
-/// let options = key.into_iter().fold(PullOptions::new(), PullOptions::key);
-/// let summary = remotes.pull("origin", options)?;
+/// let options = key.into_iter().fold(StatusOptions::new(), StatusOptions::key);
+/// let summary = remotes.pull("origin", PullOptions::new().with(options))?;
 /// println!("{} versions", summary.versions);
 /// # Ok(())
 /// # }
@@ -152,7 +153,11 @@ impl Remotes {
     pub fn pull(&self, name: &str, options: PullOptions<'_>) -> Result<PullSummary, RemoteError> {
         let lock = self.folder.lock()?;
         let state = self.state(name)?;
-        let remote = self.connect(&state, options.key.clone(), options.stop.clone())?;
+        let remote = self.connect(
+            &state,
+            options.status.key.clone(),
+            options.status.stop.clone(),
+        )?;
         pull(&self.target(name, &lock, &remote), state, options)
     }
 

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use promptbook::remote::{PullOptions, RemoteError, RemoteKey, clone_store};
+use promptbook::remote::{PullOptions, RemoteError, RemoteKey, StatusOptions, clone_store};
 use promptbook::{Store, StoreOptions};
 use serde_json::{Value, json};
 
@@ -154,8 +154,8 @@ impl Live {
     }
 }
 
-fn options() -> PullOptions<'static> {
-    PullOptions::new().key(RemoteKey::new("sk-test").unwrap())
+fn options() -> StatusOptions<'static> {
+    StatusOptions::new().key(RemoteKey::new("sk-test").unwrap())
 }
 
 fn cloned(
@@ -197,7 +197,11 @@ fn a_cut_list_says_what_it_may_lack_and_deletes_nothing_later() {
 
     // Five more push five others out of the list.
     live.lock().unwrap().versions = 65;
-    let summary = store.remotes().unwrap().pull("origin", options()).unwrap();
+    let summary = store
+        .remotes()
+        .unwrap()
+        .pull("origin", PullOptions::new().with(options()))
+        .unwrap();
     assert_eq!(
         (summary.versions, summary.prompts[0].deleted_versions),
         (5, 0),

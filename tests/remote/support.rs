@@ -13,7 +13,7 @@ pub(crate) fn organisation() -> Fake {
 }
 
 pub(crate) fn options(fake: &Fake) -> PullOptions<'static> {
-    PullOptions::new().key(RemoteKey::new(fake.key()).unwrap())
+    PullOptions::new().with(status_options(fake))
 }
 
 pub(crate) fn status_options(fake: &Fake) -> StatusOptions<'static> {
@@ -32,7 +32,7 @@ impl Clone {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("store");
         let stored = StoreOptions::new().author("ann");
-        let cloned = clone_store(fake.url(), place, &stored, false, options(fake));
+        let cloned = clone_store(fake.url(), place, &stored, false, status_options(fake));
         let (store, summary) = cloned.unwrap();
         (
             Self {

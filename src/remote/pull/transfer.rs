@@ -7,10 +7,11 @@ use super::fetch::{FetchedPrompt, fetch};
 use super::pending::settle_pending;
 use super::summary::{LackingVersions, PromptPull, PullSummary};
 use super::target::TransferTarget;
-use crate::model::progress::{Progress, ProgressAnswer, Reporter};
+use crate::model::progress::Reporter;
 use crate::remote::error::RemoteError;
 use crate::remote::helicone::{Helicone, ServiceVersion};
-use crate::remote::http::{RemoteKey, StopFlag, in_parallel};
+use crate::remote::http::in_parallel;
+use crate::remote::options::StatusOptions;
 use crate::remote::plan::Settlement;
 use crate::remote::state::{LinkedPrompt, RemoteState};
 use crate::{PromptId, Store};
@@ -21,12 +22,9 @@ const MAX_CHUNK_VERSIONS: usize = 512;
 /// The options of a pull.
 #[derive(Debug, Default)]
 pub struct PullOptions<'a> {
-    pub(in crate::remote) key: Option<RemoteKey>,
-    pub(in crate::remote) prompts: Vec<String>,
-    pub(in crate::remote) settlement: Option<Settlement>,
-    pub(in crate::remote) is_dry_run: bool,
-    pub(in crate::remote) stop: StopFlag,
-    pub(in crate::remote) progress: Reporter<'a>,
+    pub(in crate::remote) status: StatusOptions<'a>,
+    settlement: Option<Settlement>,
+    is_dry_run: bool,
 }
 
 impl<'a> PullOptions<'a> {
@@ -36,17 +34,10 @@ impl<'a> PullOptions<'a> {
         Self::default()
     }
 
-    /// Sets the key of the remote. It is not stored.
+    /// Sets the key, the prompts, the stop flag and the progress.
     #[must_use]
-    pub fn key(mut self, key: RemoteKey) -> Self {
-        self.key = Some(key);
-        self
-    }
-
-    /// Pulls only this prompt, by its name or its id; can be called several times.
-    #[must_use]
-    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
-        self.prompts.push(prompt.into());
+    pub fn with(mut self, options: StatusOptions<'a>) -> Self {
+        self.status = options;
         self
     }
 
@@ -65,20 +56,6 @@ impl<'a> PullOptions<'a> {
         self.is_dry_run = is_dry_run;
         self
     }
-
-    /// Sets the flag that stops the call. What was pulled until then stays.
-    #[must_use]
-    pub fn stop(mut self, stop: &StopFlag) -> Self {
-        self.stop = stop.clone();
-        self
-    }
-
-    /// Calls a closure as the call advances. A step is a prompt that was read, or a body.
-    #[must_use]
-    pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
-        self.progress = Reporter::new(closure);
-        self
-    }
 }
 
 /// Pulls, and updates the state after each part.
@@ -87,14 +64,14 @@ pub(in crate::remote) fn pull(
     mut state: RemoteState,
     mut options: PullOptions<'_>,
 ) -> Result<PullSummary, RemoteError> {
-    let progress = &mut options.progress;
+    let progress = &mut options.status.progress;
     let store = target.store.grouped();
     settle_pending(target, &mut state)?;
     let fetched = fetch(
         target.remote,
         &store,
         &state,
-        &options.prompts,
+        &options.status.prompts,
         false,
         progress,
     )?;

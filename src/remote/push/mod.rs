@@ -8,5 +8,5 @@ mod transfer;
 pub use self::summary::{
     MappedNumber, PromptPush, PromptSync, PushOutcome, PushSummary, SyncState, SyncStatus,
 };
-pub use self::transfer::{PushOptions, StatusOptions};
+pub use self::transfer::PushOptions;
 pub(super) use self::transfer::{push, status};

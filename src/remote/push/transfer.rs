@@ -4,9 +4,8 @@ use super::execute::PromptPusher;
 use super::steps::{PushPlan, plan};
 use super::summary::{PromptPush, PromptSync, PushOutcome, PushSummary, SyncState, SyncStatus};
 use crate::list::VersionFilter;
-use crate::model::progress::{Progress, ProgressAnswer, Reporter};
 use crate::remote::error::RemoteError;
-use crate::remote::http::{RemoteKey, StopFlag};
+use crate::remote::options::StatusOptions;
 use crate::remote::plan::PromptChange;
 use crate::remote::pull::{
     ComparedPrompt, FailedPrompt, FetchedPrompt, TransferTarget, compared, describe, fetch,
@@ -22,51 +21,6 @@ pub struct PushOptions<'a> {
     is_dry_run: bool,
     maps_numbers: bool,
     deletes: bool,
-}
-
-/// The options of a comparison with a remote.
-#[derive(Debug, Default)]
-pub struct StatusOptions<'a> {
-    pub(in crate::remote) key: Option<RemoteKey>,
-    pub(in crate::remote) stop: StopFlag,
-    prompts: Vec<String>,
-    progress: Reporter<'a>,
-}
-
-impl<'a> StatusOptions<'a> {
-    /// Returns the default options: all prompts.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the key of the remote. It is not stored.
-    #[must_use]
-    pub fn key(mut self, key: RemoteKey) -> Self {
-        self.key = Some(key);
-        self
-    }
-
-    /// Selects only this prompt, by its name or its id; can be called several times.
-    #[must_use]
-    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
-        self.prompts.push(prompt.into());
-        self
-    }
-
-    /// Sets the flag that stops the call.
-    #[must_use]
-    pub fn stop(mut self, stop: &StopFlag) -> Self {
-        self.stop = stop.clone();
-        self
-    }
-
-    /// Calls a closure as the call advances. A step is a prompt that was read or sent.
-    #[must_use]
-    pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {
-        self.progress = Reporter::new(closure);
-        self
-    }
 }
 
 impl<'a> PushOptions<'a> {

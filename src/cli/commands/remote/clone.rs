@@ -10,7 +10,7 @@ use crate::cli::place;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::remote::{DEFAULT_REMOTE, PullOptions, clone_store};
+use crate::remote::{DEFAULT_REMOTE, StatusOptions, clone_store};
 
 pub(in crate::cli::commands) fn clone(args: &CloneArgs, session: &Session) -> CommandResult {
     let path = match (&args.directory, session.named()) {
@@ -28,7 +28,7 @@ pub(in crate::cli::commands) fn clone(args: &CloneArgs, session: &Session) -> Co
     let key = key(&args.key)?;
     let stop = stop_on_signals()?;
     let progress = ProgressDisplay::of(session, "cloning", 0);
-    let options = PullOptions::new()
+    let options = StatusOptions::new()
         .key(key)
         .stop(&stop)
         .progress(|steps| progress.at(steps));

@@ -7,7 +7,7 @@ use crate::cli::args::remote::PullArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::session::Session;
-use crate::remote::PullOptions;
+use crate::remote::{PullOptions, StatusOptions};
 
 pub(in crate::cli::commands) fn pull(args: &PullArgs, session: &Session) -> CommandResult {
     let store = if args.dry_run {
@@ -18,14 +18,12 @@ pub(in crate::cli::commands) fn pull(args: &PullArgs, session: &Session) -> Comm
     let key = key(&args.key)?;
     let stop = stop_on_signals()?;
     let progress = ProgressDisplay::of(session, "pulling", 0);
-    let mut options = PullOptions::new()
+    let options = StatusOptions::new()
         .key(key)
-        .dry_run(args.dry_run)
         .stop(&stop)
         .progress(|steps| progress.at(steps));
-    for prompt in &args.prompts {
-        options = options.prompt(prompt);
-    }
+    let options = args.prompts.iter().fold(options, StatusOptions::prompt);
+    let mut options = PullOptions::new().with(options).dry_run(args.dry_run);
     if let Some(settlement) = args.settle.settlement() {
         options = options.settle(settlement);
     }
