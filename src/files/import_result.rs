@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::file_history::LabelMove;
 use super::walk::SkippedEntry;
 use crate::formats::{Format, FormatFinding};
-use crate::model::id::PromptName;
+use crate::model::id::{EnvironmentName, PromptName};
 use crate::model::record::{Prompt, Version};
 
 /// What an import of a folder did, or with [`dry_run`](crate::files::FolderImportOptions::dry_run) would do.
@@ -37,6 +38,10 @@ pub struct ImportedFile {
     pub effect: ImportEffect,
     /// The version that has the body.
     pub version: Version,
+    /// The environments that were moved because labels of the file say so.
+    pub moves: Vec<LabelMove>,
+    /// The labels of versions that the store does not have. They moved nothing.
+    pub unplaced: Vec<EnvironmentName>,
     /// What the file contains and the prompt does not get.
     pub findings: Vec<FormatFinding>,
 }

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
+use super::file_history::{LabelMove, MoveTarget};
 use super::import_options::FolderImportOptions;
 use super::import_result::{FolderImport, ImportEffect, ImportedFile};
 use super::pairing::{FolderPairing, PairedFile};
-use crate::engine::{NewPrompt, NewVersion, PortablePrompt, PortableVersion, RenameOptions};
+use crate::engine::{
+    EnvironmentUpdate, NewPrompt, NewVersion, PortablePrompt, PortableVersion, RenameOptions,
+};
 use crate::formats::PromptFileVersion;
 use crate::model::body::Body;
 use crate::model::error::{Error, FileProblem, FolderError, Result};
-use crate::model::id::{EnvironmentName, PromptId, PromptName};
+use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::{Prompt, Version};
 use crate::model::selector::Selector;
@@ -62,13 +65,26 @@ impl FolderImporter<'_, '_, '_> {
 
     fn import_file(&mut self, paired: &PairedFile) -> Result<ImportedFile> {
         let renamed_from = self.rename(paired)?;
+        let mut committed = Vec::new();
         let (effect, version) = match (&paired.prompt, &paired.latest) {
             (Some(_), Some(latest)) if paired.is_same_body => {
                 (ImportEffect::Unchanged, latest.clone())
             }
-            (Some(prompt), _) => (ImportEffect::Committed, self.commit(paired, prompt)?),
+            (Some(prompt), _) => {
+                committed = self.commit(paired, prompt)?;
+                let newest = committed.last().cloned();
+                (
+                    ImportEffect::Committed,
+                    newest.ok_or_else(|| no_version(paired))?,
+                )
+            }
             (None, _) => (ImportEffect::Created, self.create(paired)?),
         };
+        let (mut moves, mut unplaced) = (Vec::new(), Vec::new());
+        if self.uses_labels() {
+            moves = self.move_labels(paired, &committed)?;
+            unplaced.clone_from(&paired.history.unplaced);
+        }
         Ok(ImportedFile {
             file: paired.file.path.clone(),
             format: paired.file.format,
@@ -80,6 +96,8 @@ impl FolderImporter<'_, '_, '_> {
             renamed_from,
             effect,
             version,
+            moves,
+            unplaced,
             findings: paired.file.content.findings.clone(),
         })
     }
@@ -102,31 +120,21 @@ impl FolderImporter<'_, '_, '_> {
 
     /// Commits the newest version of a file, and in a format with a history, those since the version
     /// that the store has.
-    fn commit(&mut self, paired: &PairedFile, prompt: &Prompt) -> Result<Version> {
+    fn commit(&mut self, paired: &PairedFile, prompt: &Prompt) -> Result<Vec<Version>> {
         let content = &paired.file.content;
         let stored = match &paired.latest {
             Some(latest) => Some(self.store.resolve(latest.id)?),
             None => None,
         };
-        let last = content.versions.len().saturating_sub(1);
-        let is_stored = |version: &PromptFileVersion| {
-            let stored = stored.as_ref();
-            stored.is_some_and(|stored| content.is_same(&version.body, &stored.body))
-        };
-        let first_new = match content.versions.iter().rposition(is_stored) {
-            Some(position) => position + 1,
-            None if stored.is_none() => 0,
-            None => last,
-        };
-        let mut newest = None;
-        for version in content.versions.iter().skip(first_new) {
+        let mut committed = Vec::new();
+        for version in content.versions.iter().skip(paired.history.first_new) {
             let body = match &stored {
                 Some(stored) => content.in_layout_of(&version.body, &stored.body),
                 None => version.body.clone(),
             };
-            newest = Some(self.commit_one(paired, prompt, version, body)?);
+            committed.push(self.commit_one(paired, prompt, version, body)?);
         }
-        newest.ok_or_else(|| no_version(paired))
+        Ok(committed)
     }
 
     fn commit_one(
@@ -146,9 +154,49 @@ impl FolderImporter<'_, '_, '_> {
         }
         let committed = self.batch.commit(new)?;
         for name in environments {
-            self.batch.set_environment(prompt.id, name, committed.id)?;
+            self.point(prompt, name, committed.id)?;
         }
         Ok(committed)
+    }
+
+    /// Returns whether the labels of a file determine environments.
+    fn uses_labels(&self) -> bool {
+        self.environment.is_none() && !self.options.without_environment
+    }
+
+    /// Moves environments to versions that the store had, as the labels of a file say.
+    ///
+    /// Returns all moves of the file, those of the versions that were `committed` included.
+    fn move_labels(
+        &mut self,
+        paired: &PairedFile,
+        committed: &[Version],
+    ) -> Result<Vec<LabelMove>> {
+        let Some(prompt) = &paired.prompt else {
+            return Ok(Vec::new());
+        };
+        let mut moves = Vec::new();
+        for planned in &paired.history.moves {
+            let mut done = planned.announced();
+            match planned.to {
+                MoveTarget::Stored(id, _) => self.point(prompt, planned.environment.clone(), id)?,
+                MoveTarget::New(position) => {
+                    let new = position.checked_sub(paired.history.first_new);
+                    let new = new.and_then(|position| committed.get(position));
+                    done.to = new.map(|version| version.number);
+                }
+            }
+            moves.push(done);
+        }
+        Ok(moves)
+    }
+
+    fn point(&mut self, prompt: &Prompt, name: EnvironmentName, to: VersionId) -> Result<()> {
+        let mut update = EnvironmentUpdate::set(prompt.id, name, to);
+        if self.options.allow_breaking {
+            update = update.allow_breaking();
+        }
+        self.batch.update_environment(update).map(drop)
     }
 
     /// Returns the environments of a version, if the options or the file say which.

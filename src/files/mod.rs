@@ -8,6 +8,7 @@
 mod export;
 mod export_plan;
 mod export_write;
+mod file_history;
 mod import;
 mod import_options;
 mod import_result;
@@ -19,6 +20,7 @@ mod status;
 pub(crate) mod walk;
 
 pub use self::export::{ExportedFile, FolderExport, FolderExportOptions};
+pub use self::file_history::LabelMove;
 pub use self::import_options::FolderImportOptions;
 pub use self::import_result::{FolderImport, ImportEffect, ImportedFile};
 pub use self::listing::FolderReadOptions;

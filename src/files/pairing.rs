@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
+use super::file_history::{FileHistory, add_histories};
 use super::prompt_file::PromptFile;
 use crate::model::body::Body;
 use crate::model::error::{Error, FileProblem, Result};
@@ -36,6 +37,8 @@ pub(super) struct PairedFile {
     pub(super) latest: Option<Version>,
     /// Whether the file and the latest version have the same body.
     pub(super) is_same_body: bool,
+    /// What the further versions of the file and their labels change.
+    pub(super) history: FileHistory,
 }
 
 impl PairedFile {
@@ -61,6 +64,7 @@ impl FolderPairing {
                 self.gone.push(prompt);
                 paired.latest = None;
                 paired.is_same_body = false;
+                paired.history = FileHistory::default();
             }
         }
         self.gone.sort_by(|one, other| one.name.cmp(&other.name));
@@ -130,6 +134,7 @@ pub(super) fn pair(view: &View, files: Vec<PromptFile>, is_whole: bool) -> Resul
         pairing.gone.sort_by(|one, other| one.name.cmp(&other.name));
         find_renamed(view, &mut pairing)?;
     }
+    add_histories(view, &mut pairing.files)?;
     Ok(pairing)
 }
 
@@ -151,6 +156,7 @@ fn paired(view: &View, file: PromptFile, prompt: Option<&Prompt>) -> Result<Pair
         prompt: prompt.cloned(),
         latest,
         is_same_body,
+        history: FileHistory::default(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::file_history::{LabelMove, PlannedMove};
 use super::listing::{FolderReadOptions, list};
 use super::pairing::{FolderPairing, PairedFile, pair};
 use super::prompt_file::read_all;
@@ -9,7 +10,7 @@ use super::walk::SkippedEntry;
 use crate::engine::Difference;
 use crate::formats::{Format, FormatFinding};
 use crate::model::error::{FileProblem, Result};
-use crate::model::id::PromptName;
+use crate::model::id::{EnvironmentName, PromptName};
 use crate::model::progress::Reporter;
 use crate::model::record::{Prompt, Version};
 use crate::store::View;
@@ -46,6 +47,10 @@ pub struct FileStatus {
     pub latest: Option<Version>,
     /// How the body differs from that of the highest version; none if both are the same.
     pub difference: Option<Box<Difference>>,
+    /// The environments that an import moves because labels of the file say so.
+    pub moves: Vec<LabelMove>,
+    /// The labels of versions that the store does not have. They move nothing.
+    pub unplaced: Vec<EnvironmentName>,
     /// What the file contains and the prompt does not get.
     pub findings: Vec<FormatFinding>,
 }
@@ -61,6 +66,8 @@ pub enum FileChange {
     /// It renames the prompt that has the body of the file, and no file. If the layout of the body
     /// or, for a file that names an id, the body differs, it also commits a version.
     Renamed,
+    /// It only moves environments, because labels of the file say so.
+    Moved,
     /// It changes nothing.
     Unchanged,
 }
@@ -73,6 +80,7 @@ impl FileChange {
             Self::New => "new",
             Self::Changed => "changed",
             Self::Renamed => "renamed",
+            Self::Moved => "moved",
             Self::Unchanged => "unchanged",
         }
     }
@@ -137,6 +145,13 @@ impl FolderStatus {
             prompt: paired.prompt.clone(),
             latest: paired.latest.clone(),
             difference: None,
+            moves: paired
+                .history
+                .moves
+                .iter()
+                .map(PlannedMove::announced)
+                .collect(),
+            unplaced: paired.history.unplaced.clone(),
             findings: paired.file.content.findings.clone(),
         });
         Self {
@@ -153,10 +168,12 @@ fn change(paired: &PairedFile) -> FileChange {
         FileChange::New
     } else if paired.is_renamed() {
         FileChange::Renamed
-    } else if paired.is_same_body {
+    } else if !paired.is_same_body {
+        FileChange::Changed
+    } else if paired.history.moves.is_empty() {
         FileChange::Unchanged
     } else {
-        FileChange::Changed
+        FileChange::Moved
     }
 }
 

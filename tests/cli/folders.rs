@@ -76,6 +76,8 @@ fn a_folder_is_imported_once() {
             "number",
             "effect",
             "renamed_from",
+            "moved",
+            "unplaced",
             "findings"
         ]
     );

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Desk, GREETING, REWORDED};
 
@@ -180,6 +180,82 @@ const LANGFUSE: &str = r#"[
    "prompt": [{"role": "user", "content": "Review {{film}} briefly"}],
    "labels": ["latest", "production"], "tags": ["films"], "commitMessage": "Be brief"}
 ]"#;
+
+/// Labels that were moved in Langfuse move environments, and the import says which.
+#[test]
+fn moved_labels_of_langfuse_move_environments() {
+    let desk = Desk::new();
+    desk.write("in/critic.langfuse.json", LANGFUSE);
+    desk.run(&["import", "in"]).ok();
+    let places = |desk: &Desk| {
+        let found = desk.json(&["env", "list", "critic"]);
+        let found = found["environments"].as_array().unwrap().iter();
+        let place = |one: &Value| {
+            format!(
+                "{}={}",
+                one["name"].as_str().unwrap(),
+                one["number"].as_str().unwrap()
+            )
+        };
+        found.map(place).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&desk), ["production=3.0", "staging=1.0"]);
+
+    let moved = LANGFUSE
+        .replace(
+            r#""labels": ["staging"]"#,
+            r#""labels": ["qa", "production"]"#,
+        )
+        .replace(
+            r#""labels": ["latest", "production"]"#,
+            r#""labels": ["latest", "staging"]"#,
+        );
+    desk.write("in/critic.langfuse.json", &moved);
+    let found = desk.json(&["status", "in"]);
+    assert_eq!(found["files"][0]["state"], "moved", "{found}");
+    let told = desk.run(&["status", "in"]).ok();
+    assert!(told.contains("production 3.0 → 1.0"), "{told}");
+    let told = desk.run(&["diff", "in", "--format", "langfuse"]).ok();
+    assert!(told.contains("production 3.0 → 1.0"), "{told}");
+    let told = desk.run(&["import", "in", "--dry-run"]).ok();
+    assert!(
+        told.contains("qa new → 1.0, production 3.0 → 1.0, staging 1.0 → 3.0"),
+        "{told}"
+    );
+    assert_eq!(places(&desk), ["production=3.0", "staging=1.0"]);
+    // Without labels, nothing is moved.
+    desk.run(&["import", "in", "--no-env"]).ok();
+    assert_eq!(places(&desk), ["production=3.0", "staging=1.0"]);
+    let told = desk.run(&["import", "in"]).ok();
+    assert!(
+        told.contains("production 3.0 → 1.0") && told.contains("3 environments moved"),
+        "{told}"
+    );
+    assert_eq!(places(&desk), ["production=1.0", "qa=1.0", "staging=3.0"]);
+    let again = desk.json(&["import", "in"]);
+    assert_eq!(again["files"][0]["moved"], json!([]));
+
+    // The label of a version that is not in the store is named.
+    desk.run(&["rm", "critic@1.0", "--yes"]).ok();
+    let last = desk.json(&["status", "in"]);
+    assert_eq!(
+        last["files"][0]["unplaced"],
+        json!(["qa", "production"]),
+        "{last}"
+    );
+    desk.run(&["undo", "--yes"]).ok();
+
+    // A new version takes a label with it.
+    let newer = moved.replace(r#""labels": ["latest", "staging"]"#, r#""labels": []"#).replace(
+        "\n]",
+        ",\n  {\"name\": \"critic\", \"version\": 4, \"prompt\": [{\"role\": \"user\", \"content\": \"Rate {{film}}\"}], \"config\": {}, \"labels\": [\"latest\", \"staging\"], \"tags\": []}\n]",
+    );
+    desk.write("in/critic.langfuse.json", newer);
+    let told = desk.run(&["status", "in"]).ok();
+    assert!(told.contains("staging 3.0 → the new version"), "{told}");
+    let told = desk.run(&["import", "in"]).ok();
+    assert!(told.contains("committed, staging 3.0 → 3.1"), "{told}");
+}
 
 #[test]
 fn all_versions_of_langfuse_come_in_and_go_out() {

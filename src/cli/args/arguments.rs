@@ -212,9 +212,13 @@ pub(crate) enum Command {
     /// new prompt, or a new version of an existing one. A file that equals the prompt's latest
     /// version changes nothing. Files are .json (a body, or a list of messages), .md (front matter and
     /// a block for each message), .prompt.yml (GitHub Models), .langfuse.json, .prompty, .prompt
-    /// (Dotprompt) and .promptfoo.yaml. Hidden files and folders are ignored; other entries that are skipped, and prompts without a file, are named. A
-    /// single FILE is imported in the same way. NAME%@ID.json belongs to the prompt with that id:
-    /// export writes such names if prompts share a name.
+    /// (Dotprompt) and .promptfoo.yaml. Hidden files and folders are ignored; other entries that are
+    /// skipped, and prompts without a file, are named. A single FILE is imported in the same way.
+    /// NAME%@ID.json belongs to the prompt with that id: export writes such names if prompts share a
+    /// name.
+    ///
+    /// The labels of a .langfuse.json file move the environments of an existing prompt, too: status,
+    /// --dry-run and the report name each move. --no-env ignores labels.
     ///
     /// A new file with the body of the one prompt that has no file renames that prompt, after a
     /// question. --prune deletes the prompts without a file, after a question.

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::files::{UnsupportedArgs, format_parser};
 use super::history::AsOfArgs;
+use crate::formats::Format;
 use crate::{EnvironmentName, VersionSpec};
 
 #[derive(Args, Debug)]
 #[command(override_usage = "promptbook diff [OPTIONS] <SPEC> [SPEC]\n       \
         promptbook diff [OPTIONS] <SPEC> --file <FILE>\n       \
-        promptbook diff [OPTIONS] <FOLDER>\n       \
+        promptbook diff [OPTIONS] <FOLDER> [--format <FORMAT>]\n       \
         promptbook diff [OPTIONS] --env <FROM> <TO> [PROMPT]")]
 pub(crate) struct DiffArgs {
     /// One or two versions, or a folder to compare with the latest versions; with --env, a prompt [default: all prompts]
@@ -22,6 +24,11 @@ pub(crate) struct DiffArgs {
     /// Compare the versions of two environments: of one prompt, or of all prompts that differ
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
     pub(crate) env: Option<Vec<EnvironmentName>>,
+    /// Read only files of this format, in the folder or the file that is compared
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), conflicts_with_all = ["env", "file"])]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) unsupported: UnsupportedArgs,
     /// Only list the messages, tools and parameters that changed
     #[arg(long)]
     pub(crate) stat: bool,

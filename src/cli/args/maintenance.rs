@@ -116,11 +116,12 @@ pub(crate) struct ImportArgs {
     /// Environment to point to each new version [default: production, for new prompts only]
     #[arg(long, value_name = "NAME", value_parser = environment_name)]
     pub(crate) env: Option<EnvironmentName>,
-    /// Change no environment
+    /// Change no environment, and ignore the labels of files
     #[arg(long, conflicts_with = "env")]
     pub(crate) no_env: bool,
-    /// Point the environment to versions that break callers of the ones that it points to, too
-    #[arg(long, requires = "env")]
+    /// Point the environment, or those of labels, to versions that break callers of the ones that
+    /// they point to, too
+    #[arg(long, conflicts_with = "no_env")]
     pub(crate) breaking: bool,
     /// Delete the prompts that have no file in the folder
     #[arg(long)]
@@ -128,7 +129,7 @@ pub(crate) struct ImportArgs {
     /// Import renamed files as new prompts instead of renaming their prompts
     #[arg(long)]
     pub(crate) no_renames: bool,
-    /// Only say what would be imported, renamed and deleted
+    /// Only say what would be imported, moved, renamed and deleted
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not ask before prompts are renamed or deleted
@@ -148,6 +149,7 @@ impl ImportArgs {
             || self.env.is_some()
             || self.format.is_some()
             || self.no_env
+            || self.breaking
             || self.prune
             || self.no_renames
             || self.dry_run

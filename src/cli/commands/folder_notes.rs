@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::EnvironmentName;
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::files::{FolderImport, ImportEffect, SkippedEntry};
@@ -62,6 +63,22 @@ pub(super) fn note_findings(imported: &FolderImport, session: &Session) {
     let files = files.map(|file| (file.file.as_path(), &file.findings[..]));
     for line in not_carried(files) {
         session.note(&line);
+    }
+}
+
+/// Notes the labels of files that move nothing, because the store does not have their versions.
+pub(super) fn note_unplaced<'a>(
+    files: impl Iterator<Item = (&'a Path, &'a [EnvironmentName])>,
+    session: &Session,
+) {
+    for (file, labels) in files.filter(|(_, labels)| !labels.is_empty()) {
+        let file = text::line(&file.to_string_lossy());
+        let labels: Vec<String> = labels.iter().map(|one| text::line(one.as_str())).collect();
+        session.note(&format!(
+            "{file}: the store has no version with the body of the one that is labelled {}, so the \
+             environment is not moved",
+            labels.join(", ")
+        ));
     }
 }
 

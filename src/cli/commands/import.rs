@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::bundle;
-use super::folder_notes::{note_findings, note_kept, note_skipped};
+use super::folder_notes::{note_findings, note_kept, note_skipped, note_unplaced};
 use super::import_report::{report_json, report_text};
 use super::new_environment::NewEnvironment;
 use crate::cli::args::ImportArgs;
@@ -42,6 +42,11 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     note_skipped(&imported.skipped, session);
     note_findings(&imported, session);
     note_kept(&imported, session);
+    let files = imported.files.iter();
+    note_unplaced(
+        files.map(|one| (one.file.as_path(), &one.unplaced[..])),
+        session,
+    );
     let (json, text) = (
         || report_json(&imported, args.dry_run),
         || report_text(&imported, args.dry_run),

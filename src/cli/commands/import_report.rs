@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::table::TextTable;
 use crate::cli::text;
-use crate::files::{FolderImport, ImportEffect, ImportedFile};
+use crate::files::{FolderImport, ImportEffect, ImportedFile, LabelMove};
 
 pub(super) fn report_json(imported: &FolderImport, dry_run: bool) -> Value {
     let files = imported.files.iter().map(|file| {
@@ -17,6 +17,8 @@ pub(super) fn report_json(imported: &FolderImport, dry_run: bool) -> Value {
             "number": file.version.number,
             "effect": file.effect.as_str(),
             "renamed_from": file.renamed_from,
+            "moved": moves_json(&file.moves),
+            "unplaced": file.unplaced,
             "findings": file.findings,
         })
     });
@@ -79,10 +81,36 @@ pub(super) fn report_text(imported: &FolderImport, dry_run: bool) -> String {
             summary.push_str(&format!(", {count} {what}"));
         }
     }
+    let moves: usize = imported.files.iter().map(|file| file.moves.len()).sum();
+    if moves > 0 {
+        let moves = text::count(moves as u64, "environment", "environments");
+        summary.push_str(&format!(", {moves} moved"));
+    }
     if dry_run {
         summary.push_str(" (dry run: nothing was changed)");
     }
     format!("{}{summary}\n", table.text())
+}
+
+/// The documented shape of moves of environments.
+pub(super) fn moves_json(moves: &[LabelMove]) -> Value {
+    let moves = moves.iter();
+    let moves =
+        moves.map(|one| json!({"environment": one.environment, "from": one.from, "to": one.to}));
+    moves.collect()
+}
+
+/// Returns moves of environments as text, one each, such as `production 1.0 → 2.0`.
+pub(super) fn move_texts(moves: &[LabelMove]) -> Vec<String> {
+    let number = |number: Option<crate::VersionNumber>, absent: &str| {
+        number.map_or_else(|| absent.to_owned(), |number| number.to_string())
+    };
+    let moves = moves.iter().map(|one| {
+        let name = text::line(one.environment.as_str());
+        let (from, to) = (number(one.from, "new"), number(one.to, "the new version"));
+        format!("{name} {from} → {to}")
+    });
+    moves.collect()
 }
 
 /// Returns what happened to a file's prompt, if anything did.
@@ -91,12 +119,11 @@ fn effect(file: &ImportedFile) -> Option<String> {
         let name = text::name(name.as_str());
         format!("renamed from {name}")
     });
-    match (renamed, file.effect) {
-        (None, ImportEffect::Unchanged) => None,
-        (Some(renamed), ImportEffect::Unchanged) => Some(renamed),
-        (None, effect) => Some(effect.as_str().to_owned()),
-        (Some(renamed), effect) => Some(format!("{renamed}, {}", effect.as_str())),
-    }
+    let is_changed = file.effect != ImportEffect::Unchanged;
+    let changed = is_changed.then(|| file.effect.as_str().to_owned());
+    let parts = renamed.into_iter().chain(changed);
+    let parts: Vec<String> = parts.chain(move_texts(&file.moves)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn counted(imported: &FolderImport, effect: ImportEffect) -> usize {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::folder_notes::{not_carried, note_skipped};
+use super::folder_notes::{not_carried, note_skipped, note_unplaced};
+use super::import_report::{move_texts, moves_json};
 use crate::cli::args::files::StatusArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::output::{ADDED, DIM, ERROR, NAME, NUMBER, REMOVED, WARNING, paint};
@@ -27,6 +28,11 @@ pub(super) fn status(args: &StatusArgs, session: &Session) -> CommandResult {
         session.note("no files of prompts in the folder");
     }
     note_skipped(&status.skipped, session);
+    let files = status.files.iter();
+    note_unplaced(
+        files.map(|one| (one.file.as_path(), &one.unplaced[..])),
+        session,
+    );
     Ok(())
 }
 
@@ -52,6 +58,8 @@ pub(super) fn file_json(file: &FileStatus) -> Value {
         "renamed_from": prompt.filter(|_| is_renamed).map(|prompt| &prompt.name),
         "number": file.latest.as_ref().map(|latest| latest.number),
         "bump": difference.map(|difference| bump(difference.verdict)),
+        "moved": moves_json(&file.moves),
+        "unplaced": file.unplaced,
         "breaking": difference.map(|difference| json::breakages(&difference.breakages)),
         "findings": file.findings,
     })
@@ -111,6 +119,12 @@ fn status_text(status: &FolderStatus) -> String {
         format!("{} → {} {path}{more}", names[0], paint(NAME, &names[1]))
     });
     section("Renamed", renamed.collect());
+    let moved = status.files.iter().filter(|one| !one.moves.is_empty());
+    let moved = moved.map(|one| {
+        let path = paint(NAME, file(one));
+        format!("{path}  {}", move_texts(&one.moves).join(", "))
+    });
+    section("Environments that labels move", moved.collect());
     section("Gone, in the store only", gone_lines(status));
     let unreadable = status.unreadable.iter();
     let unreadable = unreadable.map(|problem| paint(ERROR, text::line(&problem.to_string())));

@@ -53,14 +53,29 @@ pub(crate) fn diff(args: &DiffArgs, session: &Session) -> CommandResult {
     }
 }
 
+/// The use of the options that concern files.
+const FILES_ONLY: &str = "--format and --keep-as-text compare a folder or a file: promptbook diff FOLDER --format FORMAT";
+
 /// Returns the folder or the file that is named instead of a version.
 ///
-/// A prompt of that name comes first, unless the path begins with `.` or `/`, or ends with `/`.
+/// A prompt of that name comes first, unless the path begins with `.` or `/`, or ends with `/`, or
+/// the options are those of files.
 fn folder_of(args: &DiffArgs, session: &Session) -> CommandResult<Option<PathBuf>> {
+    let of_files = args.format.is_some() || args.unsupported.keep_as_text;
     let [path] = &args.specs[..] else {
+        if of_files {
+            return Err(Failure::usage(FILES_ONLY));
+        }
         return Ok(None);
     };
     let found = Path::new(path);
+    if of_files {
+        if found.exists() {
+            return Ok(Some(found.to_owned()));
+        }
+        let message = format!("no folder or file {path}");
+        return Err(Failure::new(Exit::NotFound, "file_not_found", message).hint(FILES_ONLY));
+    }
     let is_prompt_file = found.is_file() && Format::of_file(found).is_some();
     if !found.is_dir() && !is_prompt_file {
         return Ok(None);

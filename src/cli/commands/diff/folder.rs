@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 
 use super::render::{title, whole_or_stat};
 use crate::cli::args::diff::DiffArgs;
-use crate::cli::commands::folder_notes::note_skipped;
+use crate::cli::commands::folder_notes::{note_skipped, note_unplaced};
+use crate::cli::commands::import_report::move_texts;
 use crate::cli::commands::status::file_json;
 use crate::cli::error::CommandResult;
 use crate::cli::json::{self, DifferenceShape};
-use crate::cli::output::{ADDED, ERROR, NAME, REMOVED, paint};
+use crate::cli::output::{ADDED, DIM, ERROR, NAME, REMOVED, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::files::{FileChange, FileStatus, FolderReadOptions, FolderStatus};
@@ -19,7 +20,10 @@ use crate::files::{FileChange, FileStatus, FolderReadOptions, FolderStatus};
 /// Compares a folder, or one file, with the store.
 pub(super) fn folder(path: &Path, args: &DiffArgs, session: &Session) -> CommandResult {
     let view = session.view(&args.as_of)?;
-    let status = view.folder_status(path, FolderReadOptions::new())?;
+    let options = FolderReadOptions::new()
+        .format(args.format)
+        .unsupported(args.unsupported.unsupported());
+    let status = view.folder_status(path, options)?;
     session.write_output(|| shape(&status), || words(&status, args))?;
     let is_unchanged = |file: &FileStatus| file.change == FileChange::Unchanged;
     let is_clean = status.files.iter().all(is_unchanged)
@@ -29,6 +33,11 @@ pub(super) fn folder(path: &Path, args: &DiffArgs, session: &Session) -> Command
         session.note("the folder and the store are equal");
     }
     note_skipped(&status.skipped, session);
+    let files = status.files.iter();
+    note_unplaced(
+        files.map(|one| (one.file.as_path(), &one.unplaced[..])),
+        session,
+    );
     Ok(())
 }
 
@@ -78,6 +87,7 @@ fn words(status: &FolderStatus, args: &DiffArgs) -> String {
 fn file_words(file: &FileStatus, args: &DiffArgs) -> Option<String> {
     let path = text::line(&file.file.to_string_lossy());
     let name = paint(NAME, text::name(file.name.as_str()));
+    let moves = move_texts(&file.moves).join(", ");
     let before = match (&file.prompt, file.change) {
         (Some(prompt), FileChange::Renamed) => {
             format!("{} → ", paint(NAME, text::name(prompt.name.as_str())))
@@ -88,13 +98,19 @@ fn file_words(file: &FileStatus, args: &DiffArgs) -> Option<String> {
         (Some(difference), _) => {
             let title = title(&difference.from, &difference.to, &path);
             let words = whole_or_stat(difference, args.stat);
-            Some(format!("{before}{name} {title}\n{words}"))
+            let moves = if moves.is_empty() {
+                moves
+            } else {
+                paint(DIM, format!(" ({moves})"))
+            };
+            Some(format!("{before}{name} {title}{moves}\n{words}"))
         }
         (None, FileChange::New) => {
             let line = format!("+ {} in the folder only ({path})", file.name.as_str());
             Some(format!("{}\n", paint(ADDED, text::line(&line))))
         }
         (None, FileChange::Renamed) => Some(format!("{before}{name} ({path})\n")),
+        (None, FileChange::Moved) => Some(format!("{name} {moves} ({path})\n")),
         (None, _) => None,
     }
 }
