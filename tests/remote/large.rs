@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use promptbook::Store;
-use promptbook::remote::{PullOptions, RemoteError, RemoteKey, StopFlag};
+use promptbook::remote::{PullOptions, RemoteError, RemoteKey, StatusOptions, StopFlag};
 use promptbook::server::Fixtures;
 use promptbook::server::fake::{Fake, Fault};
 use serde_json::json;
@@ -81,9 +81,21 @@ fn fail_at_random(fake: &Fake, ended: &AtomicBool, failed: &AtomicU64) {
     fake.clear_faults();
 }
 
+/// The number of prompts and of versions, and of steps before an interruption.
+///
+/// `PROMPTBOOK_ORGANISATION=full` sets those of a large organisation, of which some interrupted pulls
+/// bring a part.
+fn sizes() -> (usize, usize, u64) {
+    match std::env::var("PROMPTBOOK_ORGANISATION").as_deref() {
+        Ok("full") => (300, 5_000, 850),
+        _ => (60, 1_200, 400),
+    }
+}
+
 #[test]
 fn an_interrupted_clone_continues_to_the_same_result() {
-    let fake = organisation(60, 1_200);
+    let (prompts, versions, most) = sizes();
+    let fake = organisation(prompts, versions);
     let directory = tempfile::tempdir().unwrap();
     let store = Store::create(directory.path().join("store")).unwrap();
     let remotes = store.remotes().unwrap();
@@ -96,9 +108,9 @@ fn an_interrupted_clone_continues_to_the_same_result() {
         let result = loop {
             let stop = StopFlag::new();
             // Some are stopped as by Ctrl-C, others cancel by the progress.
-            let (until, cancels) = (rng.u64(1..400), rng.bool());
+            let (until, cancels) = (rng.u64(1..most), rng.bool());
             let mut steps = 0;
-            let options = PullOptions::new()
+            let options = StatusOptions::new()
                 .key(RemoteKey::new(fake.key()).unwrap())
                 .stop(&stop)
                 .progress(|_| {
@@ -111,7 +123,7 @@ fn an_interrupted_clone_continues_to_the_same_result() {
                     }
                     ControlFlow::Continue(())
                 });
-            match remotes.pull("origin", options) {
+            match remotes.pull("origin", PullOptions::new().with(options)) {
                 Ok(summary) => break Ok(summary),
                 Err(RemoteError::Stopped | RemoteError::Store(promptbook::Error::Cancelled)) => {
                     interrupted += 1;

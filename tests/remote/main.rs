@@ -6,11 +6,15 @@
     reason = "a test panics to report what failed"
 )]
 
+#[path = "../shared/clients.rs"]
+#[allow(dead_code, unreachable_pub, reason = "other tests run other clients")]
+mod clients;
 #[cfg(all(feature = "cli", unix))]
 mod command;
 mod histories;
 mod large;
 mod pulling;
 mod pushing;
+mod served;
 mod service;
 mod support;
