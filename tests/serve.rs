@@ -813,3 +813,54 @@ fn requests_are_forwarded_to_the_upstream_and_no_key_gets_into_the_log() {
         assert!(!output.status.success(), "{wrong:?}");
     }
 }
+
+#[cfg(feature = "postgres")]
+#[path = "shared/postgres_server.rs"]
+mod postgres_server;
+
+/// Servers on one store in Postgres, as behind a load balancer: each answers at once what was changed
+/// through another, and they share the key and the signatures of URLs.
+#[cfg(feature = "postgres")]
+#[test]
+fn servers_of_one_store_in_postgres_are_never_stale() {
+    use promptbook::StoreOptions;
+
+    let Some(url) = postgres_server::new_url() else {
+        return;
+    };
+    let store = StoreOptions::new().create_url(&url).unwrap();
+    let created = store
+        .create_prompt(NewPrompt::new("greeting", BODY))
+        .unwrap();
+    let servers = [(); 3].map(|()| Served::start(Path::new(&url), &[]));
+    assert!(servers.iter().all(|server| server.key == servers[0].key));
+    let query = json!({"promptId": created.prompt.id});
+    let mut last = json!(created.version.id);
+    for round in 0..12 {
+        for server in &servers {
+            let route = "/v1/prompt-2025/query/production-version";
+            let (status, answer) = server.post(route, &query);
+            assert_eq!((status, &answer["data"]["id"]), (200, &last), "{answer}");
+        }
+        let update = json!({
+            "promptId": created.prompt.id,
+            "promptVersionId": last,
+            "newMajorVersion": false,
+            "environment": "production",
+            "commitMessage": "",
+            "promptBody": {"messages": [], "seed": round},
+        });
+        let (status, answer) = servers[round % 3].post("/v1/prompt-2025/update", &update);
+        assert_eq!(status, 200, "{answer}");
+        last = answer["data"]["id"].clone();
+    }
+    let version = json!({"promptVersionId": created.version.id});
+    let (_, answer) = servers[0].post("/v1/prompt-2025/query/version", &version);
+    let signed = answer["data"]["s3_url"].as_str().unwrap();
+    let elsewhere = signed.replace(&servers[0].url, &servers[1].url);
+    let mut body = ureq::get(elsewhere).call().unwrap();
+    assert_eq!(body.body_mut().read_to_string().unwrap(), BODY);
+    for server in servers {
+        server.end();
+    }
+}

@@ -13,6 +13,7 @@ use clap_complete::CompletionCandidate;
 
 use super::place;
 use crate::list::VersionFilter;
+use crate::store::url_in;
 use crate::{EnvironmentName, PromptRef, Store, StoreOptions, VersionSpec};
 
 /// The variable that makes this process answer a completion, which the scripts set.
@@ -88,6 +89,9 @@ fn open() -> Option<Store> {
         Some(named) => named,
         None => place::nearest(&env::current_dir().ok()?)?,
     };
+    if url_in(&path).is_some() {
+        return StoreOptions::new().read_only(true).open_place(&path).ok();
+    }
     // SQLite would create these, even for a reader.
     let exists = |name: &str| path.join(name).is_file();
     if !exists("index.db-wal") || !exists("index.db-shm") {

@@ -143,7 +143,7 @@ impl Store {
             blobs: source,
         } = &self.shared().place
         else {
-            let reason = "the store has no files to copy";
+            let reason = self.shared().place.reason_against_backups();
             return Err(InvalidArgument::new("backup", &to.to_string_lossy(), reason).into());
         };
         // This fails if the handle is no longer usable.

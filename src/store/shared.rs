@@ -132,6 +132,19 @@ impl StoreLocation {
         matches!(self, Self::Memory(_))
     }
 
+    /// Returns why the store has no files that a backup can copy, and what copies it.
+    pub(super) fn reason_against_backups(&self) -> String {
+        #[cfg(feature = "postgres")]
+        if let Self::Postgres(index) = self {
+            let schema = index.schema();
+            return format!(
+                "the store is in Postgres, not in files; pg_dump --schema={schema} copies it, and a \
+                 bundle contains its history"
+            );
+        }
+        "the store has no files to copy".into()
+    }
+
     /// Returns whether the journal is as good a place for bodies as the blob store.
     pub(super) fn keeps_journal(&self) -> bool {
         #[cfg(feature = "postgres")]

@@ -1,41 +1,162 @@
 //! The command on a store in Postgres.
 
+use std::collections::BTreeSet;
+
 use crate::postgres_server::new_url;
-use crate::support::{Desk, GREETING, REWORDED};
+use crate::support::{Answer, Desk, GREETING, REWORDED, command, run};
+
+/// Runs the command on a store.
+fn on(desk: &Desk, url: &str, arguments: &[&str], input: &str) -> Answer {
+    let all: Vec<&str> = ["--store", url].iter().chain(arguments).copied().collect();
+    desk.run_with(&all, input)
+}
+
+/// Each command with arguments with which it succeeds, in this order.
+const SUCCEED: &[(&[&str], &str)] = &[
+    (&["create", "greeting"], GREETING),
+    (&["commit", "greeting", "-m", "reworded"], REWORDED),
+    (&["env", "set", "greeting", "production", "latest"], ""),
+    (&["env", "list", "greeting"], ""),
+    (&["show", "greeting@production"], ""),
+    (&["log", "greeting"], ""),
+    (&["diff", "greeting@1.0", "greeting@1.1"], ""),
+    (&["blame", "greeting"], ""),
+    (&["ls"], ""),
+    (&["search", "hello"], ""),
+    (&["resolve", "greeting"], ""),
+    (&["vars", "greeting"], ""),
+    (&["render", "greeting", "name=Ada"], ""),
+    (&["lint"], ""),
+    (&["environments", "add", "production", "staging"], ""),
+    (&["promote", "production", "staging", "greeting"], ""),
+    (&["watch", "--from", "start", "-n", "1"], ""),
+    (&["tag", "add", "greeting", "mail"], ""),
+    (&["rename", "greeting", "renamed"], ""),
+    (&["undo"], ""),
+    (&["ops"], ""),
+    (&["verify"], ""),
+    (&["checkpoint"], ""),
+    (&["gc"], ""),
+    (&["stats"], ""),
+    (&["export", "out"], ""),
+    (&["status", "out"], ""),
+    (&["import", "out"], ""),
+    (&["export", "--bundle", "store.bundle"], ""),
+    (&["import", "--bundle", "store.bundle"], ""),
+    (&["freeze", "prompts.frozen"], ""),
+    (&["rm", "greeting", "--yes"], ""),
+];
+
+/// Each command that needs files, and what its error says.
+const REFUSED: &[(&[&str], &str)] = &[
+    (&["backup", "copy"], "pg_dump --schema="),
+    (&["restore", "copy"], "needs a directory"),
+    (&["remote", "list"], "not in a directory"),
+];
 
 #[test]
-fn the_command_works_on_a_store_in_postgres() {
+fn every_command_works_on_a_store_in_postgres_or_says_why_not() {
     let Some(url) = new_url() else { return };
     let desk = Desk::bare();
-    let run = |arguments: &[&str], input: &str| {
-        let all: Vec<&str> = ["--store", &url].iter().chain(arguments).copied().collect();
-        desk.run_with(&all, input)
-    };
-    run(&["ls"], "").fails(3);
-    let told = run(&["init"], "").ok();
+    on(&desk, &url, &["ls"], "").fails(3);
+    let told = on(&desk, &url, &["init"], "").ok();
     assert!(
         told.contains("postgres://") && !told.contains("tests@"),
         "{told}"
     );
-    run(&["init"], "").fails(4);
-    run(&["create", "greeting"], GREETING).ok();
-    run(&["commit", "greeting", "-m", "reworded"], REWORDED).ok();
-    run(&["env", "set", "greeting", "production", "latest"], "").ok();
-    let shown = run(&["show", "greeting@production"], "").ok();
-    assert!(
-        shown.contains("version 1.1") && shown.contains("Hello {{hc:name:string}}"),
-        "{shown}"
-    );
-    assert!(run(&["log"], "").ok().contains("reworded"));
-    assert!(run(&["search", "reworded"], "").text().contains("greeting"));
-    run(&["undo"], "").ok();
-    run(&["verify"], "").ok();
-    for arguments in [&["stats"][..], &["ops"], &["checkpoint"], &["gc"]] {
-        run(arguments, "").ok();
+    on(&desk, &url, &["init"], "").fails(4);
+    for (arguments, input) in SUCCEED {
+        on(&desk, &url, arguments, input).ok();
     }
     assert_eq!(
-        std::fs::read_dir(desk.path()).unwrap().count(),
-        0,
-        "no file is created"
+        names_in(desk.path()),
+        [
+            "out",
+            "prompts.frozen",
+            "prompts.frozen.lock",
+            "store.bundle"
+        ]
+        .map(str::to_owned)
+        .into(),
+        "no file is created but those that were asked for"
     );
+    desk.run(&["--store", "made", "init"]).ok();
+    desk.run(&["--store", "made", "backup", "copy"]).ok();
+    for (arguments, words) in REFUSED {
+        let told = on(&desk, &url, arguments, "").fails(2);
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
+}
+
+/// Returns the names of the files in a directory.
+fn names_in(directory: &std::path::Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(directory).unwrap();
+    files
+        .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn names_of_a_store_in_postgres_are_completed() {
+    let Some(url) = new_url() else { return };
+    let desk = Desk::bare();
+    on(&desk, &url, &["init"], "").ok();
+    on(&desk, &url, &["create", "greeting"], GREETING).ok();
+    let mut completion = command(desk.path());
+    completion.env("PROMPTBOOK_COMPLETE", "fish").args([
+        "--",
+        "promptbook",
+        "--store",
+        &url,
+        "log",
+        "gre",
+    ]);
+    assert_eq!(run(&mut completion, "").ok().trim(), "greeting");
+}
+
+/// What the server ensures for a store is checked by `verify`.
+#[test]
+fn verify_names_what_the_server_no_longer_ensures() {
+    let Some(server) = crate::postgres_server::shared() else {
+        return;
+    };
+    let (desk, url) = (Desk::bare(), server.new_url());
+    on(&desk, &url, &["init"], "").ok();
+    on(&desk, &url, &["create", "greeting"], GREETING).ok();
+    on(&desk, &url, &["verify"], "").ok();
+    let schema = url.rsplit_once("schema=").unwrap().1;
+    server.sql(&format!(
+        "ALTER TABLE {schema}.version DROP CONSTRAINT version_blob_fkey"
+    ));
+    let told = on(&desk, &url, &["verify"], "").text();
+    assert!(
+        told.contains("constraint version_blob_fkey is missing"),
+        "{told}"
+    );
+}
+
+/// A dump of the schema is a whole copy.
+#[test]
+fn a_dump_of_the_schema_restores_the_store() {
+    let Some(server) = crate::postgres_server::shared() else {
+        return;
+    };
+    let (desk, url) = (Desk::bare(), server.new_url());
+    on(&desk, &url, &["init"], "").ok();
+    on(&desk, &url, &["create", "greeting"], GREETING).ok();
+    let verified = on(&desk, &url, &["verify"], "").ok();
+    let (place, schema) = url.rsplit_once("?schema=").unwrap();
+    let dump = server.program("pg_dump", &["--schema", schema, "postgres"]);
+    server.sql(&format!("DROP SCHEMA {schema} CASCADE"));
+    on(&desk, &url, &["ls"], "").fails(3);
+    assert!(dump.contains(schema));
+    server.sql(&dump);
+    assert_eq!(on(&desk, &url, &["verify"], "").ok(), verified);
+    on(
+        &desk,
+        &format!("{place}?schema={schema}"),
+        &["show", "greeting"],
+        "",
+    )
+    .ok();
 }

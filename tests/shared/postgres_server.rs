@@ -72,19 +72,26 @@ impl Server {
 
     /// Runs statements, and returns what `psql` prints.
     pub(crate) fn sql(&self, statements: &str) -> String {
-        let psql = programs().unwrap().join("psql");
-        let mut psql = Command::new(psql);
-        psql.arg("-h").arg(&self.0);
-        psql.args([
-            "-U",
-            "tests",
-            "-d",
-            "postgres",
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, statements).unwrap();
+        let file = file.path().display().to_string();
+        let options = [
             "-v",
             "ON_ERROR_STOP=1",
-            "-Atc",
-        ]);
-        let output = psql.arg(statements).output().unwrap();
+            "-d",
+            "postgres",
+            "-Atq",
+            "-f",
+            &file,
+        ];
+        self.program("psql", &options)
+    }
+
+    /// Runs a client program of Postgres, and returns its output.
+    pub(crate) fn program(&self, name: &str, arguments: &[&str]) -> String {
+        let mut program = Command::new(programs().unwrap().join(name));
+        program.arg("-h").arg(&self.0).args(["-U", "tests"]);
+        let output = program.args(arguments).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
         assert!(output.status.success(), "{}", text(output.stderr));
         text(output.stdout)

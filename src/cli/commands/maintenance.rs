@@ -105,7 +105,7 @@ fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
     let store = session.store()?;
     let sources = from.iter().map(|path| {
         let options = session.options().read_only(true).allow_network(true);
-        options.open(path)
+        options.open_place(path)
     });
     let sources = sources.collect::<Result<Vec<Store>, OpenError>>()?;
     let progress = ProgressDisplay::open_ended(session, CHECKED);

@@ -105,6 +105,11 @@ impl PostgresIndex {
         migrate::create(&connection, &url.schema, settings)
     }
 
+    /// Returns the name of the schema.
+    pub(crate) fn schema(&self) -> &str {
+        &self.pool.connector.url.schema
+    }
+
     /// Returns the limit of waits for locks.
     pub(super) fn limit(&self) -> Duration {
         self.limit

@@ -24,6 +24,7 @@ mod pool;
 mod runtime;
 mod search;
 mod secrets;
+mod self_check;
 mod snapshot;
 mod store_lock;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::Settings;
 use crate::storage::postgres::columns::{bytes, number, optional_raw};
 use crate::storage::postgres::error::PostgresContext;
-use crate::storage::postgres::{migrate, search};
+use crate::storage::postgres::{migrate, search, self_check};
 use crate::storage::{
     IndexedItemVisitor, LookupReads, SearchQuery, SearchReads, SearchVisitor, Snapshot,
     StorageResult,
@@ -75,6 +75,6 @@ impl Snapshot for PostgresSnapshot<'_> {
     }
 
     fn self_check(&self) -> StorageResult<Vec<String>> {
-        Ok(Vec::new())
+        self_check::run(self)
     }
 }
