@@ -305,6 +305,8 @@ fn name(error: &Error) -> &'static str {
         Error::VersionIdTaken { .. } => "version_id_taken",
         Error::Conflict { .. } => "conflict",
         Error::MergeConflict { .. } => "merge_conflict",
+        Error::BundleGap { .. } => "bundle_gap",
+        Error::BundleDiverged { .. } => "bundle_diverged",
         Error::Breaking { .. } => "breaking",
         Error::BreakingMove { .. } => "breaking_move",
         Error::EnvironmentNotListed { .. } => "environment_not_listed",

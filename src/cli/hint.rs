@@ -59,6 +59,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         }
         Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} redoes it"),
         Error::Conflict { prompt, subject, .. } => conflict(prompt, subject),
+        Error::BundleGap { .. } => {
+            "import the bundles of the operations before it first, or a bundle of the whole history".into()
+        }
         Error::MergeConflict { .. } => "both sides changed the same thing; \
             import the bundle into a new store, and copy what is missing from there"
             .into(),

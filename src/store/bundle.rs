@@ -1,18 +1,29 @@
 //! Bundles: a store's history and bodies as one file, and their import.
 
+#[cfg(feature = "remote")]
+use std::collections::HashMap;
 use std::io::{Read, Seek, Write};
+use std::ops::ControlFlow;
 
 use super::handle::Store;
-use crate::engine::{Bundle, BundleSummary, ImportSummary, export_bundle};
-use crate::model::error::Result;
+use crate::engine::{
+    Bundle, BundleRules, BundleSummary, ExportRange, ImportSummary, export_bundle, visit,
+};
+use crate::model::error::{Error, Result};
+use crate::model::log_position::LogPosition;
 use crate::model::progress::{Progress, ProgressAnswer, Reporter};
+#[cfg(feature = "remote")]
+use crate::model::{id::VersionId, version_number::VersionNumber};
 use crate::storage;
-use crate::storage::StorageErrorKind;
+use crate::storage::{Snapshot, StorageErrorKind};
 
 /// The options of an export.
 #[derive(Debug, Default)]
 pub struct ExportOptions<'a> {
     progress: Reporter<'a>,
+    range: ExportRange,
+    /// Whether the caller holds the lock on the bodies.
+    is_locked: bool,
 }
 
 impl<'a> ExportOptions<'a> {
@@ -20,6 +31,33 @@ impl<'a> ExportOptions<'a> {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Writes only the operations after a position, and the bodies that they need.
+    ///
+    /// A store that has the operations up to there can import the bundle.
+    #[must_use]
+    pub fn after(mut self, position: LogPosition) -> Self {
+        self.range.after = Some(position);
+        self
+    }
+
+    /// Ends the bundle after the operation with which its operations and bodies have this size.
+    ///
+    /// The bundle contains at least one operation, if there is one. It may contain more, so that a
+    /// store that ends there has the bodies of all its live versions. The bundle of the operations
+    /// after it begins [after](Self::after) its last one.
+    #[must_use]
+    pub fn bytes(mut self, bytes: u64) -> Self {
+        self.range.bytes = Some(bytes);
+        self
+    }
+
+    /// Takes no lock on the bodies, because the caller holds it.
+    #[cfg(feature = "remote")]
+    pub(super) fn unlocked(mut self) -> Self {
+        self.is_locked = true;
+        self
     }
 
     /// Calls a closure as the call advances. A step is an operation or a body that was written.
@@ -38,6 +76,8 @@ impl<'a> ExportOptions<'a> {
 #[derive(Debug, Default)]
 pub struct ImportOptions<'a> {
     progress: Reporter<'a>,
+    rules: BundleRules,
+    is_dry_run: bool,
 }
 
 impl<'a> ImportOptions<'a> {
@@ -45,6 +85,34 @@ impl<'a> ImportOptions<'a> {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Refuses a bundle that does not continue the store's last operation, unless the store has all
+    /// of its operations.
+    ///
+    /// The import then fails with [`BundleDiverged`](crate::Error::BundleDiverged). Otherwise both
+    /// histories are merged.
+    #[must_use]
+    pub fn refuse_merges(mut self, refuses: bool) -> Self {
+        self.rules.refuses_merges = refuses;
+        self
+    }
+
+    /// Checks whether the bundle can be imported, and imports nothing.
+    ///
+    /// The result is the one that the import would have, and so are the errors. Other writers wait
+    /// for the check.
+    #[must_use]
+    pub fn dry_run(mut self, is_dry_run: bool) -> Self {
+        self.is_dry_run = is_dry_run;
+        self
+    }
+
+    /// Gives versions of the bundle other numbers than their own.
+    #[cfg(feature = "remote")]
+    pub(crate) fn numbers(mut self, numbers: HashMap<VersionId, VersionNumber>) -> Self {
+        self.rules.numbers = numbers;
+        self
     }
 
     /// Calls a closure as the call advances. A step is an operation or a body that was verified
@@ -83,7 +151,8 @@ impl Store {
     ///
     /// 1. The kind of file, and its format.
     /// 2. One line of JSON: the number of operations, the id of the last one (null if there is
-    ///    none), the number of bodies, and their total size in bytes.
+    ///    none), the number of bodies, and their total size in bytes. If the operations begin
+    ///    [after](ExportOptions::after) a position, the member `after` contains it.
     /// 3. The content of each operation, one per line and oldest first. It is exactly the text that
     ///    was hashed for its [`OperationId`](crate::OperationId), so the ids follow from it. A
     ///    replay of the operations creates the prompts, the versions and the environments.
@@ -114,8 +183,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`export_bundle`](Self::export_bundle); [`Cancelled`](crate::Error::Cancelled). The bytes
-    /// that were written are not a valid bundle. The store is not changed.
+    /// As [`export_bundle`](Self::export_bundle); [`Cancelled`](crate::Error::Cancelled);
+    /// [`PositionNotFound`](crate::Error::PositionNotFound) if the store's history does not contain
+    /// the position to begin [after](ExportOptions::after). The bytes that were written are not a valid bundle. The store is not changed.
     pub fn export_bundle_with(
         &self,
         to: impl Write,
@@ -124,14 +194,21 @@ impl Store {
         self.shared().queue.check_not_reentrant()?;
         let bodies = &self.shared().bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
-        let hold = self.shared().index.lock_shared();
-        let _hold = match hold {
+        let hold = if options.is_locked {
+            None
+        } else {
+            Some(self.shared().index.lock_shared())
+        };
+        let _hold = match hold.transpose() {
             // A process that may only read cannot take the lock.
             Err(error) if self.shared().read_only && error.kind() != StorageErrorKind::Busy => None,
-            hold => Some(hold?),
+            hold => hold?,
         };
         let snapshot = self.shared().index.snapshot()?;
-        let exported = export_bundle(&*snapshot, bodies, to, &mut options.progress);
+        if let Some(after) = options.range.after {
+            check_position(&*snapshot, after)?;
+        }
+        let exported = export_bundle(&*snapshot, bodies, options.range, to, &mut options.progress);
         if snapshot.is_consistent() {
             exported
         } else {
@@ -200,6 +277,8 @@ impl Store {
     ///
     /// - [`File`](crate::Error::File) if the file is not a bundle, is damaged, or cannot be read.
     /// - [`MergeConflict`](crate::Error::MergeConflict) if its history conflicts with the store's.
+    /// - [`BundleGap`](crate::Error::BundleGap) if it begins after an operation that the store does
+    ///   not have.
     /// - Those of the transaction: [`ReadOnly`](crate::Error::ReadOnly),
     ///   [`WithinBatch`](crate::Error::WithinBatch),
     ///   [`OutcomeUnknown`](crate::Error::OutcomeUnknown), [`Poisoned`](crate::Error::Poisoned) or
@@ -215,17 +294,44 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`import_bundle`](Self::import_bundle); [`Cancelled`](crate::Error::Cancelled). Nothing
-    /// of the bundle is then in the store.
+    /// As [`import_bundle`](Self::import_bundle); [`Cancelled`](crate::Error::Cancelled);
+    /// [`BundleDiverged`](crate::Error::BundleDiverged) if merges are
+    /// [refused](ImportOptions::refuse_merges). Nothing of the bundle is then in the store.
     pub fn import_bundle_with(
         &self,
         from: impl Read + Seek,
         mut options: ImportOptions<'_>,
     ) -> Result<ImportSummary> {
         self.writable()?;
-        let progress = &mut options.progress;
+        let (progress, rules) = (&mut options.progress, &options.rules);
         let mut bundle = Bundle::open(from, progress)?;
-        self.batch(|batch| batch.writer().import_bundle(&mut bundle, progress))
+        if !options.is_dry_run {
+            return self.batch(|batch| batch.writer().import_bundle(&mut bundle, rules, progress));
+        }
+        let mut checked = None;
+        // An error rolls the transaction back.
+        let rolled_back: Result<()> = self.batch(|batch| {
+            let writer = batch.writer();
+            checked = Some(writer.import_bundle(&mut bundle, rules, progress)?);
+            Err(Error::Cancelled)
+        });
+        checked.map_or_else(|| rolled_back.and(Err(Error::Cancelled)), Ok)
+    }
+}
+
+/// Checks that a history contains a position.
+fn check_position(snapshot: &dyn Snapshot, position: LogPosition) -> Result<()> {
+    let mut found = (position == LogPosition::START).then_some(position.id);
+    if let Some(before) = position.number.checked_sub(1) {
+        visit::operations(snapshot, before, |_, id, _| {
+            found = Some(id);
+            Ok(ControlFlow::Break(()))
+        })?;
+    }
+    if found == Some(position.id) {
+        Ok(())
+    } else {
+        Err(Error::PositionNotFound { position })
     }
 }
 

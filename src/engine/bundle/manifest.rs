@@ -12,6 +12,7 @@ use crate::model::body::Body;
 use crate::model::environment_list::check_list;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId, Seal, VersionId};
+use crate::model::log_position::LogPosition;
 use crate::model::operation_text;
 use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent, OperationKind};
@@ -40,9 +41,10 @@ pub(crate) struct BundleSource<R> {
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
     pub(crate) head: BundleHead,
-    /// The id of each operation.
+    /// The id of each operation, in their order.
     pub(crate) ids: Vec<OperationId>,
-    /// The number of the first operation on each prompt, which created it.
+    /// The number of the first operation on each prompt. It created the prompt, unless the bundle
+    /// begins after that.
     pub(crate) prompts: HashMap<PromptId, u64>,
     /// The numbers of the operations that an operation undoes, by its own number.
     pub(crate) undoes: HashMap<u64, Vec<u64>>,
@@ -91,14 +93,15 @@ impl<R: Read + Seek> Bundle<R> {
     /// Visits the operations after the first `common` ones, with their numbers, ids and texts.
     ///
     /// Each text is compared with the hash from the verification.
-    pub(super) fn each_operation_after(
+    pub(crate) fn each_operation_after(
         &mut self,
         common: u64,
         mut visit: impl FnMut(u64, OperationId, &str) -> Result<()>,
     ) -> Result<()> {
         let mut reader = self.file.operations()?;
-        let mut last = OperationId::ROOT;
-        for (number, id) in (1..).zip(&self.contents.ids) {
+        let start = self.contents.head.start();
+        let mut last = start.id;
+        for (number, id) in (start.number + 1..).zip(&self.contents.ids) {
             let text = reader.operation(number)?;
             if number > common {
                 if last.followed_by(text.as_bytes()) != *id {
@@ -159,8 +162,14 @@ impl Manifest {
         progress.expect(steps.saturating_mul(2));
         progress.report()?;
         let mut recorded = Vec::new();
-        let mut last = OperationId::ROOT;
-        for number in 1..=contents.head.operations {
+        let start = contents.head.start();
+        if start.number == u64::MAX || contents.head.after == Some(LogPosition::START) {
+            return Err(malformed(
+                "the second line has a position that no operation is after",
+            ));
+        }
+        let mut last = start.id;
+        for number in start.number + 1..=contents.head.last_number() {
             progress.advance(1)?;
             let text = reader.operation(number)?;
             last = last.followed_by(text.as_bytes());
@@ -297,6 +306,11 @@ impl Manifest {
             let found = at.and_then(|at| recorded.get(at));
             let id = body.id;
             match found.filter(|found| found.size == body.size) {
+                // It may belong to a version that an earlier operation created and one of the
+                // bundle restores.
+                None if found.is_none()
+                    && !self.restored.is_empty()
+                    && self.head.after.is_some() => {}
                 None => {
                     return Err(malformed(format!(
                         "body {id} has no version, or a version with a different size"

@@ -11,15 +11,26 @@ use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
 use super::shared_history::SharedHistory;
 use super::summary::ImportSummary;
+use crate::engine::visit;
 use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
-use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
 use crate::model::operation_text;
 use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent};
-use crate::storage::{StorageErrorKind, StoredBlob, write_operation};
+use crate::model::version_number::VersionNumber;
+use crate::storage::{StorageErrorKind, StoredBlob, read_operation, write_operation};
+
+/// How a bundle is merged with a store.
+#[derive(Debug, Default)]
+pub(crate) struct BundleRules {
+    /// Whether the bundle must continue the store's last operation.
+    pub(crate) refuses_merges: bool,
+    /// The numbers that new versions of the bundle get instead of their own.
+    pub(crate) numbers: HashMap<VersionId, VersionNumber>,
+}
 
 /// The bodies that the missing operations need.
 #[derive(Default)]
@@ -38,6 +49,7 @@ impl WriteTransaction<'_> {
     pub(crate) fn import_bundle<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
+        rules: &BundleRules,
         progress: &mut Reporter<'_>,
     ) -> Result<ImportSummary> {
         progress.report()?;
@@ -56,8 +68,13 @@ impl WriteTransaction<'_> {
         };
         if missing > 0 {
             let needed = self.needed(&bundle.contents, &shared)?;
+            if rules.refuses_merges && has_more {
+                return Err(Error::BundleDiverged {
+                    common: shared.common(),
+                });
+            }
             imported.bodies = self.store_bodies(bundle, &needed, progress)?;
-            self.append_operations(bundle, shared, local, &needed, progress)?;
+            self.append_operations(bundle, rules, shared, local, &needed, progress)?;
         }
         imported.head = (self.last.number > 0).then_some(self.last.id);
         Ok(imported)
@@ -159,6 +176,7 @@ impl WriteTransaction<'_> {
     fn append_operations<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
+        rules: &BundleRules,
         mut shared: SharedHistory,
         mut local: LocalChanges,
         needed: &NeededBodies,
@@ -167,13 +185,13 @@ impl WriteTransaction<'_> {
         let now = self.context.now();
         let mut check = BundleCheck::default();
         let mut without_body: Vec<VersionId> = Vec::new();
-        let created = std::mem::take(&mut bundle.contents.prompts);
+        let created = self.created_prompts(bundle)?;
         bundle.each_operation_after(shared.common(), |number, id, text| {
             progress.advance(1)?;
             if shared.number(number) != 0 {
                 return Ok(());
             }
-            let (content, text) = renumbered(read_bundled(number, text)?, text, &shared)?;
+            let (content, text) = rewritten(read_bundled(number, text)?, text, &shared, rules)?;
             let is_new = |prompt| created.get(&prompt) == Some(&number);
             check
                 .operation(self.transaction.snapshot(), &content, is_new)
@@ -209,6 +227,37 @@ impl WriteTransaction<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the number of the operation that created each prompt, of those that the bundle creates.
+    fn created_prompts<R: Read + Seek>(
+        &self,
+        bundle: &mut Bundle<R>,
+    ) -> Result<HashMap<PromptId, u64>> {
+        let mut first = std::mem::take(&mut bundle.contents.prompts);
+        let start = bundle.contents.head.start().number;
+        if start == 0 {
+            return Ok(first);
+        }
+        let snapshot = self.transaction.snapshot();
+        let mut earlier = Vec::new();
+        for prompt in first.keys() {
+            let existed = |number, text: &str| {
+                let content = read_operation(number, text)?;
+                let mut changes = content.changes.iter();
+                Ok(changes
+                    .any(|change| change.prompt() == Some(*prompt))
+                    .then_some(()))
+            };
+            let found = visit::first(existed, |visit| {
+                snapshot.each_operation_of(*prompt, start, visit)
+            })?;
+            earlier.extend(found.map(|()| *prompt));
+        }
+        for prompt in earlier {
+            first.remove(&prompt);
+        }
+        Ok(first)
     }
 
     /// Returns the error for an operation of a bundle that conflicts with the store.
@@ -280,20 +329,31 @@ impl WriteTransaction<'_> {
     }
 }
 
-/// Replaces the numbers of the operations that an operation undoes by the store's numbers.
+/// Replaces the numbers of the operations that an operation undoes by the store's numbers, and those
+/// of versions as the rules say.
 ///
 /// If the numbers are the same, the operation's text stays unchanged.
-fn renumbered<'a>(
+fn rewritten<'a>(
     mut content: OperationContent,
     text: &'a str,
     shared: &SharedHistory,
+    rules: &BundleRules,
 ) -> Result<(OperationContent, Cow<'a, str>)> {
+    let mut is_same = true;
+    for change in &mut content.changes {
+        if let Change::VersionCreated(version) = change
+            && let Some(number) = rules.numbers.get(&version.id)
+        {
+            is_same = is_same && version.number == *number;
+            version.number = *number;
+        }
+    }
     let renumbered: Vec<u64> = content
         .undoes
         .iter()
         .map(|number| shared.number(*number))
         .collect();
-    if renumbered == content.undoes {
+    if is_same && renumbered == content.undoes {
         return Ok((content, text.into()));
     }
     content.undoes = renumbered;

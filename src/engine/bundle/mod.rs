@@ -1,4 +1,4 @@
-//! Bundles: export and import of a store's whole history and bodies as one file.
+//! Bundles: export and import of a store's history and bodies as one file.
 //!
 //! [`Store::export_bundle`](crate::Store::export_bundle) describes the file. Prompts, versions and
 //! environments result from replaying the operations, so the file contains nothing else of the
@@ -17,5 +17,6 @@ mod summary;
 pub(crate) mod write;
 
 pub(crate) use self::manifest::Bundle;
+pub(crate) use self::merge::BundleRules;
 pub use self::summary::{BundleSummary, ImportSummary};
-pub(crate) use self::write::export_bundle;
+pub(crate) use self::write::{ExportRange, export_bundle};

@@ -8,7 +8,7 @@ use super::format::read_bundled;
 use super::local_changes::LocalChanges;
 use super::manifest::Bundle;
 use crate::engine::visit;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::model::id::OperationId;
 use crate::model::log_position::LogPosition;
 use crate::model::operation_text::without_undoes;
@@ -32,9 +32,10 @@ impl SharedHistory {
         snapshot: &dyn Snapshot,
         last: LogPosition,
     ) -> Result<(Self, LocalChanges)> {
+        let start = bundle.contents.head.start();
         let ids = &bundle.contents.ids;
-        let common = common(snapshot, last, ids)?;
-        let behind = ids.len().saturating_sub(as_index(common));
+        let common = common(snapshot, last, start, ids)?;
+        let behind = ids.len().saturating_sub(as_index(common - start.number));
         let mut shared = Self {
             common,
             numbers: vec![0; behind],
@@ -83,7 +84,13 @@ impl SharedHistory {
             return Ok(LocalChanges::default());
         }
         let local_only: HashSet<u64> = here.into_values().flatten().collect();
-        let undoes = std::mem::take(&mut bundle.contents.undoes);
+        let mut undoes = std::mem::take(&mut bundle.contents.undoes);
+        add_undoes_before(
+            bundle.contents.head.start(),
+            snapshot,
+            self.common,
+            &mut undoes,
+        )?;
         let mut local = LocalChanges::new(self.common, undoes);
         visit::operations(snapshot, self.common, |number, _, text| {
             let content = read_operation(number, text)?;
@@ -126,10 +133,15 @@ impl SharedHistory {
 
 /// Returns the number of operations from the start that a store and a bundle have in common.
 ///
-/// An id covers all operations before it, so that a binary search finds the last common one.
-fn common(snapshot: &dyn Snapshot, last: LogPosition, ids: &[OperationId]) -> Result<u64> {
-    let is_same = |number: u64| -> Result<bool> {
-        let wanted = ids.get(as_index(number).wrapping_sub(1)).copied();
+/// An id covers all operations before it, so that a binary search finds the last common one. A
+/// bundle that begins after an operation that the store does not have is an error.
+fn common(
+    snapshot: &dyn Snapshot,
+    last: LogPosition,
+    start: LogPosition,
+    ids: &[OperationId],
+) -> Result<u64> {
+    let is_same = |number: u64, wanted: Option<OperationId>| -> Result<bool> {
         if number == last.number {
             return Ok(wanted == Some(last.id));
         }
@@ -140,11 +152,20 @@ fn common(snapshot: &dyn Snapshot, last: LogPosition, ids: &[OperationId]) -> Re
         })?;
         Ok(found == wanted)
     };
-    let most = last.number.min(ids.len() as u64);
-    if most == 0 || is_same(most)? {
+    let has_start =
+        start.number == 0 || start.number <= last.number && is_same(start.number, Some(start.id))?;
+    if !has_start {
+        return Err(Error::BundleGap { after: start });
+    }
+    let is_same = |number: u64| {
+        let at = as_index(number - start.number).wrapping_sub(1);
+        is_same(number, ids.get(at).copied())
+    };
+    let most = last.number.min(start.number + ids.len() as u64);
+    if most == start.number || is_same(most)? {
         return Ok(most);
     }
-    let (mut same, mut other) = (0, most);
+    let (mut same, mut other) = (start.number, most);
     while same + 1 < other {
         let middle = same + (other - same) / 2;
         if is_same(middle)? {
@@ -154,6 +175,38 @@ fn common(snapshot: &dyn Snapshot, last: LogPosition, ids: &[OperationId]) -> Re
         }
     }
     Ok(same)
+}
+
+/// Adds what the operations before a bundle undo, as far as the bundle or the store undoes those.
+fn add_undoes_before(
+    start: LogPosition,
+    snapshot: &dyn Snapshot,
+    common: u64,
+    undoes: &mut HashMap<u64, Vec<u64>>,
+) -> Result<()> {
+    if start.number == 0 {
+        return Ok(());
+    }
+    let mut next: Vec<u64> = undoes.values().flatten().copied().collect();
+    visit::operations(snapshot, common, |number, _, text| {
+        next.extend(read_operation(number, text)?.undoes);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut examined = HashSet::new();
+    while let Some(number) = next.pop() {
+        if number == 0 || number > start.number || !examined.insert(number) {
+            continue;
+        }
+        visit::operations(snapshot, number - 1, |number, _, text| {
+            let undone = read_operation(number, text)?.undoes;
+            if !undone.is_empty() {
+                next.extend(&undone);
+                undoes.insert(number, undone);
+            }
+            Ok(ControlFlow::Break(()))
+        })?;
+    }
+    Ok(())
 }
 
 /// Returns a hash of an operation's content without the numbers of the operations that it undoes.

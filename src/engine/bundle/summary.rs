@@ -8,9 +8,9 @@ use crate::model::id::{OperationId, Seal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BundleSummary {
-    /// The number of operations, which are the whole history.
+    /// The number of operations: the whole history, unless the export began or ended within it.
     pub operations: u64,
-    /// The id of the last operation, which covers the whole history; `None` if the history is empty.
+    /// The id of the last operation, which covers all before it; `None` if there is none.
     pub head: Option<OperationId>,
     /// The number of bodies.
     pub bodies: u64,

@@ -93,6 +93,8 @@ impl Error {
             | Self::VersionIdTaken { .. }
             | Self::Conflict { .. }
             | Self::MergeConflict { .. }
+            | Self::BundleGap { .. }
+            | Self::BundleDiverged { .. }
             | Self::UndoBlocked { .. }
             | Self::EnvironmentInUse { .. }
             | Self::ClockInDoubt { .. }

@@ -277,6 +277,24 @@ pub enum Error {
         reason: String,
     },
 
+    /// The bundle begins after an operation that the store does not have.
+    ///
+    /// Nothing of the bundle was imported.
+    #[error("the bundle continues operation {}, which the store does not have", after.number)]
+    BundleGap {
+        /// The position after which the bundle begins.
+        after: LogPosition,
+    },
+
+    /// The store has operations that the bundle does not continue, and a merge was not allowed.
+    ///
+    /// Nothing of the bundle was imported.
+    #[error("the store and the bundle have only the first {common} operations in common")]
+    BundleDiverged {
+        /// The number of operations that both have.
+        common: u64,
+    },
+
     /// A body cannot be rendered in Helicone mode, because the reference client refuses it too.
     #[error("the body cannot be rendered as Helicone's client does: {0}")]
     HeliconeRender(#[source] MergeError),

@@ -2,6 +2,7 @@
 
 mod damage;
 mod merge;
+mod parts;
 mod random;
 
 use std::io::Cursor;

@@ -15,9 +15,9 @@ use crate::model::version_number::Bump;
 use crate::{Body, EnvironmentName, NewPrompt, NewVersion, PromptId, VersionId};
 
 /// One random step: the kind of change, the prompt, and the details.
-type Step = (u8, u8, u8);
+pub(super) type Step = (u8, u8, u8);
 
-fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0..15_u8, any::<u8>(), any::<u8>()), 0..most)
 }
 
@@ -76,7 +76,7 @@ fn step(store: &Store, (what, which, how): Step) -> Result<()> {
     Ok(())
 }
 
-fn walk(store: &Store, steps: &[Step]) {
+pub(super) fn walk(store: &Store, steps: &[Step]) {
     for one in steps {
         let _ = step(store, *one);
     }
