@@ -77,7 +77,7 @@ impl Server {
         let mut app = options::app(store, options, &keys, signer)?;
         app.port = address.port();
         let app = Arc::new(app);
-        let (router, _) = routes::all();
+        let (router, _) = routes::of_server();
         let router = options::with_state(router, &app, options)?;
         let key = keys.into_iter().next().unwrap_or_default();
         let site = Site::of(RoutedApp { app, router });

@@ -23,6 +23,7 @@ mod differences;
 mod environments;
 mod errors;
 mod etags;
+mod exchange;
 mod hang_ups;
 mod hostile;
 mod inputs;

@@ -113,13 +113,16 @@ fn only_served_routes_are_described() {
         of_requests.insert((model.into(), "post".into()));
     }
     of_requests.insert(("/beta/litellm_prompt_management".into(), "get".into()));
+    for (path, method) in [("head", "get"), ("bundle", "get"), ("bundle", "post")] {
+        of_requests.insert((format!("/v1/promptbook/{path}"), method.into()));
+    }
     let ours: BTreeSet<_> = operations(&described).into_keys().collect();
     assert_eq!(ours, of_requests);
     let ids: BTreeSet<_> = operations(&described)
         .values()
         .map(|operation| operation["operationId"].to_string())
         .collect();
-    assert_eq!(ids.len(), 30, "the operation ids are not distinct");
+    assert_eq!(ids.len(), 33, "the operation ids are not distinct");
 }
 
 #[test]

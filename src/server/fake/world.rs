@@ -66,7 +66,7 @@ pub(super) fn world(
     let app = Arc::new(app);
 
     let slot = WorldsSlot::default();
-    let (api, described) = routes::all();
+    let (api, described) = routes::of_fake();
     let state = Arc::new(FakeState::new(
         Arc::clone(&app),
         clock,

@@ -1,7 +1,8 @@
-//! The routes of Helicone's API, one file for each group.
+//! The routes of Helicone's API and of the exchange between stores, one file for each group.
 
 mod bodies;
 mod environments;
+mod exchange;
 mod extract;
 mod gateway;
 mod meta;
@@ -11,4 +12,4 @@ mod version_queries;
 mod versions;
 
 pub(super) use self::meta::methods;
-pub(super) use self::table::{all, wrong_method};
+pub(super) use self::table::{of_fake, of_server, wrong_method};

@@ -10,14 +10,27 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{bodies, environments, gateway, meta, prompts, version_queries, versions};
+use super::{bodies, environments, exchange, gateway, meta, prompts, version_queries, versions};
 use crate::server::api_error::ApiError;
 use crate::server::app::App;
 use crate::server::middleware::in_gateway_form;
 
-/// Returns the router of all routes, and their OpenAPI description.
-pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
-    let (api, described) = OpenApiRouter::new()
+/// Returns the router of a server's routes, and their OpenAPI description.
+pub(crate) fn of_server() -> (axum::Router<Arc<App>>, OpenApi) {
+    let exchange = OpenApiRouter::new()
+        .routes(routes!(exchange::head))
+        .routes(routes!(exchange::export, exchange::import));
+    with(exchange)
+}
+
+/// Returns the router of the routes that the live service has too, and their OpenAPI description.
+pub(crate) fn of_fake() -> (axum::Router<Arc<App>>, OpenApi) {
+    with(OpenApiRouter::new())
+}
+
+/// Returns the routes of the API together with others that require a key.
+fn with(others: OpenApiRouter<Arc<App>>) -> (axum::Router<Arc<App>>, OpenApi) {
+    let (api, described) = others
         .routes(routes!(prompts::get))
         .routes(routes!(prompts::rename))
         .routes(routes!(prompts::set_tags))
