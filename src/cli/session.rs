@@ -77,6 +77,15 @@ impl Session {
         Ok(self.options().open_place(&self.find()?)?)
     }
 
+    /// Returns the directory of the store, which must exist.
+    #[cfg(feature = "remote")]
+    pub(crate) fn store_directory(&self) -> CommandResult<PathBuf> {
+        let store = self.store()?;
+        // A store without a directory has no remotes.
+        store.remotes()?;
+        Ok(store.path().map_or_else(PathBuf::new, PathBuf::from))
+    }
+
     /// Opens the store for reading and writing, with changed options.
     #[cfg(feature = "server")]
     pub(crate) fn store_with(

@@ -50,6 +50,18 @@ pub(crate) fn replace_durably(file: &Path, place: &Path) -> StorageResult<()> {
     place.parent().map_or(Ok(()), flush_directory)
 }
 
+/// Gives a file a second name, durably, in the place of another file of that name.
+///
+/// The file is not opened, because the system would drop the locks that this process has on it. Its
+/// content must be durable already.
+#[cfg(feature = "remote")]
+pub(crate) fn link_durably(file: &Path, name: &Path) -> StorageResult<()> {
+    let doing = || path_error("giving the index the second name", name);
+    remove(name).map_err(doing())?;
+    fs::hard_link(file, name).map_err(doing())?;
+    name.parent().map_or(Ok(()), flush_directory)
+}
+
 /// Removes a file, if it exists.
 pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
     match fs::remove_file(path) {

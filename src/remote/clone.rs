@@ -6,13 +6,15 @@ use super::error::RemoteError;
 use super::http::RemoteUrl;
 use super::options::StatusOptions;
 use super::pull::{PullOptions, PullSummary};
-use super::remotes::{DEFAULT_REMOTE, connect};
-use crate::{Store, StoreOptions};
+use super::remote_service::RemoteService;
+use super::remotes::DEFAULT_REMOTE;
+use crate::{Store, StoreOptions, VersionNumber};
 
 /// Creates a store in a directory, with everything that a remote has.
 ///
-/// The store gets the remote under the name [`DEFAULT_REMOTE`]. Its first versions have the number
-/// 0.0, as the service's have. The remote is asked for a prompt before the store is created, so a
+/// The store gets the remote under the name [`DEFAULT_REMOTE`]. If it is a served store, the new one
+/// has the same history and settings. Otherwise its first versions have the number 0.0, as the
+/// service's have. The remote is asked for a prompt before the store is created, so a
 /// wrong URL or key leaves nothing behind.
 ///
 /// # Errors
@@ -29,8 +31,18 @@ pub fn clone_store(
 ) -> Result<(Store, PullSummary), RemoteError> {
     let remote_url = RemoteUrl::parse(url, allow_http)?;
     let (key, stop) = (options.key.clone(), options.stop.clone());
-    connect(remote_url, key, stop, allow_http)?.check()?;
-    let store = store.clone().first_version(0, 0).create(path)?;
+    let service = RemoteService::connect(remote_url, key, stop, allow_http, None)?;
+    let store = match service.check()? {
+        None => store.clone().first_version(0, 0),
+        Some(head) => {
+            let VersionNumber { major, minor } = head.first_version;
+            store
+                .clone()
+                .first_version(major, minor)
+                .policy(head.policy)
+        }
+    };
+    let store = store.create(path)?;
     let remotes = store.remotes()?;
     remotes.add(DEFAULT_REMOTE, url, allow_http)?;
     let summary = remotes.pull(DEFAULT_REMOTE, PullOptions::new().with(options))?;

@@ -145,6 +145,45 @@ pub enum RemoteError {
         prompt: String,
     },
 
+    /// Both the store and a served store have new operations.
+    ///
+    /// A history has one order, so one side's operations come first: those of the remote. That
+    /// replaces the index, for which the store must not be open:
+    /// [`pull_store`](super::pull_store) does it.
+    #[error("both the store and the remote {name} have new operations")]
+    Diverged {
+        /// The name of the remote.
+        name: String,
+    },
+
+    /// An operation of a served store contradicts the store.
+    #[error("operation {operation} of {host} contradicts the store: {reason}")]
+    Contradiction {
+        /// The host and the port.
+        host: String,
+        /// The number of the operation there.
+        operation: u64,
+        /// What contradicts it.
+        reason: String,
+    },
+
+    /// A version that would be renumbered was pushed to a remote, where others may use its number.
+    #[error(
+        "version {number} of prompt {prompt:?} was pushed to the remote {remote}, so it cannot be renumbered"
+    )]
+    AlreadyPushed {
+        /// The name of the prompt.
+        prompt: String,
+        /// The number of the version.
+        number: VersionNumber,
+        /// The name of the remote.
+        remote: String,
+    },
+
+    /// Prompts were selected, or a side was chosen for them, but the remote is a served store.
+    #[error("a history is exchanged entirely with a store: no prompts can be selected")]
+    Selection,
+
     /// The call was stopped. What it did until then remains, and the next call continues.
     #[error("stopped; the next pull or push continues from here")]
     Stopped,

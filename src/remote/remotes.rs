@@ -4,13 +4,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::error::RemoteError;
+use super::exchange::{self, ExchangePull, ExchangeTarget, StoreService};
 use super::helicone::Helicone;
-use super::http::{HttpClient, RemoteKey, RemoteUrl, RetryPolicy, StopFlag};
+use super::http::{RemoteKey, RemoteUrl, StopFlag};
 use super::options::StatusOptions;
 use super::pull::{PullOptions, PullSummary, TransferTarget, pull};
 use super::push::{PushOptions, PushSummary, SyncStatus, push, status};
-use super::state::{RemoteFolder, RemoteLock, RemoteSettings, RemoteState};
+use super::remote_service::RemoteService;
+use super::state::{RemoteFolder, RemoteKind, RemoteLock, RemoteSettings, RemoteState};
 use crate::Store;
+use crate::error::OpenError;
+use crate::history::LogPosition;
 
 /// The name of the remote that a clone has, and that is used if none is named.
 pub const DEFAULT_REMOTE: &str = "origin";
@@ -48,8 +52,12 @@ pub struct RemoteInfo {
     pub url: String,
     /// The time at which it was added.
     pub added_at: DateTime<Utc>,
-    /// The number of prompts that both sides have, as last seen.
+    /// What serves it; none until it was asked.
+    pub kind: Option<RemoteKind>,
+    /// The number of prompts that both sides have, as last seen; 0 for a store.
     pub prompts: u64,
+    /// The last position that both sides had; none if the remote is no store.
+    pub seen: Option<LogPosition>,
 }
 
 impl Store {
@@ -91,6 +99,8 @@ impl Remotes {
                 url: url.as_str().to_owned(),
                 added_at: Utc::now(),
                 allow_http,
+                kind: None,
+                seen: None,
                 pending: None,
             },
             prompts: Default::default(),
@@ -134,6 +144,10 @@ impl Remotes {
 
     /// Brings what a remote has into the store, as operations of one group.
     ///
+    /// If the remote is a served store, its operations are appended as they are, so that both
+    /// histories are equal. If the store has operations of its own, that is not possible, and
+    /// [`pull_store`](super::pull_store) is needed.
+    ///
     /// Only what is new is downloaded. If only the remote changed a prompt, the store follows. If
     /// both sides changed the same part of a prompt, the prompt is left alone, and the summary says
     /// what each side did; [`PullOptions::settle`] takes one of the sides.
@@ -144,6 +158,8 @@ impl Remotes {
     /// - [`RemoteError::Unanswered`], [`RemoteError::KeyRefused`],
     ///   [`RemoteError::TooManyRequests`], [`RemoteError::Refused`], [`RemoteError::Malformed`].
     /// - [`RemoteError::PromptNotFound`], [`RemoteError::PromptAmbiguous`] for a selected prompt.
+    /// - [`RemoteError::Diverged`], [`RemoteError::Contradiction`], [`RemoteError::Selection`] for a
+    ///   served store.
     /// - [`RemoteError::Stopped`].
     /// - [`RemoteError::Store`] if the store cannot be changed.
     ///
@@ -152,13 +168,52 @@ impl Remotes {
     /// [`failed`](PullSummary::failed) instead.
     pub fn pull(&self, name: &str, options: PullOptions<'_>) -> Result<PullSummary, RemoteError> {
         let lock = self.folder.lock()?;
-        let state = self.state(name)?;
-        let remote = self.connect(
-            &state,
-            options.status.key.clone(),
-            options.status.stop.clone(),
-        )?;
-        pull(&self.target(name, &lock, &remote), state, options)
+        let (key, stop) = (options.status.key.clone(), options.status.stop.clone());
+        let (state, remote) = self.connect(name, &lock, key, stop)?;
+        match &remote {
+            RemoteService::Helicone(remote) => {
+                pull(&self.target(name, &lock, remote), state, options)
+            }
+            RemoteService::Store(service) => {
+                match exchange::pull(&self.exchange(name, &lock, service), state, options)? {
+                    ExchangePull::Done(summary) => Ok(summary),
+                    ExchangePull::Diverged(_) => Err(RemoteError::Diverged { name: name.into() }),
+                }
+            }
+        }
+    }
+
+    /// Pulls as [`pull`](Self::pull) does, and replaces the index if both sides have new operations.
+    ///
+    /// The handle is closed for that, and a new one is returned.
+    pub(super) fn pull_exclusively(
+        self,
+        open: impl Fn() -> Result<Store, OpenError>,
+        name: &str,
+        options: PullOptions<'_>,
+    ) -> Result<(Store, PullSummary), RemoteError> {
+        let lock = self.folder.lock()?;
+        let (key, stop) = (options.status.key.clone(), options.status.stop.clone());
+        let (mut state, remote) = self.connect(name, &lock, key, stop)?;
+        let pulled = match &remote {
+            RemoteService::Helicone(remote) => {
+                let target = self.target(name, &lock, remote);
+                ExchangePull::Done(pull(&target, state.clone(), options)?)
+            }
+            RemoteService::Store(service) => {
+                let target = self.exchange(name, &lock, service);
+                exchange::pull(&target, state.clone(), options)?
+            }
+        };
+        match pulled {
+            ExchangePull::Done(summary) => Ok((self.store, summary)),
+            ExchangePull::Diverged(prepared) => {
+                let (summary, seen) = prepared.perform(self.store)?;
+                state.settings.seen = Some(seen);
+                self.folder.write(name, &state, &lock)?;
+                Ok((open()?, summary))
+            }
+        }
     }
 
     /// Sends what the store changed to a remote.
@@ -177,10 +232,16 @@ impl Remotes {
     /// whose request was not answered. What was sent until then stays, and is recorded.
     pub fn push(&self, name: &str, options: PushOptions<'_>) -> Result<PushSummary, RemoteError> {
         let lock = self.folder.lock()?;
-        let state = self.state(name)?;
         let (key, stop) = (options.status.key.clone(), options.status.stop.clone());
-        let remote = self.connect(&state, key, stop)?;
-        push(&self.target(name, &lock, &remote), state, options)
+        let (state, remote) = self.connect(name, &lock, key, stop)?;
+        match &remote {
+            RemoteService::Helicone(remote) => {
+                push(&self.target(name, &lock, remote), state, options)
+            }
+            RemoteService::Store(service) => {
+                exchange::push(&self.exchange(name, &lock, service), state, options)
+            }
+        }
     }
 
     /// Compares the store with a remote, prompt by prompt. Neither side is changed.
@@ -194,9 +255,31 @@ impl Remotes {
         options: StatusOptions<'_>,
     ) -> Result<SyncStatus, RemoteError> {
         let lock = self.folder.lock()?;
-        let state = self.state(name)?;
-        let remote = self.connect(&state, options.key.clone(), options.stop.clone())?;
-        status(&self.target(name, &lock, &remote), state, options)
+        let (key, stop) = (options.key.clone(), options.stop.clone());
+        let (state, remote) = self.connect(name, &lock, key, stop)?;
+        match &remote {
+            RemoteService::Helicone(remote) => {
+                status(&self.target(name, &lock, remote), state, options)
+            }
+            RemoteService::Store(service) => {
+                exchange::status(&self.exchange(name, &lock, service), &state, &options)
+            }
+        }
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        name: &'a str,
+        lock: &'a RemoteLock,
+        service: &'a StoreService,
+    ) -> ExchangeTarget<'a> {
+        ExchangeTarget {
+            store: &self.store,
+            name,
+            folder: &self.folder,
+            lock,
+            service,
+        }
     }
 
     fn target<'a>(
@@ -219,27 +302,24 @@ impl Remotes {
         state.ok_or_else(|| RemoteError::NotFound { name: name.into() })
     }
 
+    /// Returns the state of a remote and its service, and records what kind of service it is.
     fn connect(
         &self,
-        state: &RemoteState,
+        name: &str,
+        lock: &RemoteLock,
         key: Option<RemoteKey>,
         stop: StopFlag,
-    ) -> Result<Helicone, RemoteError> {
+    ) -> Result<(RemoteState, RemoteService), RemoteError> {
+        let mut state = self.state(name)?;
         let allow_http = state.settings.allow_http;
         let url = RemoteUrl::parse(&state.settings.url, allow_http)?;
-        connect(url, key, stop, allow_http)
+        let service = RemoteService::connect(url, key, stop, allow_http, state.settings.kind)?;
+        if state.settings.kind != Some(service.kind()) {
+            state.settings.kind = Some(service.kind());
+            self.folder.write(name, &state, lock)?;
+        }
+        Ok((state, service))
     }
-}
-
-/// Returns the service at a URL. Nothing is sent yet.
-pub(super) fn connect(
-    url: RemoteUrl,
-    key: Option<RemoteKey>,
-    stop: StopFlag,
-    allow_http: bool,
-) -> Result<Helicone, RemoteError> {
-    let http = HttpClient::new(url, key, RetryPolicy::default(), stop, allow_http)?;
-    Ok(Helicone::new(http))
 }
 
 fn info(name: &str, state: &RemoteState) -> RemoteInfo {
@@ -247,6 +327,8 @@ fn info(name: &str, state: &RemoteState) -> RemoteInfo {
         name: name.to_owned(),
         url: state.settings.url.clone(),
         added_at: state.settings.added_at,
+        kind: state.settings.kind,
         prompts: state.prompts.len() as u64,
+        seen: state.settings.seen,
     }
 }

@@ -11,6 +11,9 @@ use crate::storage::StorageResult;
 /// The name of the index file in a store's directory.
 pub(super) const INDEX: &str = "index.db";
 
+/// The name of the index that the last rebase of the history replaced, in the index's directory.
+pub(super) const PREVIOUS_INDEX: &str = "index.previous.db";
+
 /// The paths of a store.
 ///
 /// They are resolved only once, so a later change of the working directory or of a link does not

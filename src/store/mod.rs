@@ -20,6 +20,8 @@ mod opening;
 mod opening_url;
 mod options;
 mod present;
+#[cfg(feature = "remote")]
+mod rebase;
 mod remote_files;
 mod repack;
 mod repair;

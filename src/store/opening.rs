@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::StoreOptions;
 use super::admission::{readable, refuse_lost, unopened};
 use super::handle::Store;
-use super::location::{INDEX, Location};
+use super::location::{INDEX, Location, PREVIOUS_INDEX};
 use super::remote_files;
 use super::secrets::InMemorySecrets;
 #[cfg(feature = "cli")]
@@ -16,6 +16,7 @@ use super::shared::LastTransaction;
 use super::shared::{MemoryParts, StoreLocation, StoreShared};
 use super::store_url::refuse_url;
 use crate::engine::{BodyReader, MaintenanceWorker, ResolvedSpecs, WriteQueue};
+use crate::fs::durable;
 use crate::fs::io_error::path_error;
 use crate::model::error::{Error, ErrorKind, OpenError, Result};
 use crate::model::id::EnvironmentName;
@@ -107,6 +108,7 @@ impl Store {
             BlobDirectory::remove(path)?;
             directory::remove_secrets(path)?;
             remote_files::remove(path)?;
+            durable::remove(&path.join(PREVIOUS_INDEX))?;
             SqliteIndex::remove(&path.join(INDEX))
         };
         Ok(remove().map_err(path_error("removing the store in", path))?)

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueHint};
 use crate::remote::{DEFAULT_REMOTE, Settlement};
 
 /// The help of a remote's URL. In a doc comment it would have to be a link.
-const URL_HELP: &str = "Base URL, such as https://api.helicone.ai or https://eu.api.helicone.ai";
+const URL_HELP: &str = "Base URL, such as https://api.helicone.ai, or that of a promptbook serve";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RemoteArgs {
@@ -55,6 +55,10 @@ pub(crate) struct PullArgs {
     /// Show what would be pulled, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// If the remote is a store that has used the numbers of own versions, give those the next free
+    /// ones
+    #[arg(long)]
+    pub(crate) renumber: bool,
     #[command(flatten)]
     pub(crate) settle: SettleArgs,
     #[command(flatten)]

@@ -18,4 +18,6 @@ pub(crate) mod numbering;
 pub(crate) mod pending_work;
 pub(crate) mod prompt;
 pub(crate) mod queue;
+#[cfg(feature = "remote")]
+pub(crate) mod replay;
 pub(crate) mod writer;

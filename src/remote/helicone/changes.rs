@@ -8,7 +8,7 @@ use super::api::Helicone;
 use super::envelope::{is_described, is_not_found};
 use super::records::ServicePrompt;
 use crate::remote::error::RemoteError;
-use crate::remote::http::HttpMethod;
+use crate::remote::http::{HttpContent, HttpMethod};
 use crate::{Body, EnvironmentName, PromptId, PromptName, VersionId};
 
 /// The outcome of a request that creates something.
@@ -57,9 +57,12 @@ impl Helicone {
         let path = "/v1/prompt-2025";
         let members = json!({"name": new.name, "tags": new.tags});
         let json = with_body(members, new.body);
-        let answer =
-            self.http
-                .change(HttpMethod::Post, path, Some(json.as_bytes()), is_described)?;
+        let answer = self.http.change(
+            HttpMethod::Post,
+            path,
+            Some(HttpContent::Json(json.as_bytes())),
+            is_described,
+        )?;
         let Some(answer) = answer else {
             return Ok(Sent::Unknown);
         };
@@ -82,9 +85,12 @@ impl Helicone {
             "commitMessage": message,
         });
         let json = with_body(members, body);
-        let answer =
-            self.http
-                .change(HttpMethod::Post, path, Some(json.as_bytes()), is_described)?;
+        let answer = self.http.change(
+            HttpMethod::Post,
+            path,
+            Some(HttpContent::Json(json.as_bytes())),
+            is_described,
+        )?;
         let Some(answer) = answer else {
             return Ok(Sent::Unknown);
         };

@@ -27,12 +27,12 @@ struct ServiceEnvelope<'a> {
 }
 
 /// Returns whether an answer says that something does not exist.
-pub(super) fn is_not_found(answer: &HttpAnswer) -> bool {
+pub(in crate::remote) fn is_not_found(answer: &HttpAnswer) -> bool {
     error_text(answer).is_some_and(|text| NOT_FOUND.contains(&text.as_str()))
 }
 
 /// Returns whether an answer with a status of 5xx is an error that the API describes.
-pub(super) fn is_described(answer: &HttpAnswer) -> bool {
+pub(in crate::remote) fn is_described(answer: &HttpAnswer) -> bool {
     is_not_found(answer)
 }
 
@@ -49,10 +49,10 @@ fn error_text(answer: &HttpAnswer) -> Option<String> {
 
 /// A request, as errors name it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RequestLabel<'a> {
-    pub(super) host: &'a str,
-    pub(super) method: &'a str,
-    pub(super) path: &'a str,
+pub(in crate::remote) struct RequestLabel<'a> {
+    pub(in crate::remote) host: &'a str,
+    pub(in crate::remote) method: &'a str,
+    pub(in crate::remote) path: &'a str,
 }
 
 impl RequestLabel<'_> {
@@ -61,7 +61,7 @@ impl RequestLabel<'_> {
     }
 
     /// Returns the error of an answer that is not as the API describes it.
-    pub(super) fn malformed(self, reason: impl ToString) -> RemoteError {
+    pub(in crate::remote) fn malformed(self, reason: impl ToString) -> RemoteError {
         RemoteError::Malformed {
             host: self.host.to_owned(),
             request: self.request(),
@@ -70,7 +70,7 @@ impl RequestLabel<'_> {
     }
 
     /// Returns the error of an answer with an error status.
-    pub(super) fn refused(self, answer: &HttpAnswer) -> RemoteError {
+    pub(in crate::remote) fn refused(self, answer: &HttpAnswer) -> RemoteError {
         let text = error_text(answer).unwrap_or_else(|| answer.text());
         let text: String = text.chars().take(300).collect();
         let host = self.host.to_owned();
@@ -87,7 +87,7 @@ impl RequestLabel<'_> {
     }
 
     /// Returns the data of an answer as the text that was delivered.
-    pub(super) fn raw(self, answer: &HttpAnswer) -> Result<&RawValue, RemoteError> {
+    pub(in crate::remote) fn raw(self, answer: &HttpAnswer) -> Result<&RawValue, RemoteError> {
         if !answer.is_success() {
             return Err(self.refused(answer));
         }
@@ -101,7 +101,10 @@ impl RequestLabel<'_> {
     }
 
     /// Returns the data of an answer.
-    pub(super) fn data<T: DeserializeOwned>(self, answer: &HttpAnswer) -> Result<T, RemoteError> {
+    pub(in crate::remote) fn data<T: DeserializeOwned>(
+        self,
+        answer: &HttpAnswer,
+    ) -> Result<T, RemoteError> {
         let raw = self.raw(answer)?;
         serde_json::from_str(raw.get()).map_err(|error| self.malformed(error))
     }

@@ -1,7 +1,8 @@
 //! [`HttpClient`], which sends the requests of a remote.
 
 use std::cell::Cell;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -54,6 +55,28 @@ pub(in crate::remote) enum HttpMethod {
     Post,
     Patch,
     Delete,
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::remote) enum HttpContent<'a> {
+    Json(&'a [u8]),
+    Bundle(&'a [u8]),
+}
+
+impl<'a> HttpContent<'a> {
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Json(_) => "application/json",
+            Self::Bundle(_) => "application/octet-stream",
+        }
+    }
+
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Json(bytes) | Self::Bundle(bytes) => bytes,
+        }
+    }
 }
 
 /// A complete answer.
@@ -181,8 +204,34 @@ impl HttpClient {
         json: Option<&[u8]>,
         is_final: impl Fn(&HttpAnswer) -> bool,
     ) -> Result<HttpAnswer, RemoteError> {
-        let url = format!("{}{path}", self.base.as_str());
-        self.repeat(method, path, is_final, || self.follow(method, &url, json))
+        let (url, content) = (self.url(path), json.map(HttpContent::Json));
+        self.repeat(method, path, is_final, || {
+            self.follow(method, &url, content, None)
+        })
+    }
+
+    /// Sends a GET, and writes the body of a successful answer to a file, which replaces its content.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    pub(in crate::remote) fn download(
+        &self,
+        path: &str,
+        to: &File,
+    ) -> Result<HttpAnswer, RemoteError> {
+        let url = self.url(path);
+        let get = HttpMethod::Get;
+        self.repeat(
+            get,
+            path,
+            |_| false,
+            || self.follow(get, &url, None, Some(to)),
+        )
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base.as_str())
     }
 
     /// Sends a request that changes something. It is repeated only if the remote did not perform it:
@@ -198,16 +247,16 @@ impl HttpClient {
         &self,
         method: HttpMethod,
         path: &str,
-        json: Option<&[u8]>,
+        content: Option<HttpContent<'_>>,
         is_final: impl Fn(&HttpAnswer) -> bool,
     ) -> Result<Option<HttpAnswer>, RemoteError> {
-        let url = format!("{}{path}", self.base.as_str());
+        let url = self.url(path);
         let is_unknown = Cell::new(false);
         let answer = self.repeat(
             method,
             path,
             |_| true,
-            || match self.follow(method, &url, json) {
+            || match self.follow(method, &url, content, None) {
                 Err(AttemptFailure::Unanswered(reason)) => {
                     is_unknown.set(true);
                     Err(AttemptFailure::Final(self.unanswered(method, path, reason)))
@@ -255,7 +304,7 @@ impl HttpClient {
             HttpMethod::Get,
             &shown,
             |_| false,
-            || self.follow(HttpMethod::Get, url, None),
+            || self.follow(HttpMethod::Get, url, None, None),
         )
     }
 
@@ -320,12 +369,13 @@ impl HttpClient {
         &self,
         method: HttpMethod,
         url: &str,
-        json: Option<&[u8]>,
+        content: Option<HttpContent<'_>>,
+        to: Option<&File>,
     ) -> Result<HttpAnswer, AttemptFailure> {
         let mut url = url.to_owned();
         for _ in 0..=MAX_REDIRECTS {
             let uri = self.usable(&url)?;
-            let answer = self.send(method, &uri, json)?;
+            let answer = self.send(method, &uri, content, to)?;
             let is_redirect = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
             let Some(location) = answer.location.as_deref().filter(|_| is_redirect) else {
                 return Ok(answer);
@@ -377,7 +427,8 @@ impl HttpClient {
         &self,
         method: HttpMethod,
         uri: &Uri,
-        json: Option<&[u8]>,
+        content: Option<HttpContent<'_>>,
+        to: Option<&File>,
     ) -> Result<HttpAnswer, AttemptFailure> {
         let mut request = Request::builder().uri(uri).method(match method {
             HttpMethod::Get => Method::GET,
@@ -388,10 +439,11 @@ impl HttpClient {
         if let Some(key) = self.key.as_ref().filter(|_| self.base.is_same_server(uri)) {
             request = request.header(AUTHORIZATION, key.header());
         }
-        let sent = match json {
-            Some(json) => {
-                let request = request.header(CONTENT_TYPE, "application/json");
-                request.body(json).map(|request| self.agent.run(request))
+        let sent = match content {
+            Some(content) => {
+                let request = request.header(CONTENT_TYPE, content.media_type());
+                let request = request.body(content.bytes());
+                request.map(|request| self.agent.run(request))
             }
             None => request.body(()).map(|request| self.agent.run(request)),
         };
@@ -404,8 +456,12 @@ impl HttpClient {
         };
         let (location, after) = (header(LOCATION), header(RETRY_AFTER));
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
-        let body = match body.read_to_vec() {
+        let body = response.body_mut();
+        let read = match to.filter(|_| (200..300).contains(&status)) {
+            Some(file) => write_to(file, &mut body.as_reader()).map(|()| Vec::new()),
+            None => body.with_config().limit(MAX_ANSWER_BYTES).read_to_vec(),
+        };
+        let body = match read {
             Ok(body) => body,
             Err(ureq::Error::BodyExceedsLimit(_)) => {
                 let reason = format!("it has more than {MAX_ANSWER_BYTES} bytes");
@@ -421,6 +477,14 @@ impl HttpClient {
             location,
         })
     }
+}
+
+/// Replaces the content of a file by what a reader returns.
+fn write_to(mut file: &File, from: &mut impl io::Read) -> Result<(), ureq::Error> {
+    file.set_len(0)?;
+    file.rewind()?;
+    io::copy(from, &mut file)?;
+    Ok(file.rewind()?)
 }
 
 /// Classifies an error by whether the request may have arrived.

@@ -7,7 +7,7 @@ mod tls;
 mod url;
 mod workers;
 
-pub(super) use self::client::{HttpAnswer, HttpClient, HttpMethod};
+pub(super) use self::client::{HttpAnswer, HttpClient, HttpContent, HttpMethod};
 pub(super) use self::pause::RetryPolicy;
 pub use self::stop::StopFlag;
 pub use self::url::RemoteKey;

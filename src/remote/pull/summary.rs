@@ -1,9 +1,11 @@
 //! [`PullSummary`], what a pull did.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::remote::exchange::ReassignedNumber;
 use crate::{PromptId, PromptName, VersionId, VersionNumber};
 
 /// What a pull did, or would do.
@@ -24,6 +26,10 @@ pub struct PullSummary {
     pub legacy: Vec<String>,
     /// Notes on what was left out.
     pub notes: Vec<String>,
+    /// The own versions that got other numbers, because those are used in the remote.
+    pub reassigned: Vec<ReassignedNumber>,
+    /// The index as it was before, if the remote's operations were put before the own ones.
+    pub previous_index: Option<PathBuf>,
 }
 
 impl PullSummary {

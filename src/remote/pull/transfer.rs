@@ -24,7 +24,8 @@ const MAX_CHUNK_VERSIONS: usize = 512;
 pub struct PullOptions<'a> {
     pub(in crate::remote) status: StatusOptions<'a>,
     settlement: Option<Settlement>,
-    is_dry_run: bool,
+    pub(in crate::remote) is_dry_run: bool,
+    pub(in crate::remote) renumbers: bool,
 }
 
 impl<'a> PullOptions<'a> {
@@ -47,6 +48,16 @@ impl<'a> PullOptions<'a> {
     #[must_use]
     pub fn settle(mut self, settlement: Settlement) -> Self {
         self.settlement = Some(settlement);
+        self
+    }
+
+    /// Gives own versions other numbers, if the remote is a store that has used their numbers.
+    ///
+    /// This is the only way in which the number of a version changes. It is refused if one of them
+    /// was pushed to a remote. It has no effect on the pull from a Helicone organisation.
+    #[must_use]
+    pub fn renumber(mut self, renumbers: bool) -> Self {
+        self.renumbers = renumbers;
         self
     }
 

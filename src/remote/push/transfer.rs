@@ -18,7 +18,7 @@ use crate::{Prompt, PromptName, Version};
 #[derive(Debug, Default)]
 pub struct PushOptions<'a> {
     pub(in crate::remote) status: StatusOptions<'a>,
-    is_dry_run: bool,
+    pub(in crate::remote) is_dry_run: bool,
     maps_numbers: bool,
     deletes: bool,
 }

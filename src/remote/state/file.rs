@@ -102,6 +102,8 @@ mod tests {
                 url: "https://api.helicone.ai".into(),
                 added_at: "2026-11-27T00:00:00Z".parse().unwrap(),
                 allow_http: false,
+                kind: None,
+                seen: None,
                 pending: None,
             },
             prompts: BTreeMap::from([("bbbbbb".parse().unwrap(), linked)]),

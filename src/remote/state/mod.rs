@@ -5,6 +5,7 @@ mod folder;
 mod record;
 
 pub(super) use self::folder::{RemoteFolder, RemoteLock};
+pub use self::record::RemoteKind;
 pub(super) use self::record::{
     LinkedPrompt, PendingPush, RemoteSettings, RemoteState, VersionLink,
 };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::history::LogPosition;
 use crate::remote::plan::PromptSide;
 use crate::{PromptId, VersionId, VersionNumber};
 
@@ -25,9 +26,26 @@ pub(in crate::remote) struct RemoteSettings {
     /// Whether plain HTTP to another machine is allowed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::remote) allow_http: bool,
+    /// What serves the remote; none until it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::remote) kind: Option<RemoteKind>,
+    /// The last position that both sides had, if the remote is a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::remote) seen: Option<LogPosition>,
     /// A version that is being sent, whose request may not have been answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::remote) pending: Option<PendingPush>,
+}
+
+/// What serves a remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RemoteKind {
+    /// Helicone's API.
+    Helicone,
+    /// A store, by `promptbook serve`.
+    Store,
 }
 
 /// A request that creates a version there, recorded before it is sent.

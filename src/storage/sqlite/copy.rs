@@ -15,6 +15,8 @@ use super::index_directory::IndexDirectory;
 use super::open_mode::ConnectionMode;
 use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
+#[cfg(feature = "remote")]
+use crate::fs::durable::link_durably;
 use crate::fs::durable::replace_durably;
 use crate::fs::owner::prepare_index;
 use crate::storage::{Snapshot, StorageError, StorageErrorKind};
@@ -53,6 +55,27 @@ impl SqliteIndex {
         path: &Path,
         check: impl FnOnce(&dyn Snapshot) -> Result<(), E>,
     ) -> Result<(), E> {
+        Self::replace_after(copy, path, check, || Ok(()))
+    }
+
+    /// Replaces an index as [`replace`](Self::replace) does, and gives the old one another name.
+    #[cfg(feature = "remote")]
+    pub(crate) fn replace_and_keep<E: From<StorageError>>(
+        copy: &Path,
+        path: &Path,
+        kept: &Path,
+        check: impl FnOnce(&dyn Snapshot) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // The old index has both names until the new one takes the first.
+        Self::replace_after(copy, path, check, || link_durably(path, kept))
+    }
+
+    fn replace_after<E: From<StorageError>>(
+        copy: &Path,
+        path: &Path,
+        check: impl FnOnce(&dyn Snapshot) -> Result<(), E>,
+        before: impl FnOnce() -> SqliteResult<()>,
+    ) -> Result<(), E> {
         // Locked until the connection is dropped, after the renaming.
         let (_place, locked) = lock_whole(path)?.unzip();
         let old =
@@ -65,6 +88,7 @@ impl SqliteIndex {
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                 .context("emptying the log of the replaced index")?;
         }
+        before()?;
         Ok(replace_durably(copy, path)?)
     }
 

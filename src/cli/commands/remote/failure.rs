@@ -40,6 +40,28 @@ impl From<RemoteError> for Failure {
             ),
             RemoteError::PromptNotFound { .. } => (Exit::NotFound, "prompt_not_found", None),
             RemoteError::PromptAmbiguous { .. } => (Exit::NotFound, "prompt_ambiguous", None),
+            RemoteError::Diverged { .. } => (Exit::Conflict, "diverged", None),
+            RemoteError::Contradiction { .. } => (
+                Exit::Conflict,
+                "remote_conflict",
+                Some(
+                    "if both gave a number to a version, promptbook pull --renumber gives the own \
+                     versions the next free ones; otherwise clone the remote into a new store, and \
+                     repeat there what only this store has",
+                ),
+            ),
+            RemoteError::AlreadyPushed { .. } => (
+                Exit::Conflict,
+                "already_pushed",
+                Some(
+                    "clone the remote into a new store, and commit the version's body there again",
+                ),
+            ),
+            RemoteError::Selection => (
+                Exit::Usage,
+                "remote_selection",
+                Some("leave out --prompt, --ours and --theirs"),
+            ),
             RemoteError::Stopped => (Exit::Failure, "interrupted", None),
             _ => (Exit::Failure, "remote", None),
         };

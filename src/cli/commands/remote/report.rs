@@ -48,6 +48,10 @@ fn words(summary: &PullSummary, is_dry_run: bool) -> String {
             lines.push_str(&prompt_lines(prompt));
         }
     }
+    for one in &summary.reassigned {
+        let name = paint(NAME, text::name(one.name.as_str()));
+        lines.push_str(&format!("renumbered {name} {} → {}\n", one.from, one.to));
+    }
     let of = |outcome| {
         let of = summary
             .prompts

@@ -1,0 +1,62 @@
+//! Notes on versions that a pull renumbered, and on the lockfiles that name them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::cli::session::Session;
+use crate::cli::text;
+use crate::frozen::Lockfile;
+use crate::remote::{PullSummary, ReassignedNumber};
+
+/// Says what the renumbering of own versions changes for others.
+pub(super) fn notes(summary: &PullSummary, is_dry_run: bool, session: &Session) {
+    if !summary.reassigned.is_empty() {
+        let would = if is_dry_run { "would lead" } else { "lead" };
+        session.warn(&format!(
+            "pins and lockfiles with the old numbers now {would} to the remote's versions: {}",
+            numbers(&summary.reassigned)
+        ));
+    }
+    for (path, named) in lockfiles(&summary.reassigned) {
+        let path = text::line(&path.to_string_lossy());
+        session.warn(&format!(
+            "the lockfile {path} no longer holds: it records {named}; freeze again"
+        ));
+    }
+    if let Some(previous) = &summary.previous_index {
+        session.note(&format!(
+            "the remote's operations come first now; the index as it was is {}",
+            text::line(&previous.to_string_lossy())
+        ));
+    }
+}
+
+fn numbers(reassigned: &[ReassignedNumber]) -> String {
+    let each = reassigned.iter().map(|one| {
+        let name = text::name(one.name.as_str());
+        format!("{name} {} is now {}", one.from, one.to)
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the lockfiles in the current directory that record a renumbered version.
+fn lockfiles(reassigned: &[ReassignedNumber]) -> Vec<(PathBuf, String)> {
+    let Some(entries) = fs::read_dir(".").ok().filter(|_| !reassigned.is_empty()) else {
+        return Vec::new();
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let locks = paths.filter(|path| path.extension().is_some_and(|end| end == "lock"));
+    let mut found: Vec<(PathBuf, String)> = locks
+        .filter_map(|path| {
+            let lock = Lockfile::open(&path).ok()?;
+            let records = |one: &&ReassignedNumber| {
+                let mut prompts = lock.prompts().iter();
+                prompts.any(|locked| locked.version == one.version)
+            };
+            let named: Vec<ReassignedNumber> = reassigned.iter().filter(records).cloned().collect();
+            (!named.is_empty()).then(|| (path, numbers(&named)))
+        })
+        .collect();
+    found.sort();
+    found
+}

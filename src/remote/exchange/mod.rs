@@ -1,0 +1,22 @@
+//! Exchange of operations with another store, which `promptbook serve` serves.
+//!
+//! Both sides have the same history up to a position. What one side has after it is sent as bundles.
+
+mod history_tally;
+mod incoming;
+mod pull;
+mod push;
+mod rebase;
+mod relation;
+mod renumbering;
+mod renumbering_plan;
+mod service;
+mod status;
+mod target;
+
+pub(super) use self::pull::{ExchangePull, pull};
+pub(super) use self::push::push;
+pub use self::renumbering::ReassignedNumber;
+pub(super) use self::service::{RemoteHead, StoreService};
+pub(super) use self::status::status;
+pub(super) use self::target::ExchangeTarget;
