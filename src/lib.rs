@@ -149,7 +149,7 @@ pub mod maintenance {
     pub use crate::fs::lock::policy::LockWait;
     pub use crate::model::gc_summary::GcSummary;
     pub use crate::model::progress::{Progress, ProgressAnswer};
-    pub use crate::storage::BlobUsage;
+    pub use crate::storage::{BlobFailure, BlobUsage};
     pub use crate::store::{
         BackupOptions, BackupSummary, CheckpointOptions, Diagnostics, GcOptions,
         MaintenanceFailure, RepackOptions, RepairOptions, RepairSummary, Secrets, SecretsResult,

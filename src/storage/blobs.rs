@@ -132,12 +132,23 @@ pub trait Blobs: Send + Sync + fmt::Debug {
 
     /// Removes the incomplete files of interrupted writers, and no body.
     ///
+    /// A blob store that only marks what is deleted removes what was marked until `deleted_before`.
+    /// A copy of its table of contents that is younger than that can then still be restored.
+    ///
     /// It may be called only under the [exclusive lock](super::Index::lock_exclusive).
     ///
     /// # Errors
     ///
     /// A failure does not stop it. The first one is returned at the end.
-    fn sweep(&self) -> StorageResult<()>;
+    fn sweep(&self, deleted_before: DateTime<Utc>) -> StorageResult<()>;
+
+    /// Returns the maximum number of bodies that a checkpoint stores loose, and not in a pack.
+    ///
+    /// A loose body is a file that a person can read. It is 0 if each file costs a request: then
+    /// committed bodies are not stored before a checkpoint, and new packs are joined after it.
+    fn max_loose(&self) -> u64 {
+        1024
+    }
 
     /// Checks whether bodies may be moved and removed here, before anything is changed.
     ///
@@ -228,7 +239,7 @@ pub struct CompactionSummary {
 }
 
 /// The contents of a blob store, counted and measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlobUsage {
     /// The number of loose bodies.
@@ -243,4 +254,20 @@ pub struct BlobUsage {
     pub packed_bytes: u64,
     /// The total size of the pack files in bytes.
     pub pack_bytes: u64,
+    /// The failures to store bodies since the last success, by any process; none if the last
+    /// attempt succeeded. Only an object store records them. Meanwhile bodies wait in the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<BlobFailure>,
+}
+
+/// The failures of a blob store since it last stored a body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BlobFailure {
+    /// The time of the first of these failures.
+    pub since: DateTime<Utc>,
+    /// The time of the last one.
+    pub at: DateTime<Utc>,
+    /// The message of the last one.
+    pub message: String,
 }

@@ -288,7 +288,7 @@ impl Blobs for MeteredBlobs {
         holds(id: BlobId) -> bool;
         check_packs(all: bool) -> Vec<String>;
         usage() -> BlobUsage;
-        sweep() -> ();
+        sweep(deleted_before: DateTime<Utc>) -> ();
     }
 
     fn pack(&self, level: CompressionLevel) -> StorageResult<Box<dyn Pack + '_>> {

@@ -328,7 +328,7 @@ fn stats_text(path: &str, stats: &StoreStats) -> String {
         format!("{bodies} of {}", text::count(bytes, "byte", "bytes"))
     };
     let usage = &stats.bodies;
-    let fields = [
+    let mut fields = vec![
         ("store", text::line(path)),
         ("prompts", stats.prompts.to_string()),
         ("operations", stats.operations.to_string()),
@@ -362,7 +362,11 @@ fn stats_text(path: &str, stats: &StoreStats) -> String {
             policy_words(stats.settings.policy).to_owned(),
         ),
     ];
-    let lines =
-        fields.map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))));
-    lines.concat()
+    if let Some(failure) = &usage.failure {
+        let since = text::moment(failure.since);
+        let message = text::line(&failure.message);
+        fields.push(("checkpoints", format!("fail since {since}: {message}")));
+    }
+    let line = |(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}")));
+    fields.into_iter().map(line).collect()
 }

@@ -34,13 +34,14 @@ pub struct CheckpointSummary {
 /// disk with.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// If the journal has more bodies than this, they become packs, which cost a hundredth of files.
-const MAX_FILES: u64 = 1024;
 /// The size in bytes of the bodies that become one pack.
 const PACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Writes those of these bodies that are still in the journal to the blob store, without a flush.
 pub(crate) fn write_files(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
+    if blobs.max_loose() == 0 {
+        return Ok(());
+    }
     let _lock = index.lock_shared()?;
     let snapshot = index.snapshot()?;
     for id in ids {
@@ -54,7 +55,8 @@ pub(crate) fn write_files(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) 
 /// Moves all bodies from the journal to the blob store and makes them durable, batch by batch.
 ///
 /// `go_on` gets the total after each batch, and stops the checkpoint by returning false. Each body
-/// becomes a file; if there are many, they become packs. An error keeps the batches that were
+/// becomes a file; if there are more than [`Blobs::max_loose`], they become packs, which cost a
+/// hundredth of files. An error keeps the batches that were
 /// completed before it, and leaves the other bodies in the journal.
 pub(crate) fn checkpoint(
     index: &dyn Index,
@@ -63,7 +65,7 @@ pub(crate) fn checkpoint(
 ) -> Result<CheckpointSummary> {
     let snapshot = index.snapshot()?;
     let journaled = snapshot.waiting()?.bodies;
-    let groups = if journaled > MAX_FILES {
+    let groups = if journaled > blobs.max_loose() {
         Some(delta_groups_of_journal(&*snapshot, journaled)?)
     } else {
         None
@@ -117,7 +119,14 @@ fn store_as_pack(
     batch: &[JournaledBodies],
     groups: &HashMap<BlobId, DeltaGroup>,
 ) -> Result<()> {
-    let mut pack = blobs.pack(CompressionLevel::Fast)?;
+    let has_files = blobs.max_loose() > 0;
+    // If there are no files, no caller waits for it as for a full disk.
+    let level = if has_files {
+        CompressionLevel::Fast
+    } else {
+        CompressionLevel::Best
+    };
+    let mut pack = blobs.pack(level)?;
     let now = clock::system();
     for body in batch {
         let known = groups.get(&body.id).copied();
@@ -125,6 +134,9 @@ fn store_as_pack(
         pack.add(body.id, &body.bytes, group, now)?;
     }
     drop(pack.finish()?);
+    if !has_files {
+        return Ok(());
+    }
     // Some of the bodies may have been written as files before.
     for body in batch {
         blobs.delete(body.id)?;

@@ -51,7 +51,7 @@ pub(crate) fn collect(
     collected.inputs = drop_inputs(index, progress)?;
     collected.leftovers = collect_leftovers(index, blobs, retention.cutoff(), progress)?;
     // A failure to remove temporary files does not stop the rest.
-    let swept = sweep(index, blobs);
+    let swept = sweep(index, blobs, cutoff);
     collected.packed = pack_loose(
         index,
         blobs,
@@ -212,7 +212,7 @@ fn collect_leftovers(
     Ok(leftovers)
 }
 
-fn sweep(index: &dyn Index, blobs: &dyn Blobs) -> Result<()> {
+fn sweep(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>) -> Result<()> {
     let _hold = lock_bodies(index, blobs)?;
-    Ok(blobs.sweep()?)
+    Ok(blobs.sweep(cutoff)?)
 }

@@ -217,6 +217,12 @@ impl Schedule {
         std::mem::take(&mut self.packs) > 0
     }
 
+    /// Records a pack that was not created by a commit, or could not be joined.
+    pub(super) fn add_pack(&mut self) {
+        self.packs += 1;
+        self.commits += 1;
+    }
+
     /// Forgets the unindexed operations, because indexing of all of them begins.
     pub(super) fn begin_indexing(&mut self) {
         self.unindexed = TailSize::default();

@@ -76,6 +76,11 @@ impl Tasks {
         matches!(catch_up(&*self.index, &self.bodies, go_on), Ok(false))
     }
 
+    /// Returns whether a checkpoint makes packs, however few bodies it moves.
+    pub(super) fn has_only_packs(&self) -> bool {
+        self.bodies.blobs().max_loose() == 0
+    }
+
     /// Joins packs into fewer ones.
     pub(super) fn join_packs(&self) -> Result<()> {
         let _span = Span::maintenance("join_packs");

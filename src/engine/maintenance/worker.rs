@@ -270,6 +270,10 @@ impl WorkerShared {
             is_complete = go_on(sum);
             is_complete
         });
+        if checkpointed.as_ref().is_ok_and(|moved| moved.bodies > 0) && self.tasks.has_only_packs()
+        {
+            self.schedule().add_pack();
+        }
         match &checkpointed {
             // Nothing is left, even if fewer bodies were moved than this handle counted: a body
             // that was stored already is not journaled, and other handles checkpoint too.
@@ -299,8 +303,9 @@ impl WorkerShared {
     /// Returns whether there is more to do.
     fn maintain(&self, is_idle: bool) -> Result<bool> {
         let has_new_packs = self.schedule().take_new_packs();
-        if has_new_packs {
-            self.tasks.join_packs()?;
+        if has_new_packs && let Err(error) = self.tasks.join_packs() {
+            self.schedule().add_pack();
+            return Err(error);
         }
         if is_idle {
             self.index_documents(|| !self.is_closing());

@@ -195,6 +195,7 @@ impl Blobs for BlobDirectory {
             packed_bodies,
             packed_bytes,
             pack_bytes,
+            failure: None,
         })
     }
 
@@ -211,7 +212,7 @@ impl Blobs for BlobDirectory {
         Ok(newest)
     }
 
-    fn sweep(&self) -> StorageResult<()> {
+    fn sweep(&self, _deleted_before: DateTime<Utc>) -> StorageResult<()> {
         sweep(&self.root)
     }
 

@@ -156,10 +156,11 @@ impl Blobs for MemoryBlobs {
             packed_bodies,
             packed_bytes,
             pack_bytes: packed_bytes,
+            failure: None,
         })
     }
 
-    fn sweep(&self) -> StorageResult<()> {
+    fn sweep(&self, _deleted_before: DateTime<Utc>) -> StorageResult<()> {
         Ok(())
     }
 }

@@ -27,6 +27,12 @@ use crate::storage::{
 /// The number of packed bodies that a check reads at once.
 const CHECKED_TOGETHER: i64 = 100;
 
+/// Stores a body of a pack.
+///
+/// Another pack may contain the body. The body is as young as its younger copy.
+pub(super) const STORE_PACKED: &str = "INSERT INTO packed VALUES ($1, $2, $3) ON CONFLICT (hash)
+    DO UPDATE SET body = excluded.body, written = greatest(packed.written, excluded.written)";
+
 /// A blob store in a schema.
 #[derive(Debug)]
 pub(crate) struct PostgresBlobs {
@@ -190,10 +196,11 @@ impl Blobs for PostgresBlobs {
             packed_bodies,
             packed_bytes: number(row, 3)?,
             pack_bytes: number(row, 3)?,
+            failure: None,
         })
     }
 
-    fn sweep(&self) -> StorageResult<()> {
+    fn sweep(&self, _deleted_before: DateTime<Utc>) -> StorageResult<()> {
         Ok(())
     }
 }
@@ -232,12 +239,9 @@ impl Pack for PostgresPack<'_> {
     fn finish(self: Box<Self>) -> StorageResult<Box<dyn LockGuard>> {
         let blobs = self.blobs;
         let lock = PackLock::take(&blobs.pool, blobs.locks.packs, blobs.limit)?;
-        // Another pack may contain the body. The body is as young as its younger copy.
-        let sql = "INSERT INTO packed VALUES ($1, $2, $3) ON CONFLICT (hash)
-            DO UPDATE SET body = excluded.body, written = greatest(packed.written, excluded.written)";
         let step = |(id, body, written): (BlobId, Vec<u8>, DateTime<Utc>)| WriteStep {
             doing: "storing a pack",
-            sql,
+            sql: STORE_PACKED,
             params: vec![
                 Box::new(id.as_bytes().to_vec()),
                 Box::new(body),
@@ -260,7 +264,7 @@ impl Pack for PostgresPack<'_> {
 
 /// The lock of a finished pack, shared by all that were finished.
 #[derive(Debug)]
-struct PackLock {
+pub(super) struct PackLock {
     connection: Option<super::connection::Connection>,
     pool: Arc<ConnectionPool>,
 }
@@ -271,7 +275,7 @@ impl PackLock {
     /// # Errors
     ///
     /// [`Busy`](crate::storage::StorageErrorKind::Busy) if the limit has passed.
-    fn take(pool: &Arc<ConnectionPool>, lock: i64, limit: Duration) -> StorageResult<Self> {
+    pub(super) fn take(pool: &Arc<ConnectionPool>, lock: i64, limit: Duration) -> StorageResult<Self> {
         let connection = pool.take()?;
         let limit = lock_timeout(limit);
         let locked = connection.batch(

@@ -72,7 +72,9 @@ pub fn an_empty_blob_store_has_no_bodies(blobs: &dyn Blobs) {
     );
     assert_eq!(list(blobs), [], "an empty blob store lists a body");
     blobs.delete(id).unwrap();
-    blobs.sweep().unwrap();
+    blobs
+        .sweep(chrono::DateTime::<chrono::Utc>::MAX_UTC)
+        .unwrap();
     blobs.flush(&[]).unwrap();
 }
 
@@ -236,7 +238,9 @@ pub fn a_sweep_removes_no_body(blobs: &dyn Blobs) {
     blobs.put(flushed, b"flushed").unwrap();
     blobs.flush(&[flushed]).unwrap();
     blobs.put(unflushed, b"unflushed").unwrap();
-    blobs.sweep().unwrap();
+    blobs
+        .sweep(chrono::DateTime::<chrono::Utc>::MAX_UTC)
+        .unwrap();
     for id in [flushed, unflushed] {
         assert!(get(blobs, id).is_some(), "a sweep removed a body");
     }

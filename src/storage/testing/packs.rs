@@ -118,7 +118,7 @@ pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
         }
         assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
         // A sweep removes only files of writers that have ended.
-        blobs.sweep().unwrap();
+        blobs.sweep(DateTime::<Utc>::MAX_UTC).unwrap();
         if finished {
             drop(pack.finish().unwrap());
         } else {
