@@ -17,6 +17,8 @@ mod memory;
 pub(crate) mod postgres;
 mod prompt_table;
 mod rows;
+#[cfg(feature = "s3")]
+mod s3;
 mod search;
 mod snapshot;
 pub(crate) mod sqlite;
@@ -27,8 +29,8 @@ mod transaction;
 
 pub use crate::model::verified_bytes::{HashMismatch, VerifiedBytes};
 pub use blobs::{
-    BlobUsage, Blobs, CompactionScope, CompactionSummary, CompressionLevel, DeltaGroup, LiveBodies,
-    Pack,
+    BlobFailure, BlobUsage, Blobs, CompactionScope, CompactionSummary, CompressionLevel,
+    DeltaGroup, LiveBodies, Pack,
 };
 pub use change_mark::ChangeMark;
 pub use commit_watch::{CommitWatch, WakeFn};

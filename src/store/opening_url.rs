@@ -16,6 +16,8 @@ use super::store_url::{is_postgres, url_in};
 use crate::model::error::OpenError;
 #[cfg(feature = "postgres")]
 use crate::storage::Index as _;
+#[cfg(feature = "s3")]
+use crate::storage::postgres::ObjectBlobs;
 #[cfg(feature = "postgres")]
 use crate::storage::postgres::{PostgresBlobs, PostgresIndex, PostgresUrl};
 
@@ -28,6 +30,9 @@ impl StoreOptions {
     /// accepted. TLS is required, and the server's certificate verified, unless the host is this
     /// machine or the URL says `sslmode=disable`. A password that the URL does not contain is taken from `PGPASSWORD`,
     /// or from the file that `PGPASSFILE` names, or from `~/.pgpass`.
+    ///
+    /// With `blobs=s3://bucket/prefix` (feature `s3`), bodies at rest are objects, in S3 or at the
+    /// `endpoint` of another server. [`docs::scale`](crate::docs::scale) describes all parameters.
     ///
     /// # Errors
     ///
@@ -70,8 +75,13 @@ impl StoreOptions {
         };
         let index = Arc::new(index.with_limit(self.locks.limit));
         let settings = index.snapshot()?.settings()?;
-        let blobs = Arc::new(PostgresBlobs::of(&index));
         let place = StoreLocation::Postgres(Arc::clone(&index));
+        #[cfg(feature = "s3")]
+        if let Some(objects) = &url.objects {
+            let blobs = Arc::new(ObjectBlobs::of(&index, objects)?);
+            return Ok(Some(self.join(index, blobs, settings, place)));
+        }
+        let blobs = Arc::new(PostgresBlobs::of(&index));
         Ok(Some(self.join(index, blobs, settings, place)))
     }
 }

@@ -148,8 +148,8 @@ impl StoreLocation {
     /// Returns whether the journal is as good a place for bodies as the blob store.
     pub(super) fn keeps_journal(&self) -> bool {
         #[cfg(feature = "postgres")]
-        if matches!(self, Self::Postgres(_)) {
-            return true;
+        if let Self::Postgres(index) = self {
+            return index.keeps_journal();
         }
         self.is_memory()
     }

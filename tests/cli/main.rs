@@ -42,6 +42,9 @@ mod postgres_server;
 mod prompts;
 mod questions;
 mod reading;
+#[cfg(feature = "s3")]
+#[path = "../shared/s3_server.rs"]
+mod s3_server;
 mod search;
 mod shells;
 mod status;

@@ -58,15 +58,53 @@ const REFUSED: &[(&[&str], &str)] = &[
 fn every_command_works_on_a_store_in_postgres_or_says_why_not() {
     let Some(url) = new_url() else { return };
     let desk = Desk::bare();
-    on(&desk, &url, &["ls"], "").fails(3);
-    let told = on(&desk, &url, &["init"], "").ok();
+    every_command_works(&desk, &url);
+}
+
+/// With its bodies in S3, too. The URL is then required to say so.
+#[cfg(feature = "s3")]
+#[test]
+fn the_command_works_with_bodies_in_s3() {
+    let Some(server) = crate::s3_server::s3_server() else {
+        return;
+    };
+    let Some(tables) = new_url() else { return };
+    let url = format!("{tables}&{}", server.new_parameters());
+    let desk = Desk::bare();
+    every_command_works(&desk, &url);
+    on(&desk, &url, &["checkpoint"], "").ok();
+    let stats = on(&desk, &url, &["stats"], "").ok();
+    assert!(stats.contains("journal       0 bodies"), "{stats}");
+    assert!(stats.contains("packs         1: 2 bodies"), "{stats}");
+    on(&desk, &url, &["gc", "--aggressive"], "").ok();
+    on(&desk, &url, &["verify"], "").ok();
+    let refused = on(&desk, &tables, &["ls"], "").fails(1);
+    assert!(
+        refused.contains("add blobs=s3://") && !refused.contains("secret"),
+        "{refused}"
+    );
+    let elsewhere = url.replace("@bucket/", "@elsewhere/");
+    let refused = on(&desk, &elsewhere, &["ls"], "").fails(1);
+    assert!(
+        refused.contains("blobs_moved=1") && !refused.contains("secret"),
+        "{refused}"
+    );
+    let plain = format!("{tables}&blobs=s3://bucket&endpoint=http://s3.example.com");
+    let refused = on(&desk, &plain, &["ls"], "").fails(2);
+    assert!(refused.contains("allow_http=1"), "{refused}");
+}
+
+/// Tries all commands on a new store, in an empty directory.
+fn every_command_works(desk: &Desk, url: &str) {
+    on(desk, url, &["ls"], "").fails(3);
+    let told = on(desk, url, &["init"], "").ok();
     assert!(
         told.contains("postgres://") && !told.contains("tests@"),
         "{told}"
     );
-    on(&desk, &url, &["init"], "").fails(4);
+    on(desk, url, &["init"], "").fails(4);
     for (arguments, input) in SUCCEED {
-        on(&desk, &url, arguments, input).ok();
+        on(desk, url, arguments, input).ok();
     }
     assert_eq!(
         names_in(desk.path()),
@@ -83,7 +121,7 @@ fn every_command_works_on_a_store_in_postgres_or_says_why_not() {
     desk.run(&["--store", "made", "init"]).ok();
     desk.run(&["--store", "made", "backup", "copy"]).ok();
     for (arguments, words) in REFUSED {
-        let told = on(&desk, &url, arguments, "").fails(2);
+        let told = on(desk, url, arguments, "").fails(2);
         assert!(told.contains(words), "{arguments:?}: {told}");
     }
 }

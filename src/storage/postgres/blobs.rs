@@ -275,7 +275,11 @@ impl PackLock {
     /// # Errors
     ///
     /// [`Busy`](crate::storage::StorageErrorKind::Busy) if the limit has passed.
-    pub(super) fn take(pool: &Arc<ConnectionPool>, lock: i64, limit: Duration) -> StorageResult<Self> {
+    pub(super) fn take(
+        pool: &Arc<ConnectionPool>,
+        lock: i64,
+        limit: Duration,
+    ) -> StorageResult<Self> {
         let connection = pool.take()?;
         let limit = lock_timeout(limit);
         let locked = connection.batch(

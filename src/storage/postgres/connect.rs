@@ -126,13 +126,13 @@ impl Connector {
         if let Some(tls) = self.tls.get() {
             return Ok(Some(tls.clone()));
         }
-        let tls = verifying(self.url.root_certificates.as_deref())?;
+        let tls = MakeRustlsConnect::new(verifying(self.url.root_certificates.as_deref())?);
         Ok(Some(self.tls.get_or_init(|| tls).clone()))
     }
 }
 
 /// Returns TLS that verifies the server by the certificates in a file, or else by the system's.
-fn verifying(file: Option<&Path>) -> StorageResult<MakeRustlsConnect> {
+pub(super) fn verifying(file: Option<&Path>) -> StorageResult<ClientConfig> {
     let failed = |reason: String| StorageError::new(StorageErrorKind::Other, reason);
     let mut roots = RootCertStore::empty();
     let found = match file {
@@ -156,5 +156,5 @@ fn verifying(file: Option<&Path>) -> StorageResult<MakeRustlsConnect> {
         .map_err(|error| failed("postgres: setting up TLS".into()).because(error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    Ok(config)
 }

@@ -28,6 +28,8 @@ pub(crate) struct PostgresIndex {
     closes_by: Mutex<Deadline>,
     /// The process that opened it: connections do not survive a fork.
     process: u32,
+    /// Whether bodies at rest are objects, and not in the schema.
+    has_objects: bool,
 }
 
 /// The names of a store's advisory locks, which follow from its random id.
@@ -79,6 +81,7 @@ impl PostgresIndex {
             migrate::check_durable(&connection)?;
         }
         let id = migrate::check(&connection)?;
+        migrate::check_objects(&connection, url)?;
         pool.put_back(connection);
         Ok(Some(Self {
             pool: Arc::new(pool),
@@ -89,6 +92,7 @@ impl PostgresIndex {
             limit: DEFAULT_LIMIT,
             closes_by: Mutex::new(Deadline::NEVER),
             process: std::process::id(),
+            has_objects: url.objects_text().is_some(),
         }))
     }
 
@@ -102,7 +106,16 @@ impl PostgresIndex {
         if !url.allows_fsync_off {
             migrate::check_durable(&connection)?;
         }
-        migrate::create(&connection, &url.schema, settings)
+        #[cfg(feature = "s3")]
+        if !migrate::exists(&connection, &url.schema)? {
+            super::objects::ObjectBlobs::probe(url)?;
+        }
+        migrate::create(&connection, url, settings)
+    }
+
+    /// Returns whether the journal is as good a place for bodies as the blob store.
+    pub(crate) fn keeps_journal(&self) -> bool {
+        !self.has_objects
     }
 
     /// Returns the name of the schema.

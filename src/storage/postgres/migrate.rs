@@ -4,9 +4,10 @@ use crate::model::id::OperationId;
 use crate::model::record::{BumpPolicy, Settings};
 use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
-use super::columns::{number, parsed, text};
+use super::columns::{as_text, number, optional_raw, parsed, text};
 use super::connection::Connection;
 use super::snapshot::PostgresSnapshot;
+use super::url::PostgresUrl;
 
 /// The tables of the newest format.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -28,11 +29,11 @@ pub(super) fn exists(connection: &Connection, schema: &str) -> StorageResult<boo
 /// Creates a store, unless there is one. Returns whether it was created.
 pub(super) fn create(
     connection: &Connection,
-    schema: &str,
+    url: &PostgresUrl,
     settings: Settings,
 ) -> StorageResult<bool> {
     let doing = "creating the tables";
-    let created = create_locked(connection, schema, settings, doing);
+    let created = create_locked(connection, url, settings, doing);
     let end = if created.is_ok() {
         "COMMIT"
     } else {
@@ -46,10 +47,11 @@ pub(super) fn create(
 
 fn create_locked(
     connection: &Connection,
-    schema: &str,
+    url: &PostgresUrl,
     settings: Settings,
     doing: &str,
 ) -> StorageResult<bool> {
+    let schema = &url.schema;
     connection.batch(
         doing,
         &format!(
@@ -75,8 +77,14 @@ fn create_locked(
     let first_version = settings.first_version.to_string();
     connection.rows(
         doing,
-        "INSERT INTO setting (format, id, first_version, policy) VALUES ($1, $2, $3, $4)",
-        &[&FORMAT, &id, &first_version.as_bytes(), &policy.as_bytes()],
+        "INSERT INTO setting (format, id, first_version, policy, objects) VALUES ($1, $2, $3, $4, $5)",
+        &[
+            &FORMAT,
+            &id,
+            &first_version.as_bytes(),
+            &policy.as_bytes(),
+            &url.objects_text().map(String::into_bytes),
+        ],
     )?;
     connection.rows(
         doing,
@@ -101,6 +109,39 @@ pub(super) fn check(connection: &Connection) -> StorageResult<Vec<u8>> {
         return Err(StorageError::new(StorageErrorKind::Other, reason));
     }
     Ok(super::columns::raw(row, 1)?.to_vec())
+}
+
+/// Checks that a URL names the place of the store's objects, or records the place if it is new.
+///
+/// # Errors
+///
+/// The URL names no place, or another one than before without saying that the objects were moved.
+pub(super) fn check_objects(connection: &Connection, url: &PostgresUrl) -> StorageResult<()> {
+    let doing = "reading the place of objects";
+    let rows = connection.rows(doing, "SELECT objects FROM setting", &[])?;
+    let row = rows.first().ok_or_else(|| super::error::corrupt(doing))?;
+    let recorded = optional_raw(row, 0)?.map(as_text).transpose()?;
+    let refused =
+        |reason: String| StorageError::new(StorageErrorKind::Other, format!("{url}: {reason}"));
+    match (recorded, url.objects_text()) {
+        (recorded, named) if recorded == named.as_deref() => Ok(()),
+        (Some(recorded), None) => Err(refused(format!(
+            "the bodies of this store are objects in {recorded}; add blobs={recorded} to the URL"
+        ))),
+        (Some(recorded), Some(named)) if !url.may_move_objects() => Err(refused(format!(
+            "the bodies of this store are objects in {recorded}, and not in {named}; name that place, or \
+             add blobs_moved=1 to the URL if all objects were copied to the new one"
+        ))),
+        (_, named) => {
+            #[cfg(feature = "s3")]
+            super::objects::ObjectBlobs::probe(url)?;
+            let named = named.map(String::into_bytes);
+            let doing = "recording the place of objects";
+            connection
+                .rows(doing, "UPDATE setting SET objects = $1", &[&named])
+                .map(drop)
+        }
+    }
 }
 
 /// Fails if the server does not flush what it acknowledges.

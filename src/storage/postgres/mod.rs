@@ -19,9 +19,11 @@ mod error;
 mod history_end;
 mod index;
 mod migrate;
+#[cfg(feature = "s3")]
+mod objects;
 mod planted_fault;
 mod pool;
-mod runtime;
+pub(in crate::storage) mod runtime;
 mod search;
 mod secrets;
 mod self_check;
@@ -36,6 +38,8 @@ mod write_lock;
 
 pub(crate) use self::blobs::PostgresBlobs;
 pub(crate) use self::index::PostgresIndex;
+#[cfg(feature = "s3")]
+pub(crate) use self::objects::ObjectBlobs;
 #[cfg(test)]
 pub(crate) use self::tests::backends_of_this_run;
 pub(crate) use self::url::PostgresUrl;

@@ -1,4 +1,4 @@
-//! The background runtime of all connections, and waits for its answers.
+//! The background runtime of all connections and of object stores, and waits for its answers.
 //!
 //! One thread reads and writes the sockets. A call sends its statements to it through a channel and
 //! parks its own thread until the answer has come. It therefore works in any thread, also in one of
@@ -21,7 +21,7 @@ use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 static RUNTIME: Mutex<Option<(u32, Handle)>> = Mutex::new(None);
 
 /// Returns the runtime, which is started if necessary. It ends with the process.
-pub(super) fn handle() -> StorageResult<Handle> {
+pub(in crate::storage) fn handle() -> StorageResult<Handle> {
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     if let Some((of, handle)) = &*runtime
@@ -34,7 +34,7 @@ pub(super) fn handle() -> StorageResult<Handle> {
     let started = started.map_err(failed)?;
     let handle = started.handle().clone();
     thread::Builder::new()
-        .name("promptbook-postgres".into())
+        .name("promptbook-remote".into())
         .spawn(move || started.block_on(std::future::pending::<()>()))
         .map_err(failed)?;
     *runtime = Some((process, handle.clone()));

@@ -13,7 +13,8 @@ CREATE TABLE setting (
     id            bytea NOT NULL,            -- random; the names of the store's locks follow from it
     first_version bytea NOT NULL,
     policy        bytea NOT NULL,
-    environments  bytea
+    environments  bytea,
+    objects       bytea                      -- where bodies are objects, as s3://bucket/prefix, or NULL
 );
 
 -- What every commit changes.
@@ -168,4 +169,40 @@ CREATE TABLE packed (
     hash    bytea PRIMARY KEY,
     body    bytea NOT NULL,
     written bigint NOT NULL
+);
+
+-- Objects that contain bodies, if bodies are in an object store. A key is never used twice: the row
+-- is there before the object, and is removed only after it.
+CREATE TABLE object (
+    number  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key     bytea NOT NULL UNIQUE,
+    is_pack boolean NOT NULL,
+    size    bigint NOT NULL,                 -- of the object
+    bodies  bigint NOT NULL,                 -- the total size of the bodies that it was made of
+    hash    bytea NOT NULL,                  -- BLAKE3 of the object
+    state   smallint NOT NULL,               -- 0: being put, 1: stored, 2: forgotten, to be deleted
+    since   bigint NOT NULL                  -- when it got this state
+);
+CREATE INDEX object_by_state ON object (state, since);
+
+-- The bodies of stored objects. A frame is a part of an object that is read and decompressed alone.
+CREATE TABLE placed (
+    hash         bytea NOT NULL,
+    object       bigint NOT NULL REFERENCES object,
+    frame        bigint NOT NULL,            -- where the frame begins in the object
+    frame_stored bigint NOT NULL,            -- its length there
+    frame_size   bigint NOT NULL,            -- its length uncompressed; equal if it is not compressed
+    start        bigint NOT NULL,            -- where the body begins in the frame
+    size         bigint NOT NULL,
+    written      bigint NOT NULL,
+    PRIMARY KEY (hash, object)
+);
+CREATE INDEX placed_by_object ON placed (object);
+
+-- The failures of putting objects since one was put.
+CREATE TABLE object_failure (
+    one     boolean PRIMARY KEY DEFAULT true CHECK (one),
+    since   bigint NOT NULL,
+    at      bigint NOT NULL,
+    message bytea NOT NULL
 );

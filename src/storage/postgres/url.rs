@@ -11,6 +11,8 @@ use tokio_postgres::config::{Host, SslMode};
 use super::credentials;
 use super::planted_fault::PlantedFault;
 use crate::model::invalid_argument::InvalidArgument;
+#[cfg(feature = "s3")]
+use crate::storage::s3::{ObjectParameters, ObjectPlace};
 
 /// The schema of a store whose URL names none.
 const DEFAULT_SCHEMA: &str = "promptbook";
@@ -28,6 +30,12 @@ pub(crate) struct PostgresUrl {
     /// The file with the certificates that verify the server, instead of the system's.
     pub(super) root_certificates: Option<PathBuf>,
     pub(super) planted_fault: PlantedFault,
+    /// Where bodies are objects; none if they are in the schema.
+    #[cfg(feature = "s3")]
+    pub(crate) objects: Option<ObjectPlace>,
+    /// Whether the objects may be at another place than before.
+    #[cfg(feature = "s3")]
+    pub(crate) has_moved_objects: bool,
     shown: String,
 }
 
@@ -46,40 +54,40 @@ impl PostgresUrl {
         #[allow(unused_mut, reason = "only tests plant a fault")]
         let mut planted_fault = PlantedFault::default();
         let mut root_certificates = None;
+        let mut blobs = BlobParameters::default();
         let mut left = Vec::new();
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             match name {
-                "schema" => {
-                    let value = percent_decode_str(value).decode_utf8();
-                    schema = value
-                        .map_err(|error| refused(error.to_string()))?
-                        .into_owned();
-                }
+                "schema" => schema = decoded(value).map_err(refused)?,
+                "allow_fsync_off" => allows_fsync_off = value == "1",
+                "blobs" => blobs.place = Some(value),
+                "endpoint" => blobs.endpoint = Some(decoded(value).map_err(refused)?),
+                "region" => blobs.region = Some(decoded(value).map_err(refused)?),
+                "allow_http" => blobs.allows_http = value == "1",
+                "blobs_moved" => blobs.has_moved = value == "1",
                 #[cfg(any(test, feature = "testing"))]
                 "planted_fault" => {
                     let planted = PlantedFault::planted(value);
                     planted_fault = planted.ok_or_else(|| refused("no such fault".into()))?;
                 }
-                "allow_fsync_off" => allows_fsync_off = value == "1",
                 "sslrootcert" => {
-                    let value = percent_decode_str(value).decode_utf8();
-                    let value = value.map_err(|error| refused(error.to_string()))?;
-                    root_certificates = Some(PathBuf::from(value.as_ref()));
+                    root_certificates = Some(PathBuf::from(decoded(value).map_err(refused)?));
                 }
                 // The server is always verified, so libpq's stricter modes are no others.
                 "sslmode" if matches!(value, "verify-ca" | "verify-full") => {
                     left.push("sslmode=require");
                 }
-                "blobs" | "endpoint" => {
-                    return Err(refused(format!(
-                        "this release has no {name}; leave it out, and bodies are in Postgres"
-                    )));
-                }
                 _ => left.push(part),
             }
         }
         check_schema(&schema).map_err(refused)?;
+        #[cfg(feature = "s3")]
+        let has_moved_objects = blobs.has_moved;
+        #[cfg(feature = "s3")]
+        let objects = blobs.parse().map_err(refused)?;
+        #[cfg(not(feature = "s3"))]
+        blobs.parse().map_err(refused)?;
         let has_mode = left.iter().any(|part| part.starts_with("sslmode="));
         let text = format!("{place}?{}", left.join("&"));
         let parsed = text.trim_end_matches('?').parse::<Config>();
@@ -115,9 +123,92 @@ impl PostgresUrl {
             allows_fsync_off,
             root_certificates,
             planted_fault,
+            #[cfg(feature = "s3")]
+            objects,
+            #[cfg(feature = "s3")]
+            has_moved_objects,
             shown,
         })
     }
+
+    /// Returns the text of the place of objects, if there is one.
+    pub(super) fn objects_text(&self) -> Option<String> {
+        #[cfg(feature = "s3")]
+        return self.objects.as_ref().map(ToString::to_string);
+        #[cfg(not(feature = "s3"))]
+        None
+    }
+
+    /// Returns whether the objects may be at another place than before.
+    pub(super) fn may_move_objects(&self) -> bool {
+        #[cfg(feature = "s3")]
+        return self.has_moved_objects;
+        #[cfg(not(feature = "s3"))]
+        false
+    }
+}
+
+/// The parameters of a URL that say where bodies are.
+#[derive(Default)]
+struct BlobParameters<'a> {
+    place: Option<&'a str>,
+    endpoint: Option<String>,
+    region: Option<String>,
+    allows_http: bool,
+    has_moved: bool,
+}
+
+impl BlobParameters<'_> {
+    #[cfg(feature = "s3")]
+    fn parse(self) -> Result<Option<ObjectPlace>, String> {
+        let Some(place) = self.place else {
+            return self.check_none().map(|()| None);
+        };
+        // The credentials in it, if there are any, are decoded apart.
+        let blobs = if place.contains("://") {
+            place.to_owned()
+        } else {
+            decoded(place)?
+        };
+        let place = ObjectPlace::parse(ObjectParameters {
+            blobs,
+            endpoint: self.endpoint,
+            region: self.region,
+            allows_http: self.allows_http,
+        });
+        place.map(Some)
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn parse(self) -> Result<(), String> {
+        if self.place.is_some() {
+            return Err(
+                "this build does not include the feature `s3`; build it with that feature, or leave out \
+                 blobs, and bodies are in Postgres"
+                    .into(),
+            );
+        }
+        self.check_none()
+    }
+
+    /// Fails if there are parameters of an object store.
+    fn check_none(&self) -> Result<(), String> {
+        if self.endpoint.is_some() || self.region.is_some() || self.allows_http || self.has_moved {
+            return Err(
+                "endpoint, region, allow_http and blobs_moved belong to blobs=s3://bucket/prefix"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Returns the value of a parameter.
+fn decoded(value: &str) -> Result<String, String> {
+    let value = percent_decode_str(value).decode_utf8();
+    value
+        .map(|value| value.into_owned())
+        .map_err(|error| error.to_string())
 }
 
 fn check_schema(schema: &str) -> Result<(), String> {
@@ -188,7 +279,9 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_refused() {
         for url in [
-            "postgres://host/db?blobs=s3://bucket",
+            "postgres://host/db?blobs=bucket",
+            "postgres://host/db?endpoint=https://h",
+            "postgres://host/db?blobs=s3://bucket&endpoint=http://h",
             "postgres://host/db?schema=A-b",
             "postgres:///db",
         ] {

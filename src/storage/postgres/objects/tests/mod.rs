@@ -1,0 +1,7 @@
+//! Tests on a real Postgres server and a real S3 server.
+
+mod backup;
+mod cuts;
+mod faults;
+mod suite;
+mod support;
