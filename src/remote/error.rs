@@ -149,7 +149,7 @@ pub enum RemoteError {
     ///
     /// A history has one order, so one side's operations come first: those of the remote. That
     /// replaces the index, for which the store must not be open:
-    /// [`pull_store`](super::pull_store) does it.
+    /// [`pull_store`](super::pull_store()) does it.
     #[error("both the store and the remote {name} have new operations")]
     Diverged {
         /// The name of the remote.

@@ -146,7 +146,7 @@ impl Remotes {
     ///
     /// If the remote is a served store, its operations are appended as they are, so that both
     /// histories are equal. If the store has operations of its own, that is not possible, and
-    /// [`pull_store`](super::pull_store) is needed.
+    /// [`pull_store`](super::pull_store()) is needed.
     ///
     /// Only what is new is downloaded. If only the remote changed a prompt, the store follows. If
     /// both sides changed the same part of a prompt, the prompt is left alone, and the summary says

@@ -62,7 +62,7 @@ impl<'a> ExportOptions<'a> {
 
     /// Calls a closure as the call advances. A step is an operation or a body that was written.
     ///
-    /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
+    /// The closure returns `()`, or a [`ControlFlow`] that can cancel the
     /// call with [`Cancelled`](crate::Error::Cancelled). The bytes that were written until then are
     /// not a valid bundle.
     #[must_use]
@@ -118,7 +118,7 @@ impl<'a> ImportOptions<'a> {
     /// Calls a closure as the call advances. A step is an operation or a body that was verified
     /// or imported.
     ///
-    /// The closure returns `()`, or a [`ControlFlow`](std::ops::ControlFlow) that can cancel the
+    /// The closure returns `()`, or a [`ControlFlow`] that can cancel the
     /// call with [`Cancelled`](crate::Error::Cancelled). Nothing of the bundle was imported.
     #[must_use]
     pub fn progress<A: ProgressAnswer>(mut self, closure: impl FnMut(Progress) -> A + 'a) -> Self {

@@ -99,8 +99,8 @@ impl NewIndex {
         let path = folder.join("new.db");
         SqliteIndex::create::<OpenError>(&path, settings, policy, || Ok(()))?;
         let probed = SqliteIndex::probe(&path, OpenMode::Write, policy)?;
-        let index = SqliteIndex::open(&path, OpenMode::Write, probed, policy)?
-            .with_bodies_in(location.directory())?;
+        // Its locks on bodies are in its own folder: the caller holds those of the store.
+        let index = SqliteIndex::open(&path, OpenMode::Write, probed, policy)?;
         let index = Arc::new(index);
         let blobs = BlobDirectory::open(location.directory())?;
         let place = StoreLocation::Given {

@@ -8,6 +8,7 @@ use crate::cli::output::{DIM, NAME, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::TextTable;
 use crate::cli::text;
+use crate::remote::{RemoteInfo, RemoteKind};
 
 pub(in crate::cli::commands) fn run(args: &RemoteArgs, session: &Session) -> CommandResult {
     match args {
@@ -47,17 +48,28 @@ fn list(session: &Session) -> CommandResult {
             if remotes.is_empty() {
                 return String::new();
             }
-            let mut table = TextTable::new(&["NAME", "URL", "PROMPTS"]);
+            let mut table = TextTable::new(&["NAME", "URL", "SEEN"]);
             for remote in &remotes {
                 table.row([
                     (remote.name.clone(), NAME),
                     (text::line(&remote.url), PLAIN),
-                    (remote.prompts.to_string(), DIM),
+                    (seen(remote), DIM),
                 ]);
             }
             table.text()
         },
     )
+}
+
+/// Returns what both sides had when the remote was last used.
+fn seen(remote: &RemoteInfo) -> String {
+    match (remote.kind, &remote.seen) {
+        (Some(RemoteKind::Store), Some(seen)) => {
+            text::count(seen.number(), "operation", "operations")
+        }
+        (Some(RemoteKind::Store), None) => String::new(),
+        _ => text::count(remote.prompts, "prompt", "prompts"),
+    }
 }
 
 fn remove(name: &str, session: &Session) -> CommandResult {

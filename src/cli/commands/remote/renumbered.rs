@@ -11,16 +11,25 @@ use crate::remote::{PullSummary, ReassignedNumber};
 /// Says what the renumbering of own versions changes for others.
 pub(super) fn notes(summary: &PullSummary, is_dry_run: bool, session: &Session) {
     if !summary.reassigned.is_empty() {
-        let would = if is_dry_run { "would lead" } else { "lead" };
+        let lead = if is_dry_run {
+            "would then lead"
+        } else {
+            "now lead"
+        };
         session.warn(&format!(
-            "pins and lockfiles with the old numbers now {would} to the remote's versions: {}",
-            numbers(&summary.reassigned)
+            "pins and lockfiles with the old numbers {lead} to the remote's versions: {}",
+            numbers(&summary.reassigned, is_dry_run)
         ));
     }
-    for (path, named) in lockfiles(&summary.reassigned) {
+    for (path, named) in lockfiles(&summary.reassigned, is_dry_run) {
         let path = text::line(&path.to_string_lossy());
+        let change = if is_dry_run {
+            "would change"
+        } else {
+            "has changed"
+        };
         session.warn(&format!(
-            "the lockfile {path} no longer holds: it records {named}; freeze again"
+            "the lockfile {path} records a number that {change}: {named}; freeze again after the pull"
         ));
     }
     if let Some(previous) = &summary.previous_index {
@@ -31,16 +40,17 @@ pub(super) fn notes(summary: &PullSummary, is_dry_run: bool, session: &Session) 
     }
 }
 
-fn numbers(reassigned: &[ReassignedNumber]) -> String {
+fn numbers(reassigned: &[ReassignedNumber], is_dry_run: bool) -> String {
+    let becomes = if is_dry_run { "would be" } else { "is now" };
     let each = reassigned.iter().map(|one| {
         let name = text::name(one.name.as_str());
-        format!("{name} {} is now {}", one.from, one.to)
+        format!("{name} {} {becomes} {}", one.from, one.to)
     });
     each.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the lockfiles in the current directory that record a renumbered version.
-fn lockfiles(reassigned: &[ReassignedNumber]) -> Vec<(PathBuf, String)> {
+fn lockfiles(reassigned: &[ReassignedNumber], is_dry_run: bool) -> Vec<(PathBuf, String)> {
     let Some(entries) = fs::read_dir(".").ok().filter(|_| !reassigned.is_empty()) else {
         return Vec::new();
     };
@@ -54,7 +64,7 @@ fn lockfiles(reassigned: &[ReassignedNumber]) -> Vec<(PathBuf, String)> {
                 prompts.any(|locked| locked.version == one.version)
             };
             let named: Vec<ReassignedNumber> = reassigned.iter().filter(records).cloned().collect();
-            (!named.is_empty()).then(|| (path, numbers(&named)))
+            (!named.is_empty()).then(|| (path, numbers(&named, is_dry_run)))
         })
         .collect();
     found.sort();
