@@ -12,7 +12,7 @@ use crate::storage::testing::HistoryWriter;
 use crate::storage::{Blobs, Index, StorageErrorKind, testing};
 
 #[path = "../../../tests/shared/postgres_server.rs"]
-mod postgres_server;
+pub(super) mod postgres_server;
 
 /// Returns a new index, or `None` if there is no server.
 fn new_index(settings: Settings) -> Option<PostgresIndex> {
@@ -30,7 +30,13 @@ const TEST_STORE: &str = "PROMPTBOOK_TEST_STORE";
 
 /// Returns backends in a new schema, if the engine's tests are to run on Postgres.
 pub(crate) fn backends_of_this_run() -> Option<(Arc<dyn Index>, Arc<dyn Blobs>)> {
-    (std::env::var(TEST_STORE).as_deref() == Ok("postgres")).then(|| {
+    let kind = std::env::var(TEST_STORE);
+    #[cfg(feature = "s3")]
+    if kind.as_deref() == Ok("s3") {
+        let (_, index, blobs) = super::objects::tests::new_store().expect("the servers");
+        return Some((Arc::new(index), Arc::new(blobs)));
+    }
+    (kind.as_deref() == Ok("postgres")).then(|| {
         let index = new_index(Settings::default()).expect("a Postgres server");
         let blobs = PostgresBlobs::of(&index);
         (
@@ -43,12 +49,23 @@ pub(crate) fn backends_of_this_run() -> Option<(Arc<dyn Index>, Arc<dyn Blobs>)>
 /// Starts this executable again, with the engine's tests on Postgres.
 #[test]
 fn the_engine_passes_its_tests() {
-    if postgres_server::new_url().is_none() {
-        return;
+    if postgres_server::new_url().is_some() {
+        run_engine_tests("postgres");
     }
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn the_engine_passes_its_tests_with_bodies_in_s3() {
+    if super::objects::tests::new_store().is_some() {
+        run_engine_tests("s3");
+    }
+}
+
+fn run_engine_tests(kind: &str) {
     let mut run = Command::new(std::env::current_exe().unwrap());
     run.args(["engine::", "--test-threads=8"]);
-    let output = run.env(TEST_STORE, "postgres").output().unwrap();
+    let output = run.env(TEST_STORE, kind).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(
         output.status.success(),

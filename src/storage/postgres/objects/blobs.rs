@@ -1,9 +1,10 @@
 //! [`ObjectBlobs`], the blob store whose bodies are objects.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rustls::ClientConfig;
 
 use super::frames::ObjectBuilder;
 use super::pack::ObjectPack;
@@ -48,7 +49,7 @@ impl ObjectBlobs {
             pool: Arc::clone(&index.pool),
             locks: index.locks,
             limit: index.limit(),
-            bucket: Bucket::open(place, verifying(None)?)?,
+            bucket: Bucket::open(place, tls()?)?,
             reader: FrameReader::default(),
             steps: Steps::default(),
         })
@@ -57,7 +58,7 @@ impl ObjectBlobs {
     /// Checks that objects can be put, read and deleted at the place that a URL names, if any.
     pub(crate) fn probe(url: &PostgresUrl) -> StorageResult<()> {
         match &url.objects {
-            Some(place) => Bucket::open(place, verifying(None)?)?.probe(&probe_key()),
+            Some(place) => Bucket::open(place, tls()?)?.probe(&probe_key()),
             None => Ok(()),
         }
     }
@@ -91,6 +92,16 @@ impl ObjectBlobs {
         let rows = self.rows("looking for a body", &sql, &[&&id.as_bytes()[..]])?;
         rows.iter().map(placed_body).collect()
     }
+}
+
+/// Returns TLS by the system's certificates, which are read once in a process.
+fn tls() -> StorageResult<ClientConfig> {
+    static TLS: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(tls) = TLS.get() {
+        return Ok(tls.clone());
+    }
+    let tls = verifying(None)?;
+    Ok(TLS.get_or_init(|| tls).clone())
 }
 
 impl Blobs for ObjectBlobs {

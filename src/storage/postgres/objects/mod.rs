@@ -15,6 +15,6 @@ mod rows;
 mod steps;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(crate) use self::blobs::ObjectBlobs;

@@ -56,7 +56,7 @@ fn a_dump_restores_a_store_although_garbage_was_collected() {
     assert_eq!(restored.verify().unwrap().violations, []);
     restored.undo(5).unwrap();
     for name in ["kept", "deleted"] {
-        let resolved = restored.resolve(&format!("{name}@1.1")).unwrap();
+        let resolved = restored.resolve(format!("{name}@1.1")).unwrap();
         assert_eq!(resolved.body.text(), body(&format!("{name} again")));
     }
 }

@@ -53,7 +53,7 @@ fn check(url: &PostgresUrl, prompts: &[&str]) {
         assert_eq!(report.violations, [], "{report:?}");
         for name in prompts {
             for (number, text) in [("1.0", (*name).to_owned()), ("1.2", format!("{name} 2"))] {
-                let resolved = store.resolve(&format!("{name}@{number}")).unwrap();
+                let resolved = store.resolve(format!("{name}@{number}")).unwrap();
                 assert_eq!(resolved.body.text(), body(&text));
             }
         }

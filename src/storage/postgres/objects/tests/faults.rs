@@ -56,7 +56,7 @@ impl Faulty {
         let store = store(&self.url);
         let mut read = 0;
         for number in 0..self.committed {
-            match store.resolve(&format!("greeting@1.{number}")) {
+            match store.resolve(format!("greeting@1.{number}")) {
                 Ok(resolved) => {
                     assert_eq!(resolved.body.text(), body(number), "a wrong body");
                     read += 1;

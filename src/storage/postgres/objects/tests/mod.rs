@@ -5,3 +5,5 @@ mod cuts;
 mod faults;
 mod suite;
 mod support;
+
+pub(in crate::storage::postgres) use self::support::new_store;

@@ -4,15 +4,13 @@ use crate::model::record::Settings;
 use crate::storage::postgres::objects::ObjectBlobs;
 use crate::storage::postgres::{PostgresIndex, PostgresUrl};
 
-#[path = "../../../../../tests/shared/postgres_server.rs"]
-mod postgres_server;
 #[path = "../../../../../tests/shared/s3_proxy.rs"]
 mod s3_proxy;
 #[path = "../../../../../tests/shared/s3_server.rs"]
 mod s3_server;
 
-pub(super) use self::postgres_server::shared;
 pub(super) use self::s3_proxy::{FAULTS, S3Fault, S3Proxy};
+pub(super) use crate::storage::postgres::tests::postgres_server::{self, shared};
 
 /// Returns a URL of a store that does not exist yet, or `None` if a server is missing.
 pub(super) fn new_url() -> Option<PostgresUrl> {
@@ -22,7 +20,8 @@ pub(super) fn new_url() -> Option<PostgresUrl> {
 }
 
 /// Returns a new store, or `None` if a server is missing.
-pub(super) fn new_store() -> Option<(PostgresUrl, PostgresIndex, ObjectBlobs)> {
+pub(in crate::storage::postgres) fn new_store() -> Option<(PostgresUrl, PostgresIndex, ObjectBlobs)>
+{
     let url = new_url()?;
     assert!(PostgresIndex::create(&url, Settings::default()).unwrap());
     let (index, blobs) = opened(&url);
