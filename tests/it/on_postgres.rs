@@ -1,14 +1,10 @@
 //! The tests of this binary on a Postgres server: a test starts the binary again, with
-//! `PROMPTBOOK_TEST_STORE=postgres`, so that every `Place` is a schema. With `s3`, its bodies are
-//! objects of an S3 server.
+//! `PROMPTBOOK_TEST_STORE=postgres`, so that every `Place` is a schema.
 
 use std::process::Command;
 
 #[path = "../shared/postgres_server.rs"]
 mod postgres_server;
-#[cfg(feature = "s3")]
-#[path = "../shared/s3_server.rs"]
-mod s3_server;
 
 /// The variable that chooses where the tests' stores are.
 const TEST_STORE: &str = "PROMPTBOOK_TEST_STORE";
@@ -47,46 +43,25 @@ const ABOUT_FILES: [&str; 7] = [
 
 /// Returns the URL of a new store, if the tests' stores are in Postgres.
 pub fn url_of_this_run() -> Option<String> {
-    is_on_postgres().then(|| {
-        let url = postgres_server::new_url().expect("a Postgres server");
-        #[cfg(feature = "s3")]
-        if std::env::var(TEST_STORE).as_deref() == Ok("s3") {
-            let server = s3_server::s3_server().expect("an S3 server");
-            return format!("{url}&{}", server.new_parameters());
-        }
-        url
-    })
+    is_on_postgres().then(|| postgres_server::new_url().expect("a Postgres server"))
 }
 
 /// Returns whether the tests' stores are in Postgres.
 pub fn is_on_postgres() -> bool {
-    matches!(std::env::var(TEST_STORE).as_deref(), Ok("postgres" | "s3"))
+    std::env::var(TEST_STORE).as_deref() == Ok("postgres")
 }
 
 #[test]
 fn the_tests_pass_on_postgres() {
     // The tests themselves are not meant to start the tests.
-    if !is_on_postgres() && postgres_server::new_url().is_some() {
-        run_again("postgres");
+    if is_on_postgres() || postgres_server::new_url().is_none() {
+        return;
     }
-}
-
-#[cfg(feature = "s3")]
-#[test]
-fn the_tests_pass_with_bodies_in_s3() {
-    let is_there = || postgres_server::new_url().is_some() && s3_server::s3_server().is_some();
-    if !is_on_postgres() && is_there() {
-        run_again("s3");
-    }
-}
-
-/// Starts the tests again, with stores of another kind.
-fn run_again(kind: &str) {
     let mut run = Command::new(std::env::current_exe().unwrap());
     // They mostly wait for the server.
     run.args(MODULES)
         .arg("--test-threads=8")
-        .env(TEST_STORE, kind);
+        .env(TEST_STORE, "postgres");
     for test in ABOUT_FILES {
         run.args(["--skip", test]);
     }
