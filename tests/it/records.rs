@@ -61,7 +61,8 @@ fn every_public_record_can_be_read() {
     listed.extend(
         records! {
             promptbook::remote: FailedPrompt, LackingVersions, MappedNumber, PromptPull, PromptPush, PromptSync,
-                PullOutcome, PullSummary, PushOutcome, PushSummary, RemoteInfo, RenumberedVersion, SyncState, SyncStatus;
+                PullOutcome, PullSummary, PushOutcome, PushSummary, ReassignedNumber, RemoteInfo, RemoteKind, RenumberedVersion,
+                SyncState, SyncStatus;
         }
         .map(str::to_owned),
     );
