@@ -1,7 +1,7 @@
 //! Files with a history: which of their versions the store has, and which environments their labels
 //! move.
 
-use super::pairing::PairedFile;
+use super::prompt_file::PromptFile;
 use crate::formats::PromptFileVersion;
 use crate::model::body::Body;
 use crate::model::error::Result;
@@ -68,13 +68,23 @@ impl PlannedMove {
 
 impl FileHistory {
     /// Compares the versions of a file with those of its prompt.
-    pub(super) fn of(view: &View, paired: &PairedFile) -> Result<Self> {
-        let content = &paired.file.content;
-        let Some(prompt) = &paired.prompt else {
-            return Ok(Self::default());
+    ///
+    /// `latest` is the prompt's highest version. The file has its body if `is_same_body` is set.
+    pub(super) fn of(
+        view: &View,
+        file: &PromptFile,
+        prompt: &Prompt,
+        latest: Option<&Version>,
+        is_same_body: bool,
+    ) -> Result<Self> {
+        let content = &file.content;
+        let first_new = match latest {
+            None => 0,
+            Some(_) if is_same_body => content.versions.len(),
+            Some(latest) => first_new(view, file, latest)?,
         };
         let mut history = Self {
-            first_new: first_new(view, paired)?,
+            first_new,
             ..Self::default()
         };
         let mut stored = StoredVersions::of(view, prompt);
@@ -109,21 +119,18 @@ impl FileHistory {
 
 /// Returns the position of the first version of a file that an import commits.
 ///
-/// These are the versions after the one that has the body of the prompt's highest version, or the
-/// newest one if none has it.
-fn first_new(view: &View, paired: &PairedFile) -> Result<usize> {
-    let content = &paired.file.content;
-    let count = content.versions.len();
-    let Some(latest) = &paired.latest else {
-        return Ok(0);
-    };
-    if paired.is_same_body {
-        return Ok(count);
-    }
+/// These are the versions after the one that has the body of `latest`, the prompt's highest version,
+/// or the newest one if none has it.
+fn first_new(view: &View, file: &PromptFile, latest: &Version) -> Result<usize> {
+    let content = &file.content;
     let stored = view.resolve(latest.id)?;
     let is_stored = |version: &PromptFileVersion| content.is_same(&version.body, &stored.body);
     let found = content.versions.iter().rposition(is_stored);
-    Ok(found.map_or(count.saturating_sub(1), |position| position + 1))
+    Ok(
+        found.map_or(content.versions.len().saturating_sub(1), |position| {
+            position + 1
+        }),
+    )
 }
 
 /// The versions of a prompt, which are read when the first label needs them.
@@ -174,14 +181,4 @@ impl<'a> StoredVersions<'a> {
         let numbered = same.iter().find(|one| Some(one.number) == wanted.number);
         Ok(numbered.or(same.first()).map(|one| (*one).clone()))
     }
-}
-
-/// Fills in the histories of paired files, in the formats that have one.
-pub(super) fn add_histories(view: &View, files: &mut [PairedFile]) -> Result<()> {
-    for paired in files {
-        if paired.file.format.has_history() {
-            paired.history = FileHistory::of(view, paired)?;
-        }
-    }
-    Ok(())
 }

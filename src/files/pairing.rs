@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
-use super::file_history::{FileHistory, add_histories};
+use super::file_history::FileHistory;
 use super::prompt_file::PromptFile;
 use crate::model::body::Body;
 use crate::model::error::{Error, FileProblem, Result};
@@ -136,6 +136,20 @@ pub(super) fn pair(view: &View, files: Vec<PromptFile>, is_whole: bool) -> Resul
     }
     add_histories(view, &mut pairing.files)?;
     Ok(pairing)
+}
+
+/// Fills in the histories of files that belong to a prompt, in the formats that have one.
+fn add_histories(view: &View, files: &mut [PairedFile]) -> Result<()> {
+    for paired in files {
+        let PairedFile { file, latest, .. } = &*paired;
+        if let Some(prompt) = &paired.prompt
+            && file.format.has_history()
+        {
+            let (latest, is_same_body) = (latest.as_ref(), paired.is_same_body);
+            paired.history = FileHistory::of(view, file, prompt, latest, is_same_body)?;
+        }
+    }
+    Ok(())
 }
 
 fn paired(view: &View, file: PromptFile, prompt: Option<&Prompt>) -> Result<PairedFile> {
