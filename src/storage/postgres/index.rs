@@ -108,7 +108,7 @@ impl PostgresIndex {
         }
         #[cfg(feature = "s3")]
         if !migrate::exists(&connection, &url.schema)? {
-            super::objects::ObjectBlobs::probe(url)?;
+            super::objects::probe(url)?;
         }
         migrate::create(&connection, url, settings)
     }

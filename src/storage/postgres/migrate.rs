@@ -134,7 +134,7 @@ pub(super) fn check_objects(connection: &Connection, url: &PostgresUrl) -> Stora
         ))),
         (_, named) => {
             #[cfg(feature = "s3")]
-            super::objects::ObjectBlobs::probe(url)?;
+            super::objects::probe(url)?;
             let named = named.map(String::into_bytes);
             let doing = "recording the place of objects";
             connection

@@ -5,10 +5,14 @@
 //! the row. A key contains a random part and is never used twice, so a request that arrives late
 //! never hits another object.
 
+mod access;
+mod backend;
 mod blobs;
 mod compact;
 mod frames;
+mod object_key;
 mod pack;
+mod placed_body;
 mod reader;
 mod rewrite;
 mod rows;
@@ -17,4 +21,5 @@ mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub(super) use self::access::probe;
 pub(crate) use self::blobs::ObjectBlobs;

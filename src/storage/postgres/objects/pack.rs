@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 
 use super::blobs::ObjectBlobs;
 use super::frames::{NewObject, ObjectBuilder, read_body};
+use super::placed_body::PlacedBody;
 use super::reader::ReadBody;
-use super::rows::{BegunObject, PlacedBody, Publication};
+use super::rows::{BegunObject, Publication};
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::postgres::blobs::PackLock;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::frames::{FramePlace, decode, slice};
-use super::rows::PlacedBody;
+use super::placed_body::PlacedBody;
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::StorageResult;
 use crate::storage::s3::Bucket;

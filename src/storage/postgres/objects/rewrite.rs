@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use super::blobs::ObjectBlobs;
 use super::frames::ObjectBuilder;
+use super::placed_body::{PLACED, PlacedBody, placed_body};
 use super::reader::ReadBody;
-use super::rows::{PLACED, PlacedBody, Publication, placed_body};
+use super::rows::Publication;
 use crate::model::id::BlobId;
 use crate::storage::postgres::columns::{bytes, moment, number, raw, signed};
 use crate::storage::postgres::connection::Connection;

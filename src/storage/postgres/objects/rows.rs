@@ -5,10 +5,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::blobs::ObjectBlobs;
-use super::frames::{BodyPlace, FramePlace, NewObject};
+use super::frames::{BodyPlace, NewObject};
+use super::object_key::new_key;
 use crate::model::id::BlobId;
 use crate::storage::postgres::blobs::STORE_PACKED;
-use crate::storage::postgres::columns::{bytes, micros, moment, number, raw, signed};
+use crate::storage::postgres::columns::{micros, number, signed};
 use crate::storage::postgres::connection::{Params, WriteStep};
 use crate::storage::postgres::error::corrupt;
 use crate::storage::{StorageError, StorageResult};
@@ -39,19 +40,6 @@ pub(super) struct Publication<'a> {
     pub(super) in_table: &'a [(BlobId, Vec<u8>, DateTime<Utc>)],
     /// Bodies whose rows in the tables of bodies are removed.
     pub(super) not_in_tables: &'a [BlobId],
-}
-
-/// Returns a key that no object has had: an address, then the time and a random number.
-fn new_key(address: &str) -> String {
-    let now = crate::model::clock::system().timestamp_micros();
-    let prefix = address.get(..2).unwrap_or(address);
-    format!("{prefix}/{address}-{now:016x}{:016x}", fastrand::u64(..))
-}
-
-/// Returns the key of an object that is put only to check that objects can be put.
-pub(super) fn probe_key() -> String {
-    let key = new_key("probe");
-    key.get(3..).unwrap_or(&key).to_owned()
 }
 
 impl ObjectBlobs {
@@ -241,44 +229,4 @@ fn placing(object: i64, bodies: &[BodyPlace]) -> Vec<Box<dyn ToSql + Sync>> {
         column(|body| body.size),
         Box::new(written),
     ]
-}
-
-/// A body, and the object that contains it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PlacedBody {
-    pub(super) object: i64,
-    pub(super) key: String,
-    /// The size of the object.
-    pub(super) object_size: u64,
-    pub(super) place: BodyPlace,
-}
-
-/// The columns that [`placed_body`] reads, of `object o` and `placed p`.
-pub(super) const PLACED: &str = "p.hash, o.number, o.key, o.size, p.frame, p.frame_stored, p.frame_size, p.start, p.size, p.written";
-
-/// Returns the body in a row of the columns [`PLACED`].
-pub(super) fn placed_body(row: &Row) -> StorageResult<PlacedBody> {
-    Ok(PlacedBody {
-        object: signed(number(row, 1)?),
-        key: key(row, 2)?,
-        object_size: number(row, 3)?,
-        place: BodyPlace {
-            id: BlobId::from_bytes(bytes(row, 0)?),
-            frame: FramePlace {
-                begin: number(row, 4)?,
-                stored: number(row, 5)?,
-                size: number(row, 6)?,
-            },
-            start: number(row, 7)?,
-            size: number(row, 8)?,
-            written: moment(row, 9)?,
-        },
-    })
-}
-
-/// Returns the key of an object.
-pub(super) fn key(row: &Row, column: usize) -> StorageResult<String> {
-    let key = std::str::from_utf8(raw(row, column)?);
-    key.map(str::to_owned)
-        .map_err(|error| corrupt("reading the key of an object").because(error))
 }

@@ -1,7 +1,7 @@
 //! Deletion of forgotten objects, and the check of the objects that must exist.
 
 use super::blobs::ObjectBlobs;
-use super::rows::key;
+use super::placed_body::key;
 use crate::storage::postgres::columns::{number, raw, signed};
 use crate::storage::postgres::store_lock::SessionLock;
 use crate::storage::{Blobs as _, StorageResult};
