@@ -21,7 +21,7 @@ use crate::model::operation_text;
 use crate::model::progress::Reporter;
 use crate::model::record::{Change, OperationContent};
 use crate::model::version_number::VersionNumber;
-use crate::storage::{StorageErrorKind, StoredBlob, read_operation, write_operation};
+use crate::storage::{StorageErrorKind, read_operation, write_operation};
 
 /// How a bundle is merged with a store.
 #[derive(Debug, Default)]
@@ -113,14 +113,11 @@ impl WriteTransaction<'_> {
             needed.in_bundle.insert(blob);
             return Ok(());
         }
-        let stored = match self.transaction.snapshot().blob(blob)? {
-            Some(StoredBlob::Journaled(bytes)) => bytes.len() as u64,
-            Some(StoredBlob::Settled(size)) => size,
-            None => {
-                needed.collected.insert(blob, recorded.unwrap_or_default());
-                return Ok(());
-            }
+        let Some(stored) = self.transaction.snapshot().blob(blob)? else {
+            needed.collected.insert(blob, recorded.unwrap_or_default());
+            return Ok(());
         };
+        let stored = stored.size();
         match recorded {
             Some(recorded) if recorded != stored => Err(malformed(format!(
                 "body {blob} is recorded with {recorded} bytes, but has {stored}"

@@ -17,7 +17,7 @@ use crate::model::operation_text;
 use crate::model::progress::Reporter;
 use crate::model::record::Change;
 use crate::storage;
-use crate::storage::{Snapshot, StorageErrorKind, StoredBlob, read_operation};
+use crate::storage::{Snapshot, StorageErrorKind, read_operation};
 
 /// The operations that an export writes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -194,12 +194,7 @@ fn part(
                 _ => continue,
             };
             match snapshot.blob(blob)? {
-                Some(stored) if known.insert(blob) => {
-                    size += match stored {
-                        StoredBlob::Journaled(bytes) => bytes.len() as u64,
-                        StoredBlob::Settled(size) => size,
-                    };
-                }
+                Some(stored) if known.insert(blob) => size += stored.size(),
                 Some(_) => {}
                 None => drop(without.insert(version, prompt)),
             }
@@ -226,14 +221,11 @@ fn stored(
             continue;
         };
         progress.pulse()?;
-        let size = match snapshot.blob(id)? {
-            Some(StoredBlob::Journaled(bytes)) => bytes.len() as u64,
-            Some(StoredBlob::Settled(size)) => size,
-            None => {
-                refuse_live(snapshot, of_one)?;
-                continue;
-            }
+        let Some(blob) = snapshot.blob(id)? else {
+            refuse_live(snapshot, of_one)?;
+            continue;
         };
+        let size = blob.size();
         blobs.push((id, size));
         head.bodies += 1;
         head.bytes += size;

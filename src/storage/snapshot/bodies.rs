@@ -57,6 +57,16 @@ pub enum StoredBlob {
     Settled(u64),
 }
 
+impl StoredBlob {
+    /// Returns the body's size in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Journaled(bytes) => bytes.len() as u64,
+            Self::Settled(size) => *size,
+        }
+    }
+}
+
 /// The amount of bodies in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OldestJournaled {
