@@ -7,7 +7,7 @@ use super::writer::WriteTransaction;
 use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::log_position::LogPosition;
-use crate::model::record::Change;
+use crate::model::record::{Change, Version};
 use crate::storage::{Snapshot, StoredBlob, read_operation};
 
 impl WriteTransaction<'_> {
@@ -17,27 +17,20 @@ impl WriteTransaction<'_> {
     /// collected until the transaction is committed.
     pub(crate) fn adopt_bodies(&mut self, from: &dyn Snapshot) -> Result<()> {
         let mut known = HashSet::new();
-        visit::operations(from, 0, |number, _, text| {
-            for change in read_operation(number, text)?.changes {
-                let Change::VersionCreated(version) = change else {
-                    continue;
-                };
-                let blob = version.blob;
-                if !known.insert(blob) {
-                    continue;
-                }
-                match from.blob(blob)? {
-                    Some(StoredBlob::Settled(size)) => self
-                        .change(|transaction| transaction.put_packed_body(blob, size).map(drop))?,
-                    Some(StoredBlob::Journaled(bytes)) => {
-                        self.change(|transaction| transaction.put_body(blob, &bytes))?;
-                    }
-                    None => {
-                        self.change(|transaction| transaction.put_absent_body(blob, version.size))?
-                    }
-                }
+        each_created_version(from, |version| {
+            let blob = version.blob;
+            if !known.insert(blob) {
+                return Ok(());
             }
-            Ok(ControlFlow::Continue(()))
+            match from.blob(blob)? {
+                Some(StoredBlob::Settled(size)) => {
+                    self.change(|transaction| transaction.put_packed_body(blob, size).map(drop))
+                }
+                Some(StoredBlob::Journaled(bytes)) => {
+                    self.change(|transaction| transaction.put_body(blob, &bytes))
+                }
+                None => self.change(|transaction| transaction.put_absent_body(blob, version.size)),
+            }
         })
     }
 
@@ -58,16 +51,26 @@ impl WriteTransaction<'_> {
 
     /// Copies the recorded inputs of all versions of another index.
     pub(crate) fn adopt_inputs(&mut self, from: &dyn Snapshot) -> Result<()> {
-        visit::operations(from, 0, |number, _, text| {
-            for change in read_operation(number, text)?.changes {
-                let Change::VersionCreated(version) = change else {
-                    continue;
-                };
-                for inputs in from.inputs_of(version.id)? {
-                    self.change(|transaction| transaction.put_inputs(&inputs))?;
-                }
+        each_created_version(from, |version| {
+            for inputs in from.inputs_of(version.id)? {
+                self.change(|transaction| transaction.put_inputs(&inputs))?;
             }
-            Ok(ControlFlow::Continue(()))
+            Ok(())
         })
     }
+}
+
+/// Visits each version that an index ever had, as it was created.
+fn each_created_version(
+    from: &dyn Snapshot,
+    mut visit: impl FnMut(&Version) -> Result<()>,
+) -> Result<()> {
+    visit::operations(from, 0, |number, _, text| {
+        for change in read_operation(number, text)?.changes {
+            if let Change::VersionCreated(version) = change {
+                visit(&version)?;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })
 }
