@@ -1,6 +1,7 @@
 //! The calls of the API that change something.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -18,6 +19,15 @@ pub(in crate::remote) enum Sent<T> {
     Done(T),
     /// The request was not answered, so it may or may not have been performed.
     Unknown,
+}
+
+impl<T> Sent<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Sent<U> {
+        match self {
+            Self::Done(created) => Sent::Done(change(created)),
+            Self::Unknown => Sent::Unknown,
+        }
+    }
 }
 
 /// A prompt to be created.
@@ -56,18 +66,8 @@ impl Helicone {
     ) -> Result<Sent<(PromptId, VersionId)>, RemoteError> {
         let path = "/v1/prompt-2025";
         let members = json!({"name": new.name, "tags": new.tags});
-        let json = with_body(members, new.body);
-        let answer = self.http.change(
-            HttpMethod::Post,
-            path,
-            Some(HttpContent::Json(json.as_bytes())),
-            is_described,
-        )?;
-        let Some(answer) = answer else {
-            return Ok(Sent::Unknown);
-        };
-        let created: CreatedIds = self.label("POST", path).data(&answer)?;
-        Ok(Sent::Done((created.id, created.version_id)))
+        let created = self.create_there(path, &with_body(members, new.body))?;
+        Ok(created.map(|created: CreatedIds| (created.id, created.version_id)))
     }
 
     /// Creates a version, and returns its id.
@@ -84,18 +84,8 @@ impl Helicone {
             "newMajorVersion": base.new_major,
             "commitMessage": message,
         });
-        let json = with_body(members, body);
-        let answer = self.http.change(
-            HttpMethod::Post,
-            path,
-            Some(HttpContent::Json(json.as_bytes())),
-            is_described,
-        )?;
-        let Some(answer) = answer else {
-            return Ok(Sent::Unknown);
-        };
-        let updated: UpdatedId = self.label("POST", path).data(&answer)?;
-        Ok(Sent::Done(updated.id))
+        let updated = self.create_there(path, &with_body(members, body))?;
+        Ok(updated.map(|updated: UpdatedId| updated.id))
     }
 
     /// Gives a prompt another name.
@@ -175,6 +165,22 @@ impl Helicone {
     pub(in crate::remote) fn wait_after(&self, attempt: u32) -> Result<bool, RemoteError> {
         self.http.wait_after(attempt)?;
         Ok(attempt < self.http.attempts())
+    }
+
+    /// Sends a request that creates something, and returns the data of the answer.
+    fn create_there<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        json: &str,
+    ) -> Result<Sent<T>, RemoteError> {
+        let content = Some(HttpContent::Json(json.as_bytes()));
+        let answer = self
+            .http
+            .change(HttpMethod::Post, path, content, is_described)?;
+        match answer {
+            Some(answer) => Ok(Sent::Done(self.label("POST", path).data(&answer)?)),
+            None => Ok(Sent::Unknown),
+        }
     }
 
     /// Sends a request that can be repeated, because it sets a value or removes something.
