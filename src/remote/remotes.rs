@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::error::RemoteError;
-use super::exchange::{self, ExchangePull, ExchangeTarget, StoreService};
-use super::helicone::Helicone;
+use super::exchange::{self, ExchangePull};
 use super::http::{RemoteKey, RemoteUrl, StopFlag};
 use super::options::StatusOptions;
 use super::pull::{PullOptions, PullSummary, TransferTarget, pull};
@@ -175,7 +174,7 @@ impl Remotes {
                 pull(&self.target(name, &lock, remote), state, options)
             }
             RemoteService::Store(service) => {
-                match exchange::pull(&self.exchange(name, &lock, service), state, options)? {
+                match exchange::pull(&self.target(name, &lock, service), state, options)? {
                     ExchangePull::Done(summary) => Ok(summary),
                     ExchangePull::Diverged(_) => Err(RemoteError::Diverged { name: name.into() }),
                 }
@@ -201,7 +200,7 @@ impl Remotes {
                 ExchangePull::Done(pull(&target, state.clone(), options)?)
             }
             RemoteService::Store(service) => {
-                let target = self.exchange(name, &lock, service);
+                let target = self.target(name, &lock, service);
                 exchange::pull(&target, state.clone(), options)?
             }
         };
@@ -239,7 +238,7 @@ impl Remotes {
                 push(&self.target(name, &lock, remote), state, options)
             }
             RemoteService::Store(service) => {
-                exchange::push(&self.exchange(name, &lock, service), state, options)
+                exchange::push(&self.target(name, &lock, service), state, options)
             }
         }
     }
@@ -262,32 +261,17 @@ impl Remotes {
                 status(&self.target(name, &lock, remote), state, options)
             }
             RemoteService::Store(service) => {
-                exchange::status(&self.exchange(name, &lock, service), &state, &options)
+                exchange::status(&self.target(name, &lock, service), &state, &options)
             }
         }
     }
 
-    fn exchange<'a>(
+    fn target<'a, R>(
         &'a self,
         name: &'a str,
         lock: &'a RemoteLock,
-        service: &'a StoreService,
-    ) -> ExchangeTarget<'a> {
-        ExchangeTarget {
-            store: &self.store,
-            name,
-            folder: &self.folder,
-            lock,
-            service,
-        }
-    }
-
-    fn target<'a>(
-        &'a self,
-        name: &'a str,
-        lock: &'a RemoteLock,
-        remote: &'a Helicone,
-    ) -> TransferTarget<'a> {
+        remote: &'a R,
+    ) -> TransferTarget<'a, R> {
         TransferTarget {
             store: &self.store,
             name,

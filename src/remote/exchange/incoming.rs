@@ -88,7 +88,7 @@ impl IncomingBundle {
         &self,
         target: &ExchangeTarget<'_>,
     ) -> std::result::Result<ImportSummary, RemoteError> {
-        self.check_with(target.store, target.service.host(), HashMap::new())
+        self.check_with(target.store, target.remote.host(), HashMap::new())
     }
 
     /// Merges the bundle as [`check`](Self::check) does, with other numbers for its versions.

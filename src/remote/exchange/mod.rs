@@ -19,4 +19,3 @@ pub(super) use self::push::push;
 pub use self::renumbering::ReassignedNumber;
 pub(super) use self::service::{RemoteHead, StoreService};
 pub(super) use self::status::status;
-pub(super) use self::target::ExchangeTarget;

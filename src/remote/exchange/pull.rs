@@ -58,7 +58,7 @@ pub(in crate::remote) fn pull(
             .progress
             .expect(relation.theirs.number() - before.number());
         if options.is_dry_run {
-            let mut bundle = IncomingBundle::of_rest(target.service, &relation)?;
+            let mut bundle = IncomingBundle::of_rest(target.remote, &relation)?;
             let tally = bundle.tally(relation.common)?;
             return planned(store, &tally, None).map(ExchangePull::Done);
         }
@@ -78,9 +78,9 @@ fn pull_part(
     relation: &HistoryRelation,
     stop: &StopFlag,
 ) -> Result<bool, RemoteError> {
-    let file = tempfile::tempfile().map_err(|error| target.service.malformed(error))?;
+    let file = tempfile::tempfile().map_err(|error| target.remote.malformed(error))?;
     target
-        .service
+        .remote
         .download(relation.common, Some(PART_BYTES), &file)?;
     if stop.is_stopped() {
         return Err(RemoteError::Stopped);
@@ -89,7 +89,7 @@ fn pull_part(
     match target.store.import_bundle_with(&file, options) {
         Ok(_) => Ok(true),
         Err(Error::BundleDiverged { .. } | Error::BundleGap { .. }) => Ok(false),
-        Err(Error::File(error)) => Err(target.service.malformed(error)),
+        Err(Error::File(error)) => Err(target.remote.malformed(error)),
         Err(error) => Err(error.into()),
     }
 }
@@ -100,7 +100,7 @@ fn diverged(
     relation: HistoryRelation,
     options: &PullOptions<'_>,
 ) -> Result<ExchangePull, RemoteError> {
-    let mut bundle = IncomingBundle::of_rest(target.service, &relation)?;
+    let mut bundle = IncomingBundle::of_rest(target.remote, &relation)?;
     let tally = bundle.tally(relation.common)?;
     let renumbering = if options.renumbers {
         let plan = RenumberingPlan::of(target.store, &mut bundle, relation.common)?;
@@ -109,7 +109,7 @@ fn diverged(
     } else {
         RenumberingPlan::default()
     };
-    let host = target.service.host();
+    let host = target.remote.host();
     let checked = bundle.check_with(target.store, host, renumbering.aside.clone())?;
     if checked.appended == 0 {
         // An earlier merge has brought all of them here.

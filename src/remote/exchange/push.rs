@@ -61,7 +61,7 @@ pub(in crate::remote) fn push(
             range = range.bytes(PART_BYTES);
         }
         target.store.export_bundle_with(&mut part, range)?;
-        match target.service.send(&part, merges)? {
+        match target.remote.send(&part, merges)? {
             SentBundle::Imported(imported) if merges => {
                 if imported.appended == 0 {
                     return summary(target, relation.ours, PushOutcome::Pushed);
@@ -75,15 +75,15 @@ pub(in crate::remote) fn push(
                     return summary(target, first.common, PushOutcome::Behind);
                 }
                 if now == relation {
-                    return Err(target.service.refused(text));
+                    return Err(target.remote.refused(text));
                 }
             }
             SentBundle::Unknown => {
                 attempt += 1;
-                if attempt >= target.service.http.attempts() {
-                    return Err(target.service.unanswered());
+                if attempt >= target.remote.http.attempts() {
+                    return Err(target.remote.unanswered());
                 }
-                target.service.http.wait_after(attempt)?;
+                target.remote.http.wait_after(attempt)?;
             }
         }
         relation = target.relation(&state)?;
@@ -102,7 +102,7 @@ pub(super) fn has_all(
     target: &ExchangeTarget<'_>,
     relation: &HistoryRelation,
 ) -> Result<bool, RemoteError> {
-    let bundle = IncomingBundle::of_rest(target.service, relation)?;
+    let bundle = IncomingBundle::of_rest(target.remote, relation)?;
     match bundle.check(target) {
         Ok(checked) => Ok(checked.appended == 0),
         Err(RemoteError::Contradiction { .. }) => Ok(false),

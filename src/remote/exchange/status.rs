@@ -23,7 +23,7 @@ pub(in crate::remote) fn status(
     let mut own = own_tally(target.store, relation.common, None)?.described(&*snapshot)?;
     let (mut theirs, mut conflict) = (Vec::new(), None);
     if relation.is_behind() {
-        let mut bundle = IncomingBundle::of_rest(target.service, &relation)?;
+        let mut bundle = IncomingBundle::of_rest(target.remote, &relation)?;
         match bundle.check(target) {
             // The store has all of them, in another order.
             Ok(checked) if checked.appended == 0 => {
@@ -37,7 +37,7 @@ pub(in crate::remote) fn status(
             }) => {
                 let prompts = bundle.prompts_of(relation.common, operation)?;
                 if prompts.is_empty() {
-                    let host = target.service.host().to_owned();
+                    let host = target.remote.host().to_owned();
                     return Err(RemoteError::Contradiction {
                         host,
                         operation,

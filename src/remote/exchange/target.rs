@@ -1,25 +1,19 @@
-//! [`ExchangeTarget`], the store and the served store of a transfer.
+//! [`ExchangeTarget`], the transfer target of an exchange, and what it knows of both histories.
 
 use super::relation::HistoryRelation;
 use super::service::StoreService;
-use crate::Store;
 use crate::history::LogPosition;
 use crate::remote::error::RemoteError;
-use crate::remote::state::{RemoteFolder, RemoteLock, RemoteState};
+use crate::remote::pull::TransferTarget;
+use crate::remote::state::RemoteState;
 
-/// The store and the served store of a transfer, and the place of the remote's state.
-pub(in crate::remote) struct ExchangeTarget<'a> {
-    pub(in crate::remote) store: &'a Store,
-    pub(in crate::remote) name: &'a str,
-    pub(in crate::remote) folder: &'a RemoteFolder,
-    pub(in crate::remote) lock: &'a RemoteLock,
-    pub(in crate::remote) service: &'a StoreService,
-}
+/// The store and the served store of a transfer.
+pub(super) type ExchangeTarget<'a> = TransferTarget<'a, StoreService>;
 
 impl ExchangeTarget<'_> {
     /// Compares the histories of both sides.
     pub(super) fn relation(&self, state: &RemoteState) -> Result<HistoryRelation, RemoteError> {
-        HistoryRelation::find(self.store, self.service, state.settings.seen)
+        HistoryRelation::find(self.store, self.remote, state.settings.seen)
     }
 
     /// Records a position that both sides have.
@@ -32,7 +26,7 @@ impl ExchangeTarget<'_> {
             return Ok(());
         }
         state.settings.seen = Some(position);
-        self.folder.write(self.name, state, self.lock)
+        self.save(state)
     }
 }
 
