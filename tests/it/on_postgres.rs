@@ -65,12 +65,5 @@ fn the_tests_pass_on_postgres() {
     for test in ABOUT_FILES {
         run.args(["--skip", test]);
     }
-    let output = run.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
+    postgres_server::run_tests(&mut run);
 }

@@ -43,6 +43,14 @@ fn colleagues() -> (Hub, Colleague, Colleague) {
     (hub, ann, bob)
 }
 
+/// Pushes a new prompt of a colleague, which contradicts nothing.
+fn push_new_prompt(bob: &Colleague, hub: &Hub) {
+    bob.store
+        .create_prompt(NewPrompt::new("of bob", body("bob")))
+        .unwrap();
+    bob.push(hub).unwrap();
+}
+
 #[track_caller]
 fn is_sound(store: &Store) {
     let report = store.verify().unwrap();
@@ -52,10 +60,7 @@ fn is_sound(store: &Store) {
 #[test]
 fn own_operations_come_after_those_of_the_remote() {
     let (hub, ann, bob) = colleagues();
-    bob.store
-        .create_prompt(NewPrompt::new("of bob", body("bob")))
-        .unwrap();
-    bob.push(&hub).unwrap();
+    push_new_prompt(&bob, &hub);
     let undone = ann
         .store
         .create_prompt(NewPrompt::new("undone", body("undone")))
@@ -192,10 +197,7 @@ fn other_contradictions_remain_conflicts() {
 #[test]
 fn a_store_in_use_is_left_alone() {
     let (hub, ann, bob) = colleagues();
-    bob.store
-        .create_prompt(NewPrompt::new("of bob", body("bob")))
-        .unwrap();
-    bob.push(&hub).unwrap();
+    push_new_prompt(&bob, &hub);
     commit(&ann.store, "1.2");
     let before = whole(&ann.store);
     let place = ann.folder.path().join("store");
@@ -261,10 +263,7 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn a_crash_before_the_swap_leaves_the_old_store() {
     let (hub, ann, bob) = colleagues();
-    bob.store
-        .create_prompt(NewPrompt::new("of bob", body("bob")))
-        .unwrap();
-    bob.push(&hub).unwrap();
+    push_new_prompt(&bob, &hub);
     commit(&ann.store, "1.2");
     let before = whole(&ann.store);
     let place = ann.folder.path().join("store");

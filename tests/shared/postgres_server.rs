@@ -38,6 +38,26 @@ done
 rm -rf "$directory"
 "#;
 
+/// Runs tests in a process of their own.
+///
+/// # Panics
+///
+/// If one of them fails, with what they print.
+#[allow(
+    dead_code,
+    reason = "not every test that includes this file needs all of it"
+)]
+pub(crate) fn run_tests(command: &mut Command) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+}
+
 /// A server of a test's own. It ends with the process.
 #[derive(Clone, Debug)]
 pub(crate) struct Server(PathBuf);

@@ -65,14 +65,7 @@ fn the_engine_passes_its_tests_with_bodies_in_s3() {
 fn run_engine_tests(kind: &str) {
     let mut run = Command::new(std::env::current_exe().unwrap());
     run.args(["engine::", "--test-threads=8"]);
-    let output = run.env(TEST_STORE, kind).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
+    postgres_server::run_tests(run.env(TEST_STORE, kind));
 }
 
 #[test]
