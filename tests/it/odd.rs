@@ -12,7 +12,7 @@ use promptbook::maintenance::GcOptions;
 use promptbook::{Error, ErrorKind, NewPrompt, NewVersion, Store, StoreOptions, storage};
 
 use crate::child;
-use crate::support::{Place, body, commit, create, is_sound, new_store};
+use crate::support::{Place, body, commit, create, is_sound};
 
 /// SQLite's locks are not inherited by a fork, so a write there could corrupt the store.
 #[test]
@@ -110,7 +110,7 @@ fn a_fork_may_drop_a_server() {
 #[allow(unsafe_code, reason = "nothing else runs code in a fork")]
 fn drop_a_server_in_a_fork() {
     use promptbook::server::{Server, ServerOptions};
-    let store = new_store();
+    let store = crate::support::new_store();
     let server = Server::bind(store, &ServerOptions::new(), "127.0.0.1:0").unwrap();
     let mut inherited = Some(server.start().unwrap());
     let mut command = Command::new("true");

@@ -30,8 +30,8 @@ const MODULES: [&str; 17] = [
     "yardstick::",
 ];
 
-/// The tests among them that are about a directory and its files.
-const ABOUT_FILES: [&str; 7] = [
+/// The tests among them that are about a directory, its files and its memory.
+const ABOUT_FILES: [&str; 8] = [
     "batches::a_batch_that_hides_a_failure_of_the_index_commits_nothing",
     "environment_list::a_backup_and_a_bundle_contain_the_list",
     "environment_list::an_altered_list_is_named",
@@ -39,6 +39,7 @@ const ABOUT_FILES: [&str; 7] = [
     "messages::a_damaged_body_is_named_by_its_version",
     "records::reports_and_summaries_are_read_again",
     "yardstick::an_error_of_opening_has_its_own_type_and_converts",
+    "yardstick::only_memory_answers_without_blocking",
 ];
 
 /// Returns the URL of a new store, if the tests' stores are in Postgres.

@@ -67,7 +67,8 @@ impl Index for PostgresIndex {
         self.history_end().ok()?.mark
     }
 
-    /// Asking for the mark is a round trip, so there is none without a wait.
+    /// Asking for the mark is a round trip, so there is none without a wait. A notification arrives
+    /// after its commit, so a mark that `LISTEN` updates would serve stale answers.
     fn change_mark_at_hand(&self) -> Option<ChangeMark> {
         None
     }

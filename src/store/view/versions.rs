@@ -106,7 +106,7 @@ impl View {
     ///
     /// The answer is the one that [`version`](Self::version) would return now, so it is never stale.
     /// As with [`try_resolve_cached`](Self::try_resolve_cached), the call waits for neither the disk
-    /// nor a lock, and a view of an earlier moment always returns none.
+    /// nor a lock, and a view of an earlier moment and a store on a server always return none.
     #[must_use]
     pub fn try_version_cached(&self, spec: &VersionSpec) -> Option<Arc<Version>> {
         if self.past.is_some() {
@@ -172,7 +172,8 @@ impl View {
     /// The call takes at most microseconds, and waits for neither the disk nor a lock, so a thread
     /// that must not block, such as one of an async runtime, can use it. If it returns none, call
     /// [`resolve`](Self::resolve) on a thread that may block. A view of an earlier moment always
-    /// returns none.
+    /// returns none, and so does a store on a server: only the server knows whether an answer is
+    /// current.
     #[must_use]
     pub fn try_resolve_cached(&self, spec: &VersionSpec) -> Option<Arc<Resolved>> {
         if self.past.is_some() {
