@@ -97,6 +97,12 @@ impl PushPlan {
     pub(super) fn deletes(&self) -> bool {
         self.steps.iter().any(PushStep::deletes)
     }
+
+    /// Returns whether the first version is in production there until the request after its creation.
+    pub(super) fn is_briefly_in_production(&self) -> bool {
+        let mut pairs = self.steps.windows(2);
+        pairs.any(|pair| matches!(pair, [PushStep::Create { .. }, PushStep::Unpoint { .. }]))
+    }
 }
 
 /// The number that the live service gives to the first version of a prompt.

@@ -37,6 +37,9 @@ pub struct PromptPush {
     pub steps: Vec<String>,
     /// The new versions, with their numbers on both sides.
     pub numbers: Vec<MappedNumber>,
+    /// Whether the first version is in production there from its creation until the next request,
+    /// although it is not in production here.
+    pub is_briefly_in_production: bool,
     /// The contradictions of the two sides, one sentence each.
     pub conflicts: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! The push, and the comparison of both sides without a transfer.
 
+use std::fmt;
+
 use super::execute::PromptPusher;
 use super::steps::{PushPlan, plan};
 use super::summary::{PromptPush, PromptSync, PushOutcome, PushSummary, SyncState, SyncStatus};
@@ -14,13 +16,28 @@ use crate::remote::pull::{
 use crate::remote::state::RemoteState;
 use crate::{Prompt, PromptName, Version};
 
+/// A closure that is called before a prompt is sent.
+type Announcement<'a> = Box<dyn FnMut(&PromptPush) + 'a>;
+
 /// The options of a push.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PushOptions<'a> {
     pub(in crate::remote) status: StatusOptions<'a>,
     pub(in crate::remote) is_dry_run: bool,
     maps_numbers: bool,
     deletes: bool,
+    announce: Option<Announcement<'a>>,
+}
+
+impl fmt::Debug for PushOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushOptions")
+            .field("status", &self.status)
+            .field("is_dry_run", &self.is_dry_run)
+            .field("maps_numbers", &self.maps_numbers)
+            .field("deletes", &self.deletes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> PushOptions<'a> {
@@ -48,6 +65,13 @@ impl<'a> PushOptions<'a> {
     #[must_use]
     pub fn map_numbers(mut self, maps_numbers: bool) -> Self {
         self.maps_numbers = maps_numbers;
+        self
+    }
+
+    /// Calls a closure with each prompt before the first request that changes it there.
+    #[must_use]
+    pub fn announce(mut self, closure: impl FnMut(&PromptPush) + 'a) -> Self {
+        self.announce = Some(Box::new(closure));
         self
     }
 
@@ -168,6 +192,7 @@ pub(in crate::remote) fn push(
             outcome,
             steps: plan.steps.iter().map(ToString::to_string).collect(),
             numbers: plan.numbers.clone(),
+            is_briefly_in_production: plan.is_briefly_in_production(),
             conflicts: compared
                 .comparison
                 .conflicts
@@ -176,6 +201,9 @@ pub(in crate::remote) fn push(
                 .collect(),
         };
         if outcome == PushOutcome::Pushed && !options.is_dry_run {
+            if let Some(announce) = &mut options.announce {
+                announce(&report);
+            }
             let pusher = PromptPusher {
                 target,
                 state: &mut state,

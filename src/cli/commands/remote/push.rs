@@ -30,7 +30,15 @@ pub(in crate::cli::commands) fn push(args: &PushArgs, session: &Session) -> Comm
         .with(options)
         .dry_run(args.dry_run)
         .map_numbers(args.map_numbers)
-        .delete(args.delete);
+        .delete(args.delete)
+        .announce(|prompt| {
+            if prompt.is_briefly_in_production {
+                let name = text::quoted(prompt.name.as_str());
+                session.note(&format!(
+                    "{name} is created there: its first version is in production until the next request"
+                ));
+            }
+        });
     let remotes = store.remotes()?;
     let summary = remotes.push(&args.remote, options)?;
     drop(progress);
@@ -50,7 +58,10 @@ fn json(summary: &PushSummary, is_dry_run: bool) -> Value {
 }
 
 fn words(summary: &PushSummary, is_dry_run: bool) -> String {
-    let mut lines: String = summary.prompts.iter().map(prompt_lines).collect();
+    let prompts = summary.prompts.iter();
+    let mut lines: String = prompts
+        .map(|prompt| prompt_lines(prompt, is_dry_run))
+        .collect();
     let is_pushed = |prompt: &&PromptPush| prompt.outcome == PushOutcome::Pushed;
     let pushed = summary.prompts.iter().filter(is_pushed).count() as u64;
     let would = if is_dry_run { "Would be pushed: " } else { "" };
@@ -66,7 +77,11 @@ fn words(summary: &PushSummary, is_dry_run: bool) -> String {
     lines
 }
 
-fn prompt_lines(prompt: &PromptPush) -> String {
+fn prompt_lines(prompt: &PromptPush, is_dry_run: bool) -> String {
+    let outcome = match prompt.outcome {
+        PushOutcome::Pushed if is_dry_run => "push".to_owned(),
+        outcome => outcome.to_string(),
+    };
     let style = if prompt.outcome == PushOutcome::Pushed {
         PLAIN
     } else {
@@ -74,7 +89,7 @@ fn prompt_lines(prompt: &PromptPush) -> String {
     };
     let mut lines = format!(
         "{} {} {}\n",
-        paint(style, format!("{:8}", prompt.outcome.to_string())),
+        paint(style, format!("{outcome:8}")),
         paint(NAME, text::name(prompt.name.as_str())),
         paint(DIM, prompt.id.as_str()),
     );
