@@ -151,9 +151,9 @@ pub mod maintenance {
     pub use crate::model::progress::{Progress, ProgressAnswer};
     pub use crate::storage::{BlobFailure, BlobUsage};
     pub use crate::store::{
-        BackupOptions, BackupSummary, CheckpointOptions, Diagnostics, GcOptions,
-        MaintenanceFailure, RepackOptions, RepairOptions, RepairSummary, Secrets, SecretsResult,
-        StoreImage, StoreStats, VerifyOptions,
+        BackupOptions, BackupSummary, CheckpointOptions, CopyOptions, CopySummary, Diagnostics,
+        GcOptions, MaintenanceFailure, RepackOptions, RepairOptions, RepairSummary, Secrets,
+        SecretsResult, StoreImage, StoreStats, VerifyOptions,
     };
 }
 

@@ -286,6 +286,7 @@ fn name(error: &Error) -> &'static str {
     match error {
         Error::Open(error) => name_at_opening(error),
         Error::MismatchedBackup { .. } => "mismatched_backup",
+        Error::MismatchedCopy { .. } => "mismatched_copy",
         Error::ReadOnly => "read_only",
         Error::PromptNotFound { .. } => "prompt_not_found",
         Error::AmbiguousPrompt { .. } => "ambiguous_prompt",

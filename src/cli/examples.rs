@@ -156,6 +156,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "--store restored restore /backups/prompts",
         ],
     ),
+    (
+        "copy",
+        &[
+            "copy .promptbook /srv/prompts",
+            "copy .promptbook 'postgres://me@db.example.com/prompts'",
+        ],
+    ),
     ("checkpoint", &["checkpoint"]),
     ("gc", &["gc --dry-run", "gc", "gc --aggressive"]),
     ("stats", &["stats", "stats --json"]),

@@ -15,6 +15,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::Open(OpenError::NotAStore { .. }) => {
             "create a store with promptbook init, or name another one with --store DIR or PROMPTBOOK_STORE".into()
         }
+        Error::MismatchedCopy { .. } => {
+            "copy to a place without a store, or bring both histories together with promptbook export --bundle and import".into()
+        }
         Error::MismatchedBackup { .. } => "back up to another directory, and check what this one contains".into(),
         Error::Open(OpenError::StoreExists { .. }) => "use the existing store; promptbook stats shows what it contains".into(),
         Error::Open(OpenError::IndexMissing { .. }) => "restore index.db from a copy, or move the other files away".into(),

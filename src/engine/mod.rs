@@ -32,7 +32,7 @@ pub use write::new_prompt::{CreatedPrompt, EnsuredPrompt, NewPrompt};
 pub use write::new_version::{EnsuredVersion, NewVersion};
 pub use write::prompt::RenameOptions;
 
-pub(crate) use bundle::{Bundle, BundleRules, ExportRange, export_bundle};
+pub(crate) use bundle::{Bundle, BundleRules, CopySource, ExportRange, export_bundle};
 pub(crate) use cache::contracts::ContractCache;
 pub(crate) use cache::resolved::ResolvedSpecs;
 pub(crate) use maintenance::gc::{collect, unreferenced};

@@ -15,7 +15,7 @@ use crate::model::progress::{Progress, ProgressAnswer, Reporter};
 #[cfg(feature = "remote")]
 use crate::model::{id::VersionId, version_number::VersionNumber};
 use crate::storage;
-use crate::storage::{Snapshot, StorageErrorKind};
+use crate::storage::{LockGuard, Snapshot, StorageErrorKind};
 
 /// The options of an export.
 #[derive(Debug, Default)]
@@ -194,15 +194,10 @@ impl Store {
         self.shared().queue.check_not_reentrant()?;
         let bodies = &self.shared().bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
-        let hold = if options.is_locked {
+        let _hold = if options.is_locked {
             None
         } else {
-            Some(self.shared().index.lock_shared())
-        };
-        let _hold = match hold.transpose() {
-            // A process that may only read cannot take the lock.
-            Err(error) if self.shared().read_only && error.kind() != StorageErrorKind::Busy => None,
-            hold => hold?,
+            self.hold_bodies()?
         };
         let snapshot = self.shared().index.snapshot()?;
         if let Some(after) = options.range.after {
@@ -218,6 +213,17 @@ impl Store {
                 "the store was written while it was exported; export it again",
             )
             .into())
+        }
+    }
+
+    /// Takes the lock that keeps bodies from being garbage collected, if this process can.
+    pub(super) fn hold_bodies(&self) -> Result<Option<Box<dyn LockGuard + '_>>> {
+        match self.shared().index.lock_shared() {
+            // A process that may only read cannot take the lock.
+            Err(error) if self.shared().read_only && error.kind() != StorageErrorKind::Busy => {
+                Ok(None)
+            }
+            hold => Ok(Some(hold?)),
         }
     }
 

@@ -14,6 +14,7 @@
 
 mod bundles;
 mod clocks;
+mod copies;
 mod damage;
 mod dangers;
 mod demo;

@@ -26,6 +26,7 @@ mod child;
 mod clocks;
 mod compare;
 mod concurrency;
+mod copies;
 #[cfg(unix)]
 mod damage;
 mod environment_list;

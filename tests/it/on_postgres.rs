@@ -10,11 +10,12 @@ mod postgres_server;
 const TEST_STORE: &str = "PROMPTBOOK_TEST_STORE";
 
 /// The modules whose tests run on Postgres.
-const MODULES: [&str; 17] = [
+const MODULES: [&str; 18] = [
     "batches::",
     "breaking::",
     "compare::",
     "concurrency::",
+    "copies::",
     "environment_list::",
     "freshness::",
     "groups::",

@@ -4,6 +4,7 @@ use super::BackupArgs;
 use super::CatBodyArgs;
 use super::CommitArgs;
 use super::CompletionsArgs;
+use super::CopyArgs;
 use super::CreateArgs;
 use super::DemoArgs;
 use super::EnvArgs;
@@ -191,6 +192,14 @@ pub(crate) enum Command {
     /// A backup contains no secrets: serve creates a new key for the new store, and signed URLs of
     /// the original store are not valid there.
     Restore(RestoreArgs),
+    /// Copy a store to another place of any kind, such as from a directory to Postgres, and verify it
+    ///
+    /// Each place is a directory or a postgres:// URL, as for --store. The copy has the same ids,
+    /// numbers, times and operations, and so the same head of the history, all bodies, recorded
+    /// inputs and settings, but no secrets of a server and no remotes. After an interruption the same
+    /// command continues; later it brings what is new. A target with a history of its own is
+    /// refused. Others can use the source meanwhile, but not the target.
+    Copy(CopyArgs),
     /// Checkpoint: move all bodies from the journal to files
     Checkpoint,
     /// Remove the bodies of deleted versions, and pack old bodies

@@ -81,6 +81,16 @@ pub(crate) struct RestoreArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct CopyArgs {
+    /// Directory or URL of the store that is copied, which is not changed
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) from: PathBuf,
+    /// Directory or URL of the copy, which is created if it does not exist
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct GcArgs {
     /// Number of days to keep bodies after their last use, and unknown files after they were
     /// written; 0 asks, because nothing that is deleted can be restored then

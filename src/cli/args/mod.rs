@@ -24,8 +24,8 @@ mod write;
 
 pub(super) use self::arguments::{Arguments, Command, Global};
 pub(crate) use self::maintenance::{
-    BackupArgs, CatBodyArgs, CompletionsArgs, DemoArgs, ExportArgs, GcArgs, ImportArgs, InitArgs,
-    ManArgs, RestoreArgs, VerifyArgs,
+    BackupArgs, CatBodyArgs, CompletionsArgs, CopyArgs, DemoArgs, ExportArgs, GcArgs, ImportArgs,
+    InitArgs, ManArgs, RestoreArgs, VerifyArgs,
 };
 pub(crate) use self::read::{ListArgs, LogArgs, OperationsArgs, RenderArgs, ShowArgs, SpecArgs};
 pub(super) use self::unused::check_unused;

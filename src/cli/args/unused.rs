@@ -71,6 +71,7 @@ impl Command {
                  promptbook fixtures writes the prompts of a store for --fixtures",
             ),
             Self::Demo(_) => Some("promptbook demo DIR names the directory of the demo"),
+            Self::Copy(_) => Some("promptbook copy FROM TO names both stores"),
             _ => None,
         }
     }
@@ -79,7 +80,7 @@ impl Command {
     fn unused_options(&self) -> &'static [&'static str] {
         match self {
             // Its store is a new one.
-            Self::Demo(_) => &["--store"],
+            Self::Demo(_) | Self::Copy(_) => &["--store"],
             Self::Completions(_) => &["--store", "--wait", "--allow-network"],
             #[cfg(feature = "server")]
             Self::Fake(_) => &["--store", "--wait", "--allow-network"],

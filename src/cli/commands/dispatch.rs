@@ -5,6 +5,7 @@ use crate::cli::commands::backup;
 use crate::cli::commands::blame;
 use crate::cli::commands::commit;
 use crate::cli::commands::completions;
+use crate::cli::commands::copy;
 use crate::cli::commands::demo;
 use crate::cli::commands::diff::command;
 use crate::cli::commands::edit;
@@ -70,6 +71,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
         Command::Verify(args) => maintenance::verify(args, session),
         Command::Backup(args) => backup::backup(args, session),
         Command::Restore(args) => backup::restore(args, session),
+        Command::Copy(args) => copy::copy(args, session),
         Command::Checkpoint => maintenance::checkpoint(session),
         Command::Gc(args) => maintenance::collect(args, session),
         Command::Stats => maintenance::stats(session),

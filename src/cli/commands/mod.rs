@@ -5,6 +5,7 @@ mod blame;
 mod bundle;
 mod commit;
 mod completions;
+mod copy;
 mod demo;
 mod describe;
 mod diff;

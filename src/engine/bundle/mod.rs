@@ -7,6 +7,7 @@
 
 pub(crate) mod check;
 mod conflict_reason;
+pub(crate) mod copy;
 mod format;
 pub(crate) mod local_changes;
 pub(crate) mod manifest;
@@ -16,6 +17,7 @@ pub(crate) mod shared_history;
 mod summary;
 pub(crate) mod write;
 
+pub(crate) use self::copy::CopySource;
 pub(crate) use self::manifest::Bundle;
 pub(crate) use self::merge::BundleRules;
 pub use self::summary::{BundleSummary, ImportSummary};

@@ -88,6 +88,7 @@ impl Error {
                 ErrorKind::Invalid
             }
             Self::MismatchedBackup { .. }
+            | Self::MismatchedCopy { .. }
             | Self::NameTaken { .. }
             | Self::PromptIdTaken { .. }
             | Self::VersionIdTaken { .. }

@@ -51,6 +51,17 @@ pub enum Error {
         operation: u64,
     },
 
+    /// The store that a copy is written to has a history of its own.
+    ///
+    /// It may also be a copy of the store, if the store has lost some of its history since.
+    #[error(
+        "the target has a history of its own: its operation {operation} is not in the store that is copied"
+    )]
+    MismatchedCopy {
+        /// The number of the last operation in the target.
+        operation: u64,
+    },
+
     /// The store was opened for reading only.
     #[error("the store was opened for reading only")]
     ReadOnly,
