@@ -17,8 +17,11 @@ fn a_store_is_copied_and_the_copy_continues() {
         "{told}"
     );
     assert!(desk.path().join("two/.gitignore").is_file());
-    desk.run_with(&["--store", "one", "commit", "greeting"], REWORDED)
-        .ok();
+    desk.run_with(
+        &["--store", "one", "commit", "greeting", "-m", "Hello"],
+        REWORDED,
+    )
+    .ok();
     let made = desk.json(&["copy", "one", "two"]);
     assert_eq!(
         (&made["created"], &made["copied"], &made["present"]),

@@ -130,6 +130,7 @@ fn summary(
             name: prompt.name,
             outcome,
             numbers: Vec::new(),
+            is_briefly_in_production: false,
             conflicts: Vec::new(),
         });
     }
