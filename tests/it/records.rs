@@ -48,7 +48,7 @@ fn every_public_record_can_be_read() {
         promptbook::formats: FormatFinding;
         promptbook::lint: Finding, FindingKind;
         promptbook::list: PromptOrder, VersionCounts;
-        promptbook::maintenance: BackupSummary, BlobFailure, BlobUsage, CheckpointSummary, Diagnostics,
+        promptbook::maintenance: BackupSummary, BlobFailure, BlobUsage, CheckpointSummary, CopySummary, Diagnostics,
             GcSummary, MaintenanceFailure, RepackSummary, RepairSummary, StoreStats, VerifyReport,
             Violation;
         promptbook::search: MatchedIn, SearchHit, Snippet;
