@@ -78,6 +78,14 @@ fn the_command_works_with_bodies_in_s3() {
     assert!(stats.contains("packs         1: 2 bodies"), "{stats}");
     on(&desk, &url, &["gc", "--aggressive"], "").ok();
     on(&desk, &url, &["verify"], "").ok();
+    let told = desk.run(&["copy", &url, "copied"]).ok();
+    assert!(told.contains("Copied to copied"), "{told}");
+    let copied = format!("{}&{}", new_url().unwrap(), server.new_parameters());
+    let told = desk.run(&["copy", "copied", &copied]).ok();
+    assert!(!told.contains("secret"), "{told}");
+    let head = |store: &str| desk.json(&["verify", "--store", store])["head"].clone();
+    assert_eq!(head(&url), head("copied"));
+    assert_eq!(head(&url), head(&copied));
     let refused = on(&desk, &tables, &["ls"], "").fails(1);
     assert!(
         refused.contains("add blobs=s3://") && !refused.contains("secret"),

@@ -14,6 +14,8 @@
 )]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+#[cfg(feature = "s3")]
+mod copies;
 mod cuts;
 mod failover;
 mod outages;
@@ -26,3 +28,9 @@ mod watching;
 mod ledgers;
 #[path = "../shared/postgres_server.rs"]
 mod postgres_server;
+#[cfg(feature = "s3")]
+#[path = "../shared/s3_proxy.rs"]
+mod s3_proxy;
+#[cfg(feature = "s3")]
+#[path = "../shared/s3_server.rs"]
+mod s3_server;
