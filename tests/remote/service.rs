@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use promptbook::remote::{PullOptions, RemoteError, RemoteKey, StatusOptions, clone_store};
-use promptbook::{Store, StoreOptions};
+use promptbook::{Body, Store, StoreOptions};
 use serde_json::{Value, json};
 
 /// A request that the server received.
@@ -333,6 +333,59 @@ fn a_malformed_prompt_is_named_and_the_others_are_pulled() {
         summary.failed[2].reason.contains("version 1"),
         "{summary:?}"
     );
+}
+
+/// A body can be larger than a store accepts, and an answer larger than any that is read.
+#[test]
+fn a_body_over_the_limit_is_named_and_the_others_are_pulled() {
+    let live = Live {
+        versions: 3,
+        production: 0,
+    };
+    for bytes in [Body::MAX_BYTES, 128 * 1024 * 1024] {
+        let service = Service::start(move |request| {
+            let of_other = request.body["promptId"] == "big999";
+            match request.line.as_str() {
+                "POST /v1/prompt-2025/query" => {
+                    let prompt = |id: &str| json!({"id": id, "name": id, "tags": [], "created_at": "2025-01-01T00:00:00Z"});
+                    data(json!([prompt("big999"), prompt("abc123")]))
+                }
+                "POST /v1/prompt-2025/query/versions" if of_other => {
+                    let mut versions = [10, 11, 12].map(|minor| live.version(minor));
+                    for version in &mut versions {
+                        version["prompt_id"] = "big999".into();
+                    }
+                    data(json!(versions))
+                }
+                "POST /v1/prompt-2025/query/environment-version" if of_other => {
+                    failure(404, "not found")
+                }
+                line if line.ends_with(&format!("{}/prompt-body", id(11))) => {
+                    data(json!({"messages": ["a".repeat(bytes)]}))
+                }
+                _ => live.answer(request),
+            }
+        });
+        let (_place, cloned) = cloned(&service.url);
+        let (store, summary) = cloned.unwrap();
+        let [failed] = &summary.failed[..] else {
+            panic!("{summary:?}")
+        };
+        assert_eq!(failed.prompt, "big999 (big999)");
+        let limit = if bytes == Body::MAX_BYTES {
+            "limit"
+        } else {
+            "more than"
+        };
+        assert!(
+            failed.reason.starts_with("version 0.11: ") && failed.reason.contains(limit),
+            "{failed:?}"
+        );
+        assert_eq!(summary.versions, 3, "{summary:?}");
+        assert_eq!(store.prompts().count().unwrap(), 1);
+        assert_eq!(store.prompt("abc123").unwrap().versions, 3);
+        assert!(store.verify().unwrap().is_clean());
+    }
 }
 
 #[test]
