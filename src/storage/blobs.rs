@@ -73,6 +73,14 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// An error of the visitor is returned unchanged, and nothing is visited after it.
     fn list(&self, visit: &mut dyn FnMut(BlobId) -> StorageResult<()>) -> StorageResult<()>;
 
+    /// Returns whether the bodies of a large change are written as a pack rather than journaled.
+    ///
+    /// The provided method returns true. That suits a blob store to which they have to be brought
+    /// anyway.
+    fn prefers_packs(&self) -> bool {
+        true
+    }
+
     /// Begins a pack.
     ///
     /// Nothing is stored until the pack is [finished](Pack::finish).

@@ -109,7 +109,10 @@ impl<'a> WriteTransaction<'a> {
     ///
     /// Such a transaction has no savepoints.
     pub(crate) fn in_bulk(mut self) -> Self {
-        self.bulk = Some(BulkBodies::new(self.bodies.blobs()));
+        let blobs = self.bodies.blobs();
+        if blobs.prefers_packs() {
+            self.bulk = Some(BulkBodies::new(blobs));
+        }
         self
     }
 

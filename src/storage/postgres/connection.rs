@@ -21,12 +21,60 @@ pub(super) struct WriteStep {
     pub(super) doing: &'static str,
     pub(super) sql: &'static str,
     pub(super) params: Vec<Box<dyn ToSql + Sync>>,
-    /// Whether it must change exactly one row.
-    pub(super) is_single: bool,
+    /// The number of rows that it must change, if that is known.
+    pub(super) changes: Option<u64>,
+}
+
+impl WriteStep {
+    /// Creates a statement that must change this number of rows.
+    pub(super) fn changing(
+        rows: usize,
+        doing: &'static str,
+        sql: &'static str,
+        params: Vec<Box<dyn ToSql + Sync>>,
+    ) -> Self {
+        Self {
+            changes: u64::try_from(rows).ok(),
+            ..Self::any(doing, sql, params)
+        }
+    }
+
+    /// Creates a statement that may change any number of rows.
+    pub(super) fn any(
+        doing: &'static str,
+        sql: &'static str,
+        params: Vec<Box<dyn ToSql + Sync>>,
+    ) -> Self {
+        Self {
+            doing,
+            sql,
+            params,
+            changes: None,
+        }
+    }
+
+    /// Fails as corrupt if the number of changed rows is another one.
+    fn check(&self, changed: u64) -> StorageResult<()> {
+        match self.changes {
+            Some(expected) if changed != expected => {
+                let doing = self.doing;
+                Err(corrupt(&format!(
+                    "{doing}: {changed} rows changed instead of {expected}"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A statement whose answer is waited for after it was sent.
-type SentStatement<'a, T> = Pin<Box<dyn Future<Output = Result<T, tokio_postgres::Error>> + 'a>>;
+type SentStatement<'a> = Pin<Box<dyn Future<Output = Result<Answer, tokio_postgres::Error>> + 'a>>;
+
+/// The answer to a statement.
+enum Answer {
+    Changed(u64),
+    Rows(Vec<Row>),
+}
 
 /// The maximum number of statements that are sent before the first answer is read.
 const MAX_PIPELINED: usize = 1000;
@@ -98,40 +146,72 @@ impl Connection {
         params: &Params<'_>,
     ) -> StorageResult<Vec<Row>> {
         let statement = self.prepared(sql).context(doing)?;
-        let first =
-            Box::pin(async { self.client.batch_execute(before).await.map(|()| Vec::new()) });
-        let second = Box::pin(self.client.query(&statement, params));
-        let mut answers = wait(in_order::<Result<Vec<Row>, _>>(vec![first, second])).into_iter();
-        answers.next().transpose().context(doing)?;
-        Ok(answers
-            .next()
-            .transpose()
-            .context(doing)?
-            .unwrap_or_default())
+        let first = async {
+            self.client.batch_execute(before).await?;
+            Ok(Answer::Changed(0))
+        };
+        let mut answers = wait(in_order(vec![
+            Box::pin(first),
+            self.query(&statement, params),
+        ]));
+        let rows = answers.pop();
+        for answer in answers {
+            answer.context(doing)?;
+        }
+        rows_of(rows).context(doing)
     }
 
     /// Runs statements, many at a time. Fails as corrupt if one does not change as many rows as it must.
     pub(super) fn run(&self, steps: &[WriteStep]) -> StorageResult<()> {
         for steps in steps.chunks(MAX_PIPELINED) {
             let statements = self.prepare_all(steps)?;
-            let sent = steps.iter().zip(&statements).map(|(step, statement)| {
-                let params: Vec<&(dyn ToSql + Sync)> =
-                    step.params.iter().map(|param| &**param).collect();
-                let run = async move { self.client.execute(statement, &params).await };
-                Box::pin(run) as SentStatement<'_, u64>
-            });
-            let answers: Vec<Result<u64, _>> = wait(in_order(sent.collect()));
-            for (step, answer) in steps.iter().zip(answers) {
-                let changed = answer.context(step.doing)?;
-                if step.is_single && changed != 1 {
-                    let doing = step.doing;
-                    return Err(corrupt(&format!(
-                        "{doing}: {changed} rows changed instead of one"
-                    )));
-                }
-            }
+            check_all(steps, wait(in_order(self.sent(steps, &statements))))?;
         }
         Ok(())
+    }
+
+    /// Returns the rows of a query that is sent together with writes before it, which are checked as
+    /// [`run`](Self::run) does.
+    pub(super) fn rows_after_steps(
+        &self,
+        steps: &[WriteStep],
+        doing: &str,
+        sql: &str,
+        params: &Params<'_>,
+    ) -> StorageResult<Vec<Row>> {
+        let (first, last) = steps.split_at(steps.len().saturating_sub(MAX_PIPELINED));
+        self.run(first)?;
+        let statements = self.prepare_all(last)?;
+        let statement = self.prepared(sql).context(doing)?;
+        let mut sent = self.sent(last, &statements);
+        sent.push(self.query(&statement, params));
+        let mut answers = wait(in_order(sent));
+        let rows = answers.pop();
+        check_all(last, answers)?;
+        rows_of(rows).context(doing)
+    }
+
+    fn sent<'a>(
+        &'a self,
+        steps: &'a [WriteStep],
+        statements: &'a [Statement],
+    ) -> Vec<SentStatement<'a>> {
+        let send = |(step, statement): (&'a WriteStep, &'a Statement)| -> SentStatement<'a> {
+            Box::pin(async move {
+                let params: Vec<&(dyn ToSql + Sync)> =
+                    step.params.iter().map(|param| &**param).collect();
+                let changed = self.client.execute(statement, &params).await?;
+                Ok(Answer::Changed(changed))
+            })
+        };
+        steps.iter().zip(statements).map(send).collect()
+    }
+
+    fn query<'a>(&'a self, statement: &'a Statement, params: &'a Params<'a>) -> SentStatement<'a> {
+        Box::pin(async move {
+            let rows = self.client.query(statement, params).await?;
+            Ok(Answer::Rows(rows))
+        })
     }
 
     fn prepare_all(&self, steps: &[WriteStep]) -> StorageResult<Vec<Statement>> {
@@ -148,6 +228,28 @@ impl Connection {
             .borrow_mut()
             .insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+}
+
+/// Checks the answers to statements that were sent together.
+fn check_all(
+    steps: &[WriteStep],
+    answers: Vec<Result<Answer, tokio_postgres::Error>>,
+) -> StorageResult<()> {
+    for (step, answer) in steps.iter().zip(answers) {
+        if let Answer::Changed(changed) = answer.context(step.doing)? {
+            step.check(changed)?;
+        }
+    }
+    Ok(())
+}
+
+fn rows_of(
+    answer: Option<Result<Answer, tokio_postgres::Error>>,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    match answer.transpose()? {
+        Some(Answer::Rows(rows)) => Ok(rows),
+        _ => Ok(Vec::new()),
     }
 }
 

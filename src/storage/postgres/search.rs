@@ -157,12 +157,7 @@ fn indexed_versions(snapshot: &PostgresSnapshot<'_>, prompt: i64) -> StorageResu
 
 /// Returns the statements that update the search tables.
 pub(super) fn steps(news: &Indexable) -> Vec<WriteStep> {
-    let step = |sql, params| WriteStep {
-        doing: "updating the search index",
-        sql,
-        params,
-        is_single: false,
-    };
+    let step = |sql, params| WriteStep::any("updating the search index", sql, params);
     let mut steps = Vec::new();
     for prompt in &news.prompts {
         let id = || Box::new(prompt.id.as_str().as_bytes().to_vec());
@@ -183,7 +178,7 @@ pub(super) fn steps(news: &Indexable) -> Vec<WriteStep> {
             continue;
         };
         steps.push(WriteStep {
-            is_single: true,
+            changes: Some(1),
             ..step(
                 "INSERT INTO search_text SELECT key, $2, $3 FROM prompt WHERE id = $1
                  ON CONFLICT (prompt) DO UPDATE SET name = $2, words = $3",
@@ -197,7 +192,7 @@ pub(super) fn steps(news: &Indexable) -> Vec<WriteStep> {
         for version in &prompt.versions {
             let of = || Box::new(version.id.as_bytes().to_vec());
             steps.push(WriteStep {
-                is_single: true,
+                changes: Some(1),
                 ..step(
                     "INSERT INTO searchable SELECT p.key, v.key FROM prompt p, version v
                      WHERE p.id = $1 AND v.id = $2",

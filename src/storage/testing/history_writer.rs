@@ -173,6 +173,8 @@ pub(super) fn append(
     assert_eq!(read.unwrap_or((0, OperationId::ROOT)), (number, id));
     let (operation, text) = operation(number + 1, id, at, changes);
     transaction.append(&operation, &text, at, &[])?;
+    // The index may delay the writes until it is read.
+    transaction.snapshot().last_operation()?;
     Ok(operation)
 }
 

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod log;
+mod lookups;
 mod prompts;
 mod reads;
 mod versions;

@@ -1,12 +1,13 @@
 //! [`PostgresSnapshot`], a connection with a transaction that only reads.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 
 use tokio_postgres::Row;
 
 use crate::storage::StorageResult;
-use crate::storage::postgres::connection::{Connection, Params};
+use crate::storage::postgres::connection::{Connection, Params, WriteStep};
 use crate::storage::postgres::pool::ConnectionPool;
+use crate::storage::postgres::transaction::PendingWrites;
 
 /// The beginning of a snapshot. It is sent together with the first read.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -19,6 +20,10 @@ pub(in crate::storage::postgres) struct PostgresSnapshot<'a> {
     /// The pool that gets the connection back.
     pool: &'a ConnectionPool,
     is_begun: Cell<bool>,
+    /// The writes of a transaction that are not sent yet.
+    pending: RefCell<PendingWrites>,
+    /// Whether writes before the last savepoint failed, so that it does not help to return to it.
+    has_failed: Cell<bool>,
 }
 
 impl<'a> PostgresSnapshot<'a> {
@@ -28,6 +33,8 @@ impl<'a> PostgresSnapshot<'a> {
             connection: OnceCell::new(),
             pool,
             is_begun: Cell::new(false),
+            pending: RefCell::default(),
+            has_failed: Cell::new(false),
         }
     }
 
@@ -42,6 +49,8 @@ impl<'a> PostgresSnapshot<'a> {
             connection: OnceCell::from(connection),
             pool,
             is_begun: Cell::new(true),
+            pending: RefCell::default(),
+            has_failed: Cell::new(false),
         }
     }
 
@@ -49,6 +58,40 @@ impl<'a> PostgresSnapshot<'a> {
     #[allow(clippy::expect_used)] // Only `drop` takes it.
     pub(in crate::storage::postgres) fn connection(&self) -> &Connection {
         self.connection.get().expect("held until dropped")
+    }
+
+    /// Returns the writes that are not sent yet.
+    pub(in crate::storage::postgres) fn pending(&self) -> RefMut<'_, PendingWrites> {
+        self.pending.borrow_mut()
+    }
+
+    /// Sends the pending writes.
+    pub(in crate::storage::postgres) fn send_pending(&self) -> StorageResult<()> {
+        if self.pending.borrow().is_empty() {
+            return Ok(());
+        }
+        self.with_pending(|connection, steps| connection.run(steps))
+    }
+
+    /// Makes a call that sends the pending writes.
+    fn with_pending<T>(
+        &self,
+        send: impl FnOnce(&Connection, &[WriteStep]) -> StorageResult<T>,
+    ) -> StorageResult<T> {
+        let due = self.pending.borrow_mut().take();
+        // A failure of writes before the savepoint is not undone by a return to it.
+        let fail = |_: &_| self.has_failed.set(true);
+        let connection = self.connection();
+        if due.after.is_empty() {
+            return send(connection, &due.before).inspect_err(fail);
+        }
+        connection.run(&due.before).inspect_err(fail)?;
+        send(connection, &due.after)
+    }
+
+    /// Returns whether writes before the last savepoint failed.
+    pub(in crate::storage::postgres) fn has_failed(&self) -> bool {
+        self.has_failed.get()
     }
 
     /// Notes that the transaction has ended.
@@ -63,7 +106,12 @@ impl<'a> PostgresSnapshot<'a> {
         params: &Params<'_>,
     ) -> StorageResult<Vec<Row>> {
         if let Some(connection) = self.connection.get() {
-            return connection.rows(doing, sql, params);
+            if self.pending.borrow().is_empty() {
+                return connection.rows(doing, sql, params);
+            }
+            return self.with_pending(|connection, steps| {
+                connection.rows_after_steps(steps, doing, sql, params)
+            });
         }
         let (connection, rows) = self
             .pool

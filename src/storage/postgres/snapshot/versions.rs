@@ -38,7 +38,8 @@ macro_rules! select_versions {
 /// The number of versions that a filtered list reads at once.
 const LISTED_TOGETHER: i64 = 1000;
 
-fn version(row: &Row) -> StorageResult<Version> {
+/// Maps the first 14 columns to a version.
+pub(super) fn version(row: &Row) -> StorageResult<Version> {
     let names: Vec<&[u8]> = row.try_get(11).context("reading environments")?;
     let name = |bytes: &[u8]| {
         as_text(bytes)?
@@ -72,6 +73,12 @@ fn version(row: &Row) -> StorageResult<Version> {
         contract,
         environments: names.into_iter().map(name).collect::<StorageResult<_>>()?,
     })
+}
+
+/// Returns half of a version's number that is in use, if any is.
+pub(super) fn half(row: &Row, column: usize) -> StorageResult<Option<u32>> {
+    let number = optional_number(row, column)?.map(u32::try_from).transpose();
+    number.map_err(|_| corrupt("reading the numbers in use"))
 }
 
 /// Returns a version as it was created, and the time of its deletion.
@@ -259,15 +266,9 @@ impl VersionReads for PostgresSnapshot<'_> {
         let Some(row) = self.row("reading the numbers in use", sql, params)? else {
             return Ok(Numbering::default());
         };
-        let half = |column| -> StorageResult<Option<u32>> {
-            let number = optional_number(&row, column)?
-                .map(u32::try_from)
-                .transpose();
-            number.map_err(|_| corrupt("reading the numbers in use"))
-        };
         Ok(Numbering {
-            highest_major: half(0)?,
-            highest_minor: half(1)?,
+            highest_major: half(&row, 0)?,
+            highest_minor: half(&row, 1)?,
         })
     }
 

@@ -7,11 +7,8 @@ use crate::storage::postgres::columns::{bytes, number, optional_raw};
 use crate::storage::postgres::error::PostgresContext;
 use crate::storage::postgres::{migrate, search, self_check};
 use crate::storage::{
-    IndexedItemVisitor, LookupReads, SearchQuery, SearchReads, SearchVisitor, Snapshot,
-    StorageResult,
+    IndexedItemVisitor, SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageResult,
 };
-
-impl LookupReads for PostgresSnapshot<'_> {}
 
 impl SearchReads for PostgresSnapshot<'_> {
     fn indexed_through(&self) -> StorageResult<u64> {

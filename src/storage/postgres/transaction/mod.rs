@@ -2,7 +2,10 @@
 
 mod changes;
 mod outcome;
+mod pending;
+mod run;
 mod state;
 mod write;
 
+pub(super) use self::pending::PendingWrites;
 pub(super) use self::state::PostgresTransaction;

@@ -26,13 +26,13 @@ pub(super) fn commit(transaction: PostgresTransaction<'_>) -> StorageResult<()> 
     let mark: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
         .take(16)
         .collect();
-    transaction.run(&[WriteStep {
-        doing: "marking the change",
-        sql: "WITH marked AS (UPDATE head SET commits = commits + 1, mark = $1 RETURNING 1)
+    transaction.run(vec![WriteStep::changing(
+        1,
+        "marking the change",
+        "WITH marked AS (UPDATE head SET commits = commits + 1, mark = $1 RETURNING 1)
             SELECT pg_notify($2, '') FROM marked",
-        params: vec![raw(&mark), Box::new(transaction.index.channel.clone())],
-        is_single: true,
-    }])?;
+        vec![raw(&mark), Box::new(transaction.index.channel.clone())],
+    )])?;
     let connection = transaction.snapshot.connection();
     // From here on, an answer that does not come leaves the outcome open.
     let Err(error) = connection.try_batch("COMMIT") else {

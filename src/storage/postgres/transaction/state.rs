@@ -55,8 +55,10 @@ impl<'a> PostgresTransaction<'a> {
         })
     }
 
-    pub(super) fn run(&self, steps: &[WriteStep]) -> StorageResult<()> {
-        self.snapshot.connection().run(steps)
+    /// Makes writes of one kind, after those that are pending.
+    pub(super) fn run(&self, steps: Vec<WriteStep>) -> StorageResult<()> {
+        self.snapshot.pending().add_steps(steps);
+        self.snapshot.send_pending()
     }
 
     /// Fails as corrupt if a live version would be left without its body.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::changes::{OperationSteps, Param, raw};
+use super::changes::{Param, raw};
 use super::outcome;
 use super::state::PostgresTransaction;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, VersionId};
@@ -16,12 +16,6 @@ use crate::storage::{
     StorageResult, Transaction,
 };
 
-/// Stores a body in the journal, unless it is stored.
-const JOURNAL: &str = "WITH new AS (
-        INSERT INTO blob (hash, size, stored) VALUES ($1, $2, true)
-        ON CONFLICT (hash) DO UPDATE SET stored = true WHERE NOT blob.stored RETURNING key
-    ) INSERT INTO journal SELECT key, $3 FROM new";
-
 /// Records bodies as stored, and returns those that were not.
 const PACKED: &str = "INSERT INTO blob (hash, size, stored)
         SELECT DISTINCT ON (hash) hash, size, true
@@ -29,17 +23,11 @@ const PACKED: &str = "INSERT INTO blob (hash, size, stored)
     ON CONFLICT (hash) DO UPDATE SET stored = true WHERE NOT blob.stored RETURNING hash";
 
 fn step(doing: &'static str, sql: &'static str, params: Vec<Param>, is_single: bool) -> WriteStep {
-    WriteStep {
-        doing,
-        sql,
-        params,
-        is_single,
+    if is_single {
+        WriteStep::changing(1, doing, sql, params)
+    } else {
+        WriteStep::any(doing, sql, params)
     }
-}
-
-fn journaling(id: BlobId, body: &[u8]) -> WriteStep {
-    let params: Vec<Param> = vec![raw(id.as_bytes()), Box::new(signed(body.len())), raw(body)];
-    step("journaling a body", JOURNAL, params, false)
 }
 
 fn hashes(ids: &[BlobId]) -> Vec<Vec<u8>> {
@@ -119,31 +107,45 @@ impl Transaction for PostgresTransaction<'_> {
                 "operation {number} cannot follow operation {last}"
             )));
         }
-        let mut steps = Vec::new();
         let mut packed = Vec::new();
         for body in bodies {
-            match body.place {
-                AppendedPlace::Journal(bytes) => steps.push(journaling(body.id, bytes)),
-                AppendedPlace::Pack(size) => packed.push((body.id, size)),
+            if let AppendedPlace::Pack(size) = body.place {
+                packed.push((body.id, size));
             }
         }
         let stored = self.put_packed(&packed)?;
         let stored = self.with_journaled(stored, bodies, &packed)?;
-        let absent = self.absent_hashes();
-        steps.extend(OperationSteps::of(operation, text, micros(now), absent).steps);
-        self.run(&steps)?;
+        let mut pending = self.snapshot.pending();
+        for body in bodies {
+            if let AppendedPlace::Journal(bytes) = body.place {
+                pending.add_body(body.id.as_bytes(), bytes);
+            }
+        }
+        pending.append(operation, text, micros(now));
+        let is_full = pending.is_full();
+        drop(pending);
+        if is_full {
+            self.snapshot.send_pending()?;
+        }
         self.last = (operation.number, operation.id);
         Ok(stored)
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
-        self.run(&[journaling(id, bytes)])
+        let mut pending = self.snapshot.pending();
+        pending.add_body(id.as_bytes(), bytes);
+        let is_full = pending.is_full();
+        drop(pending);
+        if is_full {
+            self.snapshot.send_pending()?;
+        }
+        Ok(())
     }
 
     fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         let sql = "INSERT INTO journal SELECT key, $2 FROM blob WHERE hash = $1 AND stored";
         let params = vec![raw(id.as_bytes()), raw(bytes)];
-        self.run(&[step(
+        self.run(vec![step(
             "journaling a body that is recorded as stored",
             sql,
             params,
@@ -159,15 +161,21 @@ impl Transaction for PostgresTransaction<'_> {
         let sql = "INSERT INTO blob (hash, size, stored) VALUES ($1, $2, false)
             ON CONFLICT (hash) DO UPDATE SET size = blob.size WHERE blob.size = $2";
         let params: Vec<Param> = vec![raw(id.as_bytes()), Box::new(signed(size))];
-        self.run(&[step("recording a body of this size", sql, params, true)])?;
+        self.run(vec![step(
+            "recording a body of this size",
+            sql,
+            params,
+            true,
+        )])?;
         self.absent.insert(id);
+        self.snapshot.pending().absent = self.absent_hashes();
         Ok(())
     }
 
     fn drop_journal(&mut self, ids: &[BlobId]) -> StorageResult<()> {
         let sql = "DELETE FROM journal WHERE blob IN (SELECT key FROM blob WHERE hash = ANY($1::bytea[]))";
         let doing = "removing checkpointed bodies from the journal";
-        self.run(&[step(doing, sql, vec![Box::new(hashes(ids))], false)])
+        self.run(vec![step(doing, sql, vec![Box::new(hashes(ids))], false)])
     }
 
     fn forget_blobs(&mut self, ids: &[BlobId]) -> StorageResult<()> {
@@ -181,7 +189,7 @@ impl Transaction for PostgresTransaction<'_> {
                 true,
             )
         };
-        self.run(&ids.iter().map(forget).collect::<Vec<_>>())
+        self.run(ids.iter().map(forget).collect())
     }
 
     fn put_inputs(&mut self, inputs: &RecordedInputs) -> StorageResult<()> {
@@ -197,7 +205,7 @@ impl Transaction for PostgresTransaction<'_> {
         let sql = "INSERT INTO request_inputs SELECT key, $2, $3, $4, $5 FROM version WHERE id = $1
             ON CONFLICT (version, sha256(request))
             DO UPDATE SET inputs = $3, environment = $4, recorded_at = $5";
-        self.run(&[step("recording inputs", sql, params, true)])
+        self.run(vec![step("recording inputs", sql, params, true)])
     }
 
     fn drop_inputs(&mut self, version: VersionId, limit: usize) -> StorageResult<u64> {
@@ -214,17 +222,11 @@ impl Transaction for PostgresTransaction<'_> {
     }
 
     fn index_documents(&mut self, news: &Indexable) -> StorageResult<()> {
-        self.run(&search::steps(news))
+        self.run(search::steps(news))
     }
 
     fn savepoint(&mut self) -> StorageResult<()> {
-        let sql = match self.savepoint {
-            Some(_) => "RELEASE SAVEPOINT kept; SAVEPOINT kept",
-            None => "SAVEPOINT kept",
-        };
-        self.snapshot
-            .connection()
-            .batch("setting a savepoint", sql)?;
+        self.snapshot.pending().set_savepoint();
         self.savepoint = Some((self.last, self.absent.clone()));
         Ok(())
     }
@@ -234,10 +236,18 @@ impl Transaction for PostgresTransaction<'_> {
             let reason = "postgres: rolling back: there is no savepoint";
             return Err(StorageError::new(StorageErrorKind::Other, reason));
         };
-        self.snapshot
-            .connection()
-            .batch("rolling back", "ROLLBACK TO SAVEPOINT kept")?;
+        if self.snapshot.has_failed() {
+            let reason = "postgres: rolling back: writes before the savepoint failed";
+            return Err(StorageError::new(StorageErrorKind::Other, reason));
+        }
+        let is_on_server = self.snapshot.pending().roll_back();
+        if is_on_server {
+            self.snapshot
+                .connection()
+                .batch("rolling back", "ROLLBACK TO SAVEPOINT kept")?;
+        }
         (self.last, self.absent) = (last, absent);
+        self.snapshot.pending().absent = self.absent_hashes();
         Ok(())
     }
 

@@ -1,0 +1,151 @@
+//! The lookups by which operations begin, each of them one query.
+
+use tokio_postgres::Row;
+
+use super::PostgresSnapshot;
+use super::versions::{half, version};
+use crate::model::id::{OperationId, PromptId};
+use crate::model::record::Version;
+use crate::model::selector::Selector;
+use crate::model::version_spec::{PromptRef, VersionSpec};
+use crate::storage::postgres::columns::{bytes, number, optional_raw, parsed};
+use crate::storage::snapshot::resolve_by_parts;
+use crate::storage::{HeadLookup, LookupReads, Numbering, Resolution, StorageResult, StoredBlob};
+
+/// Selects a row for each prompt that is named, with the version that a condition selects if the prompt
+/// is the only one.
+macro_rules! select_named {
+    ($version:literal) => {
+        concat!(
+            "WITH named AS MATERIALIZED (
+                 SELECT p.key, p.id, coalesce(p.name = $1::bytea, false) AS is_by_name FROM prompt p
+                 WHERE p.deleted_at IS NULL AND (p.name = $1::bytea OR p.id = $2::bytea)
+             )
+             SELECT v.id, n.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at,
+                 o.hash, o.size,
+                 ARRAY(SELECT e.name FROM environment e WHERE e.version = v.key ORDER BY e.name),
+                 v.contract, v.deleted_at, o.stored, j.body, h.last_number, h.last_hash,
+                 (SELECT max(x.major) FROM version x WHERE x.prompt = n.key),
+                 (SELECT max(x.minor) FROM version x
+                  WHERE x.prompt = n.key AND x.major = coalesce(v.major, 0))
+             FROM head h LEFT JOIN named n ON true
+                 LEFT JOIN LATERAL (SELECT v.* FROM version v ",
+            $version,
+            ") v ON (SELECT count(*) FROM named) = 1
+                 LEFT JOIN blob o ON o.key = v.blob LEFT JOIN journal j ON j.blob = o.key
+                 LEFT JOIN version b ON b.key = v.base
+             ORDER BY n.is_by_name DESC, n.key DESC"
+        )
+    };
+}
+
+const LATEST: &str = select_named!(
+    "WHERE v.prompt = n.key AND v.deleted_at IS NULL AND $3::bytea IS NULL
+     ORDER BY v.major DESC, v.minor DESC LIMIT 1"
+);
+const IN_ENVIRONMENT: &str = select_named!(
+    "JOIN environment e ON e.version = v.key WHERE e.prompt = n.key AND e.name = $3::bytea"
+);
+
+/// What the rows of a lookup contain.
+struct NamedPrompts {
+    last: Option<(u64, OperationId)>,
+    prompts: Vec<PromptId>,
+    version: Option<Version>,
+    body: Option<StoredBlob>,
+    numbering: Numbering,
+}
+
+impl PostgresSnapshot<'_> {
+    fn named(
+        &self,
+        sql: &str,
+        prompt: &PromptRef,
+        environment: Option<&[u8]>,
+        is_known: &dyn Fn(&Version) -> bool,
+    ) -> StorageResult<NamedPrompts> {
+        let (name, id) = match prompt {
+            PromptRef::Name(name) => (Some(name.as_str().as_bytes()), None),
+            PromptRef::Id(id) => (None, Some(id.as_str().as_bytes())),
+            PromptRef::IdOrName(id) => {
+                let text = id.as_str().as_bytes();
+                (Some(text), Some(text))
+            }
+        };
+        let rows = self.rows("looking up a version", sql, &[&name, &id, &environment])?;
+        let mut found = NamedPrompts {
+            last: None,
+            prompts: Vec::new(),
+            version: None,
+            body: None,
+            numbering: Numbering::default(),
+        };
+        for row in &rows {
+            found.last = last_operation(row)?;
+            if optional_raw(row, 1)?.is_none() {
+                break;
+            }
+            found.prompts.push(parsed(row, 1)?);
+            found.numbering = Numbering {
+                highest_major: half(row, 18)?,
+                highest_minor: half(row, 19)?,
+            };
+            if optional_raw(row, 0)?.is_some() {
+                let version = version(row)?;
+                if !is_known(&version) && row.get(14) {
+                    found.body = Some(match optional_raw(row, 15)? {
+                        Some(body) => StoredBlob::Journaled(body.to_vec()),
+                        None => StoredBlob::Settled(number(row, 10)?),
+                    });
+                }
+                found.version = Some(version);
+            }
+        }
+        if found.prompts.len() != 1 {
+            found.numbering = Numbering::default();
+        }
+        Ok(found)
+    }
+}
+
+fn last_operation(row: &Row) -> StorageResult<Option<(u64, OperationId)>> {
+    let last = (number(row, 16)?, OperationId::from_bytes(bytes(row, 17)?));
+    Ok(Some(last).filter(|(number, _)| *number > 0))
+}
+
+impl LookupReads for PostgresSnapshot<'_> {
+    fn resolve(
+        &self,
+        spec: &VersionSpec,
+        is_known: &dyn Fn(&Version) -> bool,
+    ) -> StorageResult<Resolution> {
+        let found = match (&spec.prompt, &spec.selector) {
+            (Some(prompt), Selector::Latest) => self.named(LATEST, prompt, None, is_known)?,
+            (Some(prompt), Selector::Environment(name)) => {
+                let name = Some(name.as_str().as_bytes());
+                self.named(IN_ENVIRONMENT, prompt, name, is_known)?
+            }
+            _ => return resolve_by_parts(self, spec, is_known),
+        };
+        Ok(Resolution {
+            last: found.last,
+            prompts: found.prompts,
+            version: found.version,
+            body: found.body,
+        })
+    }
+
+    fn head(
+        &self,
+        prompt: &PromptRef,
+        is_known: &dyn Fn(&Version) -> bool,
+    ) -> StorageResult<HeadLookup> {
+        let found = self.named(LATEST, prompt, None, is_known)?;
+        Ok(HeadLookup {
+            prompts: found.prompts,
+            version: found.version,
+            numbering: found.numbering,
+            body: found.body,
+        })
+    }
+}
