@@ -129,11 +129,11 @@ impl Publication<'_> {
     fn steps(&self) -> Vec<WriteStep> {
         let mut steps = Vec::new();
         let mut add = |sql, params, is_single| {
-            steps.push(WriteStep {
-                doing: "recording stored bodies",
-                sql,
-                params,
-                is_single,
+            let doing = "recording stored bodies";
+            steps.push(if is_single {
+                WriteStep::changing(1, doing, sql, params)
+            } else {
+                WriteStep::any(doing, sql, params)
             });
         };
         for object in self.objects {
