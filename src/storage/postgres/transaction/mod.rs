@@ -1,5 +1,6 @@
 //! The write transaction.
 
+mod added;
 mod changes;
 mod outcome;
 mod pending;

@@ -3,12 +3,11 @@
 //! They are sent before the transaction reads, and before it commits. Until then they are a list, so
 //! that a savepoint is a place in it, and consecutive changes become few statements.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
+use super::added::{AddedBody, AddedOperation, AddedPrompt};
 use super::changes::OtherChanges;
 use super::run::ChangeRun;
-use crate::model::id::PromptId;
 use crate::model::record::{Change, Operation};
 use crate::storage::postgres::columns::{micros, signed};
 use crate::storage::postgres::connection::WriteStep;
@@ -18,37 +17,10 @@ const MAX_PENDING_BYTES: usize = 4 * 1024 * 1024;
 /// As many writes are sent at once.
 const MAX_PENDING: usize = 4000;
 
-/// A body for the journal.
-#[derive(Debug)]
-pub(in crate::storage::postgres) struct PendingBody {
-    pub(super) hash: Vec<u8>,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// An operation, with the prompts and environments that it changes.
-#[derive(Debug)]
-pub(in crate::storage::postgres) struct AppendedOperation {
-    pub(super) number: i64,
-    pub(super) hash: Vec<u8>,
-    pub(super) at: i64,
-    pub(super) text: Vec<u8>,
-    pub(super) prompts: BTreeSet<PromptId>,
-    pub(super) environments: BTreeSet<String>,
-}
-
-/// A prompt that is created.
-#[derive(Debug)]
-pub(in crate::storage::postgres) struct CreatedPrompt {
-    pub(super) id: PromptId,
-    pub(super) name: String,
-    pub(super) tags: Vec<String>,
-    pub(super) at: i64,
-}
-
 enum PendingWrite {
-    Body(PendingBody),
-    Operation(AppendedOperation),
-    Prompt(CreatedPrompt),
+    Body(AddedBody),
+    Operation(AddedOperation),
+    Prompt(AddedPrompt),
     /// A new version or a move, at the moment of its operation.
     Change(Change, i64),
     /// Statements that must come after all writes before them.
@@ -62,14 +34,14 @@ pub(in crate::storage::postgres) struct PendingWrites {
     /// The addresses of bodies that versions may have although they are not stored.
     pub(super) absent: Vec<Vec<u8>>,
     bytes: usize,
-    savepoint: Savepoint,
+    savepoint: SavepointPlace,
     /// Whether the server has a savepoint, the last one or an earlier one.
     is_on_server: bool,
 }
 
 /// Where the last savepoint is.
 #[derive(Clone, Copy, Debug, Default)]
-enum Savepoint {
+enum SavepointPlace {
     #[default]
     None,
     /// Before the write with this place in the list. The server does not know it.
@@ -96,7 +68,7 @@ impl fmt::Debug for PendingWrites {
 impl PendingWrites {
     pub(super) fn add_body(&mut self, hash: &[u8], bytes: &[u8]) {
         self.bytes += bytes.len();
-        self.writes.push(PendingWrite::Body(PendingBody {
+        self.writes.push(PendingWrite::Body(AddedBody {
             hash: hash.to_vec(),
             bytes: bytes.to_vec(),
         }));
@@ -115,7 +87,7 @@ impl PendingWrites {
             _ => None,
         });
         self.bytes += text.len();
-        self.writes.push(PendingWrite::Operation(AppendedOperation {
+        self.writes.push(PendingWrite::Operation(AddedOperation {
             number,
             hash: operation.id.as_bytes().to_vec(),
             at,
@@ -129,7 +101,7 @@ impl PendingWrites {
                     id,
                     before: None,
                     after: Some(state),
-                } => PendingWrite::Prompt(CreatedPrompt {
+                } => PendingWrite::Prompt(AddedPrompt {
                     id: *id,
                     name: state.name.to_string(),
                     tags: state.tags.clone(),
@@ -152,17 +124,17 @@ impl PendingWrites {
     }
 
     pub(super) fn set_savepoint(&mut self) {
-        self.savepoint = Savepoint::Pending(self.writes.len());
+        self.savepoint = SavepointPlace::Pending(self.writes.len());
     }
 
     /// Forgets the writes since the savepoint. Returns whether the server must roll back too.
     pub(super) fn roll_back(&mut self) -> bool {
         match self.savepoint {
-            Savepoint::Pending(place) => {
+            SavepointPlace::Pending(place) => {
                 self.writes.truncate(place);
                 false
             }
-            Savepoint::Sent | Savepoint::None => {
+            SavepointPlace::Sent | SavepointPlace::None => {
                 self.writes.clear();
                 true
             }
@@ -174,7 +146,7 @@ impl PendingWrites {
         let mut writes = std::mem::take(&mut self.writes);
         self.bytes = 0;
         let absent = &self.absent;
-        let Savepoint::Pending(place) = self.savepoint else {
+        let SavepointPlace::Pending(place) = self.savepoint else {
             return DueWrites {
                 before: Vec::new(),
                 after: compiled(&mut writes, absent),
@@ -186,7 +158,7 @@ impl PendingWrites {
             after: Vec::new(),
         };
         if after.is_empty() {
-            self.savepoint = Savepoint::Pending(0);
+            self.savepoint = SavepointPlace::Pending(0);
             return due;
         }
         let doing = "setting a savepoint";
@@ -197,7 +169,7 @@ impl PendingWrites {
         let sql = "SAVEPOINT kept";
         due.before.push(WriteStep::any(doing, sql, Vec::new()));
         due.after = compiled(after, absent);
-        (self.savepoint, self.is_on_server) = (Savepoint::Sent, true);
+        (self.savepoint, self.is_on_server) = (SavepointPlace::Sent, true);
         due
     }
 

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::added::{AddedBody, AddedOperation, AddedPrompt};
 use super::changes::{Param, raw};
-use super::pending::{AppendedOperation, CreatedPrompt, PendingBody};
 use crate::model::contract_digest::ContractDigest;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::Version;
@@ -18,10 +18,10 @@ use crate::storage::postgres::connection::WriteStep;
 /// The changes of a run, by kind.
 #[derive(Default)]
 pub(super) struct ChangeRun<'a> {
-    operations: Vec<&'a AppendedOperation>,
-    bodies: Vec<&'a PendingBody>,
+    operations: Vec<&'a AddedOperation>,
+    bodies: Vec<&'a AddedBody>,
     stored: HashSet<&'a [u8]>,
-    prompts: Vec<&'a CreatedPrompt>,
+    prompts: Vec<&'a AddedPrompt>,
     versions: Vec<&'a Version>,
     /// The place of a version in the list.
     places: HashMap<VersionId, usize>,
@@ -62,17 +62,17 @@ impl<'a> ChangeRun<'a> {
         }
     }
 
-    pub(super) fn add_operation(&mut self, operation: &'a AppendedOperation) {
+    pub(super) fn add_operation(&mut self, operation: &'a AddedOperation) {
         self.operations.push(operation);
     }
 
-    pub(super) fn add_body(&mut self, body: &'a PendingBody) {
+    pub(super) fn add_body(&mut self, body: &'a AddedBody) {
         if self.stored.insert(&body.hash) {
             self.bodies.push(body);
         }
     }
 
-    pub(super) fn add_prompt(&mut self, prompt: &'a CreatedPrompt) {
+    pub(super) fn add_prompt(&mut self, prompt: &'a AddedPrompt) {
         self.prompts.push(prompt);
     }
 
