@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::archive::{SegmentSizes, archive};
+use super::archive::{ArchivedSegment, SegmentSizes, archive, end};
 use super::connection;
 use super::error::{SqliteContext as _, SqliteResult};
 use super::index::SqliteIndex;
@@ -11,9 +11,16 @@ use super::transaction::SqliteTransaction;
 use crate::model::record::Durability;
 use crate::storage::Transaction as _;
 
-/// Maximum number of segments that are made in one call: about 65,000 operations, in about a
+/// Maximum number of transactions that archive in one call: about 65,000 operations, in about a
 /// second.
-const MAX_SEGMENTS_AT_ONCE: usize = 512;
+const MAX_ARCHIVING_TURNS: usize = 8;
+
+/// Maximum number of segments that are written while the write lock is held once, for some
+/// milliseconds.
+///
+/// With fewer, an import adds operations faster than they are archived in the turns between its
+/// transactions.
+const MAX_SEGMENTS_IN_A_TURN: usize = 64;
 
 /// Fewer free pages than this, or than half of the others, are left for later writes.
 ///
@@ -36,27 +43,26 @@ impl SqliteIndex {
 
     /// Archives old operations into segments. Returns whether there may be more.
     ///
-    /// Segments are made while writers continue. Each one then waits for the write lock, and holds
-    /// it only briefly.
+    /// Segments are made while writers continue. Some of them at a time then wait for the write
+    /// lock, and hold it only briefly.
     pub(super) fn archive(
         &self,
         reader: &ReadConnection,
         sizes: SegmentSizes,
     ) -> SqliteResult<bool> {
-        for _ in 0..MAX_SEGMENTS_AT_ONCE {
-            let doing = "looking for operations to archive";
-            connection::run(&reader.connection, "BEGIN").context(doing)?;
-            let archived = archive(&reader.connection, sizes)?;
-            connection::run(&reader.connection, "COMMIT").context(doing)?;
-            let Some(archived) = archived else {
+        for _ in 0..MAX_ARCHIVING_TURNS {
+            let archived = next_segments(reader, sizes)?;
+            if archived.is_empty() {
                 return Ok(false);
-            };
+            }
             // A loss of this commit costs nothing: the rows would be archived again.
             let mut write_lock = self.write_lock()?;
             write_lock.set_durability(Durability::Relaxed)?;
             let mut write = SqliteTransaction::begin(write_lock, self)?;
-            if !write.archive(&archived)? {
-                return Ok(false);
+            for segment in &archived {
+                if !write.archive(segment)? {
+                    return Ok(false);
+                }
             }
             Box::new(write).commit()?;
         }
@@ -76,4 +82,24 @@ impl SqliteIndex {
         connection::compact(&write_lock.tables().connection)?;
         Ok(true)
     }
+}
+
+/// Makes the next segments of operations that have rows.
+fn next_segments(
+    reader: &ReadConnection,
+    sizes: SegmentSizes,
+) -> SqliteResult<Vec<ArchivedSegment>> {
+    let (connection, doing) = (&reader.connection, "looking for operations to archive");
+    connection::run(connection, "BEGIN").context(doing)?;
+    let mut segments = Vec::new();
+    let mut start = end(connection)?;
+    while segments.len() < MAX_SEGMENTS_IN_A_TURN {
+        let Some(segment) = archive(connection, start, sizes)? else {
+            break;
+        };
+        start = segment.end();
+        segments.push(segment);
+    }
+    connection::run(connection, "COMMIT").context(doing)?;
+    Ok(segments)
 }

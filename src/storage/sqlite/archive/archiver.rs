@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
-use super::segments::{RowPosition, SegmentSpan, end, moment_of};
+use super::segments::{RowPosition, SegmentSpan, moment_of};
 use super::text;
 use super::text::{RowLookups, SegmentText};
 use crate::model::id::{OperationId, PromptId};
@@ -55,20 +55,20 @@ struct SegmentLists {
     environments: BTreeSet<(String, i64, i64)>,
 }
 
-/// Makes a segment of the oldest operations that have rows; `None` if there are too few.
+/// Makes a segment of the operations that follow `start`; `None` if there are too few.
 ///
-/// Damaged operations are not archived: they stay as they were found.
+/// They must have rows. Damaged operations are not archived: they stay as they were found.
 pub(crate) fn archive(
     connection: &Connection,
+    start: RowPosition,
     sizes: SegmentSizes,
 ) -> SqliteResult<Option<ArchivedSegment>> {
-    let start = end(connection)?;
     let last = last_row(connection)?;
     let enough = limit(sizes.operations + sizes.newest);
     if last.is_none_or(|last| last - start.number < enough) {
         return Ok(None);
     }
-    let Some((end, span, texts)) = oldest(connection, start, sizes)? else {
+    let Some((end, span, texts)) = following(connection, start, sizes)? else {
         return Ok(None);
     };
     let rows = RowLookups::new(connection);
@@ -95,18 +95,18 @@ fn last_row(connection: &Connection) -> SqliteResult<Option<i64>> {
         .context("looking for operations to archive")
 }
 
-/// Returns the oldest rows, enough for one segment, with the last position and the span of all.
+/// Returns the next rows, enough for one segment, with the last position and the span of all.
 ///
 /// `None` if a row does not follow from the one before it, or if there are too few.
-fn oldest(
+fn following(
     connection: &Connection,
     start: RowPosition,
     sizes: SegmentSizes,
 ) -> SqliteResult<Option<(RowPosition, SegmentSpan, SegmentText)>> {
     let doing = "reading operations to archive";
-    let sql = "SELECT number, hash, at, content FROM operation ORDER BY number";
+    let sql = "SELECT number, hash, at, content FROM operation WHERE number > ?1 ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
-    let mut rows = statement.query([]).context(doing)?;
+    let mut rows = statement.query([start.number]).context(doing)?;
     let (mut place, mut span, mut texts) = (start, SegmentSpan::NONE, SegmentText::default());
     while texts.len() < sizes.operations && texts.bytes() < sizes.bytes {
         let Some(row) = rows.next().context(doing)? else {
@@ -165,6 +165,11 @@ impl SegmentLists {
 }
 
 impl ArchivedSegment {
+    /// Returns the position of its last operation.
+    pub(crate) fn end(&self) -> RowPosition {
+        self.end
+    }
+
     /// Replaces the rows by the segment, in the transaction of a connection.
     ///
     /// Returns false if another process has archived them meanwhile. Fails as corrupt if only some

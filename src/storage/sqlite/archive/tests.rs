@@ -1,5 +1,5 @@
 use super::super::archiver::{SegmentSizes, archive};
-use super::MAX_CACHED_BYTES;
+use super::{MAX_CACHED_BYTES, RowPosition};
 use crate::storage::{StorageError, StorageErrorKind};
 use rusqlite::Connection;
 use std::ops::ControlFlow;
@@ -198,7 +198,8 @@ fn operations_are_archived_once() {
         bytes: 100_000,
         newest: 0,
     };
-    let early = archive(&index.connect().unwrap().connection, sizes)
+    let connection = index.connect().unwrap().connection;
+    let early = archive(&connection, RowPosition::START, sizes)
         .unwrap()
         .unwrap();
     assert_eq!(archived(&open(&path), 10, 0), 5);
@@ -218,6 +219,7 @@ fn uncommitted_archiving_has_no_effect() {
     let before = history(&*index.snapshot().unwrap());
     let early = archive(
         &index.connect().unwrap().connection,
+        RowPosition::START,
         SegmentSizes {
             operations: 10,
             bytes: 100_000,
