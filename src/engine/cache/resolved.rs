@@ -8,6 +8,7 @@
 //! Readers share no lock: they load the whole state, which is immutable and is replaced as a whole.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -85,10 +86,15 @@ enum Dependency {
     Name(String),
 }
 
-/// The maximum number of answers. When it would be exceeded, the cache is cleared.
+/// The maximum number of answers. When it would be exceeded, some are removed.
 const MAX_ANSWERS: usize = 16 * 1024;
-/// The maximum memory that the answers take, in bytes. When it would be exceeded, the cache is cleared.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// The maximum memory that the answers take, in bytes. When it would be exceeded, some are removed.
+///
+/// Each body counts with its values, which take several times the memory of its text. They exist
+/// only if the caller has asked for them, so a full cache usually takes a fraction of this.
+const MAX_BYTES: usize = 192 * 1024 * 1024;
+/// The part of the answers that is removed at once: one in this number.
+const REMOVED_PART: usize = 32;
 
 /// If more operations than this must be read to catch up, the cache is cleared instead.
 const MAX_CATCH_UP_OPERATIONS: u64 = 64;
@@ -246,17 +252,11 @@ impl CacheState {
         if bytes > MAX_BYTES {
             return self.clone();
         }
-        let is_full = self.answers.size() >= MAX_ANSWERS || self.bytes + bytes > MAX_BYTES;
-        let mut next = if is_full {
-            Self {
-                mark: self.mark,
-                last: self.last,
-                ..Self::default()
-            }
-        } else {
-            self.clone()
-        };
+        let mut next = self.clone();
         next.forget(spec);
+        if next.answers.size() >= MAX_ANSWERS || next.bytes + bytes > MAX_BYTES {
+            next.make_room(spec, bytes);
+        }
         for dependency in dependencies(spec, &answer) {
             let mut specs = next
                 .dependents
@@ -269,6 +269,23 @@ impl CacheState {
         next.bytes += bytes;
         next.answers.insert_mut(spec.clone(), answer);
         next
+    }
+
+    /// Forgets some answers, so that one about `spec` of this weight fits.
+    ///
+    /// They are consecutive in the order of the map, from a random place on.
+    fn make_room(&mut self, spec: &VersionSpec, bytes: usize) {
+        let answers = self.answers.clone();
+        let most = MAX_ANSWERS - MAX_ANSWERS / REMOVED_PART;
+        let most_bytes = (MAX_BYTES - MAX_BYTES / REMOVED_PART).min(MAX_BYTES - bytes);
+        let random = foldhash::fast::RandomState::default().hash_one(spec) as usize;
+        let start = random.checked_rem(answers.size()).unwrap_or(0);
+        for old in answers.keys().skip(start).chain(answers.keys().take(start)) {
+            if self.answers.size() <= most && self.bytes <= most_bytes {
+                break;
+            }
+            self.forget(old);
+        }
     }
 
     fn without(&self, changed: &HashSet<Dependency>) -> Self {

@@ -31,6 +31,9 @@ const FULL_JOURNAL: JournalSize = JournalSize {
 const URGENT_TAIL_FACTOR: u64 = 32;
 /// The number of commits after which the index is maintained beside them.
 const MAINTAIN_AFTER_COMMITS: u64 = 1024;
+/// The number of operations after which the index is maintained beside commits: an import makes
+/// many in each. Its operations are archived while it goes on, and their pages used again.
+const MAINTAIN_AFTER_OPERATIONS: u64 = 16 * 1024;
 /// The number of operations, with bodies or without, after which the write-ahead log may be long.
 const CHECK_LOG_AFTER_OPERATIONS: u64 = 64;
 /// The number of new packs that are joined beside commits, because a read searches each pack.
@@ -67,6 +70,8 @@ pub(super) struct Schedule {
     unindexed: TailSize,
     /// The number of commits since the index was last maintained.
     commits: u64,
+    /// The number of operations since the index was last maintained.
+    operations: u64,
     /// The number of operations since the length of the log was last checked.
     logged: u64,
     /// The number of packs that were created since packs were last joined.
@@ -127,7 +132,9 @@ impl Schedule {
             return Task::Checkpoint;
         }
         let are_packs_many = self.packs >= JOIN_AFTER_PACKS;
-        if self.commits >= MAINTAIN_AFTER_COMMITS || are_packs_many || is_idle && self.commits > 0 {
+        let are_operations_many =
+            self.commits >= MAINTAIN_AFTER_COMMITS || self.operations >= MAINTAIN_AFTER_OPERATIONS;
+        if are_operations_many || are_packs_many || is_idle && self.commits > 0 {
             return Task::Maintain;
         }
         if self.logged >= CHECK_LOG_AFTER_OPERATIONS {
@@ -157,6 +164,7 @@ impl Schedule {
     /// Records a commit, and returns whether the thread must be signalled to notice it in time.
     pub(super) fn add_commit(&mut self, added: PendingWork, now: Instant) -> bool {
         self.commits += 1;
+        self.operations += added.operations;
         self.logged += added.operations.max(1);
         self.packs += added.packs;
         self.add_unindexed(&added);
@@ -236,6 +244,7 @@ impl Schedule {
     /// Forgets the commits so far, because the index is being maintained.
     pub(super) fn begin_maintenance(&mut self) {
         self.commits = 0;
+        self.operations = 0;
         self.logged = 0;
     }
 

@@ -10,6 +10,13 @@ fn work(bodies: u64) -> PendingWork {
     }
 }
 
+fn operations(operations: u64) -> PendingWork {
+    PendingWork {
+        operations,
+        ..PendingWork::default()
+    }
+}
+
 /// Returns a schedule after one commit at `now`, without the check for old files.
 fn after_commit(added: PendingWork, now: Instant) -> Schedule {
     let mut schedule = Schedule::default();
@@ -64,10 +71,6 @@ fn a_few_bodies_become_files_at_a_pause_and_are_checkpointed_when_idle() {
 #[test]
 fn a_long_tail_is_indexed_at_a_pause_and_an_urgent_one_beside_commits() {
     let now = Instant::now();
-    let operations = |operations| PendingWork {
-        operations,
-        ..PendingWork::default()
-    };
     let mut schedule = after_commit(operations(LONG_TAIL.operations), now);
     schedule.begin_shortening();
     assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
@@ -90,6 +93,8 @@ fn many_commits_and_many_packs_are_maintained_without_a_pause() {
     assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
     schedule.add_commit(PendingWork::default(), now);
     assert_eq!(schedule.next(now), Task::Maintain);
+    let batch = operations(MAINTAIN_AFTER_OPERATIONS);
+    assert_eq!(after_commit(batch, now).next(now), Task::Maintain);
     let mut packed = work(0);
     packed.packs = JOIN_AFTER_PACKS;
     assert_eq!(after_commit(packed, now).next(now), Task::Maintain);

@@ -75,7 +75,7 @@ impl MaintenanceWorker {
             reported.is_ok()
         })?;
         reported?;
-        self.shared.maintain(true)?;
+        self.run_all()?;
         Ok(checkpointed)
     }
 
