@@ -20,6 +20,7 @@ mod cuts;
 mod failover;
 mod outages;
 mod proxy;
+mod statements;
 mod support;
 mod tls;
 mod watching;

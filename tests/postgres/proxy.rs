@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+/// The type of the message by which the server ends the answer to a statement.
+const READY_FOR_QUERY: u8 = b'Z';
+
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -28,6 +31,8 @@ struct Rule {
     generation: usize,
     /// The messages to the server and to the client since the last call.
     passed: [usize; 2],
+    /// The statements that the server completed since the last call.
+    completed: usize,
     /// The direction and the number of the message before which the connection is cut.
     cut: Option<(Direction, usize)>,
 }
@@ -70,6 +75,13 @@ impl Proxy {
     pub fn cut(&self, direction: Direction, message: usize) {
         let mut rule = self.rule.lock().unwrap();
         (rule.passed, rule.cut) = ([0; 2], Some((direction, message)));
+    }
+
+    /// Returns the number of statements that the server completed since the last call.
+    ///
+    /// A text with several statements counts once, as it is answered once.
+    pub fn count_statements(&self) -> usize {
+        std::mem::take(&mut self.rule.lock().unwrap().completed)
     }
 
     /// Counts messages from now on, and cuts none. Returns whether the last cut was made, and the
@@ -132,6 +144,9 @@ fn pass(
         from.read_exact(&mut rest)?;
         if !is_first && rule.lock().unwrap().cuts(generation, direction) {
             return Ok(());
+        }
+        if !is_first && direction == Direction::ToClient && head[0] == READY_FOR_QUERY {
+            rule.lock().unwrap().completed += 1;
         }
         is_first = false;
         head.append(&mut rest);

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{PostgresBlobs, PostgresIndex, PostgresUrl};
+use crate::model::id::BlobId;
 use crate::model::record::{Durability, Settings};
 use crate::storage::testing::HistoryWriter;
 use crate::storage::{Blobs, Index, StorageErrorKind, testing};
@@ -140,4 +141,28 @@ fn calls_work_within_another_runtime() {
     assert_eq!(receive.recv().unwrap(), 1);
     let blobs = PostgresBlobs::of(&index);
     runtime.block_on(async { assert_eq!(blobs.newest().unwrap(), None) });
+}
+
+/// The changes before a savepoint are lost with their connection, and can be made again.
+#[test]
+fn a_rollback_on_a_broken_connection_ends_as_busy() {
+    let Some(index) = new_index(Settings::default()) else {
+        return;
+    };
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    transaction
+        .put_body(BlobId::of(b"a body"), b"a body")
+        .unwrap();
+    transaction.savepoint().unwrap();
+    let holder = format!(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'
+         AND (classid::bigint << 32 | objid::bigint) = {}",
+        index.locks.writers
+    );
+    let other = index.pool.connect().unwrap();
+    other.batch("ending a connection", &holder).unwrap();
+    let read = transaction.snapshot().last_operation();
+    assert_eq!(read.unwrap_err().kind(), StorageErrorKind::Busy);
+    let rolled_back = transaction.roll_back();
+    assert_eq!(rolled_back.unwrap_err().kind(), StorageErrorKind::Busy);
 }

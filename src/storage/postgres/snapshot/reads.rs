@@ -4,10 +4,10 @@ use std::cell::{Cell, OnceCell, RefCell, RefMut};
 
 use tokio_postgres::Row;
 
-use crate::storage::StorageResult;
 use crate::storage::postgres::connection::{Connection, Params, WriteStep};
 use crate::storage::postgres::pool::ConnectionPool;
 use crate::storage::postgres::transaction::PendingWrites;
+use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 /// The beginning of a snapshot. It is sent together with the first read.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -22,8 +22,8 @@ pub(in crate::storage::postgres) struct PostgresSnapshot<'a> {
     is_begun: Cell<bool>,
     /// The writes of a transaction that are not sent yet.
     pending: RefCell<PendingWrites>,
-    /// Whether writes before the last savepoint failed, so that it does not help to return to it.
-    has_failed: Cell<bool>,
+    /// How writes before the last savepoint failed, if they did. It does not help to return to it.
+    failure: Cell<Option<StorageErrorKind>>,
 }
 
 impl<'a> PostgresSnapshot<'a> {
@@ -34,7 +34,7 @@ impl<'a> PostgresSnapshot<'a> {
             pool,
             is_begun: Cell::new(false),
             pending: RefCell::default(),
-            has_failed: Cell::new(false),
+            failure: Cell::default(),
         }
     }
 
@@ -50,7 +50,7 @@ impl<'a> PostgresSnapshot<'a> {
             pool,
             is_begun: Cell::new(true),
             pending: RefCell::default(),
-            has_failed: Cell::new(false),
+            failure: Cell::default(),
         }
     }
 
@@ -80,7 +80,7 @@ impl<'a> PostgresSnapshot<'a> {
     ) -> StorageResult<T> {
         let due = self.pending.borrow_mut().take();
         // A failure of writes before the savepoint is not undone by a return to it.
-        let fail = |_: &_| self.has_failed.set(true);
+        let fail = |error: &StorageError| self.failure.set(Some(error.kind()));
         let connection = self.connection();
         if due.after.is_empty() {
             return send(connection, &due.before).inspect_err(fail);
@@ -89,9 +89,9 @@ impl<'a> PostgresSnapshot<'a> {
         send(connection, &due.after)
     }
 
-    /// Returns whether writes before the last savepoint failed.
-    pub(in crate::storage::postgres) fn has_failed(&self) -> bool {
-        self.has_failed.get()
+    /// Returns how writes before the last savepoint failed, if they did.
+    pub(in crate::storage::postgres) fn failure(&self) -> Option<StorageErrorKind> {
+        self.failure.get()
     }
 
     /// Notes that the transaction has ended.

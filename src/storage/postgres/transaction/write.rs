@@ -236,9 +236,10 @@ impl Transaction for PostgresTransaction<'_> {
             let reason = "postgres: rolling back: there is no savepoint";
             return Err(StorageError::new(StorageErrorKind::Other, reason));
         };
-        if self.snapshot.has_failed() {
+        if let Some(kind) = self.snapshot.failure() {
+            // The callers of those writes learn whether it helps to repeat them.
             let reason = "postgres: rolling back: writes before the savepoint failed";
-            return Err(StorageError::new(StorageErrorKind::Other, reason));
+            return Err(StorageError::new(kind, reason));
         }
         let is_on_server = self.snapshot.pending().roll_back();
         if is_on_server {

@@ -1,0 +1,69 @@
+//! The number of statements that a call sends: each of them is work for the server, and each that is
+//! waited for is a round trip.
+
+use promptbook::{EnvironmentName, Error, PromptId, Selector};
+
+use crate::postgres_server::{new_schema, shared};
+use crate::proxy::Proxy;
+use crate::support::{version, with_prompt};
+
+/// The statements of a commit: two that begin, a look for the head, eight writes and the commit. There
+/// is one more if the end of an earlier snapshot comes late.
+const MAX_STATEMENTS_OF_COMMIT: usize = 13;
+/// Those of a move, which looks for the version and for what the environment points to.
+const MAX_STATEMENTS_OF_MOVE: usize = 13;
+/// The reading of the change mark, and the late end of an earlier snapshot.
+const MAX_STATEMENTS_OF_WARM_RESOLVE: usize = 2;
+
+fn prompt() -> PromptId {
+    "counts".parse().unwrap()
+}
+
+#[test]
+fn calls_send_few_statements() {
+    let Some(server) = shared() else { return };
+    let proxy = Proxy::start(&server.socket());
+    let store = with_prompt(&proxy.url(&new_schema()), prompt());
+    let commit = |token: &str| store.commit(version(prompt(), token)).unwrap().id;
+    let batch = || {
+        let made = store.batch(|batch| {
+            for number in 0..10 {
+                batch.commit(version(prompt(), &format!("{number} of a batch")))?;
+            }
+            Ok::<_, Error>(())
+        });
+        made.unwrap();
+    };
+    let point = |to| {
+        let production = EnvironmentName::production();
+        store.set_environment(prompt(), production, to).unwrap();
+    };
+    let latest = || {
+        let found = store.resolve((prompt(), Selector::Latest)).unwrap();
+        found.version.id
+    };
+    // Statements are prepared by the first calls.
+    let (first, second) = (commit("first"), commit("second"));
+    point(first);
+    point(second);
+    assert_eq!(latest(), second);
+    let counted = |call: &dyn Fn()| {
+        proxy.count_statements();
+        call();
+        proxy.count_statements()
+    };
+    let counts = [
+        counted(&|| _ = commit("counted")),
+        counted(&batch),
+        counted(&|| point(first)),
+    ];
+    println!("a commit, a batch and a move: {counts:?}");
+    let [of_commit, of_batch, of_move] = counts;
+    assert!(of_commit <= MAX_STATEMENTS_OF_COMMIT, "{of_commit}");
+    // The changes of a batch are rows of the same statements.
+    assert!(of_batch <= MAX_STATEMENTS_OF_COMMIT, "{of_batch}");
+    assert!(of_move <= MAX_STATEMENTS_OF_MOVE, "{of_move}");
+    latest();
+    let warm = counted(&|| _ = latest());
+    assert!(warm <= MAX_STATEMENTS_OF_WARM_RESOLVE, "{warm}");
+}
