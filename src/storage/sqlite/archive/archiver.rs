@@ -63,12 +63,11 @@ pub(crate) fn archive(
     start: RowPosition,
     sizes: SegmentSizes,
 ) -> SqliteResult<Option<ArchivedSegment>> {
-    let last = last_row(connection)?;
-    let enough = limit(sizes.operations + sizes.newest);
-    if last.is_none_or(|last| last - start.number < enough) {
+    let old = last_row(connection)?.map_or(0, |last| last - limit(sizes.newest));
+    if old <= start.number {
         return Ok(None);
     }
-    let Some((end, span, texts)) = following(connection, start, sizes)? else {
+    let Some((end, span, texts)) = following(connection, start, old, sizes)? else {
         return Ok(None);
     };
     let rows = RowLookups::new(connection);
@@ -97,16 +96,17 @@ fn last_row(connection: &Connection) -> SqliteResult<Option<i64>> {
 
 /// Returns the next rows, enough for one segment, with the last position and the span of all.
 ///
-/// `None` if a row does not follow from the one before it, or if there are too few.
+/// `None` if a row does not follow from the one before it, or if those up to `old` are too few.
 fn following(
     connection: &Connection,
     start: RowPosition,
+    old: i64,
     sizes: SegmentSizes,
 ) -> SqliteResult<Option<(RowPosition, SegmentSpan, SegmentText)>> {
     let doing = "reading operations to archive";
-    let sql = "SELECT number, hash, at, content FROM operation WHERE number > ?1 ORDER BY number";
+    let sql = "SELECT number, hash, at, content FROM operation WHERE number BETWEEN ?1 AND ?2 ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
-    let mut rows = statement.query([start.number]).context(doing)?;
+    let mut rows = statement.query([start.number + 1, old]).context(doing)?;
     let (mut place, mut span, mut texts) = (start, SegmentSpan::NONE, SegmentText::default());
     while texts.len() < sizes.operations && texts.bytes() < sizes.bytes {
         let Some(row) = rows.next().context(doing)? else {

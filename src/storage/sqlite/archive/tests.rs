@@ -168,6 +168,28 @@ fn segments_change_no_answer() {
     }
 }
 
+/// Large operations are archived before there are as many as a segment may contain.
+#[test]
+fn a_few_large_operations_are_archived() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, index) = made(directory.path());
+    fill(&index);
+    let before = history(&*index.snapshot().unwrap());
+    let sizes = SegmentSizes {
+        operations: 1000,
+        bytes: 2000,
+        newest: 10,
+    };
+    let reader = index.connect().unwrap();
+    index.archive(&reader, sizes).unwrap();
+    let rows: i64 = reader
+        .connection
+        .query_row("SELECT count(*) FROM operation", [], |row| row.get(0))
+        .unwrap();
+    assert!((10..30).contains(&rows), "{rows} rows are left");
+    assert!(history(&*index.snapshot().unwrap()) == before);
+}
+
 /// The history continues after segments.
 #[test]
 fn operations_are_appended_after_segments() {
