@@ -65,6 +65,10 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::BundleGap { .. } => {
             "import the bundles of the operations before it first, or a bundle of the whole history".into()
         }
+        Error::MergeConflict { .. } if cfg!(feature = "remote") => "if both sides gave a number to a \
+            version, import --renumber gives the own versions the next free ones; otherwise import \
+            the bundle into a new store, and copy what is missing from there"
+            .into(),
         Error::MergeConflict { .. } => "both sides changed the same thing; \
             import the bundle into a new store, and copy what is missing from there"
             .into(),

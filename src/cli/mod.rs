@@ -67,6 +67,7 @@
 //! | `import` | `{dry_run, created, committed, unchanged, renamed, files: [{file, format, prompt, prompt_id, number, effect, renamed_from, moved: [{environment, from, to}], unplaced: [label], findings: [FileFinding]}], skipped: [{file, reason}], deleted: [{prompt, prompt_id}], not_in_folder: [{prompt, prompt_id, same_body_as: name of a new prompt, or null}]}` |
 //! | `export` | `{written, unchanged, files: [{file, format, prompt, prompt_id, number, effect, findings: [FileFinding]}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
+//! | `import --renumber` | the members of `import` of a bundle, and `reassigned: [{prompt, name, version, from, to}], previous_index`; previous_index is null if no version got another number |
 //! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing if the bundle is written to standard output |
 //! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are relative to the previous lockfile |
 //! | `serve` | `{url, key, made, temporary}` in one line, before it serves; key is null if the caller gave a key; made is true if the store had no secrets before; temporary is true if the key works only until the server stops |

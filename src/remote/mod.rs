@@ -26,6 +26,7 @@ mod pull_store;
 mod push;
 mod remote_service;
 mod remotes;
+mod renumbering_import;
 mod state;
 
 pub use self::clone::clone_store;
@@ -44,4 +45,5 @@ pub use self::push::{
     SyncStatus,
 };
 pub use self::remotes::{DEFAULT_REMOTE, RemoteInfo, Remotes};
+pub use self::renumbering_import::{RenumberingSummary, import_renumbering};
 pub use self::state::RemoteKind;

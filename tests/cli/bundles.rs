@@ -228,3 +228,44 @@ fn a_bundle_is_read_from_standard_input() {
     let told = import(&["nofile.pb"], b"").fails(3);
     assert!(told.contains("no file or folder nofile.pb"), "{told}");
 }
+
+#[cfg(feature = "remote")]
+#[test]
+fn own_versions_get_other_numbers_if_the_bundle_has_used_theirs() {
+    let desk = exported();
+    let other = Desk::new();
+    other.write("all.bundle", bundle(&desk));
+    other.run(&["import", "all.bundle"]).ok();
+    desk.run_with(&["commit", "hello", "-m", "own"], GREETING)
+        .ok();
+    other
+        .run_with(&["commit", "hello", "-m", "theirs"], GREETING)
+        .ok();
+    other
+        .run(&["export", "--bundle", "all.bundle", "--force"])
+        .ok();
+    desk.write("all.bundle", bundle(&other));
+    let told = desk.run(&["import", "all.bundle"]).fails(4);
+    assert!(told.contains("import --renumber gives"), "{told}");
+    let answer = desk.run(&["import", "all.bundle", "--renumber"]);
+    assert_eq!(answer.code(), Some(0));
+    let told = answer.text() + answer.aside();
+    for words in [
+        "renumbered hello 1.2 → 1.3",
+        "1 operation appended, 3 already present; 0 bodies stored",
+        "now lead to the bundle's versions: hello 1.2 is now 1.3",
+        "index.previous.db",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let again = desk.json(&["import", "--renumber", "--bundle", "all.bundle"]);
+    assert_eq!(
+        (&again["appended"], &again["reassigned"]),
+        (&0.into(), &serde_json::json!([]))
+    );
+    assert_eq!(again["previous_index"], Value::Null);
+    let log = desk.run(&["log", "hello"]).ok();
+    assert!(log.contains("own") && log.contains("theirs"), "{log}");
+    let told = desk.run(&["import", ".", "--renumber"]).fails(2);
+    assert!(told.contains("--renumber is for a bundle"), "{told}");
+}

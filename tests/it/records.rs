@@ -61,7 +61,7 @@ fn every_public_record_can_be_read() {
     listed.extend(
         records! {
             promptbook::remote: FailedPrompt, LackingVersions, MappedNumber, PromptPull, PromptPush, PromptSync,
-                PullOutcome, PullSummary, PushOutcome, PushSummary, ReassignedNumber, RemoteInfo, RemoteKind, RenumberedVersion,
+                PullOutcome, PullSummary, PushOutcome, PushSummary, ReassignedNumber, RemoteInfo, RemoteKind, RenumberedVersion, RenumberingSummary,
                 SyncState, SyncStatus;
         }
         .map(str::to_owned),

@@ -6,6 +6,7 @@
     reason = "a test panics to report what failed"
 )]
 
+mod bundles;
 #[path = "../shared/clients.rs"]
 #[allow(dead_code, unreachable_pub, reason = "other tests run other clients")]
 mod clients;

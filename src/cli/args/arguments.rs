@@ -235,7 +235,8 @@ pub(crate) enum Command {
     /// A bundle is a file written by export --bundle. Import appends the operations that the store
     /// lacks. They keep their ids if the store's history is a prefix of the bundle's. Importing the
     /// same bundle again changes nothing. Import refuses a bundle if the bundle and the store
-    /// changed the same thing.
+    /// changed the same thing. If both gave a number to a version, pull --renumber and import
+    /// --renumber, of builds with remotes, give the own version another one.
     Import(ImportArgs),
     /// Export each prompt's body to a file in a folder, or the whole store to a bundle
     ///

@@ -18,4 +18,8 @@ pub(crate) struct ImportBundleArgs {
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["folder", "message", "env", "no_env", "prune", "no_renames", "dry_run", "yes", "format", "keep_as_text"])]
     pub(crate) file: Option<PathBuf>,
+    /// If the bundle has used the numbers of own versions, give those the next free ones
+    #[cfg(feature = "remote")]
+    #[arg(long)]
+    pub(crate) renumber: bool,
 }

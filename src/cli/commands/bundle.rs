@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+#[cfg(feature = "remote")]
+use super::remote::renumbered;
 use crate::bundle::{BundleSummary, ImportSummary};
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
@@ -41,17 +43,9 @@ pub(super) fn export(path: &Path, force: bool, session: &Session) -> CommandResu
 
 pub(super) fn import(path: &Path, session: &Session) -> CommandResult {
     let store = session.store()?;
-    let name = input::name_of(path);
-    let file = open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            let message = format!("no file {name}");
-            Failure::new(Exit::NotFound, "file_not_found", message)
-        }
-        _ => Failure::io(format!("{name} cannot be read"), &error),
-    })?;
     let imported = store
-        .import_bundle(file)
-        .map_err(|error| Failure::from(error).with_subject(&name))?;
+        .import_bundle(open(path)?)
+        .map_err(|error| Failure::from(error).with_subject(&input::name_of(path)))?;
     session.report(
         CompletedChange::Operations(&store),
         || answer_json(path, &imported),
@@ -59,11 +53,48 @@ pub(super) fn import(path: &Path, session: &Session) -> CommandResult {
     )
 }
 
+/// Imports a bundle, and gives own versions other numbers if the bundle has used theirs.
+#[cfg(feature = "remote")]
+pub(super) fn import_renumbering(path: &Path, session: &Session) -> CommandResult {
+    // It is closed again: the index can be replaced only while no process has the store open.
+    let directory = session.store()?.path().map(Path::to_path_buf);
+    let directory = directory.ok_or_else(|| {
+        Failure::usage("--renumber needs a store in a directory, whose index it can replace")
+    })?;
+    let (store, imported) =
+        crate::remote::import_renumbering(directory, &session.options(), open(path)?)
+            .map_err(|error| Failure::from(error).with_subject(&input::name_of(path)))?;
+    let (reassigned, previous) = (&imported.reassigned, &imported.previous_index);
+    renumbered::notes(reassigned, previous.as_deref(), "bundle", false, session);
+    session.report(
+        CompletedChange::Operations(&store),
+        || {
+            let mut json = answer_json(path, &imported.import);
+            json["reassigned"] = json!(reassigned);
+            json["previous_index"] = json!(previous);
+            json
+        },
+        || renumbered::lines(reassigned) + &words(&imported.import),
+    )
+}
+
+/// Opens a bundle. Fails with its name.
+fn open(path: &Path) -> CommandResult<File> {
+    let name = input::name_of(path);
+    open_seekable(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let message = format!("no file {name}");
+            Failure::new(Exit::NotFound, "file_not_found", message)
+        }
+        _ => Failure::io(format!("{name} cannot be read"), &error),
+    })
+}
+
 /// Opens a bundle.
 ///
 /// A bundle is read twice, so input that cannot seek, such as a pipe, is copied to a temporary
 /// file.
-fn open(path: &Path) -> io::Result<File> {
+fn open_seekable(path: &Path) -> io::Result<File> {
     if input::is_stdin(path) {
         return spooled(io::stdin().lock());
     }

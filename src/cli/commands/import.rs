@@ -19,17 +19,23 @@ use crate::{Error, Store};
 
 pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     let folder = match (&args.bundle.file, &args.folder) {
-        (Some(file), _) => return bundle::import(file, session),
+        (Some(file), _) => return import_bundle(file, args, session),
         (None, Some(file)) if is_bundle(file, args) => {
             if args.has_folder_options() {
                 let message = format!("{} is a bundle, not a folder", input::name_of(file));
                 return Err(Failure::usage(message)
                     .hint("a bundle contains its own messages and environments"));
             }
-            return bundle::import(file, session);
+            return import_bundle(file, args, session);
         }
         (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
     };
+    #[cfg(feature = "remote")]
+    if args.bundle.renumber {
+        return Err(Failure::usage(
+            "--renumber is for a bundle, not for a folder or a prompt",
+        ));
+    }
     let store = session.store()?.grouped();
     let new_environment = NewEnvironment::of(&store, args.env.as_ref())?;
     let Some(imported) = import_confirmed(&store, folder, args, session)? else {
@@ -59,6 +65,21 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
         new.note(session);
     }
     Ok(())
+}
+
+#[cfg_attr(
+    not(feature = "remote"),
+    expect(
+        unused_variables,
+        reason = "only --renumber changes the import of a bundle"
+    )
+)]
+fn import_bundle(file: &Path, args: &ImportArgs, session: &Session) -> CommandResult {
+    #[cfg(feature = "remote")]
+    if args.bundle.renumber {
+        return bundle::import_renumbering(file, session);
+    }
+    bundle::import(file, session)
 }
 
 /// Returns whether a path names a bundle: standard input, or a file that is not named as a prompt is.

@@ -1,4 +1,4 @@
-//! [`IncomingBundle`], what a served store has after the common operations, in a temporary file.
+//! [`IncomingBundle`], what another store has after the common operations, in a file.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -17,13 +17,18 @@ use crate::remote::error::RemoteError;
 use crate::storage::read_operation;
 use crate::{Error, PromptId, Result, Store, VersionId, VersionNumber};
 
-/// The operations that a served store has after the common ones.
+/// The operations that another store has after the common ones, and perhaps those before.
 #[derive(Debug)]
-pub(super) struct IncomingBundle {
+pub(in crate::remote) struct IncomingBundle {
     file: File,
 }
 
 impl IncomingBundle {
+    /// Returns the bundle that is the whole of a file.
+    pub(in crate::remote) fn of_file(file: File) -> Self {
+        Self { file }
+    }
+
     /// Downloads the operations after the common ones.
     pub(super) fn of_rest(
         service: &StoreService,
@@ -35,7 +40,7 @@ impl IncomingBundle {
     }
 
     /// Returns the file, positioned at the bundle.
-    pub(super) fn file(&self) -> Result<&File> {
+    pub(in crate::remote) fn file(&self) -> Result<&File> {
         let mut file = &self.file;
         let rewound = file.rewind();
         rewound.map_err(|source| {

@@ -14,8 +14,11 @@ mod service;
 mod status;
 mod target;
 
+pub(super) use self::incoming::IncomingBundle;
 pub(super) use self::pull::{ExchangePull, pull};
 pub(super) use self::push::push;
+pub(super) use self::relation::position_at;
 pub use self::renumbering::ReassignedNumber;
+pub(super) use self::renumbering_plan::RenumberingPlan;
 pub(super) use self::service::{RemoteHead, StoreService};
 pub(super) use self::status::status;

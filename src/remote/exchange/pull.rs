@@ -104,7 +104,7 @@ fn diverged(
     let tally = bundle.tally(relation.common)?;
     let renumbering = if options.renumbers {
         let plan = RenumberingPlan::of(target.store, &mut bundle, relation.common)?;
-        plan.refuse_pushed(target, relation.common)?;
+        plan.refuse_pushed(target.store, target.folder, relation.common)?;
         plan
     } else {
         RenumberingPlan::default()

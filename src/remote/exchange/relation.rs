@@ -74,7 +74,7 @@ impl HistoryRelation {
 }
 
 /// Returns the position after an operation of a store; none if it has no such operation.
-pub(super) fn position_at(store: &Store, number: u64) -> Result<Option<LogPosition>> {
+pub(in crate::remote) fn position_at(store: &Store, number: u64) -> Result<Option<LogPosition>> {
     if number == 0 {
         return Ok(Some(LogPosition::START));
     }

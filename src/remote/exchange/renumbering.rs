@@ -1,4 +1,4 @@
-//! [`Renumbering`], new numbers for own versions whose numbers a served store has given to others.
+//! [`Renumbering`], new numbers for own versions whose numbers another store has given to others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::history::{Change, OperationContent};
 use crate::{PromptId, PromptName, VersionId, VersionNumber};
 
-/// A version that got another number by a pull.
+/// A version that got another number by a pull or an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReassignedNumber {
@@ -17,9 +17,9 @@ pub struct ReassignedNumber {
     pub name: PromptName,
     /// The version.
     pub version: VersionId,
-    /// The number before the pull. Another version has it now.
+    /// The number before that. Another version has it now.
     pub from: VersionNumber,
-    /// The number after the pull.
+    /// The number since then.
     pub to: VersionNumber,
 }
 

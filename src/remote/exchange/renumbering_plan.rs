@@ -1,4 +1,4 @@
-//! [`RenumberingPlan`], the own versions that a pull renumbers, and what forbids it.
+//! [`RenumberingPlan`], the own versions that get other numbers, and what forbids it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -6,29 +6,28 @@ use std::ops::ControlFlow;
 use super::incoming::IncomingBundle;
 use super::relation::position_at;
 use super::renumbering::{NewNumbers, ReassignedNumber, Renumbering};
-use super::target::ExchangeTarget;
 use crate::engine::visit;
 use crate::history::{Change, LogPosition};
 use crate::remote::error::RemoteError;
-use crate::remote::state::RemoteState;
+use crate::remote::state::{RemoteFolder, RemoteState};
 use crate::storage::read_operation;
 use crate::{Result, Store, VersionId, VersionNumber};
 
 /// Added to the major numbers of the remote's versions while both sides are compared.
 const ASIDE: u32 = 1 << 31;
 
-/// The own versions that a pull renumbers.
+/// The own versions that get other numbers.
 #[derive(Debug, Default)]
-pub(super) struct RenumberingPlan {
+pub(in crate::remote) struct RenumberingPlan {
     renumbering: Renumbering,
     /// Numbers that the remote's versions get while both sides are compared, so that only other
     /// contradictions are found.
-    pub(super) aside: HashMap<VersionId, VersionNumber>,
+    pub(in crate::remote) aside: HashMap<VersionId, VersionNumber>,
 }
 
 impl RenumberingPlan {
     /// Compares the numbers that both sides have given after the common operations.
-    pub(super) fn of(
+    pub(in crate::remote) fn of(
         store: &Store,
         bundle: &mut IncomingBundle,
         common: LogPosition,
@@ -52,12 +51,17 @@ impl RenumberingPlan {
         Ok(Self { renumbering, aside })
     }
 
-    pub(super) fn numbers(&self) -> HashMap<VersionId, VersionNumber> {
+    /// Returns whether other numbers of own versions change nothing.
+    pub(in crate::remote) fn is_empty(&self) -> bool {
+        self.renumbering.changes.is_empty()
+    }
+
+    pub(in crate::remote) fn numbers(&self) -> HashMap<VersionId, VersionNumber> {
         self.renumbering.numbers()
     }
 
     /// Returns the renumbered versions with the names of their prompts.
-    pub(super) fn named(&self, store: &Store) -> Result<Vec<ReassignedNumber>> {
+    pub(in crate::remote) fn named(&self, store: &Store) -> Result<Vec<ReassignedNumber>> {
         let snapshot = store.index_snapshot()?;
         let mut named = Vec::new();
         for change in &self.renumbering.changes {
@@ -77,23 +81,24 @@ impl RenumberingPlan {
         Ok(named)
     }
 
-    /// Fails if a version that would be renumbered was pushed to another remote.
-    pub(super) fn refuse_pushed(
+    /// Fails if a version that would be renumbered was pushed to a remote.
+    pub(in crate::remote) fn refuse_pushed(
         &self,
-        target: &ExchangeTarget<'_>,
+        store: &Store,
+        folder: &RemoteFolder,
         common: LogPosition,
     ) -> std::result::Result<(), RemoteError> {
-        if self.renumbering.changes.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
-        for remote in target.folder.names()? {
-            let Some(state) = target.folder.read(&remote)? else {
+        for remote in folder.names()? {
+            let Some(state) = folder.read(&remote)? else {
                 continue;
             };
-            let pushed = pushed(target.store, &state, common)?;
+            let pushed = pushed(store, &state, common)?;
             let mut changes = self.renumbering.changes.iter();
             if let Some(change) = changes.find(|change| pushed.contains(&change.version)) {
-                let prompt = target.store.index_snapshot()?.prompt(change.prompt);
+                let prompt = store.index_snapshot()?.prompt(change.prompt);
                 let prompt = prompt.map_err(crate::Error::from)?;
                 return Err(RemoteError::AlreadyPushed {
                     prompt: prompt.map_or_else(

@@ -6,7 +6,7 @@ mod key;
 mod pull;
 mod push;
 mod remotes;
-mod renumbered;
+pub(super) mod renumbered;
 mod report;
 mod status;
 mod transfer;

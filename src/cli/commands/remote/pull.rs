@@ -30,6 +30,13 @@ pub(in crate::cli::commands) fn pull(args: &PullArgs, session: &Session) -> Comm
     // The handle is closed and opened again if the index is replaced.
     let (store, summary) = pull_store(path, &session.options(), &args.remote, options)?;
     drop(progress);
-    renumbered::notes(&summary, args.dry_run, session);
+    let previous = summary.previous_index.as_deref();
+    renumbered::notes(
+        &summary.reassigned,
+        previous,
+        "remote",
+        args.dry_run,
+        session,
+    );
     report(&store, &summary, args.dry_run, &args.remote, session)
 }

@@ -1,27 +1,36 @@
-//! Notes on versions that a pull renumbered, and on the lockfiles that name them.
+//! Notes on versions that a pull or an import renumbered, and on the lockfiles that name them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::cli::output::{NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::frozen::Lockfile;
-use crate::remote::{PullSummary, ReassignedNumber};
+use crate::remote::ReassignedNumber;
 
 /// Says what the renumbering of own versions changes for others.
-pub(super) fn notes(summary: &PullSummary, is_dry_run: bool, session: &Session) {
-    if !summary.reassigned.is_empty() {
+///
+/// `other` is what has used the numbers: the remote, or the bundle.
+pub(in crate::cli::commands) fn notes(
+    reassigned: &[ReassignedNumber],
+    previous_index: Option<&Path>,
+    other: &str,
+    is_dry_run: bool,
+    session: &Session,
+) {
+    if !reassigned.is_empty() {
         let lead = if is_dry_run {
             "would then lead"
         } else {
             "now lead"
         };
         session.warn(&format!(
-            "pins and lockfiles with the old numbers {lead} to the remote's versions: {}",
-            numbers(&summary.reassigned, is_dry_run)
+            "pins and lockfiles with the old numbers {lead} to the {other}'s versions: {}",
+            numbers(reassigned, is_dry_run)
         ));
     }
-    for (path, named) in lockfiles(&summary.reassigned, is_dry_run) {
+    for (path, named) in lockfiles(reassigned, is_dry_run) {
         let path = text::line(&path.to_string_lossy());
         let change = if is_dry_run {
             "would change"
@@ -29,15 +38,24 @@ pub(super) fn notes(summary: &PullSummary, is_dry_run: bool, session: &Session) 
             "has changed"
         };
         session.warn(&format!(
-            "the lockfile {path} records a number that {change}: {named}; freeze again after the pull"
+            "the lockfile {path} records a number that {change}: {named}; freeze again after that"
         ));
     }
-    if let Some(previous) = &summary.previous_index {
+    if let Some(previous) = previous_index {
         session.note(&format!(
-            "the remote's operations come first now; the index as it was is {}",
+            "the {other}'s operations come first now; the index as it was is {}",
             text::line(&previous.to_string_lossy())
         ));
     }
+}
+
+/// Lists the old and the new numbers, one version a line.
+pub(in crate::cli::commands) fn lines(reassigned: &[ReassignedNumber]) -> String {
+    let line = |one: &ReassignedNumber| {
+        let name = paint(NAME, text::name(one.name.as_str()));
+        format!("renumbered {name} {} → {}\n", one.from, one.to)
+    };
+    reassigned.iter().map(line).collect()
 }
 
 fn numbers(reassigned: &[ReassignedNumber], is_dry_run: bool) -> String {

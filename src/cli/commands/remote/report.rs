@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::renumbered;
 use crate::Store;
 use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
@@ -48,10 +49,7 @@ fn words(summary: &PullSummary, is_dry_run: bool) -> String {
             lines.push_str(&prompt_lines(prompt));
         }
     }
-    for one in &summary.reassigned {
-        let name = paint(NAME, text::name(one.name.as_str()));
-        lines.push_str(&format!("renumbered {name} {} → {}\n", one.from, one.to));
-    }
+    lines.push_str(&renumbered::lines(&summary.reassigned));
     let of = |outcome| {
         let of = summary
             .prompts
