@@ -73,9 +73,13 @@ impl Place {
 
     /// Opens the store, or creates it if there is none.
     pub fn open_or_create_with(&self, options: &StoreOptions) -> Store {
-        match self.try_open(options) {
-            Err(OpenError::NotAStore { .. }) => self.create_with(options),
-            opened => opened.unwrap(),
+        match self {
+            Self::Directory(directory) => options.open_or_create(directory.path()).unwrap(),
+            #[cfg(feature = "postgres")]
+            Self::Schema(_) => match self.try_open(options) {
+                Err(OpenError::NotAStore { .. }) => self.create_with(options),
+                opened => opened.unwrap(),
+            },
         }
     }
 
