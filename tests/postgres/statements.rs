@@ -1,11 +1,11 @@
 //! The number of statements that a call sends: each of them is work for the server, and each that is
 //! waited for is a round trip.
 
-use promptbook::{EnvironmentName, Error, PromptId, Selector};
+use promptbook::{EnvironmentName, Error, NewPrompt, PromptId, Selector};
 
 use crate::postgres_server::{new_schema, shared};
 use crate::proxy::Proxy;
-use crate::support::{version, with_prompt};
+use crate::support::{body, version, with_prompt};
 
 /// The statements of a commit: two that begin, a look for the head, eight writes and the commit. There
 /// is one more if the end of an earlier snapshot comes late.
@@ -42,6 +42,21 @@ fn calls_send_few_statements() {
         let found = store.resolve((prompt(), Selector::Latest)).unwrap();
         found.version.id
     };
+    let others: Vec<PromptId> = (0..10)
+        .map(|number| {
+            let new = NewPrompt::new(format!("other {number}"), body("first"));
+            store.create_prompt(new).unwrap().prompt.id
+        })
+        .collect();
+    let one_of_each = || {
+        let made = store.batch(|batch| {
+            for prompt in &others {
+                batch.commit(version(*prompt, &format!("of {prompt}")))?;
+            }
+            Ok::<_, Error>(())
+        });
+        made.unwrap();
+    };
     // Statements are prepared by the first calls.
     let (first, second) = (commit("first"), commit("second"));
     point(first);
@@ -57,6 +72,13 @@ fn calls_send_few_statements() {
         counted(&batch),
         counted(&|| point(first)),
     ];
+    let of_each = counted(&one_of_each);
+    println!("a batch of one commit each: {of_each}");
+    // A look for each head. It is no reason to send the writes, which concern other prompts.
+    assert!(
+        of_each < MAX_STATEMENTS_OF_COMMIT + others.len(),
+        "{of_each}"
+    );
     println!("a commit, a batch and a move: {counts:?}");
     let [of_commit, of_batch, of_move] = counts;
     assert!(of_commit <= MAX_STATEMENTS_OF_COMMIT, "{of_commit}");

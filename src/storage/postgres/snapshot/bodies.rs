@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use super::PostgresSnapshot;
 use crate::model::id::BlobId;
 use crate::storage::postgres::columns::{bytes, micros, number, optional_raw, raw, signed};
+use crate::storage::postgres::connection::Params;
 use crate::storage::{
     BlobVisitor, BodyReads, JournaledBodies, OldestJournaled, ReleasedBefore, StorageResult,
     StoredBlob, Unreferenced,
@@ -24,8 +25,13 @@ impl BodyReads for PostgresSnapshot<'_> {
     fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
         let sql = "SELECT o.size, j.body FROM blob o LEFT JOIN journal j ON j.blob = o.key
             WHERE o.stored AND o.hash = $1";
-        let row = self.row("reading a body", sql, &[&&id.as_bytes()[..]])?;
-        row.map(|row| stored(&row, 0, 1)).transpose()
+        let (doing, params): (_, &Params<'_>) = ("reading a body", &[&&id.as_bytes()[..]]);
+        let rows = if self.pending().concerned().has_body(id) {
+            self.rows(doing, sql, params)?
+        } else {
+            self.rows_beside_pending(doing, sql, params)?
+        };
+        rows.first().map(|row| stored(row, 0, 1)).transpose()
     }
 
     fn waiting(&self) -> StorageResult<OldestJournaled> {

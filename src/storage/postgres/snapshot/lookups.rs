@@ -9,6 +9,8 @@ use crate::model::record::Version;
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::postgres::columns::{bytes, number, optional_raw, parsed};
+use crate::storage::postgres::connection::Params;
+use crate::storage::postgres::transaction::Concerned;
 use crate::storage::snapshot::resolve_by_parts;
 use crate::storage::{HeadLookup, LookupReads, Numbering, Resolution, StorageResult, StoredBlob};
 
@@ -21,10 +23,12 @@ macro_rules! select_named {
                  SELECT p.key, p.id, coalesce(p.name = $1::bytea, false) AS is_by_name FROM prompt p
                  WHERE p.deleted_at IS NULL AND (p.name = $1::bytea OR p.id = $2::bytea)
              )
-             SELECT v.id, n.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at,
+             SELECT v.id, n.id, v.major, v.minor, v.model, v.message, v.author,
+                 (SELECT b.id FROM version b WHERE b.key = v.base), v.created_at,
                  o.hash, o.size,
                  ARRAY(SELECT e.name FROM environment e WHERE e.version = v.key ORDER BY e.name),
-                 v.contract, v.deleted_at, o.stored, j.body, h.last_number, h.last_hash,
+                 v.contract, v.deleted_at, o.stored,
+                 (SELECT j.body FROM journal j WHERE j.blob = v.blob), h.last_number, h.last_hash,
                  (SELECT max(x.major) FROM version x WHERE x.prompt = n.key),
                  (SELECT max(x.minor) FROM version x
                   WHERE x.prompt = n.key AND x.major = coalesce(v.major, 0))
@@ -32,8 +36,7 @@ macro_rules! select_named {
                  LEFT JOIN LATERAL (SELECT v.* FROM version v ",
             $version,
             ") v ON (SELECT count(*) FROM named) = 1
-                 LEFT JOIN blob o ON o.key = v.blob LEFT JOIN journal j ON j.blob = o.key
-                 LEFT JOIN version b ON b.key = v.base
+                 LEFT JOIN LATERAL (SELECT * FROM blob WHERE key = v.blob LIMIT 1) o ON true
              ORDER BY n.is_by_name DESC, n.key DESC"
         )
     };
@@ -44,7 +47,8 @@ const LATEST: &str = select_named!(
      ORDER BY v.major DESC, v.minor DESC LIMIT 1"
 );
 const IN_ENVIRONMENT: &str = select_named!(
-    "JOIN environment e ON e.version = v.key WHERE e.prompt = n.key AND e.name = $3::bytea"
+    "WHERE v.key = (SELECT e.version FROM environment e
+                    WHERE e.prompt = n.key AND e.name = $3::bytea)"
 );
 
 /// What the rows of a lookup contain.
@@ -57,8 +61,10 @@ struct NamedPrompts {
 }
 
 impl PostgresSnapshot<'_> {
+    /// Looks up a version. The last operation is that before the pending writes unless it is needed.
     fn named(
         &self,
+        is_last_needed: bool,
         sql: &str,
         prompt: &PromptRef,
         environment: Option<&[u8]>,
@@ -72,15 +78,28 @@ impl PostgresSnapshot<'_> {
                 (Some(text), Some(text))
             }
         };
-        let rows = self.rows("looking up a version", sql, &[&name, &id, &environment])?;
-        let mut found = NamedPrompts {
+        let (doing, params): (_, &Params<'_>) =
+            ("looking up a version", &[&name, &id, &environment]);
+        if !is_last_needed && !self.pending().concerned().has_reference(prompt) {
+            let found = NamedPrompts::of(&self.rows_beside_pending(doing, sql, params)?, is_known)?;
+            if !found.is_concerned(self.pending().concerned()) {
+                return Ok(found);
+            }
+        }
+        NamedPrompts::of(&self.rows(doing, sql, params)?, is_known)
+    }
+}
+
+impl NamedPrompts {
+    fn of(rows: &[Row], is_known: &dyn Fn(&Version) -> bool) -> StorageResult<Self> {
+        let mut found = Self {
             last: None,
             prompts: Vec::new(),
             version: None,
             body: None,
             numbering: Numbering::default(),
         };
-        for row in &rows {
+        for row in rows {
             found.last = last_operation(row)?;
             if optional_raw(row, 1)?.is_none() {
                 break;
@@ -106,6 +125,13 @@ impl PostgresSnapshot<'_> {
         }
         Ok(found)
     }
+
+    /// Returns whether writes may change what was found.
+    fn is_concerned(&self, by: &Concerned) -> bool {
+        let version = self.version.as_ref();
+        self.prompts.iter().any(|prompt| by.has_prompt(prompt))
+            || version.is_some_and(|version| by.has_body(version.blob))
+    }
 }
 
 fn last_operation(row: &Row) -> StorageResult<Option<(u64, OperationId)>> {
@@ -120,10 +146,10 @@ impl LookupReads for PostgresSnapshot<'_> {
         is_known: &dyn Fn(&Version) -> bool,
     ) -> StorageResult<Resolution> {
         let found = match (&spec.prompt, &spec.selector) {
-            (Some(prompt), Selector::Latest) => self.named(LATEST, prompt, None, is_known)?,
+            (Some(prompt), Selector::Latest) => self.named(true, LATEST, prompt, None, is_known)?,
             (Some(prompt), Selector::Environment(name)) => {
                 let name = Some(name.as_str().as_bytes());
-                self.named(IN_ENVIRONMENT, prompt, name, is_known)?
+                self.named(true, IN_ENVIRONMENT, prompt, name, is_known)?
             }
             _ => return resolve_by_parts(self, spec, is_known),
         };
@@ -140,7 +166,7 @@ impl LookupReads for PostgresSnapshot<'_> {
         prompt: &PromptRef,
         is_known: &dyn Fn(&Version) -> bool,
     ) -> StorageResult<HeadLookup> {
-        let found = self.named(LATEST, prompt, None, is_known)?;
+        let found = self.named(false, LATEST, prompt, None, is_known)?;
         Ok(HeadLookup {
             prompts: found.prompts,
             version: found.version,

@@ -121,6 +121,21 @@ impl<'a> PostgresSnapshot<'a> {
         Ok(rows)
     }
 
+    /// Returns the rows of a query that the pending writes do not concern.
+    ///
+    /// Unlike [`rows`](Self::rows), the call does not send these writes.
+    pub(super) fn rows_beside_pending(
+        &self,
+        doing: &str,
+        sql: &str,
+        params: &Params<'_>,
+    ) -> StorageResult<Vec<Row>> {
+        match self.connection.get() {
+            Some(connection) => connection.rows(doing, sql, params),
+            None => self.rows(doing, sql, params),
+        }
+    }
+
     /// Returns the only row of a query, or the first one.
     pub(in crate::storage::postgres) fn row(
         &self,

@@ -21,15 +21,19 @@ use crate::storage::postgres::error::{PostgresContext, corrupt};
 use crate::storage::{Numbering, StorageResult, VersionReads, VersionRow};
 
 /// Selects the columns that [`version`] maps, by a condition.
+///
+/// What belongs to a version is looked up by its key. A join could be planned to read whole tables.
 macro_rules! select_versions {
     ($condition:literal) => {
         concat!(
-            "SELECT v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at,
-                o.hash, o.size,
+            "SELECT v.id, (SELECT p.id FROM prompt p WHERE p.key = v.prompt),
+                v.major, v.minor, v.model, v.message, v.author,
+                (SELECT b.id FROM version b WHERE b.key = v.base), v.created_at,
+                (SELECT o.hash FROM blob o WHERE o.key = v.blob),
+                (SELECT o.size FROM blob o WHERE o.key = v.blob),
                 ARRAY(SELECT e.name FROM environment e WHERE e.version = v.key ORDER BY e.name),
                 v.contract, v.deleted_at, v.key, v.prompt
-             FROM version v JOIN prompt p ON p.key = v.prompt JOIN blob o ON o.key = v.blob
-                LEFT JOIN version b ON b.key = v.base ",
+             FROM version v ",
             $condition
         )
     };
@@ -111,6 +115,16 @@ impl PostgresSnapshot<'_> {
         row.as_ref().map(version).transpose()
     }
 
+    fn by_id(&self, sql: &str, id: VersionId) -> StorageResult<Option<Row>> {
+        let (doing, params): (_, &Params<'_>) = ("looking up a version", &[&&id.as_bytes()[..]]);
+        let rows = if self.pending().concerned().has_version(id) {
+            self.rows(doing, sql, params)?
+        } else {
+            self.rows_beside_pending(doing, sql, params)?
+        };
+        Ok(rows.into_iter().next())
+    }
+
     /// Returns all versions of prompts, by their keys, in the order of their commits.
     pub(super) fn version_rows(
         &self,
@@ -134,8 +148,9 @@ impl PostgresSnapshot<'_> {
         requirement: &VersionReq,
     ) -> StorageResult<Option<VersionNumber>> {
         let (low, high) = majors(requirement);
-        let sql = "SELECT v.major, v.minor FROM version v JOIN prompt p ON p.key = v.prompt
-            WHERE p.id = $1 AND v.deleted_at IS NULL AND v.major BETWEEN $2 AND $3
+        let sql = "SELECT v.major, v.minor FROM version v
+            WHERE v.prompt = (SELECT key FROM prompt WHERE id = $1) AND v.deleted_at IS NULL
+                AND v.major BETWEEN $2 AND $3
             ORDER BY v.major DESC, v.minor DESC";
         let params: &Params<'_> = &[
             &prompt.as_str().as_bytes(),
@@ -155,13 +170,12 @@ impl PostgresSnapshot<'_> {
 impl VersionReads for PostgresSnapshot<'_> {
     fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
         let sql = select_versions!("WHERE v.id = $1 AND v.deleted_at IS NULL");
-        self.one_version(sql, &[&&id.as_bytes()[..]])
+        self.by_id(sql, id)?.as_ref().map(version).transpose()
     }
 
     fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>> {
         let sql = select_versions!("WHERE v.id = $1");
-        let row = self.row("looking up a version", sql, &[&&id.as_bytes()[..]])?;
-        row.as_ref().map(version_row).transpose()
+        self.by_id(sql, id)?.as_ref().map(version_row).transpose()
     }
 
     fn version_numbered(
@@ -170,7 +184,8 @@ impl VersionReads for PostgresSnapshot<'_> {
         number: VersionNumber,
     ) -> StorageResult<Option<Version>> {
         let sql = select_versions!(
-            "WHERE p.id = $1 AND v.major = $2 AND v.minor = $3 AND v.deleted_at IS NULL"
+            "WHERE v.prompt = (SELECT key FROM prompt WHERE id = $1)
+                AND v.major = $2 AND v.minor = $3 AND v.deleted_at IS NULL"
         );
         let (major, minor) = (i64::from(number.major), i64::from(number.minor));
         self.one_version(sql, &[&prompt.as_str().as_bytes(), &major, &minor])
@@ -183,7 +198,8 @@ impl VersionReads for PostgresSnapshot<'_> {
     ) -> StorageResult<Option<Version>> {
         let Some(requirement) = requirement else {
             let sql = select_versions!(
-                "WHERE p.id = $1 AND v.deleted_at IS NULL ORDER BY v.major DESC, v.minor DESC LIMIT 1"
+                "WHERE v.prompt = (SELECT key FROM prompt WHERE id = $1) AND v.deleted_at IS NULL
+                 ORDER BY v.major DESC, v.minor DESC LIMIT 1"
             );
             return self.one_version(sql, &[&prompt.as_str().as_bytes()]);
         };
@@ -199,8 +215,8 @@ impl VersionReads for PostgresSnapshot<'_> {
         name: &EnvironmentName,
     ) -> StorageResult<Option<Version>> {
         let sql = select_versions!(
-            "JOIN environment n ON n.prompt = p.key AND n.version = v.key
-             WHERE p.id = $1 AND n.name = $2"
+            "WHERE v.key = (SELECT version FROM environment
+                WHERE prompt = (SELECT key FROM prompt WHERE id = $1) AND name = $2)"
         );
         self.one_version(
             sql,
@@ -231,7 +247,8 @@ impl VersionReads for PostgresSnapshot<'_> {
             end = row.get(0);
         }
         let sql = select_versions!(
-            "WHERE p.id = $1 AND v.deleted_at IS NULL AND v.key < $2
+            "WHERE v.prompt = (SELECT key FROM prompt WHERE id = $1)
+                AND v.deleted_at IS NULL AND v.key < $2
                 AND ($3::bigint IS NULL OR v.major = $3)
              ORDER BY v.key DESC LIMIT $4"
         );

@@ -1,12 +1,13 @@
 //! The writes of a transaction that are not sent yet.
 //!
-//! They are sent before the transaction reads, and before it commits. Until then they are a list, so
+//! They are sent before the transaction reads what they concern, and before it commits. Until then they are a list, so
 //! that a savepoint is a place in it, and consecutive changes become few statements.
 
 use std::fmt;
 
 use super::added::{AddedBody, AddedOperation, AddedPrompt};
 use super::changes::OtherChanges;
+use super::concerned::Concerned;
 use super::run::ChangeRun;
 use crate::model::record::{Change, Operation};
 use crate::storage::postgres::columns::{micros, signed};
@@ -31,6 +32,7 @@ enum PendingWrite {
 #[derive(Default)]
 pub(in crate::storage::postgres) struct PendingWrites {
     writes: Vec<PendingWrite>,
+    concerned: Concerned,
     /// The addresses of bodies that versions may have although they are not stored.
     pub(super) absent: Vec<Vec<u8>>,
     bytes: usize,
@@ -68,6 +70,7 @@ impl fmt::Debug for PendingWrites {
 impl PendingWrites {
     pub(super) fn add_body(&mut self, hash: &[u8], bytes: &[u8]) {
         self.bytes += bytes.len();
+        self.concerned.add_body(hash);
         self.writes.push(PendingWrite::Body(AddedBody {
             hash: hash.to_vec(),
             bytes: bytes.to_vec(),
@@ -75,6 +78,7 @@ impl PendingWrites {
     }
 
     pub(super) fn add_steps(&mut self, steps: Vec<WriteStep>) {
+        self.concerned.add_others();
         self.writes.push(PendingWrite::Steps(steps));
     }
 
@@ -96,6 +100,7 @@ impl PendingWrites {
             environments: names.collect(),
         }));
         for change in changes {
+            self.concerned.add(change);
             let write = match change {
                 Change::Prompt {
                     id,
@@ -144,6 +149,7 @@ impl PendingWrites {
     /// Takes the writes, as statements. The caller must send them.
     pub(in crate::storage::postgres) fn take(&mut self) -> DueWrites {
         let mut writes = std::mem::take(&mut self.writes);
+        self.concerned = Concerned::default();
         self.bytes = 0;
         let absent = &self.absent;
         let SavepointPlace::Pending(place) = self.savepoint else {
@@ -171,6 +177,11 @@ impl PendingWrites {
         due.after = compiled(after, absent);
         (self.savepoint, self.is_on_server) = (SavepointPlace::Sent, true);
         due
+    }
+
+    /// Returns what the writes concern.
+    pub(in crate::storage::postgres) fn concerned(&self) -> &Concerned {
+        &self.concerned
     }
 
     pub(in crate::storage::postgres) fn is_empty(&self) -> bool {
