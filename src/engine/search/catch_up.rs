@@ -7,7 +7,6 @@ use super::current::searchable;
 use super::tail::{UnindexedTail, each_content};
 use super::words::words_of;
 use crate::engine::read::bodies::BodyReader;
-use crate::engine::visit;
 use crate::model::error::Result;
 use crate::model::id::PromptId;
 use crate::model::record::{Change, Durability};
@@ -42,8 +41,9 @@ impl TailSize {
 /// milliseconds.
 const CHANGES_PER_BATCH: usize = 256;
 
-/// The number of operations after a batch in which prompts are looked for that are touched again.
-const LOOKAHEAD_OPERATIONS: u64 = 1024;
+/// The size of the operations after a batch in which prompts are looked for that are touched again,
+/// in bytes of their texts. About 500 commits are as large, or 30 imported prompts of 20 versions.
+const LOOKAHEAD_BYTES: usize = 256 * 1024;
 
 /// Returns the number of unindexed operations.
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
@@ -105,10 +105,18 @@ pub(crate) fn catch_up(
 
 /// Reads the next unindexed operations, and the texts of the prompts that they touched.
 fn next_batch(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable> {
-    let tail = UnindexedTail::at_most(snapshot, CHANGES_PER_BATCH)?;
     // A prompt that a later operation touches is indexed with that operation. Until then it belongs
-    // to the tail.
-    let again = touched_soon(snapshot, tail.up_to)?;
+    // to the tail. One that is touched after those looked at is indexed twice, which does no harm.
+    let mut again: HashSet<PromptId> = HashSet::new();
+    let mut bytes = 0;
+    let tail = UnindexedTail::before(snapshot, CHANGES_PER_BATCH, |number, text| {
+        again.extend(read_changed_prompts(number, text)?);
+        bytes += text.len();
+        if bytes >= LOOKAHEAD_BYTES {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     let mut prompts = Vec::with_capacity(tail.prompts.len());
     for id in tail.prompts {
         if !again.contains(&id) {
@@ -121,20 +129,4 @@ fn next_batch(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable>
         prompts,
         messages: messages.map(|(id, text)| (id, words_of(&text))).collect(),
     })
-}
-
-/// Returns the prompts that the operations after `after` touch, of a limited number of them.
-///
-/// A prompt that is touched after these is indexed twice, which does no harm.
-fn touched_soon(snapshot: &dyn Snapshot, after: u64) -> Result<HashSet<PromptId>> {
-    let last = after.saturating_add(LOOKAHEAD_OPERATIONS);
-    let mut touched = HashSet::new();
-    visit::operations(snapshot, after, |number, _, content| {
-        touched.extend(read_changed_prompts(number, content)?);
-        if number >= last {
-            return Ok(ControlFlow::Break(()));
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(touched)
 }

@@ -35,28 +35,34 @@ pub(super) struct UnindexedTail {
 impl UnindexedTail {
     /// Reads all unindexed operations.
     pub(super) fn of(snapshot: &dyn Snapshot) -> Result<Self> {
-        Self::at_most(snapshot, usize::MAX)
+        Self::before(snapshot, usize::MAX, |_, _| Ok(ControlFlow::Break(())))
     }
 
     /// Reads the next unindexed operations, until they have at least `most` changes.
     ///
-    /// An operation without changes counts as one change.
-    pub(super) fn at_most(snapshot: &dyn Snapshot, most: usize) -> Result<Self> {
+    /// An operation without changes counts as one change. The operations that follow are passed to
+    /// `look`, with their numbers, until it breaks.
+    pub(super) fn before(
+        snapshot: &dyn Snapshot,
+        most: usize,
+        mut look: impl FnMut(u64, &str) -> Result<ControlFlow<()>>,
+    ) -> Result<Self> {
         let mut tail = Self {
             up_to: snapshot.indexed_through()?,
             ..Self::default()
         };
         let mut seen = 0;
-        each_content(snapshot, tail.up_to, |number, content| {
+        visit::operations(snapshot, tail.up_to, |number, _, text| {
+            if seen >= most {
+                return look(number, text);
+            }
+            let content = read_operation(number, text)?;
             tail.up_to = number;
             seen += content.changes.len().max(1);
             for change in content.changes {
                 tail.add(change);
             }
-            if seen >= most {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(tail)
     }
