@@ -12,6 +12,7 @@
 //! | [`mod@tracing`] | programs that observe the store: its spans, with the feature `tracing` |
 //! | [`reliability`] | what was tested against each promise, and what is not promised |
 //! | [`performance`] | measurements, and how to repeat them |
+//! | [`performance_peers`] | the same work in other stores: all tables |
 //! | [`scale`] | services that outgrow one machine: a store in Postgres |
 //! | [`formats`] | the files of a store |
 //! | [`design`] | the architecture and its invariants |
@@ -37,6 +38,7 @@ pages! {
     formats = "formats.md",
     glossary = "glossary.md",
     performance = "performance.md",
+    performance_peers = "performance_peers.md",
     reliability = "reliability.md",
     remotes = "remotes.md",
     scale = "scale.md",
