@@ -165,23 +165,6 @@ fn only_memory_answers_without_blocking() -> Result<()> {
     Ok(())
 }
 
-/// Whether an answer in memory is current is a question to the server, which blocks.
-#[cfg(feature = "postgres")]
-#[test]
-fn nothing_answers_without_blocking_on_a_server() -> Result<()> {
-    if !crate::on_postgres::is_on_postgres() {
-        return Ok(());
-    }
-    let store = new_store();
-    seed(&store)?;
-    let spec: VersionSpec = "greeting@production".parse()?;
-    store.resolve(&spec)?;
-    store.version(&spec)?;
-    assert!(store.try_resolve_cached(&spec).is_none());
-    assert!(store.try_version_cached(&spec).is_none());
-    Ok(())
-}
-
 #[test]
 fn a_taken_name_is_refused_unless_it_is_asked_for() -> Result<()> {
     let store = new_store();

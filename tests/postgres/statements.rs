@@ -1,7 +1,9 @@
 //! The number of statements that a call sends: each of them is work for the server, and each that is
 //! waited for is a round trip.
 
-use promptbook::{EnvironmentName, Error, NewPrompt, PromptId, Selector};
+use promptbook::{
+    EnvironmentName, Error, NewPrompt, PromptId, Selector, StoreOptions, VersionSpec,
+};
 
 use crate::postgres_server::{new_schema, shared};
 use crate::proxy::Proxy;
@@ -23,7 +25,8 @@ fn prompt() -> PromptId {
 fn calls_send_few_statements() {
     let Some(server) = shared() else { return };
     let proxy = Proxy::start(&server.socket());
-    let store = with_prompt(&proxy.url(&new_schema()), prompt());
+    let url = proxy.url(&new_schema());
+    let store = with_prompt(&url, prompt());
     let commit = |token: &str| store.commit(version(prompt(), token)).unwrap().id;
     let batch = || {
         let made = store.batch(|batch| {
@@ -48,8 +51,10 @@ fn calls_send_few_statements() {
             store.create_prompt(new).unwrap().prompt.id
         })
         .collect();
+    // A handle that has seen no head of the other prompts.
+    let other = StoreOptions::new().open_url(&url).unwrap();
     let one_of_each = || {
-        let made = store.batch(|batch| {
+        let made = other.batch(|batch| {
             for prompt in &others {
                 batch.commit(version(*prompt, &format!("of {prompt}")))?;
             }
@@ -58,6 +63,7 @@ fn calls_send_few_statements() {
         made.unwrap();
     };
     // Statements are prepared by the first calls.
+    other.commit(version(prompt(), "by the other")).unwrap();
     let (first, second) = (commit("first"), commit("second"));
     point(first);
     point(second);
@@ -88,4 +94,16 @@ fn calls_send_few_statements() {
     latest();
     let warm = counted(&|| _ = latest());
     assert!(warm <= MAX_STATEMENTS_OF_WARM_RESOLVE, "{warm}");
+}
+
+/// Whether an answer in memory is current is a question to the server, which blocks.
+#[test]
+fn nothing_answers_without_blocking() {
+    let Some(server) = shared() else { return };
+    let store = with_prompt(&server.new_url(), prompt());
+    let spec: VersionSpec = "shared@production".parse().unwrap();
+    store.resolve(&spec).unwrap();
+    store.version(&spec).unwrap();
+    assert!(store.try_resolve_cached(&spec).is_none());
+    assert!(store.try_version_cached(&spec).is_none());
 }

@@ -3,23 +3,13 @@
 use std::fs::File;
 
 use promptbook::remote::{RemoteError, RenumberingSummary, import_renumbering};
-use promptbook::{Error, ErrorKind, NewPrompt, NewVersion, Store, StoreOptions};
+use promptbook::{Error, ErrorKind, Store, StoreOptions};
 
-use crate::stores::{Colleague, Hub, body, whole};
-
-fn commit(store: &Store, text: &str) -> promptbook::Version {
-    store
-        .commit(NewVersion::new("greeting", body(text)))
-        .unwrap()
-}
+use crate::stores::{Colleague, Hub, body, colleagues, commit, whole};
 
 /// A hub with one prompt, and two clones of it that both committed 1.1.
-fn colleagues() -> (Hub, Colleague, Colleague) {
-    let hub = Hub::new();
-    hub.store
-        .create_prompt(NewPrompt::new("greeting", body("1.0")))
-        .unwrap();
-    let (ann, bob) = (Colleague::of(&hub, "ann"), Colleague::of(&hub, "bob"));
+fn both_committed() -> (Hub, Colleague, Colleague) {
+    let (hub, ann, bob) = colleagues(&["1.0"]);
     commit(&bob.store, "1.1 of bob");
     commit(&ann.store, "1.1 of ann");
     (hub, ann, bob)
@@ -43,7 +33,7 @@ fn import(from: &Store, to: Colleague) -> (Colleague, Result<RenumberingSummary,
 
 #[test]
 fn colleagues_who_gave_one_number_keep_both_versions() {
-    let (_hub, ann, bob) = colleagues();
+    let (_hub, ann, bob) = both_committed();
     let own = ann.store.version("greeting@1.1").unwrap().id;
     let before = whole(&ann.store);
     assert!(matches!(
@@ -89,7 +79,7 @@ fn colleagues_who_gave_one_number_keep_both_versions() {
 
 #[test]
 fn what_numbers_do_not_settle_is_refused() {
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = both_committed();
     // Another contradiction.
     for colleague in [&ann, &bob] {
         let production = colleague
@@ -116,7 +106,7 @@ fn what_numbers_do_not_settle_is_refused() {
         "{refused}"
     );
     // A store that is in use.
-    let (_hub, dan, eve) = colleagues();
+    let (_hub, dan, eve) = both_committed();
     let used = Store::open(dan.folder.path().join("store")).unwrap();
     let (dan, refused) = import(&eve.store, dan);
     match refused.unwrap_err() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use promptbook::remote::{PullOptions, PullSummary, RemoteError, StatusOptions, pull_store};
 use promptbook::{Bump, ErrorKind, NewPrompt, NewVersion, Store, StoreOptions};
 
-use crate::stores::{Colleague, Hub, body, whole};
+use crate::stores::{Colleague, Hub, body, colleagues, commit, whole};
 
 /// Pulls into the store of a colleague, whose handle is closed for that.
 fn pull(
@@ -26,23 +26,6 @@ fn pull(
     }
 }
 
-fn commit(store: &Store, text: &str) -> promptbook::Version {
-    store
-        .commit(NewVersion::new("greeting", body(text)).message(text))
-        .unwrap()
-}
-
-/// A hub with 1.0 and 1.1 of one prompt, and two clones of it.
-fn colleagues() -> (Hub, Colleague, Colleague) {
-    let hub = Hub::new();
-    hub.store
-        .create_prompt(NewPrompt::new("greeting", body("1.0")))
-        .unwrap();
-    commit(&hub.store, "1.1");
-    let (ann, bob) = (Colleague::of(&hub, "ann"), Colleague::of(&hub, "bob"));
-    (hub, ann, bob)
-}
-
 /// Pushes a new prompt of a colleague, which contradicts nothing.
 fn push_new_prompt(bob: &Colleague, hub: &Hub) {
     bob.store
@@ -59,7 +42,7 @@ fn is_sound(store: &Store) {
 
 #[test]
 fn own_operations_come_after_those_of_the_remote() {
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = colleagues(&["1.0", "1.1"]);
     push_new_prompt(&bob, &hub);
     let undone = ann
         .store
@@ -92,7 +75,7 @@ fn own_operations_come_after_those_of_the_remote() {
 
 #[test]
 fn two_colleagues_who_gave_one_number_keep_both_versions() {
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = colleagues(&["1.0", "1.1"]);
     let of_bob = commit(&bob.store, "1.2 of bob");
     bob.push(&hub).unwrap();
     let of_ann = commit(&ann.store, "1.2 of ann");
@@ -156,7 +139,7 @@ fn two_colleagues_who_gave_one_number_keep_both_versions() {
 
 #[test]
 fn a_version_that_was_pushed_is_never_renumbered() {
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = colleagues(&["1.0", "1.1"]);
     let other = Hub::new();
     commit(&bob.store, "1.2 of bob");
     bob.push(&hub).unwrap();
@@ -177,7 +160,7 @@ fn a_version_that_was_pushed_is_never_renumbered() {
 
 #[test]
 fn other_contradictions_remain_conflicts() {
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = colleagues(&["1.0", "1.1"]);
     commit(&bob.store, "1.2 of bob");
     bob.store
         .set_environment("greeting", "production", "1.2")
@@ -196,7 +179,7 @@ fn other_contradictions_remain_conflicts() {
 
 #[test]
 fn a_store_in_use_is_left_alone() {
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = colleagues(&["1.0", "1.1"]);
     push_new_prompt(&bob, &hub);
     commit(&ann.store, "1.2");
     let before = whole(&ann.store);
@@ -214,7 +197,7 @@ fn a_store_in_use_is_left_alone() {
 
 #[test]
 fn two_remotes_have_the_same_operations_in_their_own_order() {
-    let (hub, ann, _) = colleagues();
+    let (hub, ann, _) = colleagues(&["1.0", "1.1"]);
     let other = Hub::new();
     let remotes = ann.store.remotes().unwrap();
     remotes.add("other", other.served.url(), false).unwrap();
@@ -262,7 +245,7 @@ fn copy(from: &Path, to: &Path) {
 /// The files as a crash leaves them before the new index takes the name: the old one has two names.
 #[test]
 fn a_crash_before_the_swap_leaves_the_old_store() {
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = colleagues(&["1.0", "1.1"]);
     push_new_prompt(&bob, &hub);
     commit(&ann.store, "1.2");
     let before = whole(&ann.store);
@@ -294,7 +277,7 @@ fn a_killed_pull_leaves_the_old_store_or_the_new_one() {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    let (hub, ann, bob) = colleagues();
+    let (hub, ann, bob) = colleagues(&["1.0", "1.1"]);
     commit(&bob.store, "1.2 of bob");
     bob.push(&hub).unwrap();
     for number in 2..40 {

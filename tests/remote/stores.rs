@@ -45,6 +45,26 @@ impl Hub {
     }
 }
 
+/// Commits a version of `greeting`, whose message is its text.
+pub(crate) fn commit(store: &Store, text: &str) -> promptbook::Version {
+    store
+        .commit(NewVersion::new("greeting", body(text)).message(text))
+        .unwrap()
+}
+
+/// A hub with the prompt `greeting`, and two clones of it.
+pub(crate) fn colleagues(versions: &[&str]) -> (Hub, Colleague, Colleague) {
+    let hub = Hub::new();
+    hub.store
+        .create_prompt(NewPrompt::new("greeting", body(versions[0])))
+        .unwrap();
+    for version in &versions[1..] {
+        commit(&hub.store, version);
+    }
+    let (ann, bob) = (Colleague::of(&hub, "ann"), Colleague::of(&hub, "bob"));
+    (hub, ann, bob)
+}
+
 /// A clone of a served store.
 pub(crate) struct Colleague {
     pub(crate) store: Store,

@@ -11,9 +11,8 @@ use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::OperationId;
 use crate::model::log_position::LogPosition;
-use crate::model::operation_text;
 use crate::model::record::{Change, OperationContent, Version};
-use crate::storage::{Snapshot, StorageError, StorageErrorKind};
+use crate::storage::{Snapshot, StorageError, StorageErrorKind, read_operation};
 
 /// The maximum number of operations in a part.
 const MAX_PART_OPERATIONS: usize = 4096;
@@ -80,11 +79,7 @@ impl<'a> CopySource<'a> {
             bytes: 0,
         };
         visit::operations(self.snapshot, after.number, |number, id, text| {
-            let content = operation_text::read(text).map_err(|error| {
-                let message = format!("operation {number}: its content cannot be read");
-                StorageError::new(StorageErrorKind::Corrupt, message).because(error)
-            })?;
-            part.add(id, content, text.to_owned());
+            part.add(id, read_operation(number, text)?, text.to_owned());
             Ok(if part.is_full() {
                 ControlFlow::Break(())
             } else {

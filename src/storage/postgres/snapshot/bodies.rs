@@ -25,12 +25,9 @@ impl BodyReads for PostgresSnapshot<'_> {
     fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
         let sql = "SELECT o.size, j.body FROM blob o LEFT JOIN journal j ON j.blob = o.key
             WHERE o.stored AND o.hash = $1";
-        let (doing, params): (_, &Params<'_>) = ("reading a body", &[&&id.as_bytes()[..]]);
-        let rows = if self.pending().concerned().has_body(id) {
-            self.rows(doing, sql, params)?
-        } else {
-            self.rows_beside_pending(doing, sql, params)?
-        };
+        let is_concerned = self.pending().concerned().has_body(id);
+        let params: &Params<'_> = &[&&id.as_bytes()[..]];
+        let rows = self.rows_beside_pending(is_concerned, "reading a body", sql, params)?;
         rows.first().map(|row| stored(row, 0, 1)).transpose()
     }
 

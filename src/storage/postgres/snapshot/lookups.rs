@@ -80,11 +80,12 @@ impl PostgresSnapshot<'_> {
         };
         let (doing, params): (_, &Params<'_>) =
             ("looking up a version", &[&name, &id, &environment]);
-        if !is_last_needed && !self.pending().concerned().has_reference(prompt) {
-            let found = NamedPrompts::of(&self.rows_beside_pending(doing, sql, params)?, is_known)?;
-            if !found.is_concerned(self.pending().concerned()) {
-                return Ok(found);
-            }
+        let is_concerned = is_last_needed || self.pending().concerned().has_reference(prompt);
+        let rows = self.rows_beside_pending(is_concerned, doing, sql, params)?;
+        let found = NamedPrompts::of(&rows, is_known)?;
+        // What concerns it is known only now if the prompt was found by its name.
+        if !found.is_concerned(self.pending().concerned()) {
+            return Ok(found);
         }
         NamedPrompts::of(&self.rows(doing, sql, params)?, is_known)
     }

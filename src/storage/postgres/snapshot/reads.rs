@@ -121,18 +121,17 @@ impl<'a> PostgresSnapshot<'a> {
         Ok(rows)
     }
 
-    /// Returns the rows of a query that the pending writes do not concern.
-    ///
-    /// Unlike [`rows`](Self::rows), the call does not send these writes.
+    /// Returns the rows of a query, before which the pending writes are sent if they concern it.
     pub(super) fn rows_beside_pending(
         &self,
+        is_concerned: bool,
         doing: &str,
         sql: &str,
         params: &Params<'_>,
     ) -> StorageResult<Vec<Row>> {
         match self.connection.get() {
-            Some(connection) => connection.rows(doing, sql, params),
-            None => self.rows(doing, sql, params),
+            Some(connection) if !is_concerned => connection.rows(doing, sql, params),
+            _ => self.rows(doing, sql, params),
         }
     }
 

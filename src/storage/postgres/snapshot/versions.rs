@@ -116,12 +116,9 @@ impl PostgresSnapshot<'_> {
     }
 
     fn by_id(&self, sql: &str, id: VersionId) -> StorageResult<Option<Row>> {
-        let (doing, params): (_, &Params<'_>) = ("looking up a version", &[&&id.as_bytes()[..]]);
-        let rows = if self.pending().concerned().has_version(id) {
-            self.rows(doing, sql, params)?
-        } else {
-            self.rows_beside_pending(doing, sql, params)?
-        };
+        let is_concerned = self.pending().concerned().has_version(id);
+        let params: &Params<'_> = &[&&id.as_bytes()[..]];
+        let rows = self.rows_beside_pending(is_concerned, "looking up a version", sql, params)?;
         Ok(rows.into_iter().next())
     }
 

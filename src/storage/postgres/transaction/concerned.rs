@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::id::{BlobId, PromptId, PromptName, VersionId};
+use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::record::Change;
 use crate::model::version_spec::PromptRef;
 
@@ -11,18 +11,18 @@ use crate::model::version_spec::PromptRef;
 pub(in crate::storage::postgres) struct Concerned {
     prompts: HashSet<PromptId>,
     /// The names of new prompts.
-    names: HashSet<PromptName>,
+    names: HashSet<String>,
     /// New versions, and those whose environments change.
     versions: HashSet<VersionId>,
     /// The addresses of bodies for the journal.
-    bodies: HashSet<Vec<u8>>,
+    bodies: HashSet<BlobId>,
     /// Whether there are writes of another kind, which may concern everything.
     has_others: bool,
 }
 
 impl Concerned {
-    pub(super) fn add_body(&mut self, hash: &[u8]) {
-        self.bodies.insert(hash.to_vec());
+    pub(super) fn add_body(&mut self, id: BlobId) {
+        self.bodies.insert(id);
     }
 
     pub(super) fn add_others(&mut self) {
@@ -37,7 +37,7 @@ impl Concerned {
                 after: Some(state),
                 ..
             } => {
-                self.names.insert(state.name.clone());
+                self.names.insert(state.name.to_string());
             }
             Change::VersionCreated(version) => {
                 self.versions.insert(version.id);
@@ -56,7 +56,7 @@ impl Concerned {
 
     /// Returns whether the body may become stored.
     pub(in crate::storage::postgres) fn has_body(&self, id: BlobId) -> bool {
-        self.has_others || self.bodies.contains(&id.as_bytes()[..])
+        self.has_others || self.bodies.contains(&id)
     }
 
     /// Returns whether the prompt, its versions or its environments may change.
@@ -66,11 +66,10 @@ impl Concerned {
 
     /// Returns whether another prompt may be found by this reference.
     pub(in crate::storage::postgres) fn has_reference(&self, prompt: &PromptRef) -> bool {
-        let has_name = |name: &str| self.names.iter().any(|new| new.as_str() == name);
         match prompt {
             PromptRef::Id(id) => self.has_prompt(id),
-            PromptRef::Name(name) => self.has_others || has_name(name.as_str()),
-            PromptRef::IdOrName(id) => self.has_prompt(id) || has_name(id.as_str()),
+            PromptRef::Name(name) => self.has_others || self.names.contains(name.as_str()),
+            PromptRef::IdOrName(id) => self.has_prompt(id) || self.names.contains(id.as_str()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The writes of a transaction that are not sent yet.
 //!
-//! They are sent before the transaction reads what they concern, and before it commits. Until then they are a list, so
-//! that a savepoint is a place in it, and consecutive changes become few statements.
+//! They are sent before the transaction reads what they concern, and before it commits. Until then
+//! they are a list, so that a savepoint is a place in it, and consecutive changes become few statements.
 
 use std::fmt;
 
@@ -9,6 +9,7 @@ use super::added::{AddedBody, AddedOperation, AddedPrompt};
 use super::changes::OtherChanges;
 use super::concerned::Concerned;
 use super::run::ChangeRun;
+use crate::model::id::BlobId;
 use crate::model::record::{Change, Operation};
 use crate::storage::postgres::columns::{micros, signed};
 use crate::storage::postgres::connection::WriteStep;
@@ -68,11 +69,11 @@ impl fmt::Debug for PendingWrites {
 }
 
 impl PendingWrites {
-    pub(super) fn add_body(&mut self, hash: &[u8], bytes: &[u8]) {
+    pub(super) fn add_body(&mut self, id: BlobId, bytes: &[u8]) {
         self.bytes += bytes.len();
-        self.concerned.add_body(hash);
+        self.concerned.add_body(id);
         self.writes.push(PendingWrite::Body(AddedBody {
-            hash: hash.to_vec(),
+            hash: id.as_bytes().to_vec(),
             bytes: bytes.to_vec(),
         }));
     }

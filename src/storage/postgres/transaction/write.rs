@@ -118,7 +118,7 @@ impl Transaction for PostgresTransaction<'_> {
         let mut pending = self.snapshot.pending();
         for body in bodies {
             if let AppendedPlace::Journal(bytes) = body.place {
-                pending.add_body(body.id.as_bytes(), bytes);
+                pending.add_body(body.id, bytes);
             }
         }
         pending.append(operation, text, micros(now));
@@ -133,7 +133,7 @@ impl Transaction for PostgresTransaction<'_> {
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         let mut pending = self.snapshot.pending();
-        pending.add_body(id.as_bytes(), bytes);
+        pending.add_body(id, bytes);
         let is_full = pending.is_full();
         drop(pending);
         if is_full {
