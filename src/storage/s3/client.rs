@@ -14,10 +14,6 @@ use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 /// How long a connection may take to be established.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a request may take, the transfer of an object included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 20 });
-/// How long a request that failed is repeated.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 8 });
 
 /// Returns the client of a bucket. It sends nothing yet.
 pub(super) fn connect(
@@ -66,9 +62,12 @@ pub(super) fn connect(
                 base: 2.0,
             },
             max_retries: 10,
-            retry_timeout: RETRY_TIMEOUT,
+            retry_timeout: place.limits.retry,
         })
-        .with_http_connector(TlsConnector(tls))
+        .with_http_connector(TlsConnector {
+            tls,
+            request_timeout: place.limits.request,
+        })
         .build();
     let client = built.map_err(|error| failed(error.to_string()))?;
     Ok(Arc::new(client))
@@ -76,14 +75,17 @@ pub(super) fn connect(
 
 /// Connections with this crate's TLS, by the system's certificates.
 #[derive(Debug)]
-struct TlsConnector(ClientConfig);
+struct TlsConnector {
+    tls: ClientConfig,
+    request_timeout: Duration,
+}
 
 impl HttpConnector for TlsConnector {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.0.clone())
+            .tls_backend_preconfigured(self.tls.clone())
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
+            .timeout(self.request_timeout)
             // A redirect would be followed without a valid signature.
             .redirect(reqwest::redirect::Policy::none())
             .build();

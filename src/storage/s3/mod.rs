@@ -9,6 +9,9 @@ mod client;
 mod credentials;
 mod error;
 mod place;
+mod time_limits;
 
 pub(super) use self::bucket::{Bucket, StartedPut};
 pub(crate) use self::place::{ObjectParameters, ObjectPlace};
+#[cfg(test)]
+pub(crate) use self::time_limits::TimeLimits;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
+use super::time_limits::TimeLimits;
+
 /// A bucket, and the beginning of the names of a store's objects in it.
 ///
 /// Its text and its debug form contain no credentials.
@@ -18,6 +20,7 @@ pub(crate) struct ObjectPlace {
     pub(super) region: Option<String>,
     /// Whether a server beyond this machine may be called without TLS.
     pub(super) allows_http: bool,
+    pub(crate) limits: TimeLimits,
 }
 
 /// The parameters of a store's URL that describe the place of objects, decoded.
@@ -63,6 +66,7 @@ impl ObjectPlace {
             endpoint: parameters.endpoint,
             region: parameters.region,
             allows_http: parameters.allows_http,
+            limits: TimeLimits::default(),
         };
         if let Some(endpoint) = &place.endpoint {
             place.check_endpoint(endpoint)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::support::{FAULTS, S3Fault, S3Proxy, opened, proxied_url};
 use crate::model::record::Settings;
 use crate::storage::postgres::{PostgresIndex, PostgresUrl};
+use crate::storage::s3::TimeLimits;
 use crate::{ErrorKind, NewPrompt, NewVersion, Store, StoreOptions};
 
 fn store(url: &PostgresUrl) -> Store {
@@ -23,7 +24,10 @@ fn body(number: u64) -> String {
 
 /// A store whose object store is behind a proxy.
 struct Faulty {
+    /// With short time limits.
     url: PostgresUrl,
+    /// With those of users.
+    patient_url: PostgresUrl,
     proxy: S3Proxy,
     /// The number of versions that were committed.
     committed: u64,
@@ -36,8 +40,11 @@ impl Faulty {
         store(&url)
             .create_prompt(NewPrompt::new("greeting", body(0)))
             .unwrap();
+        let mut patient_url = url.clone();
+        patient_url.objects.as_mut()?.limits = TimeLimits::default();
         Some(Self {
             url,
+            patient_url,
             proxy,
             committed: 1,
         })
@@ -53,7 +60,11 @@ impl Faulty {
 
     /// Reads all versions by a new handle. Returns how many could be read; the others were busy.
     fn read_all(&self, fault: S3Fault) -> u64 {
-        let store = store(&self.url);
+        let store = store(if fault == S3Fault::None {
+            &self.patient_url
+        } else {
+            &self.url
+        });
         let mut read = 0;
         for number in 0..self.committed {
             match store.resolve(format!("greeting@1.{number}")) {
@@ -82,7 +93,7 @@ fn a_failing_object_store_delays_checkpoints_only() {
     };
     let first = store(&faulty.url);
     for fault in FAULTS {
-        first.checkpoint().unwrap();
+        store(&faulty.patient_url).checkpoint().unwrap();
         let cached = first.resolve("greeting@1.0").unwrap();
         faulty.proxy.set(fault);
         faulty.commit(&first);
@@ -121,10 +132,11 @@ fn a_failing_object_store_delays_checkpoints_only() {
         faulty.proxy.set(S3Fault::None);
         assert_eq!(faulty.read_all(S3Fault::None), faulty.committed);
     }
-    first.checkpoint().unwrap();
-    let stats = first.stats().unwrap();
+    let last = store(&faulty.patient_url);
+    last.checkpoint().unwrap();
+    let stats = last.stats().unwrap();
     assert_eq!((stats.journaled_bodies, stats.bodies.failure), (0, None));
-    assert_eq!(first.verify().unwrap().violations, []);
+    assert_eq!(last.verify().unwrap().violations, []);
 }
 
 #[test]
@@ -151,6 +163,7 @@ fn a_large_change_is_committed_without_the_object_store() {
     );
     faulty.proxy.set(S3Fault::None);
     assert_eq!(faulty.read_all(S3Fault::None), 301);
+    let store = self::store(&faulty.patient_url);
     store.checkpoint().unwrap();
     store.collect_garbage().unwrap();
     let usage = store.stats().unwrap().bodies;
@@ -180,7 +193,7 @@ fn random_failures_lose_nothing() {
         drop(store);
     }
     faulty.proxy.set(S3Fault::None);
-    let store = store(&faulty.url);
+    let store = store(&faulty.patient_url);
     store.checkpoint().unwrap();
     store.collect_garbage().unwrap();
     assert_eq!(faulty.read_all(S3Fault::None), faulty.committed);

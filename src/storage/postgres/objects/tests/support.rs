@@ -1,8 +1,11 @@
 //! Stores of the tests: an index and its objects, which can be opened again.
 
+use std::time::Duration;
+
 use crate::model::record::Settings;
 use crate::storage::postgres::objects::ObjectBlobs;
 use crate::storage::postgres::{PostgresIndex, PostgresUrl};
+use crate::storage::s3::TimeLimits;
 
 #[path = "../../../../../tests/shared/s3_proxy.rs"]
 mod s3_proxy;
@@ -35,7 +38,8 @@ pub(super) fn opened(url: &PostgresUrl) -> (PostgresIndex, ObjectBlobs) {
     (index, blobs)
 }
 
-/// Returns a URL of a store that does not exist yet, whose object store is behind a proxy.
+/// Returns a URL of a store that does not exist yet, whose object store is behind a proxy
+/// and is given up soon.
 pub(super) fn proxied_url() -> Option<(PostgresUrl, S3Proxy)> {
     let server = s3_server::s3_server()?;
     let proxy = S3Proxy::start(&server.endpoint);
@@ -43,5 +47,13 @@ pub(super) fn proxied_url() -> Option<(PostgresUrl, S3Proxy)> {
         .new_parameters()
         .replace(&server.endpoint, &proxy.endpoint);
     let url = format!("{}&{objects}", postgres_server::new_url()?);
-    Some((PostgresUrl::parse(&url).unwrap(), proxy))
+    let mut url = PostgresUrl::parse(&url).unwrap();
+    if let Some(place) = &mut url.objects {
+        // A request takes longer on a machine under load than without, a failure does not.
+        place.limits = TimeLimits {
+            request: Duration::from_secs(3),
+            retry: Duration::from_secs(1),
+        };
+    }
+    Some((url, proxy))
 }
