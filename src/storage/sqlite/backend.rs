@@ -26,7 +26,7 @@ impl Index for SqliteIndex {
         self.check_files_of_reads()?;
         let tables = self.reader()?;
         connection::run(&tables.connection, "BEGIN").context("starting to read")?;
-        tables.end.set(None);
+        tables.reset();
         Ok(Box::new(SqliteSnapshot::pooled(tables, &self.readers)))
     }
 

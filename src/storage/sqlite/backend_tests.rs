@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use super::super::archive::SegmentSizes;
 use super::*;
 use crate::fs::lock::policy::LockPolicy;
-use crate::model::record::Settings;
+use crate::model::record::{OperationFilter, Settings};
+use crate::model::work_counter;
 use crate::storage::sqlite::change_counter::ChangeCounter;
 use crate::storage::sqlite::index_file::IndexFile;
 use crate::storage::{StorageError, testing};
@@ -163,6 +164,35 @@ fn free_pages_are_given_back() {
     drop(index);
     let bytes = path.metadata().unwrap().len();
     assert!(bytes < 100 * 4096, "{bytes} bytes are left");
+}
+
+/// A verification asks for the operations of each prompt. The first answer of a snapshot searches all
+/// rows, the others look the prompt's rows up.
+#[test]
+fn operations_of_each_prompt_are_not_searched_for_in_all_rows() {
+    const PROMPTS: u32 = 60;
+    let directory = tempfile::tempdir().unwrap();
+    let index = open(&made(directory.path()), OpenMode::Write);
+    let mut writer = testing::HistoryWriter::new(&index);
+    for prompt in 1..=PROMPTS {
+        writer.create(prompt, &format!("p{prompt}"), &[]);
+        writer.commit(prompt, prompt, "1.0");
+    }
+    let of = |snapshot: &dyn Snapshot, prompt| {
+        let filter = OperationFilter::default().prompt(testing::values::prompt_id(prompt));
+        snapshot.operations(&filter, None, usize::MAX).unwrap()
+    };
+    let searched: Vec<_> = (1..=PROMPTS)
+        .map(|prompt| of(&*index.snapshot().unwrap(), prompt))
+        .collect();
+    assert!(searched.iter().all(|operations| operations.len() == 2));
+    let snapshot = index.snapshot().unwrap();
+    let asking = work_counter::steps(|| {
+        let listed: Vec<_> = (1..=PROMPTS).map(|prompt| of(&*snapshot, prompt)).collect();
+        assert_eq!(listed, searched);
+    });
+    // A search of 120 rows takes some 1,000 steps.
+    assert!(asking < 200 * u64::from(PROMPTS), "{asking} steps");
 }
 
 /// An index whose operations are archived before every snapshot, two to a segment.

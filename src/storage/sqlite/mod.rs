@@ -37,6 +37,7 @@ mod pool;
 mod prompts;
 mod read_connection;
 mod recovered_log;
+mod row_operations;
 mod schema;
 mod schema_text;
 mod search;

@@ -13,8 +13,8 @@ use super::columns::{bytes, collect, micros, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
+use super::row_operations::{CandidateVisitor, each_row, head};
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
-use crate::model::operation_text;
 use crate::model::operation_text::PromptMention;
 use crate::model::record::{Operation, OperationFilter, RecordedInputs};
 use crate::storage::{OperationVisitor, read_operation};
@@ -120,11 +120,6 @@ pub(super) fn each(
     Ok(())
 }
 
-fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {
-    let number = row.get::<_, i64>(0)?.unsigned_abs();
-    Ok((number, OperationId::from_bytes(bytes(row, 1)?)))
-}
-
 pub(super) fn list(
     tables: &ReadConnection,
     filter: &OperationFilter,
@@ -162,9 +157,6 @@ pub(super) fn each_of(
     each_candidate(tables, &filter, before, &mut visit).map(drop)
 }
 
-/// A visitor of operations that can fail.
-type CandidateVisitor<'a> = dyn FnMut(u64, OperationId, &str) -> SqliteResult<ControlFlow<()>> + 'a;
-
 /// Visits the operations that may pass the filter, newest first, until the visitor stops.
 fn each_candidate(
     tables: &ReadConnection,
@@ -172,7 +164,7 @@ fn each_candidate(
     before: i64,
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
-    if each_row(&tables.connection, filter, before, visit)?.is_break() {
+    if each_row(tables, filter, before, visit)?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
     let reader = OperationReader {
@@ -181,34 +173,6 @@ fn each_candidate(
         before,
     };
     reader.each(visit)
-}
-
-/// Visits the operations that have a row each. They are few, so their content is searched.
-fn each_row(
-    connection: &Connection,
-    filter: &OperationFilter,
-    before: i64,
-    visit: &mut CandidateVisitor<'_>,
-) -> SqliteResult<ControlFlow<()>> {
-    let doing = "listing operations";
-    let (prompt, environment) = (filter.prompt.as_ref(), filter.environment.as_ref());
-    let sql = "SELECT number, hash, content FROM operation
-               WHERE number < ?1 AND (?2 IS NULL OR instr(content, ?2))
-                   AND (?3 IS NULL OR instr(content, ?3))
-               ORDER BY number DESC";
-    let mut statement = connection.prepare_cached(sql).context(doing)?;
-    let prompt = prompt.map(|prompt| operation_text::quoted(prompt.as_str()));
-    let environment = environment.map(|name| operation_text::quoted(name.as_str()));
-    let found = statement.query((before, prompt, environment));
-    let mut rows = found.context(doing)?;
-    while let Some(row) = rows.next().context(doing)? {
-        let (number, id) = head(row).context(doing)?;
-        let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
-        if visit(number, id, text.context(doing)?)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
 }
 
 fn operation(number: u64, id: OperationId, text: &str) -> SqliteResult<Operation> {

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::archive::{RowPosition, SegmentCache};
 use super::files::LocklessState;
 use super::interned::InternedTexts;
+use super::row_operations::RowsByPrompt;
 
 /// A connection that reads all tables, with its caches.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(super) struct ReadConnection {
     pub(super) interned: InternedTexts,
     /// The end of the history, once it was read in this transaction.
     pub(super) end: Cell<Option<RowPosition>>,
+    pub(super) rows_by_prompt: RowsByPrompt,
     /// The state of the index, for a connection that takes no locks.
     pub(super) unlocked: Option<Arc<LocklessState>>,
 }
@@ -30,6 +32,12 @@ impl ReadConnection {
             .is_none_or(|unlocked| unlocked.holds())
     }
 
+    /// Forgets what a transaction has read that has ended.
+    pub(super) fn reset(&self) {
+        self.end.set(None);
+        self.rows_by_prompt.reset();
+    }
+
     /// Returns a connection with empty caches of its own. It takes SQLite's locks.
     pub(super) fn of(connection: Connection, segments: &Arc<SegmentCache>) -> Self {
         Self {
@@ -38,6 +46,7 @@ impl ReadConnection {
             segments: Arc::clone(segments),
             interned: InternedTexts::default(),
             end: Cell::default(),
+            rows_by_prompt: RowsByPrompt::default(),
         }
     }
 }

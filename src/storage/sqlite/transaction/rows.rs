@@ -63,7 +63,7 @@ impl<'a> SqliteTransaction<'a> {
         index: &'a SqliteIndex,
     ) -> SqliteResult<Self> {
         write_lock.begin()?;
-        write_lock.tables().end.set(None);
+        write_lock.tables().reset();
         let write = Self {
             keys: mem::take(&mut write_lock.writer.keys),
             write_lock,

@@ -2,7 +2,7 @@
 
 use super::Test;
 use crate::model::id::BlobId;
-use crate::model::record::Durability;
+use crate::model::record::{Durability, OperationFilter};
 use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{
     body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
@@ -15,6 +15,7 @@ use crate::storage::{Index, Transaction};
 pub const TESTS: &[Test] = &[
     a_rollback_undoes_everything_since_the_savepoint,
     a_savepoint_remains_until_the_next_one,
+    operations_of_a_prompt_follow_a_rollback,
     a_change_that_failed_is_rolled_back,
     a_transaction_without_a_savepoint_has_nothing_to_roll_back_to,
 ];
@@ -61,6 +62,29 @@ pub fn a_rollback_undoes_everything_since_the_savepoint(index: &dyn Index) {
         "the state differs from what was committed"
     );
     assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
+}
+
+/// A search for the operations of a prompt does not answer from an earlier state, whose operations
+/// had the same numbers.
+pub fn operations_of_a_prompt_follow_a_rollback(index: &dyn Index) {
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    write(&mut *transaction, 1);
+    write(&mut *transaction, 2);
+    let numbers = |transaction: &dyn Transaction, prompt| -> Vec<u64> {
+        let filter = OperationFilter::default().prompt(prompt_id(prompt));
+        let found = transaction.snapshot().operations(&filter, None, usize::MAX);
+        found.unwrap().iter().map(|found| found.number).collect()
+    };
+    let all = |transaction: &dyn Transaction| [1, 2, 3].map(|prompt| numbers(transaction, prompt));
+    let (first, second) = (vec![1], vec![2]);
+    assert_eq!(all(&*transaction), [first.clone(), second.clone(), vec![]]);
+    transaction.savepoint().unwrap();
+    let unset = environment_change(prompt_id(1), "production", Some(version_id(1)), None);
+    append(&mut *transaction, moment(3), vec![unset]).unwrap();
+    assert_eq!(all(&*transaction), [vec![3, 1], second.clone(), vec![]]);
+    transaction.roll_back().unwrap();
+    write(&mut *transaction, 3);
+    assert_eq!(all(&*transaction), [first, second, vec![3]]);
 }
 
 /// A rollback returns to the last savepoint, any number of times.

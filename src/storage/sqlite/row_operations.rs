@@ -1,0 +1,160 @@
+//! Visits of the operations that have a row each, which are those that are not archived.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use super::columns::bytes;
+use super::error::{SqliteContext, SqliteResult};
+use super::read_connection::ReadConnection;
+use crate::model::id::{OperationId, PromptId};
+use crate::model::operation_text;
+use crate::model::record::OperationFilter;
+
+/// A visitor of operations that can fail.
+pub(super) type CandidateVisitor<'a> =
+    dyn FnMut(u64, OperationId, &str) -> SqliteResult<ControlFlow<()>> + 'a;
+
+/// The numbers of each prompt's operations among those that have a row, newest first.
+///
+/// The first search for a prompt in a transaction searches the content of all rows. The second one
+/// lists the prompts of all rows: a verification searches once for each prompt of the store.
+#[derive(Debug, Default)]
+pub(super) struct RowsByPrompt {
+    is_searched: Cell<bool>,
+    listed: RefCell<Option<ListedRows>>,
+}
+
+#[derive(Debug)]
+struct ListedRows {
+    /// The first and the last row. A write transaction adds rows, or takes them back.
+    ends: RowEnds,
+    numbers: HashMap<PromptId, Vec<i64>>,
+}
+
+/// The number of the first row, and the number and the id of the last one.
+type RowEnds = (i64, i64, OperationId);
+
+impl RowsByPrompt {
+    /// Forgets what an earlier transaction has read.
+    pub(super) fn reset(&self) {
+        self.is_searched.set(false);
+        self.listed.replace(None);
+    }
+
+    /// Returns the numbers of a prompt's operations, newest first.
+    ///
+    /// Returns `None` if the rows must be searched: on the first call, and if the content of a row
+    /// cannot be read.
+    fn of(&self, connection: &Connection, prompt: PromptId) -> SqliteResult<Option<Vec<i64>>> {
+        if !self.is_searched.replace(true) {
+            return Ok(None);
+        }
+        let Some(ends) = ends(connection)? else {
+            return Ok(Some(Vec::new()));
+        };
+        let mut listed = self.listed.borrow_mut();
+        if listed.as_ref().is_none_or(|listed| listed.ends != ends) {
+            *listed = list(connection, ends)?;
+        }
+        let numbers = listed.as_ref().map(|listed| listed.numbers.get(&prompt));
+        Ok(numbers.map(|numbers| numbers.cloned().unwrap_or_default()))
+    }
+}
+
+fn ends(connection: &Connection) -> SqliteResult<Option<RowEnds>> {
+    let sql = "SELECT (SELECT min(number) FROM operation), number, hash FROM operation
+               ORDER BY number DESC LIMIT 1";
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            let ends = statement.query_row([], |row| {
+                let id = OperationId::from_bytes(bytes(row, 2)?);
+                Ok((row.get(0)?, row.get(1)?, id))
+            });
+            ends.optional()
+        })
+        .context("reading the ends of the operations")
+}
+
+/// Lists the prompts of all rows; returns `None` if the content of one cannot be read.
+fn list(connection: &Connection, ends: RowEnds) -> SqliteResult<Option<ListedRows>> {
+    let doing = "listing the prompts of operations";
+    let sql = "SELECT number, content FROM operation ORDER BY number DESC";
+    let mut statement = connection.prepare_cached(sql).context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    let mut numbers: HashMap<PromptId, Vec<i64>> = HashMap::new();
+    while let Some(row) = rows.next().context(doing)? {
+        let number = row.get(0).context(doing)?;
+        let text = row.get_ref(1).and_then(|text| Ok(text.as_str()?));
+        let Ok(changed) = text.map(operation_text::changed_prompts) else {
+            return Ok(None);
+        };
+        let Ok(prompts) = changed else {
+            return Ok(None);
+        };
+        for prompt in prompts {
+            let of_prompt = numbers.entry(prompt).or_default();
+            if of_prompt.last() != Some(&number) {
+                of_prompt.push(number);
+            }
+        }
+    }
+    Ok(Some(ListedRows { ends, numbers }))
+}
+
+/// Visits the operations with a row that may pass the filter, newest first, until the visitor stops.
+pub(super) fn each_row(
+    tables: &ReadConnection,
+    filter: &OperationFilter,
+    before: i64,
+    visit: &mut CandidateVisitor<'_>,
+) -> SqliteResult<ControlFlow<()>> {
+    let connection = &tables.connection;
+    if let Some(prompt) = filter.prompt
+        && let Some(numbers) = tables.rows_by_prompt.of(connection, prompt)?
+    {
+        let sql = "SELECT number, hash, content FROM operation WHERE number = ?1";
+        for number in numbers.into_iter().filter(|number| *number < before) {
+            if visit_rows(connection, sql, [number], visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        return Ok(ControlFlow::Continue(()));
+    }
+    let sql = "SELECT number, hash, content FROM operation
+               WHERE number < ?1 AND (?2 IS NULL OR instr(content, ?2))
+                   AND (?3 IS NULL OR instr(content, ?3))
+               ORDER BY number DESC";
+    let (prompt, environment) = (filter.prompt.as_ref(), filter.environment.as_ref());
+    let prompt = prompt.map(|prompt| operation_text::quoted(prompt.as_str()));
+    let environment = environment.map(|name| operation_text::quoted(name.as_str()));
+    visit_rows(connection, sql, (before, prompt, environment), visit)
+}
+
+fn visit_rows(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    visit: &mut CandidateVisitor<'_>,
+) -> SqliteResult<ControlFlow<()>> {
+    let doing = "listing operations";
+    let mut statement = connection.prepare_cached(sql).context(doing)?;
+    let mut rows = statement.query(params).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let (number, id) = head(row).context(doing)?;
+        let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
+        if visit(number, id, text.context(doing)?)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Reads the number and the id of an operation from the first two columns of its row.
+pub(super) fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {
+    let number = row.get::<_, i64>(0)?.unsigned_abs();
+    Ok((number, OperationId::from_bytes(bytes(row, 1)?)))
+}
