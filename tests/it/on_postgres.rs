@@ -1,13 +1,27 @@
 //! The tests of this binary on a Postgres server: a test starts the binary again, with
 //! `PROMPTBOOK_TEST_STORE=postgres`, so that every `Place` is a schema.
+//!
+//! With `PROMPTBOOK_TEST_STORE=s3` the bodies are in S3 too. The tests of `ALWAYS_ON_S3` always run
+//! so; the others only if a developer asks for them, because they take minutes:
+//!
+//! ```sh
+//! PROMPTBOOK_TEST_ALL_ON_S3=1 cargo test --all-features --test it -- the_tests_pass_on_postgres_with
+//! ```
 
 use std::process::Command;
 
 #[path = "../shared/postgres_server.rs"]
 mod postgres_server;
+#[cfg(feature = "s3")]
+#[path = "../shared/s3_server.rs"]
+mod s3_server;
 
 /// The variable that chooses where the tests' stores are.
 const TEST_STORE: &str = "PROMPTBOOK_TEST_STORE";
+
+/// The variable with which all of [`MODULES`] run with bodies in S3 too.
+#[cfg(feature = "s3")]
+const ALL_ON_S3: &str = "PROMPTBOOK_TEST_ALL_ON_S3";
 
 /// The modules whose tests run on Postgres.
 const MODULES: [&str; 18] = [
@@ -31,6 +45,15 @@ const MODULES: [&str; 18] = [
     "yardstick::",
 ];
 
+/// The tests among them that read, checkpoint and collect the most bodies.
+#[cfg(feature = "s3")]
+const ALWAYS_ON_S3: [&str; 4] = [
+    "batches::",
+    "concurrency::garbage_collection_never_removes_a_used_body",
+    "copies::",
+    "freshness::",
+];
+
 /// The tests among them that are about a directory, its files and its memory.
 const ABOUT_FILES: [&str; 8] = [
     "batches::a_batch_that_hides_a_failure_of_the_index_commits_nothing",
@@ -45,12 +68,35 @@ const ABOUT_FILES: [&str; 8] = [
 
 /// Returns the URL of a new store, if the tests' stores are in Postgres.
 pub fn url_of_this_run() -> Option<String> {
-    is_on_postgres().then(|| postgres_server::new_url().expect("a Postgres server"))
+    if !is_on_postgres() {
+        return None;
+    }
+    let tables = postgres_server::new_url().expect("a Postgres server");
+    #[cfg(feature = "s3")]
+    if std::env::var(TEST_STORE).as_deref() == Ok("s3") {
+        let server = s3_server::s3_server().expect("an S3 server");
+        return Some(format!("{tables}&{}", server.new_parameters()));
+    }
+    Some(tables)
 }
 
 /// Returns whether the tests' stores are in Postgres.
 pub fn is_on_postgres() -> bool {
-    std::env::var(TEST_STORE).as_deref() == Ok("postgres")
+    let chosen = std::env::var(TEST_STORE);
+    chosen.is_ok_and(|chosen| chosen == "postgres" || chosen == "s3")
+}
+
+/// Runs the tests of some modules on stores of one kind, in a process of their own.
+fn run(kind: &str, modules: &[&str]) {
+    let mut run = Command::new(std::env::current_exe().unwrap());
+    // They mostly wait for the server.
+    run.args(modules)
+        .arg("--test-threads=8")
+        .env(TEST_STORE, kind);
+    for test in ABOUT_FILES {
+        run.args(["--skip", test]);
+    }
+    postgres_server::run_tests(&mut run);
 }
 
 #[test]
@@ -59,13 +105,16 @@ fn the_tests_pass_on_postgres() {
     if is_on_postgres() || postgres_server::new_url().is_none() {
         return;
     }
-    let mut run = Command::new(std::env::current_exe().unwrap());
-    // They mostly wait for the server.
-    run.args(MODULES)
-        .arg("--test-threads=8")
-        .env(TEST_STORE, "postgres");
-    for test in ABOUT_FILES {
-        run.args(["--skip", test]);
+    run("postgres", &MODULES);
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn the_tests_pass_on_postgres_with_bodies_in_s3() {
+    if is_on_postgres() || postgres_server::new_url().is_none() || s3_server::s3_server().is_none()
+    {
+        return;
     }
-    postgres_server::run_tests(&mut run);
+    let is_complete = std::env::var_os(ALL_ON_S3).is_some();
+    run("s3", if is_complete { &MODULES } else { &ALWAYS_ON_S3 });
 }

@@ -1,7 +1,8 @@
 //! Stores for tests, and access to their files.
 //!
 //! The tests run in directories and in memory. With `PROMPTBOOK_TEST_STORE=postgres` the same tests
-//! run in schemas of a Postgres database: see `on_postgres`.
+//! run in schemas of a Postgres database, and with `PROMPTBOOK_TEST_STORE=s3` their bodies are in S3:
+//! see `on_postgres`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
