@@ -20,6 +20,8 @@ mod cuts;
 mod failover;
 mod outages;
 mod proxy;
+#[cfg(all(feature = "cli", feature = "s3", feature = "server"))]
+mod served;
 mod statements;
 mod support;
 mod tls;

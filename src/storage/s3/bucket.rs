@@ -16,8 +16,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use rustls::ClientConfig;
 
 use super::client;
-use super::error::{failure, is_missing};
+use super::error::{failure, is_beyond_end, is_missing};
 use super::place::ObjectPlace;
+use super::read_waits::ReadWaits;
 use crate::storage::postgres::runtime;
 use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
@@ -35,6 +36,7 @@ pub(in crate::storage) struct Bucket {
     place: ObjectPlace,
     /// The time of the last failure, until a call succeeds.
     failed_at: Mutex<Option<Instant>>,
+    reads: ReadWaits,
 }
 
 /// A put whose answer has not been waited for.
@@ -44,6 +46,14 @@ pub(in crate::storage) struct StartedPut {
     answer: Receiver<object_store::Result<()>>,
 }
 
+/// The answer to a request for a part of an object.
+enum ReadPart {
+    Whole(Bytes),
+    Missing,
+    /// The object ends before the part does, and has this size.
+    BeyondEnd(u64),
+}
+
 impl Bucket {
     /// Returns a bucket, without calling the server.
     pub(in crate::storage) fn open(place: &ObjectPlace, tls: ClientConfig) -> StorageResult<Self> {
@@ -51,6 +61,7 @@ impl Bucket {
             client: client::connect(place, tls)?,
             place: place.clone(),
             failed_at: Mutex::default(),
+            reads: ReadWaits::default(),
         })
     }
 
@@ -101,6 +112,10 @@ impl Bucket {
     }
 
     /// Returns a part of an object; `None` if the object does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](StorageErrorKind::Corrupt) if the object ends before the part does.
     pub(in crate::storage) fn get(
         &self,
         key: &str,
@@ -115,23 +130,40 @@ impl Bucket {
             let mut attempt = 1;
             loop {
                 match client.get_range(&path, range.clone()).await {
-                    Ok(bytes) if bytes.len() as u64 == length => return Ok(Some(bytes)),
+                    Ok(bytes) if bytes.len() as u64 == length => return Ok(ReadPart::Whole(bytes)),
                     // The client repeats what fails, but trusts the length of an answer.
                     Ok(_) if attempt < READ_ATTEMPTS => attempt += 1,
-                    Ok(bytes) => {
+                    Err(error) if is_missing(&error) => return Ok(ReadPart::Missing),
+                    Err(error) if !is_beyond_end(&error) => return Err(error),
+                    short => {
+                        let size = match client.head(&path).await {
+                            Err(error) if is_missing(&error) => return Ok(ReadPart::Missing),
+                            meta => meta?.size,
+                        };
+                        if size < range.end {
+                            return Ok(ReadPart::BeyondEnd(size));
+                        }
+                        let bytes = short?;
                         let reason = format!("{} bytes instead of {length}", bytes.len());
                         return Err(object_store::Error::Generic {
                             store: "S3",
                             source: reason.into(),
                         });
                     }
-                    Err(error) if is_missing(&error) => return Ok(None),
-                    Err(error) => return Err(error),
                 }
             }
         };
         let answer = start(read)?;
-        self.answered(format!("reading object {key}"), &answer, CALL_TIMEOUT)
+        let received = self.reads.wait(&answer, CALL_TIMEOUT);
+        let received = received.map_err(|error| error.to_string());
+        match self.noted(format!("reading object {key}"), received)? {
+            ReadPart::Whole(bytes) => Ok(Some(bytes)),
+            ReadPart::Missing => Ok(None),
+            ReadPart::BeyondEnd(size) => {
+                let reason = format!("object {key} is cut short: it has only {size} bytes");
+                Err(StorageError::new(StorageErrorKind::Corrupt, reason))
+            }
+        }
     }
 
     /// Deletes objects. Those that do not exist are ignored.
@@ -192,15 +224,24 @@ impl Bucket {
         answer: &Receiver<object_store::Result<T>>,
         limit: Duration,
     ) -> StorageResult<T> {
-        let doing = format!("{}: {doing}", self.place);
-        let answer = if limit == Duration::MAX {
+        let received = if limit == Duration::MAX {
             answer.recv().map_err(|error| error.to_string())
         } else {
             answer
                 .recv_timeout(limit)
                 .map_err(|error| error.to_string())
         };
-        let result = match answer {
+        self.noted(doing, received)
+    }
+
+    /// Notes whether the server answered a call.
+    fn noted<T>(
+        &self,
+        doing: String,
+        received: Result<object_store::Result<T>, String>,
+    ) -> StorageResult<T> {
+        let doing = format!("{}: {doing}", self.place);
+        let result = match received {
             Ok(answer) => answer.map_err(|error| failure(doing, error)),
             Err(error) => Err(StorageError::new(StorageErrorKind::Busy, doing).because(error)),
         };

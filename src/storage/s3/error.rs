@@ -14,6 +14,12 @@ pub(super) fn is_missing(error: &Error) -> bool {
     matches!(error, Error::NotFound { .. }) && !error.to_string().contains("NoSuchBucket")
 }
 
+/// Returns whether the requested part of an object begins beyond its end.
+pub(super) fn is_beyond_end(error: &Error) -> bool {
+    let text = error.to_string();
+    text.contains("InvalidRange") || text.contains("416 Range Not Satisfiable")
+}
+
 /// A server that does not answer, or says that it is overloaded, counts as busy: a later attempt
 /// may succeed.
 fn kind_of(error: &Error) -> StorageErrorKind {

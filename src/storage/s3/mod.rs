@@ -9,6 +9,7 @@ mod client;
 mod credentials;
 mod error;
 mod place;
+mod read_waits;
 mod time_limits;
 
 pub(super) use self::bucket::{Bucket, StartedPut};

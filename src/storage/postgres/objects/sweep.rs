@@ -4,7 +4,7 @@ use super::blobs::ObjectBlobs;
 use super::placed_body::key;
 use crate::storage::postgres::columns::{number, raw, signed};
 use crate::storage::postgres::store_lock::SessionLock;
-use crate::storage::{Blobs as _, StorageResult};
+use crate::storage::{Blobs as _, StorageErrorKind, StorageResult};
 
 /// The number of objects that are deleted together.
 const DELETED_TOGETHER: i64 = 1000;
@@ -66,7 +66,13 @@ impl ObjectBlobs {
                     continue;
                 }
                 Some(_) if !all => continue,
-                _ => self.bucket.get(&key, 0..size)?,
+                _ => match self.bucket.get(&key, 0..size) {
+                    Err(error) if error.kind() == StorageErrorKind::Corrupt => {
+                        problems.push(error.to_string());
+                        continue;
+                    }
+                    found => found?,
+                },
             };
             match found {
                 None if self.is_stored(signed(number(row, 0)?))? => {

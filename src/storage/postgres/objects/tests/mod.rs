@@ -2,6 +2,7 @@
 
 mod backup;
 mod cuts;
+mod damage;
 mod faults;
 mod suite;
 mod support;
