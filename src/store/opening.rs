@@ -338,7 +338,8 @@ impl StoreOptions {
         let context = self.context(settings);
         let clock = Arc::clone(&context.clock);
         Store::new(StoreShared {
-            settler: MaintenanceWorker::new(Arc::clone(&index), Arc::clone(&bodies), clock),
+            settler: MaintenanceWorker::new(Arc::clone(&index), Arc::clone(&bodies), clock)
+                .keeping_journal(place.keeps_journal()),
             queue: WriteQueue::new(self.locks.limit),
             waiters: Arc::default(),
             locks: self.locks.clone(),

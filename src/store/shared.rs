@@ -78,8 +78,7 @@ impl Transactions for StoreShared {
         drop(span);
         #[cfg(feature = "cli")]
         self.made.set(last, journaled.operations);
-        if self.place.keeps_journal() {
-            // The journal is as good as the blob store, so no checkpoint is necessary.
+        if self.place.is_memory() {
             self.settler.committed_in_memory(&journaled);
         } else {
             self.settler.committed(journaled);

@@ -64,6 +64,8 @@ impl JournalSize {
 /// The work that is left, and the times that decide when it is done.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
+    /// Whether bodies may stay in the journal, so that no checkpoint is due.
+    pub(super) keeps_journal: bool,
     /// The journaled bodies of this handle's commits; `ids` are those that are not files yet.
     journaled: PendingWork,
     /// The unindexed operations of this handle.
@@ -168,7 +170,9 @@ impl Schedule {
         self.logged += added.operations.max(1);
         self.packs += added.packs;
         self.add_unindexed(&added);
-        self.journaled.add(added);
+        if !self.keeps_journal {
+            self.journaled.add(added);
+        }
         self.last_commit = Some(now);
         self.begin_writing(now);
         self.wakes_at.is_none_or(|then| then > now + PAUSE)
@@ -188,7 +192,7 @@ impl Schedule {
     }
 
     fn begin_writing(&mut self, now: Instant) {
-        if !std::mem::replace(&mut self.has_written, true) {
+        if !std::mem::replace(&mut self.has_written, true) && !self.keeps_journal {
             // There may be many old files already.
             self.next_repack_check = Some(now);
         }
@@ -284,7 +288,8 @@ impl Schedule {
 
     /// Returns whether closing has work to finish.
     pub(super) fn must_finish(&self) -> bool {
-        self.has_written && !self.is_abandoned
+        let has_work = !self.keeps_journal || self.unindexed.is_long(1);
+        self.has_written && has_work && !self.is_abandoned
     }
 
     /// Returns whether there was no commit for so long that work need not be kept short.

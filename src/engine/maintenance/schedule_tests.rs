@@ -135,6 +135,25 @@ fn old_files_are_looked_for_after_the_first_commit_and_then_at_intervals() {
 }
 
 #[test]
+fn bodies_that_stay_in_the_journal_leave_only_indexing() {
+    let now = Instant::now();
+    let mut schedule = Schedule {
+        keeps_journal: true,
+        ..Schedule::default()
+    };
+    schedule.add_commit(work(FULL_JOURNAL.bodies), now);
+    let idle = now + IDLE_TIME;
+    assert_eq!(schedule.next(idle), Task::Maintain);
+    schedule.begin_maintenance();
+    assert_eq!(schedule.next(idle), Task::Wait(None));
+    assert!(!schedule.must_finish(), "the next handle indexes the rest");
+    schedule.add_commit(operations(LONG_TAIL.operations * URGENT_TAIL_FACTOR), now);
+    schedule.begin_shortening();
+    assert_eq!(schedule.next(now), Task::Index { is_urgent: true });
+    assert!(schedule.must_finish());
+}
+
+#[test]
 fn closing_comes_before_all_other_work() {
     let now = Instant::now();
     let mut schedule = after_commit(work(FULL_JOURNAL.bodies), now);

@@ -120,20 +120,23 @@ impl Tasks {
 
     /// Writes the journaled bodies to files. Flushes only a full batch and a long write-ahead log.
     ///
+    /// `ids` are the bodies that are not files yet, or `None` if all may stay in the journal.
+    ///
     /// Other handles may write as fast as this works. So it does only what was to be done when it
     /// began, and begins nothing after [`CLOSE_TIMEOUT`].
-    pub(super) fn close(&self, ids: &[BlobId]) -> Result<()> {
+    pub(super) fn close(&self, ids: Option<&[BlobId]>) -> Result<()> {
         let begun = Instant::now();
         let in_time = || begun.elapsed() < CLOSE_TIMEOUT;
-        let snapshot = self.index.snapshot()?;
-        let journaled = snapshot.waiting()?;
-        let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
-        drop(snapshot);
-        if CHECKPOINT_BATCH.is_reached_by(journaled.bodies, journaled.bytes) {
-            // Bodies that were added later come after these in the journal.
-            self.checkpoint(|sum| sum.bodies < journaled.bodies && in_time())?;
-        } else {
-            self.write_files(ids)?;
+        let last = self.index.snapshot()?.last_operation()?;
+        let last = last.map_or(0, |(number, _)| number);
+        if let Some(ids) = ids {
+            let journaled = self.index.snapshot()?.waiting()?;
+            if CHECKPOINT_BATCH.is_reached_by(journaled.bodies, journaled.bytes) {
+                // Bodies that were added later come after these in the journal.
+                self.checkpoint(|sum| sum.bodies < journaled.bodies && in_time())?;
+            } else {
+                self.write_files(ids)?;
+            }
         }
         if in_time() && tail_is_long(&*self.index.snapshot()?)? {
             self.index_documents(|| in_time() && self.indexed_through().is_ok_and(|to| to < last));

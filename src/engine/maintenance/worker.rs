@@ -61,6 +61,12 @@ impl MaintenanceWorker {
         }
     }
 
+    /// Sets whether bodies may stay in the journal, so that no checkpoint is due.
+    pub(crate) fn keeping_journal(self, keeps_journal: bool) -> Self {
+        self.shared.schedule().keeps_journal = keeps_journal;
+        self
+    }
+
     /// Checkpoints everything now on the caller's thread, then maintains the index.
     ///
     /// A step is a body. The call can be cancelled after each batch.
@@ -105,7 +111,7 @@ impl MaintenanceWorker {
         self.start();
     }
 
-    /// Records a commit to a store in memory, whose bodies may stay in the journal.
+    /// Records a commit to a store in memory.
     ///
     /// It starts no thread: if many operations are unindexed, it indexes them on the caller's
     /// thread.
@@ -222,10 +228,11 @@ impl WorkerShared {
                 }
                 Task::Close => {
                     if schedule.must_finish() {
+                        let keeps_journal = schedule.keeps_journal;
                         let ids = schedule.take_all_unwritten();
                         drop(schedule);
-                        // Work that fails here is left in the journal for the next handle.
-                        let _ = self.tasks.close(&ids);
+                        // Work that fails here is left to the next handle.
+                        let _ = self.tasks.close((!keeps_journal).then_some(&ids));
                     }
                     return;
                 }
