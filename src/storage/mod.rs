@@ -62,4 +62,4 @@ pub(crate) use tables::PromptTables;
 pub(crate) fn folded(text: &str) -> String {
     unicase::UniCase::new(text).to_folded_case()
 }
-pub use transaction::{AppendedBody, AppendedPlace, Transaction};
+pub use transaction::{AnnouncedIds, AppendedBody, AppendedPlace, Transaction};

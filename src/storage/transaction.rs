@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Indexable, Snapshot, StorageResult};
-use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
 use crate::model::record::{Operation, RecordedInputs};
 
 /// A write in progress.
@@ -25,6 +25,16 @@ pub trait Transaction {
     /// It is `(0, OperationId::ROOT)` in a new store. Every write needs it, so an index for which
     /// each read is a round trip should read it when the transaction begins.
     fn last_operation(&self) -> StorageResult<(u64, OperationId)>;
+
+    /// Announces ids that the caller is about to read or to use for something new.
+    ///
+    /// Most of them are not in use yet. An index for which each read is a round trip should look them
+    /// all up at once, so that it can answer later reads. The provided method does nothing, which
+    /// suits an index in this process. It changes no answer.
+    fn announce(&mut self, ids: &AnnouncedIds) -> StorageResult<()> {
+        let _ = ids;
+        Ok(())
+    }
 
     /// Stores bodies, appends an operation, and applies its changes in order.
     ///
@@ -136,6 +146,17 @@ pub trait Transaction {
     ///   not stored. Nothing was changed.
     /// - Any other error: the transaction was not committed. Nothing was changed.
     fn commit(self: Box<Self>) -> StorageResult<()>;
+}
+
+/// The ids that a caller is about to read or to use for something new.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnnouncedIds {
+    /// The addresses of bodies.
+    pub bodies: Vec<BlobId>,
+    /// The ids of versions.
+    pub versions: Vec<VersionId>,
+    /// The ids of prompts.
+    pub prompts: Vec<PromptId>,
 }
 
 /// A body of a version that an operation creates.

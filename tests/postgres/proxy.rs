@@ -5,8 +5,12 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+/// The types of the messages by which the client ends a statement: `Query` and `Sync`.
+const ENDS_OF_STATEMENT: [u8; 2] = [b'Q', b'S'];
 
 /// The type of the message by which the server ends the answer to a statement.
 const READY_FOR_QUERY: u8 = b'Z';
@@ -33,6 +37,8 @@ struct Rule {
     passed: [usize; 2],
     /// The statements that the server completed since the last call.
     completed: usize,
+    /// The statements since the last call that were sent when no answer was outstanding.
+    round_trips: usize,
     /// The direction and the number of the message before which the connection is cut.
     cut: Option<(Direction, usize)>,
 }
@@ -84,6 +90,12 @@ impl Proxy {
         std::mem::take(&mut self.rule.lock().unwrap().completed)
     }
 
+    /// Returns the number of statements since the last call that the client sent after it had the
+    /// answers to all before, on the same connection.
+    pub fn count_round_trips(&self) -> usize {
+        std::mem::take(&mut self.rule.lock().unwrap().round_trips)
+    }
+
     /// Counts messages from now on, and cuts none. Returns whether the last cut was made, and the
     /// messages in both directions since then.
     pub fn count(&self) -> (bool, [usize; 2]) {
@@ -110,14 +122,17 @@ impl Rule {
 }
 
 fn connect(client: TcpStream, server: UnixStream, rule: &Arc<Mutex<Rule>>) {
+    let outstanding = Arc::new(AtomicUsize::new(0));
     for direction in [Direction::ToServer, Direction::ToClient] {
         let (client, server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        let rule = Arc::clone(rule);
+        let (rule, outstanding) = (Arc::clone(rule), Arc::clone(&outstanding));
         thread::spawn(move || {
             // Either end may be gone.
             let _ = match direction {
-                Direction::ToServer => pass(&client, &server, true, direction, &rule),
-                Direction::ToClient => pass(&server, &client, false, direction, &rule),
+                Direction::ToServer => pass(&client, &server, true, direction, &rule, &outstanding),
+                Direction::ToClient => {
+                    pass(&server, &client, false, direction, &rule, &outstanding)
+                }
             };
             let _ = client.shutdown(Shutdown::Both);
             let _ = server.shutdown(Shutdown::Both);
@@ -132,6 +147,7 @@ fn pass(
     mut is_first: bool,
     direction: Direction,
     rule: &Mutex<Rule>,
+    outstanding: &AtomicUsize,
 ) -> std::io::Result<()> {
     let generation = rule.lock().unwrap().generation;
     loop {
@@ -147,6 +163,16 @@ fn pass(
         }
         if !is_first && direction == Direction::ToClient && head[0] == READY_FOR_QUERY {
             rule.lock().unwrap().completed += 1;
+            // The answer to the start of the connection ends no statement.
+            let minus_one = |answers: usize| answers.checked_sub(1);
+            let _ = outstanding.fetch_update(Ordering::SeqCst, Ordering::SeqCst, minus_one);
+        }
+        let is_end = !is_first && ENDS_OF_STATEMENT.contains(&head[0]);
+        if is_end
+            && direction == Direction::ToServer
+            && outstanding.fetch_add(1, Ordering::SeqCst) == 0
+        {
+            rule.lock().unwrap().round_trips += 1;
         }
         is_first = false;
         head.append(&mut rest);

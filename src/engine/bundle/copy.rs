@@ -12,7 +12,7 @@ use crate::model::error::{Error, Result};
 use crate::model::id::OperationId;
 use crate::model::log_position::LogPosition;
 use crate::model::record::{Change, OperationContent, Version};
-use crate::storage::{Snapshot, StorageError, StorageErrorKind, read_operation};
+use crate::storage::{AnnouncedIds, Snapshot, StorageError, StorageErrorKind, read_operation};
 
 /// The maximum number of operations in a part.
 const MAX_PART_OPERATIONS: usize = 4096;
@@ -143,6 +143,12 @@ impl WriteTransaction<'_> {
             });
         }
         let now = self.context.now();
+        let new = part.operations.iter();
+        let new: Vec<&Version> = new.flat_map(|(_, content, _)| created(content)).collect();
+        self.transaction.announce(&AnnouncedIds {
+            bodies: new.iter().map(|version| version.blob).collect(),
+            ..AnnouncedIds::default()
+        })?;
         let mut bodies = 0;
         for (id, content, text) in part.operations {
             let versions: Vec<Version> = created(&content).cloned().collect();

@@ -1,12 +1,11 @@
 //! Import of a bundle into a store, in one transaction.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 
-use super::check::{BundleCheck, BundleRejection};
-use super::conflict_reason::ConflictReason;
-use super::format::{KIND, malformed, read_bundled};
+use super::append::{BundleAppend, OperationChunk};
+use super::check::BundleCheck;
+use super::format::{KIND, malformed};
 use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
 use super::shared_history::SharedHistory;
@@ -16,12 +15,13 @@ use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
-use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
-use crate::model::operation_text;
+use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::progress::Reporter;
-use crate::model::record::{Change, OperationContent};
 use crate::model::version_number::VersionNumber;
-use crate::storage::{StorageErrorKind, read_operation, write_operation};
+use crate::storage::{AnnouncedIds, StorageErrorKind, read_operation};
+
+/// The number of bodies that are announced together.
+const MAX_ANNOUNCED: usize = 4096;
 
 /// How a bundle is merged with a store.
 #[derive(Debug, Default)]
@@ -146,21 +146,27 @@ impl WriteTransaction<'_> {
                     error => error,
                 })?;
         }
-        let count = bundle.contents.head.bodies;
         let mut reader = bundle.file.bodies()?;
         let (mut stored, mut found) = (0, 0);
-        for _ in 0..count {
-            progress.advance(1)?;
-            let (id, size) = reader.body_line()?;
-            if !needed.in_bundle.contains(&id) {
-                reader.skip_body(size)?;
-                continue;
-            }
-            found += 1;
-            let bytes = reader.body_bytes(id, size)?;
-            if self.transaction.snapshot().blob(id)?.is_none() {
-                self.store_body(&Body::from_store(bytes)?, own_delta_group(id))?;
-                stored += 1;
+        for ids in bundle.contents.bodies.chunks(MAX_ANNOUNCED) {
+            let new = ids.iter().filter(|id| needed.in_bundle.contains(id));
+            self.transaction.announce(&AnnouncedIds {
+                bodies: new.copied().collect(),
+                ..AnnouncedIds::default()
+            })?;
+            for _ in ids {
+                progress.advance(1)?;
+                let (id, size) = reader.body_line()?;
+                if !needed.in_bundle.contains(&id) {
+                    reader.skip_body(size)?;
+                    continue;
+                }
+                found += 1;
+                let bytes = reader.body_bytes(id, size)?;
+                if self.transaction.snapshot().blob(id)?.is_none() {
+                    self.store_body(&Body::from_store(bytes)?, own_delta_group(id))?;
+                    stored += 1;
+                }
             }
         }
         if found != needed.in_bundle.len() as u64 {
@@ -174,49 +180,35 @@ impl WriteTransaction<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
         rules: &BundleRules,
-        mut shared: SharedHistory,
-        mut local: LocalChanges,
+        shared: SharedHistory,
+        local: LocalChanges,
         needed: &NeededBodies,
         progress: &mut Reporter<'_>,
     ) -> Result<()> {
-        let now = self.context.now();
-        let mut check = BundleCheck::default();
-        let mut without_body: Vec<VersionId> = Vec::new();
-        let created = self.created_prompts(bundle)?;
-        bundle.each_operation_after(shared.common(), |number, id, text| {
+        let mut append = BundleAppend {
+            created: self.created_prompts(bundle)?,
+            shared,
+            local,
+            numbers: &rules.numbers,
+            collected: &needed.collected,
+            now: self.context.now(),
+            check: BundleCheck::default(),
+            without_body: Vec::new(),
+        };
+        let mut chunk = OperationChunk::default();
+        bundle.each_operation_after(append.shared.common(), |number, id, text| {
             progress.advance(1)?;
-            if shared.number(number) != 0 {
+            if append.shared.number(number) != 0 {
                 return Ok(());
             }
-            let (content, text) = rewritten(read_bundled(number, text)?, text, &shared, rules)?;
-            let is_new = |prompt| created.get(&prompt) == Some(&number);
-            check
-                .operation(self.transaction.snapshot(), &content, is_new)
-                .map_err(|rejection| match rejection {
-                    BundleRejection::MergeConflict(reason) => self.conflict(number, id, &reason),
-                    BundleRejection::Failed(error) => error,
-                })?;
-            // This follows the check against the current state, whose reasons are more specific.
-            if let Some(reason) = local.conflict(number, &content.changes, |one| shared.number(one))
-            {
-                return Err(self.conflict(number, id, &reason));
-            }
-            if !needed.collected.is_empty() {
-                without_body.extend(self.without_body(&content, needed)?);
-            }
-            match self.append_text(content, &text, now) {
-                Ok(appended) => shared.set_number(number, appended.number),
-                Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Corrupt => {
-                    let taken = self.number_in_use(&text);
-                    return Err(taken.map_or(Error::Storage(error), |reason| {
-                        self.conflict(number, id, &reason)
-                    }));
-                }
-                Err(error) => return Err(error),
+            chunk.add(number, id, text)?;
+            if chunk.is_full() {
+                self.append_chunk(&mut append, std::mem::take(&mut chunk))?;
             }
             Ok(())
         })?;
-        for version in without_body {
+        self.append_chunk(&mut append, chunk)?;
+        for version in append.without_body {
             if self.transaction.snapshot().version(version)?.is_some() {
                 return Err(malformed(format!(
                     "version {version} is live, but its body is neither in the bundle nor in the store"
@@ -256,104 +248,4 @@ impl WriteTransaction<'_> {
         }
         Ok(first)
     }
-
-    /// Returns the error for an operation of a bundle that conflicts with the store.
-    fn conflict(&self, operation: u64, id: OperationId, reason: &ConflictReason) -> Error {
-        let described = reason.described(self.transaction.snapshot());
-        match described {
-            Ok(reason) => Error::MergeConflict {
-                operation,
-                id,
-                reason,
-            },
-            Err(error) => error,
-        }
-    }
-
-    /// Returns the versions that an operation creates or restores without their bodies.
-    fn without_body(
-        &self,
-        content: &OperationContent,
-        needed: &NeededBodies,
-    ) -> Result<Vec<VersionId>> {
-        let mut found = Vec::new();
-        for change in &content.changes {
-            let (id, blob) = match change {
-                Change::VersionCreated(version) => (version.id, Some(version.blob)),
-                Change::VersionRestored { id, .. } => {
-                    let row = self.transaction.snapshot().version_even_deleted(*id)?;
-                    (*id, row.map(|row| row.version.blob))
-                }
-                _ => continue,
-            };
-            if blob.is_some_and(|blob| needed.collected.contains_key(&blob)) {
-                found.push(id);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Explains why the index refused an operation whose version numbers are already in use.
-    ///
-    /// It runs only after a refusal, because looking up each number beforehand takes time.
-    fn number_in_use(&self, text: &str) -> Option<ConflictReason> {
-        let content = operation_text::read(text).ok()?;
-        let mut created = content
-            .changes
-            .into_iter()
-            .filter_map(|change| match change {
-                Change::VersionCreated(version) => Some(version),
-                _ => None,
-            });
-        created.find_map(|version| {
-            let (prompt, number) = (version.prompt_id, version.number);
-            let other = self
-                .transaction
-                .snapshot()
-                .version_numbered(prompt, number)
-                .ok()?;
-            let reason = ConflictReason::from(format!("number {number} of ")).prompt(prompt);
-            if other.is_some_and(|other| other.id != version.id) {
-                return Some(reason.text(" is taken by another version of the store"));
-            }
-            let used = self
-                .transaction
-                .snapshot()
-                .numbering(prompt, number.major)
-                .ok()?;
-            (used.highest_minor >= Some(number.minor)).then(|| reason.text(" was used before"))
-        })
-    }
-}
-
-/// Replaces the numbers of the operations that an operation undoes by the store's numbers, and those
-/// of versions as the rules say.
-///
-/// If the numbers are the same, the operation's text stays unchanged.
-fn rewritten<'a>(
-    mut content: OperationContent,
-    text: &'a str,
-    shared: &SharedHistory,
-    rules: &BundleRules,
-) -> Result<(OperationContent, Cow<'a, str>)> {
-    let mut is_same = true;
-    for change in &mut content.changes {
-        if let Change::VersionCreated(version) = change
-            && let Some(number) = rules.numbers.get(&version.id)
-        {
-            is_same = is_same && version.number == *number;
-            version.number = *number;
-        }
-    }
-    let renumbered: Vec<u64> = content
-        .undoes
-        .iter()
-        .map(|number| shared.number(*number))
-        .collect();
-    if is_same && renumbered == content.undoes {
-        return Ok((content, text.into()));
-    }
-    content.undoes = renumbered;
-    let new_text = write_operation(&content)?;
-    Ok((content, new_text.into()))
 }

@@ -5,6 +5,7 @@
 //! index. Export and import both stream. In memory are only the hashes of a bundle, and the store's
 //! own changes to the prompts that the bundle changes.
 
+mod append;
 pub(crate) mod check;
 mod conflict_reason;
 pub(crate) mod copy;

@@ -16,11 +16,14 @@ use crate::storage::StorageResult;
 /// Parameters of a statement.
 pub(super) type Params<'a> = [&'a (dyn ToSql + Sync)];
 
+/// A parameter of a statement that is sent later.
+pub(super) type Param = Box<dyn ToSql + Sync>;
+
 /// A statement that is sent together with others, with parameters of its own.
 pub(super) struct WriteStep {
     pub(super) doing: &'static str,
     pub(super) sql: &'static str,
-    pub(super) params: Vec<Box<dyn ToSql + Sync>>,
+    pub(super) params: Vec<Param>,
     /// The number of rows that it must change, if that is known.
     pub(super) changes: Option<u64>,
 }
@@ -31,7 +34,7 @@ impl WriteStep {
         rows: usize,
         doing: &'static str,
         sql: &'static str,
-        params: Vec<Box<dyn ToSql + Sync>>,
+        params: Vec<Param>,
     ) -> Self {
         Self {
             changes: u64::try_from(rows).ok(),
@@ -40,11 +43,7 @@ impl WriteStep {
     }
 
     /// Creates a statement that may change any number of rows.
-    pub(super) fn any(
-        doing: &'static str,
-        sql: &'static str,
-        params: Vec<Box<dyn ToSql + Sync>>,
-    ) -> Self {
+    pub(super) fn any(doing: &'static str, sql: &'static str, params: Vec<Param>) -> Self {
         Self {
             doing,
             sql,
@@ -135,6 +134,22 @@ impl Connection {
     ) -> StorageResult<Vec<Row>> {
         let statement = self.prepared(sql).context(doing)?;
         wait(self.client.query(&statement, params)).context(doing)
+    }
+
+    /// Returns the rows of each of several queries, which are sent together.
+    pub(super) fn rows_of_all(
+        &self,
+        doing: &str,
+        queries: &[(&str, &Params<'_>)],
+    ) -> StorageResult<Vec<Vec<Row>>> {
+        let prepare = |(sql, _): &(&str, _)| self.prepared(sql).context(doing);
+        let statements: Vec<_> = queries.iter().map(prepare).collect::<StorageResult<_>>()?;
+        let both = statements.iter().zip(queries);
+        let sent = both.map(|(statement, (_, params))| self.query(statement, params));
+        let answers = wait(in_order(sent.collect())).into_iter();
+        answers
+            .map(|answer| rows_of(Some(answer)).context(doing))
+            .collect()
     }
 
     /// Returns the rows of a query that is sent together with statements before it.

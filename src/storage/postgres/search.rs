@@ -6,13 +6,16 @@
 use tokio_postgres::Row;
 
 use super::columns::{as_text, bytes, moment, parsed, raw, signed};
-use super::connection::WriteStep;
+use super::connection::{Param, WriteStep};
 use super::snapshot::PostgresSnapshot;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::storage::{
     Indexable, IndexedItem, IndexedItemVisitor, Phrase, SearchMatch, SearchQuery, SearchVisitor,
     StorageResult, WordQuery,
 };
+
+/// What is being done when the search tables are updated.
+const UPDATING: &str = "updating the search index";
 
 /// The number of rows that are read at once.
 const READ_TOGETHER: i64 = 500;
@@ -155,75 +158,96 @@ fn indexed_versions(snapshot: &PostgresSnapshot<'_>, prompt: i64) -> StorageResu
     Ok(versions)
 }
 
-/// Returns the statements that update the search tables.
+/// Rows for a table, as one array for each of their columns.
+struct Columns<const N: usize>([Vec<Vec<u8>>; N]);
+
+impl<const N: usize> Columns<N> {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| Vec::new()))
+    }
+
+    fn add(&mut self, row: [&[u8]; N]) {
+        for (column, value) in self.0.iter_mut().zip(row) {
+            column.push(value.to_vec());
+        }
+    }
+
+    /// Returns the statement that inserts the rows, if there are any.
+    fn into_step(self, sql: &'static str) -> Option<WriteStep> {
+        let rows = self.0.first().map_or(0, Vec::len);
+        let params = self.0.into_iter().map(|column| Box::new(column) as Param);
+        (rows > 0).then(|| WriteStep::changing(rows, UPDATING, sql, params.collect()))
+    }
+}
+
+/// The statements that remove what is indexed of prompts.
+const REMOVALS: [&str; 3] = [
+    "DELETE FROM partial_use WHERE version IN
+        (SELECT s.version FROM searchable s JOIN prompt p ON p.key = s.prompt
+         WHERE p.id = ANY($1::bytea[]))",
+    "DELETE FROM searchable WHERE prompt IN
+        (SELECT key FROM prompt WHERE id = ANY($1::bytea[]))",
+    "DELETE FROM search_text WHERE prompt IN
+        (SELECT key FROM prompt WHERE id = ANY($1::bytea[]))",
+];
+
+/// Returns the statements that update the search tables, a few for any number of prompts.
 pub(super) fn steps(news: &Indexable) -> Vec<WriteStep> {
-    let step = |sql, params| WriteStep::any("updating the search index", sql, params);
-    let mut steps = Vec::new();
+    let ids = news.prompts.iter().map(|prompt| prompt.id.as_str());
+    let ids: Vec<Vec<u8>> = ids.map(|id| id.as_bytes().to_vec()).collect();
+    let (mut texts, mut messages) = (Columns::<3>::new(), Columns::<2>::new());
+    let (mut versions, mut partials) = (Columns::<2>::new(), Columns::<3>::new());
     for prompt in &news.prompts {
-        let id = || Box::new(prompt.id.as_str().as_bytes().to_vec());
-        steps.push(step(
-            "DELETE FROM partial_use WHERE version IN
-                (SELECT s.version FROM searchable s JOIN prompt p ON p.key = s.prompt WHERE p.id = $1)",
-            vec![id()],
-        ));
-        steps.push(step(
-            "DELETE FROM searchable WHERE prompt = (SELECT key FROM prompt WHERE id = $1)",
-            vec![id()],
-        ));
         let Some(name) = &prompt.name else {
-            steps.push(step(
-                "DELETE FROM search_text WHERE prompt = (SELECT key FROM prompt WHERE id = $1)",
-                vec![id()],
-            ));
             continue;
         };
-        steps.push(WriteStep {
-            changes: Some(1),
-            ..step(
-                "INSERT INTO search_text SELECT key, $2, $3 FROM prompt WHERE id = $1
-                 ON CONFLICT (prompt) DO UPDATE SET name = $2, words = $3",
-                vec![
-                    id(),
-                    Box::new(name.as_str().as_bytes().to_vec()),
-                    Box::new(prompt.text.as_str().as_bytes().to_vec()),
-                ],
-            )
-        });
+        let (id, name, text) = (prompt.id.as_str(), name.as_str(), prompt.text.as_str());
+        texts.add([id.as_bytes(), name.as_bytes(), text.as_bytes()]);
         for version in &prompt.versions {
-            let of = || Box::new(version.id.as_bytes().to_vec());
-            steps.push(WriteStep {
-                changes: Some(1),
-                ..step(
-                    "INSERT INTO searchable SELECT p.key, v.key FROM prompt p, version v
-                     WHERE p.id = $1 AND v.id = $2",
-                    vec![id(), of()],
-                )
-            });
+            versions.add([id.as_bytes(), version.id.as_bytes()]);
             for (partial, environment) in &version.partials {
-                steps.push(step(
-                    "INSERT INTO partial_use SELECT $2, $3, key FROM version WHERE id = $1",
-                    vec![
-                        of(),
-                        Box::new(partial.as_str().as_bytes().to_vec()),
-                        Box::new(environment.as_str().as_bytes().to_vec()),
-                    ],
-                ));
+                let (partial, environment) = (partial.as_str(), environment.as_str());
+                partials.add([
+                    version.id.as_bytes(),
+                    partial.as_bytes(),
+                    environment.as_bytes(),
+                ]);
             }
         }
     }
-    let with_words = news.messages.iter().filter(|(_, words)| !words.is_empty());
-    for (id, words) in with_words {
-        steps.push(step(
-            "INSERT INTO search_message SELECT key, $2 FROM version WHERE id = $1",
-            vec![
-                Box::new(id.as_bytes().to_vec()),
-                Box::new(words.as_str().as_bytes().to_vec()),
-            ],
-        ));
+    for (id, words) in news.messages.iter().filter(|(_, words)| !words.is_empty()) {
+        messages.add([id.as_bytes(), words.as_str().as_bytes()]);
     }
-    steps.push(step(
+    let mut steps = Vec::new();
+    if !ids.is_empty() {
+        let removal = |sql| WriteStep::any(UPDATING, sql, vec![Box::new(ids.clone())]);
+        steps.extend(REMOVALS.map(removal));
+    }
+    steps.extend(texts.into_step(
+        "INSERT INTO search_text SELECT p.key, t.name, t.words
+         FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS t (id, name, words)
+             JOIN prompt p ON p.id = t.id",
+    ));
+    steps.extend(versions.into_step(
+        "INSERT INTO searchable SELECT p.key, v.key
+         FROM unnest($1::bytea[], $2::bytea[]) AS s (prompt, version)
+             JOIN prompt p ON p.id = s.prompt JOIN version v ON v.id = s.version",
+    ));
+    steps.extend(partials.into_step(
+        "INSERT INTO partial_use SELECT u.partial, u.environment, v.key
+         FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS u (version, partial, environment)
+             JOIN version v ON v.id = u.version",
+    ));
+    steps.extend(messages.into_step(
+        "INSERT INTO search_message SELECT v.key, m.words
+         FROM unnest($1::bytea[], $2::bytea[]) AS m (version, words)
+             JOIN version v ON v.id = m.version",
+    ));
+    let up_to = vec![Box::new(signed(news.up_to)) as Param];
+    steps.push(WriteStep::any(
+        UPDATING,
         "UPDATE head SET searchable = $1",
-        vec![Box::new(signed(news.up_to))],
+        up_to,
     ));
     steps
 }

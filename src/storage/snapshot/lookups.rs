@@ -95,19 +95,7 @@ pub trait LookupReads: PromptReads + VersionReads + BodyReads + LogReads {
         name: &EnvironmentName,
         to: Option<&Selector>,
     ) -> StorageResult<EnvironmentLookup> {
-        let (prompts, selected) = with_one_prompt(self, prompt, |id| match to {
-            Some(selector) => self.selected(id, selector),
-            None => Ok(None),
-        })?;
-        let current = match prompts[..] {
-            [id] => self.version_in(id, name)?,
-            _ => None,
-        };
-        Ok(EnvironmentLookup {
-            prompts,
-            selected,
-            current,
-        })
+        environment_by_parts(self, prompt, name, to)
     }
 }
 
@@ -168,6 +156,28 @@ pub(crate) fn resolve_by_parts<S: LookupReads + ?Sized>(
         prompts,
         version,
         body,
+    })
+}
+
+/// Looks up what an update of an environment depends on, one part after the other.
+pub(crate) fn environment_by_parts<S: LookupReads + ?Sized>(
+    snapshot: &S,
+    prompt: &PromptRef,
+    name: &EnvironmentName,
+    to: Option<&Selector>,
+) -> StorageResult<EnvironmentLookup> {
+    let (prompts, selected) = with_one_prompt(snapshot, prompt, |id| match to {
+        Some(selector) => snapshot.selected(id, selector),
+        None => Ok(None),
+    })?;
+    let current = match prompts[..] {
+        [id] => snapshot.version_in(id, name)?,
+        _ => None,
+    };
+    Ok(EnvironmentLookup {
+        prompts,
+        selected,
+        current,
     })
 }
 

@@ -13,6 +13,8 @@ pub use bodies::{
     Unreferenced,
 };
 pub use log::{LogReads, OperationVisitor};
+#[cfg(feature = "postgres")]
+pub(crate) use lookups::environment_by_parts;
 pub(crate) use lookups::resolve_by_parts;
 pub use lookups::{EnvironmentLookup, HeadLookup, LookupReads, Resolution};
 pub use prompts::{PromptReads, PromptVisitor};

@@ -23,6 +23,9 @@ fn stored(row: &Row, size: usize, body: usize) -> StorageResult<StoredBlob> {
 
 impl BodyReads for PostgresSnapshot<'_> {
     fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
+        if self.unused().has_body(id) {
+            return Ok(None);
+        }
         let sql = "SELECT o.size, j.body FROM blob o LEFT JOIN journal j ON j.blob = o.key
             WHERE o.stored AND o.hash = $1";
         let is_concerned = self.pending().concerned().has_body(id);

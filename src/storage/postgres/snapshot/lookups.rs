@@ -3,21 +3,36 @@
 use tokio_postgres::Row;
 
 use super::PostgresSnapshot;
-use super::versions::{half, version};
-use crate::model::id::{OperationId, PromptId};
+use super::versions::{BY_ID, half, version};
+use crate::model::id::{EnvironmentName, OperationId, PromptId};
 use crate::model::record::Version;
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::postgres::columns::{bytes, number, optional_raw, parsed};
 use crate::storage::postgres::connection::Params;
 use crate::storage::postgres::transaction::Concerned;
-use crate::storage::snapshot::resolve_by_parts;
-use crate::storage::{HeadLookup, LookupReads, Numbering, Resolution, StorageResult, StoredBlob};
+use crate::storage::snapshot::{environment_by_parts, resolve_by_parts};
+use crate::storage::{
+    EnvironmentLookup, HeadLookup, LookupReads, Numbering, Resolution, StorageResult, StoredBlob,
+};
 
 /// Selects a row for each prompt that is named, with the version that a condition selects if the prompt
-/// is the only one.
+/// is the only one. The limit of 1 makes the planner look up that version, instead of reading all of
+/// them. `alone` leaves out its body and the numbers in use.
 macro_rules! select_named {
     ($version:literal) => {
+        select_named!(
+            $version,
+            "(SELECT j.body FROM journal j WHERE j.blob = v.blob)",
+            "(SELECT max(x.major) FROM version x WHERE x.prompt = n.key),
+             (SELECT max(x.minor) FROM version x
+              WHERE x.prompt = n.key AND x.major = coalesce(v.major, 0))"
+        )
+    };
+    (alone $version:literal) => {
+        select_named!($version, "NULL::bytea", "NULL::bigint, NULL::bigint")
+    };
+    ($version:literal, $body:literal, $numbering:literal) => {
         concat!(
             "WITH named AS MATERIALIZED (
                  SELECT p.key, p.id, coalesce(p.name = $1::bytea, false) AS is_by_name FROM prompt p
@@ -27,12 +42,11 @@ macro_rules! select_named {
                  (SELECT b.id FROM version b WHERE b.key = v.base), v.created_at,
                  o.hash, o.size,
                  ARRAY(SELECT e.name FROM environment e WHERE e.version = v.key ORDER BY e.name),
-                 v.contract, v.deleted_at, o.stored,
-                 (SELECT j.body FROM journal j WHERE j.blob = v.blob), h.last_number, h.last_hash,
-                 (SELECT max(x.major) FROM version x WHERE x.prompt = n.key),
-                 (SELECT max(x.minor) FROM version x
-                  WHERE x.prompt = n.key AND x.major = coalesce(v.major, 0))
-             FROM head h LEFT JOIN named n ON true
+                 v.contract, v.deleted_at, o.stored, ",
+            $body,
+            ", h.last_number, h.last_hash, ",
+            $numbering,
+            " FROM head h LEFT JOIN named n ON true
                  LEFT JOIN LATERAL (SELECT v.* FROM version v ",
             $version,
             ") v ON (SELECT count(*) FROM named) = 1
@@ -48,7 +62,18 @@ const LATEST: &str = select_named!(
 );
 const IN_ENVIRONMENT: &str = select_named!(
     "WHERE v.key = (SELECT e.version FROM environment e
-                    WHERE e.prompt = n.key AND e.name = $3::bytea)"
+                    WHERE e.prompt = n.key AND e.name = $3::bytea) LIMIT 1"
+);
+
+const LATEST_ALONE: &str = select_named!(
+    alone
+    "WHERE v.prompt = n.key AND v.deleted_at IS NULL AND $3::bytea IS NULL
+     ORDER BY v.major DESC, v.minor DESC LIMIT 1"
+);
+const IN_ENVIRONMENT_ALONE: &str = select_named!(
+    alone
+    "WHERE v.key = (SELECT e.version FROM environment e
+                    WHERE e.prompt = n.key AND e.name = $3::bytea) LIMIT 1"
 );
 
 /// What the rows of a lookup contain.
@@ -70,14 +95,7 @@ impl PostgresSnapshot<'_> {
         environment: Option<&[u8]>,
         is_known: &dyn Fn(&Version) -> bool,
     ) -> StorageResult<NamedPrompts> {
-        let (name, id) = match prompt {
-            PromptRef::Name(name) => (Some(name.as_str().as_bytes()), None),
-            PromptRef::Id(id) => (None, Some(id.as_str().as_bytes())),
-            PromptRef::IdOrName(id) => {
-                let text = id.as_str().as_bytes();
-                (Some(text), Some(text))
-            }
-        };
+        let (name, id) = name_and_id(prompt);
         let (doing, params): (_, &Params<'_>) =
             ("looking up a version", &[&name, &id, &environment]);
         let is_concerned = is_last_needed || self.pending().concerned().has_reference(prompt);
@@ -135,6 +153,18 @@ impl NamedPrompts {
     }
 }
 
+/// Returns the name and the id by which a reference names a prompt.
+fn name_and_id(prompt: &PromptRef) -> (Option<&[u8]>, Option<&[u8]>) {
+    match prompt {
+        PromptRef::Name(name) => (Some(name.as_str().as_bytes()), None),
+        PromptRef::Id(id) => (None, Some(id.as_str().as_bytes())),
+        PromptRef::IdOrName(id) => {
+            let text = id.as_str().as_bytes();
+            (Some(text), Some(text))
+        }
+    }
+}
+
 fn last_operation(row: &Row) -> StorageResult<Option<(u64, OperationId)>> {
     let last = (number(row, 16)?, OperationId::from_bytes(bytes(row, 17)?));
     Ok(Some(last).filter(|(number, _)| *number > 0))
@@ -174,5 +204,62 @@ impl LookupReads for PostgresSnapshot<'_> {
             numbering: found.numbering,
             body: found.body,
         })
+    }
+
+    fn environment(
+        &self,
+        prompt: &PromptRef,
+        name: &EnvironmentName,
+        to: Option<&Selector>,
+    ) -> StorageResult<EnvironmentLookup> {
+        let ((by_name, by_id), of) = (name_and_id(prompt), Some(name.as_str().as_bytes()));
+        let (mut other, mut version_id) = (None, None);
+        let selection = match to {
+            None => None,
+            Some(Selector::Latest) => Some(LATEST_ALONE),
+            Some(Selector::Environment(name)) => {
+                other = Some(name.as_str().as_bytes());
+                Some(IN_ENVIRONMENT_ALONE)
+            }
+            Some(Selector::Id(id)) => {
+                version_id = Some(*id);
+                Some(BY_ID)
+            }
+            Some(_) => return environment_by_parts(self, prompt, name, to),
+        };
+        let id = version_id.as_ref().map(|id| &id.as_bytes()[..]);
+        let of_current: &Params<'_> = &[&by_name, &by_id, &of];
+        let of_selected: &Params<'_> = match version_id {
+            Some(_) => &[&id],
+            None => &[&by_name, &by_id, &other],
+        };
+        let mut queries = vec![(IN_ENVIRONMENT_ALONE, of_current)];
+        queries.extend(selection.map(|sql| (sql, of_selected)));
+        let read = |is_concerned| {
+            let rows = self.rows_of_all(is_concerned, "looking up an environment", &queries)?;
+            let mut rows = rows.iter();
+            let pointed = NamedPrompts::of(rows.next().map_or(&[], Vec::as_slice), &|_| true)?;
+            let selected = match (rows.next(), &pointed.prompts[..]) {
+                (Some(rows), [_]) if version_id.is_some() => {
+                    rows.first().map(version).transpose()?
+                }
+                (Some(rows), [_]) => NamedPrompts::of(rows, &|_| true)?.version,
+                _ => None,
+            };
+            Ok(EnvironmentLookup {
+                prompts: pointed.prompts,
+                selected,
+                current: pointed.version,
+            })
+        };
+        let has_version = |id| self.pending().concerned().has_version(id);
+        let has_prompt = |id: &PromptId| self.pending().concerned().has_prompt(id);
+        let has_reference = self.pending().concerned().has_reference(prompt);
+        let found = read(has_reference || version_id.is_some_and(has_version))?;
+        // What concerns it is known only now if the prompt was found by its name.
+        let mut versions = found.selected.iter().chain(&found.current);
+        let is_concerned =
+            found.prompts.iter().any(has_prompt) || versions.any(|version| has_version(version.id));
+        if is_concerned { read(true) } else { Ok(found) }
     }
 }

@@ -150,6 +150,9 @@ impl PostgresSnapshot<'_> {
 
 impl PromptReads for PostgresSnapshot<'_> {
     fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>> {
+        if self.unused().has_prompt(id) {
+            return Ok(None);
+        }
         let sql = select_prompts!("WHERE p.id = $1 AND p.deleted_at IS NULL");
         let Some(row) = self.row("reading a prompt", sql, &[&id.as_str().as_bytes()])? else {
             return Ok(None);
@@ -166,6 +169,9 @@ impl PromptReads for PostgresSnapshot<'_> {
     }
 
     fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
+        if self.unused().has_prompt(id) {
+            return Ok(false);
+        }
         let sql = "SELECT 1 FROM prompt WHERE id = $1";
         self.exists("looking up a prompt's id", sql, &[&id.as_str().as_bytes()])
     }

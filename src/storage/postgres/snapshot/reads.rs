@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell, RefMut};
 
 use tokio_postgres::Row;
 
+use super::unused::UnusedIds;
 use crate::storage::postgres::connection::{Connection, Params, WriteStep};
 use crate::storage::postgres::pool::ConnectionPool;
 use crate::storage::postgres::transaction::PendingWrites;
@@ -22,6 +23,8 @@ pub(in crate::storage::postgres) struct PostgresSnapshot<'a> {
     is_begun: Cell<bool>,
     /// The writes of a transaction that are not sent yet.
     pending: RefCell<PendingWrites>,
+    /// Ids that are known not to be in use.
+    unused: RefCell<UnusedIds>,
     /// How writes before the last savepoint failed, if they did. It does not help to return to it.
     failure: Cell<Option<StorageErrorKind>>,
 }
@@ -34,6 +37,7 @@ impl<'a> PostgresSnapshot<'a> {
             pool,
             is_begun: Cell::new(false),
             pending: RefCell::default(),
+            unused: RefCell::default(),
             failure: Cell::default(),
         }
     }
@@ -50,6 +54,7 @@ impl<'a> PostgresSnapshot<'a> {
             pool,
             is_begun: Cell::new(true),
             pending: RefCell::default(),
+            unused: RefCell::default(),
             failure: Cell::default(),
         }
     }
@@ -63,6 +68,11 @@ impl<'a> PostgresSnapshot<'a> {
     /// Returns the writes that are not sent yet.
     pub(in crate::storage::postgres) fn pending(&self) -> RefMut<'_, PendingWrites> {
         self.pending.borrow_mut()
+    }
+
+    /// Returns the ids that are known not to be in use.
+    pub(in crate::storage::postgres) fn unused(&self) -> RefMut<'_, UnusedIds> {
+        self.unused.borrow_mut()
     }
 
     /// Sends the pending writes.
@@ -133,6 +143,24 @@ impl<'a> PostgresSnapshot<'a> {
             Some(connection) if !is_concerned => connection.rows(doing, sql, params),
             _ => self.rows(doing, sql, params),
         }
+    }
+
+    /// Returns the rows of each of several queries, in one round trip. The pending writes are sent
+    /// before them if they concern one of them.
+    pub(super) fn rows_of_all(
+        &self,
+        is_concerned: bool,
+        doing: &str,
+        queries: &[(&str, &Params<'_>)],
+    ) -> StorageResult<Vec<Vec<Row>>> {
+        let Some(connection) = self.connection.get() else {
+            let rows = |(sql, params): &(&str, &Params<'_>)| self.rows(doing, sql, params);
+            return queries.iter().map(rows).collect();
+        };
+        if is_concerned {
+            self.send_pending()?;
+        }
+        connection.rows_of_all(doing, queries)
     }
 
     /// Returns the only row of a query, or the first one.

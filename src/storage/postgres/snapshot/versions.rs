@@ -20,11 +20,14 @@ use crate::storage::postgres::connection::Params;
 use crate::storage::postgres::error::{PostgresContext, corrupt};
 use crate::storage::{Numbering, StorageResult, VersionReads, VersionRow};
 
-/// Selects the columns that [`version`] maps, by a condition.
+/// Selects the columns that [`version`] maps, by a condition, from the versions or some of them.
 ///
 /// What belongs to a version is looked up by its key. A join could be planned to read whole tables.
 macro_rules! select_versions {
     ($condition:literal) => {
+        select_versions!("version", $condition)
+    };
+    ($from:literal, $condition:literal) => {
         concat!(
             "SELECT v.id, (SELECT p.id FROM prompt p WHERE p.key = v.prompt),
                 v.major, v.minor, v.model, v.message, v.author,
@@ -33,11 +36,27 @@ macro_rules! select_versions {
                 (SELECT o.size FROM blob o WHERE o.key = v.blob),
                 ARRAY(SELECT e.name FROM environment e WHERE e.version = v.key ORDER BY e.name),
                 v.contract, v.deleted_at, v.key, v.prompt
-             FROM version v ",
+             FROM ",
+            $from,
+            " v ",
             $condition
         )
     };
 }
+
+/// Selects a live version by its id.
+pub(super) const BY_ID: &str = select_versions!("WHERE v.id = $1 AND v.deleted_at IS NULL");
+
+/// Selects versions of a prompt in the order of a list.
+///
+/// The prompt's versions are a subquery that the planner does not dissolve. Their order is that of an
+/// index, of which it reads only the beginning. Otherwise it could sort all versions of the prompt.
+const LISTED: &str = select_versions!(
+    "(SELECT * FROM version WHERE prompt = (SELECT key FROM prompt WHERE id = $1) AND key < $2
+      ORDER BY key DESC OFFSET 0)",
+    "WHERE v.deleted_at IS NULL AND ($3::bigint IS NULL OR v.major = $3)
+     ORDER BY v.key DESC LIMIT $4"
+);
 
 /// The number of versions that a filtered list reads at once.
 const LISTED_TOGETHER: i64 = 1000;
@@ -116,6 +135,9 @@ impl PostgresSnapshot<'_> {
     }
 
     fn by_id(&self, sql: &str, id: VersionId) -> StorageResult<Option<Row>> {
+        if self.unused().has_version(id) {
+            return Ok(None);
+        }
         let is_concerned = self.pending().concerned().has_version(id);
         let params: &Params<'_> = &[&&id.as_bytes()[..]];
         let rows = self.rows_beside_pending(is_concerned, "looking up a version", sql, params)?;
@@ -166,8 +188,7 @@ impl PostgresSnapshot<'_> {
 
 impl VersionReads for PostgresSnapshot<'_> {
     fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
-        let sql = select_versions!("WHERE v.id = $1 AND v.deleted_at IS NULL");
-        self.by_id(sql, id)?.as_ref().map(version).transpose()
+        self.by_id(BY_ID, id)?.as_ref().map(version).transpose()
     }
 
     fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>> {
@@ -243,19 +264,13 @@ impl VersionReads for PostgresSnapshot<'_> {
             };
             end = row.get(0);
         }
-        let sql = select_versions!(
-            "WHERE v.prompt = (SELECT key FROM prompt WHERE id = $1)
-                AND v.deleted_at IS NULL AND v.key < $2
-                AND ($3::bigint IS NULL OR v.major = $3)
-             ORDER BY v.key DESC LIMIT $4"
-        );
         let major = filter.major.map(i64::from);
         let mut found = Vec::new();
         while found.len() < limit {
             let most = signed(limit - found.len()).min(LISTED_TOGETHER);
             let rows = self.rows(
                 doing,
-                sql,
+                LISTED,
                 &[&prompt.as_str().as_bytes(), &end, &major, &most],
             )?;
             for row in &rows {

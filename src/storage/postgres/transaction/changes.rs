@@ -3,15 +3,10 @@
 //! Each change is one statement or two, which change a row only if the state is what the change
 //! expects.
 
-use tokio_postgres::types::ToSql;
-
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState};
 use crate::storage::folded;
-use crate::storage::postgres::connection::WriteStep;
-
-/// A parameter of a statement.
-pub(super) type Param = Box<dyn ToSql + Sync>;
+use crate::storage::postgres::connection::{Param, WriteStep};
 
 /// The statements of a change that no run contains, in order.
 pub(super) struct OtherChanges {

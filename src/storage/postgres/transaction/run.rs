@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::added::{AddedBody, AddedOperation, AddedPrompt};
-use super::changes::{Param, raw};
+use super::changes::raw;
+use super::move_statements;
 use crate::model::contract_digest::ContractDigest;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::Version;
 use crate::storage::folded;
 use crate::storage::postgres::columns::{micros, signed};
-use crate::storage::postgres::connection::WriteStep;
+use crate::storage::postgres::connection::{Param, WriteStep};
 
 /// The changes of a run, by kind.
 #[derive(Default)]
@@ -330,31 +331,17 @@ impl<'a> ChangeRun<'a> {
         for (doing, sql, moves) in [
             (
                 "setting environments",
-                "INSERT INTO environment SELECT p.key, m.name, t.key, m.at
-                 FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[])
-                         AS m (prompt, name, before, after, at)
-                     JOIN prompt p ON p.id = m.prompt
-                     JOIN version t ON t.id = m.after AND t.prompt = p.key AND t.deleted_at IS NULL",
+                move_statements::SET,
                 of_kind(false, true),
             ),
             (
                 "moving environments",
-                "UPDATE environment e SET version = t.key, moved_at = m.at
-                 FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[])
-                         AS m (prompt, name, before, after, at)
-                     JOIN prompt p ON p.id = m.prompt JOIN version f ON f.id = m.before
-                     JOIN version t ON t.id = m.after AND t.prompt = p.key AND t.deleted_at IS NULL
-                 WHERE e.prompt = p.key AND e.name = m.name AND e.version = f.key",
+                move_statements::MOVE,
                 of_kind(true, true),
             ),
             (
                 "removing environments",
-                "DELETE FROM environment e
-                 USING unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[])
-                         AS m (prompt, name, before, after, at)
-                     JOIN prompt p ON p.id = m.prompt JOIN version f ON f.id = m.before
-                 WHERE e.prompt = p.key AND e.name = m.name AND e.version = f.key
-                     AND m.after IS NULL AND m.at IS NOT NULL",
+                move_statements::REMOVE,
                 of_kind(true, false),
             ),
         ] {

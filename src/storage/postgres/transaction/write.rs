@@ -2,17 +2,18 @@
 
 use chrono::{DateTime, Utc};
 
-use super::changes::{Param, raw};
+use super::changes::raw;
 use super::outcome;
 use super::state::PostgresTransaction;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, VersionId};
 use crate::model::record::{Operation, RecordedInputs};
 use crate::storage::postgres::columns::{bytes, micros, number, signed};
-use crate::storage::postgres::connection::WriteStep;
+use crate::storage::postgres::connection::{Param, WriteStep};
 use crate::storage::postgres::error::{PostgresContext, corrupt};
 use crate::storage::postgres::search;
+use crate::storage::postgres::snapshot::UnusedIds;
 use crate::storage::{
-    AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind,
+    AnnouncedIds, AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind,
     StorageResult, Transaction,
 };
 
@@ -93,6 +94,14 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(self.last)
     }
 
+    fn announce(&mut self, ids: &AnnouncedIds) -> StorageResult<()> {
+        let unused = UnusedIds::of(ids, |sql, params| {
+            self.snapshot.rows("looking up ids", sql, params)
+        })?;
+        *self.snapshot.unused() = unused;
+        Ok(())
+    }
+
     fn append(
         &mut self,
         operation: &Operation,
@@ -113,6 +122,11 @@ impl Transaction for PostgresTransaction<'_> {
                 packed.push((body.id, size));
             }
         }
+        let mut unused = self.snapshot.unused();
+        bodies.iter().for_each(|body| unused.remove_body(body.id));
+        let changes = &operation.content.changes;
+        changes.iter().for_each(|change| unused.remove(change));
+        drop(unused);
         let stored = self.put_packed(&packed)?;
         let stored = self.with_journaled(stored, bodies, &packed)?;
         let mut pending = self.snapshot.pending();
@@ -132,6 +146,7 @@ impl Transaction for PostgresTransaction<'_> {
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
+        self.snapshot.unused().remove_body(id);
         let mut pending = self.snapshot.pending();
         pending.add_body(id, bytes);
         let is_full = pending.is_full();
@@ -154,6 +169,7 @@ impl Transaction for PostgresTransaction<'_> {
     }
 
     fn put_packed_body(&mut self, id: BlobId, size: u64) -> StorageResult<bool> {
+        self.snapshot.unused().remove_body(id);
         Ok(!self.put_packed(&[(id, size)])?.is_empty())
     }
 
@@ -248,6 +264,8 @@ impl Transaction for PostgresTransaction<'_> {
                 .batch("rolling back", "ROLLBACK TO SAVEPOINT kept")?;
         }
         (self.last, self.absent) = (last, absent);
+        // Bodies that the undone writes removed are stored again.
+        *self.snapshot.unused() = UnusedIds::default();
         self.snapshot.pending().absent = self.absent_hashes();
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! The suite for lookups: each gives the answers of the reads that it consists of.
 
 use super::Test;
+use crate::model::record::Durability;
 use crate::model::record::Version;
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::testing::HistoryWriter;
-use crate::storage::testing::values::prompt_id;
+use crate::storage::testing::history_writer::append;
+use crate::storage::testing::values::{environment_change, moment, prompt_id, version_id};
 use crate::storage::{Index, Numbering, Snapshot, StoredBlob};
 
 /// The tests of this topic.
@@ -14,6 +16,8 @@ pub const TESTS: &[Test] = &[
     a_spec_resolves_as_its_parts_are_read,
     a_head_is_the_highest_version_with_its_numbers,
     an_environment_is_looked_up_with_the_next_version,
+    an_environment_is_looked_up_with_what_any_selector_selects,
+    an_environment_is_looked_up_as_the_transaction_left_it,
 ];
 
 /// Writes two prompts `twin`, and the prompts 3 (`single`, with versions) and 4 (without any).
@@ -135,4 +139,60 @@ pub fn an_environment_is_looked_up_with_the_next_version(index: &dyn Index) {
     }
     let missing = snapshot.environment(&reference("nothing"), &production, Some(&latest));
     assert_eq!(missing.unwrap().prompts, []);
+}
+
+/// The next version is the one that the selector selects, whichever selector it is.
+pub fn an_environment_is_looked_up_with_what_any_selector_selects(index: &dyn Index) {
+    write(index);
+    let snapshot = &*index.snapshot().unwrap();
+    let production = "production".parse().unwrap();
+    let id = version_id(2).to_string();
+    for selector in ["1.0", "latest", "^1", "production", "9.9", "staging", &id] {
+        let selector: Selector = selector.parse().unwrap();
+        for prompt in ["single", "id:000003", "twin", "id:000004", "id:000009"] {
+            let prompt = reference(prompt);
+            let found = snapshot.environment(&prompt, &production, Some(&selector));
+            let found = found.unwrap();
+            let prompts = snapshot.prompts_of(&prompt).unwrap();
+            assert_eq!(found.prompts, prompts);
+            let expected = match prompts[..] {
+                [prompt] => snapshot.selected(prompt, &selector).unwrap(),
+                _ => None,
+            };
+            assert_eq!(found.selected, expected, "{prompt:?} at {selector:?}");
+        }
+    }
+}
+
+/// A lookup includes the changes that the transaction made before it, by name and by id.
+pub fn an_environment_is_looked_up_as_the_transaction_left_it(index: &dyn Index) {
+    write(index);
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    let production = "production".parse().unwrap();
+    let selectors = [Selector::Latest, Selector::Id(version_id(2))];
+    let (mut at, mut before) = (100, 1);
+    for prompt in ["single", "id:000003"] {
+        for selector in &selectors {
+            for after in [2, 3] {
+                let moved = environment_change(
+                    prompt_id(3),
+                    "production",
+                    Some(version_id(before)),
+                    Some(version_id(after)),
+                );
+                append(&mut *transaction, moment(at), vec![moved]).unwrap();
+                let snapshot = transaction.snapshot();
+                let found = snapshot.environment(&reference(prompt), &production, Some(selector));
+                let found = found.unwrap();
+                assert_eq!(
+                    found.current.map(|version| version.id),
+                    Some(version_id(after))
+                );
+                let selected = found.selected.unwrap();
+                assert_eq!(selected.id, version_id(2));
+                assert_eq!(selected.environments.len(), usize::from(after == 2));
+                (at, before) = (at + 1, after);
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The suite for implementations of [`Index`].
 
 pub mod absent;
+pub mod announced;
 pub mod bodies;
 pub mod contradictions;
 pub mod environment_list;
@@ -39,6 +40,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         lookups::TESTS,
         bodies::TESTS,
         absent::TESTS,
+        announced::TESTS,
         operations::TESTS,
         visits::TESTS,
         restoring::TESTS,
