@@ -164,7 +164,8 @@ fn each_candidate(
     before: i64,
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
-    if each_row(tables, filter, before, visit)?.is_break() {
+    let (connection, by_prompt) = (&tables.connection, &tables.rows_by_prompt);
+    if each_row(connection, by_prompt, filter, before, visit)?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
     let reader = OperationReader {

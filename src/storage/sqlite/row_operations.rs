@@ -8,7 +8,6 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::columns::bytes;
 use super::error::{SqliteContext, SqliteResult};
-use super::read_connection::ReadConnection;
 use crate::model::id::{OperationId, PromptId};
 use crate::model::operation_text;
 use crate::model::record::OperationFilter;
@@ -107,14 +106,14 @@ fn list(connection: &Connection, ends: RowEnds) -> SqliteResult<Option<ListedRow
 
 /// Visits the operations with a row that may pass the filter, newest first, until the visitor stops.
 pub(super) fn each_row(
-    tables: &ReadConnection,
+    connection: &Connection,
+    by_prompt: &RowsByPrompt,
     filter: &OperationFilter,
     before: i64,
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
-    let connection = &tables.connection;
     if let Some(prompt) = filter.prompt
-        && let Some(numbers) = tables.rows_by_prompt.of(connection, prompt)?
+        && let Some(numbers) = by_prompt.of(connection, prompt)?
     {
         let sql = "SELECT number, hash, content FROM operation WHERE number = ?1";
         for number in numbers.into_iter().filter(|number| *number < before) {
