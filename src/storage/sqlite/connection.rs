@@ -206,6 +206,24 @@ pub(super) fn prepare_commits(connection: &Connection) -> SqliteResult<()> {
     set.context("opening the index to write")
 }
 
+/// The page cache of a connection that checks the index, as SQLite's setting: 64 MiB.
+const CHECK_CACHE: i64 = -65536;
+
+/// Enlarges the page cache for a check of the whole index. Returns the size before.
+pub(super) fn enlarge_cache(connection: &Connection) -> SqliteResult<i64> {
+    let before = connection
+        .query_row("PRAGMA cache_size", [], |row| row.get(0))
+        .context("checking the index")?;
+    set_cache(connection, CHECK_CACHE)?;
+    Ok(before)
+}
+
+/// Sets the size of the page cache. A smaller cache drops its pages.
+pub(super) fn set_cache(connection: &Connection, size: i64) -> SqliteResult<()> {
+    let set = connection.execute_batch(&format!("PRAGMA cache_size = {size}"));
+    set.context("checking the index")
+}
+
 /// Sets what matters to whatever flushes: commits and WAL checkpoints.
 fn prepare_checkpoints(connection: &Connection) -> SqliteResult<()> {
     let settings = "

@@ -14,6 +14,7 @@ mod begin;
 pub(crate) mod body_locks;
 mod change_counter;
 mod check;
+mod check_history;
 mod columns;
 mod connect;
 mod connection;
