@@ -74,7 +74,7 @@ impl Session {
 
     /// Opens the store for reading and writing.
     pub(crate) fn store(&self) -> CommandResult<Store> {
-        Ok(self.options().open_place(&self.find()?)?)
+        Ok(self.options().open_place(&self.place()?)?)
     }
 
     /// Returns the directory of the store, which must exist.
@@ -92,7 +92,7 @@ impl Session {
         &self,
         change: impl FnOnce(StoreOptions) -> StoreOptions,
     ) -> CommandResult<Store> {
-        Ok(change(self.options()).open_place(&self.find()?)?)
+        Ok(change(self.options()).open_place(&self.place()?)?)
     }
 
     /// Opens the store read-only, which needs no permission to write.
@@ -100,14 +100,14 @@ impl Session {
     /// It stays open until the process ends: the system closes its files faster than it would, and a
     /// reader leaves nothing to finish.
     pub(crate) fn reader(&self) -> CommandResult<Store> {
-        let store = self.options().read_only(true).open_place(&self.find()?)?;
+        let store = self.options().read_only(true).open_place(&self.place()?)?;
         mem::forget(store.clone());
         Ok(store)
     }
 
     /// Opens the store read-only. Returns its directory if it is too damaged to be opened.
     pub(crate) fn reader_or_damage(&self) -> CommandResult<Result<Store, PathBuf>> {
-        let path = self.find()?;
+        let path = self.place()?;
         match self.options().read_only(true).open_place(&path) {
             Ok(store) => Ok(Ok(store)),
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Err(path)),
@@ -134,7 +134,8 @@ impl Session {
         Ok(self.named().is_some() || place::nearest(&here()?).is_some())
     }
 
-    fn find(&self) -> CommandResult<PathBuf> {
+    /// Returns the directory or the URL of the store that the command works on.
+    pub(crate) fn place(&self) -> CommandResult<PathBuf> {
         if let Some(named) = self.named() {
             return Ok(named);
         }

@@ -226,7 +226,7 @@ fn a_change_whose_report_cannot_be_written_has_its_own_exit_code() {
             &["create", "--json", "last", "body.json"],
             "operation 14 was committed",
         ),
-        (&["checkpoint"], "the bodies were moved to files"),
+        (&["checkpoint"], "the bodies were moved to the blob store"),
         (&["gc"], "the garbage was collected"),
         (&["backup", "backup"], "the backup was written"),
         (&["backup", "--json", "backup"], "the backup was written"),

@@ -114,6 +114,12 @@ fn every_command_works(desk: &Desk, url: &str) {
     for (arguments, input) in SUCCEED {
         on(desk, url, arguments, input).ok();
     }
+    let stats = desk.json(&["stats", "--store", url]);
+    let place = stats["path"].as_str().unwrap();
+    assert!(
+        place.starts_with("postgres://") && !place.contains("tests@"),
+        "{place}"
+    );
     assert_eq!(
         names_in(desk.path()),
         [

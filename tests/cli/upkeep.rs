@@ -182,7 +182,7 @@ fn bodies_are_settled_and_collected() {
     );
     assert_eq!(
         desk.run(&["checkpoint"]).ok(),
-        "Moved 0 bodies of 0 bytes from the journal to files\n"
+        "Moved 0 bodies of 0 bytes from the journal to the blob store\n"
     );
 
     desk.run(&["rm", "greeting@1.0", "--yes"]).ok();

@@ -200,7 +200,7 @@ pub(crate) enum Command {
     /// command continues; later it brings what is new. A target with a history of its own is
     /// refused. Others can use the source meanwhile, but not the target.
     Copy(CopyArgs),
-    /// Checkpoint: move all bodies from the journal to files
+    /// Checkpoint: move all bodies from the journal to the blob store, a directory or S3
     Checkpoint,
     /// Remove the bodies of deleted versions, and pack old bodies
     ///

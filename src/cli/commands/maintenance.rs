@@ -197,12 +197,12 @@ pub(crate) fn checkpoint(session: &Session) -> CommandResult {
         store.checkpoint_with(CheckpointOptions::new().progress(|steps| progress.at(steps)))?;
     drop(progress);
     session.report(
-        CompletedChange::Other("the bodies were moved to files"),
+        CompletedChange::Other("the bodies were moved to the blob store"),
         || json!({"bodies": checkpointed.bodies, "bytes": checkpointed.bytes}),
         || {
             let bodies = text::count(checkpointed.bodies, "body", "bodies");
             format!(
-                "Moved {bodies} of {} from the journal to files\n",
+                "Moved {bodies} of {} from the journal to the blob store\n",
                 text::count(checkpointed.bytes, "byte", "bytes")
             )
         },
@@ -292,10 +292,10 @@ pub(crate) fn stats(session: &Session) -> CommandResult {
     let store = session.reader()?;
     let stats = store.stats()?;
     let diagnostics = store.diagnostics()?;
-    let path = store
-        .path()
-        .unwrap_or_else(|| ".".as_ref())
-        .to_string_lossy();
+    let path = match store.path() {
+        Some(directory) => directory.to_string_lossy().into_owned(),
+        None => place::shown(&session.place()?),
+    };
     session.write_output(
         || {
             json!({
