@@ -45,8 +45,8 @@ impl RowsByPrompt {
 
     /// Returns the numbers of a prompt's operations, newest first.
     ///
-    /// Returns `None` if the rows must be searched: on the first call, and if the content of a row
-    /// cannot be read.
+    /// Returns `None` if the rows must be searched: on the first call, if rows were added or taken back
+    /// since they were listed, and if the content of a row cannot be read.
     fn of(&self, connection: &Connection, prompt: PromptId) -> SqliteResult<Option<Vec<i64>>> {
         if !self.is_searched.replace(true) {
             return Ok(None);
@@ -55,10 +55,12 @@ impl RowsByPrompt {
             return Ok(Some(Vec::new()));
         };
         let mut listed = self.listed.borrow_mut();
-        if listed.as_ref().is_none_or(|listed| listed.ends != ends) {
+        if listed.is_none() {
             *listed = list(connection, ends)?;
         }
-        let numbers = listed.as_ref().map(|listed| listed.numbers.get(&prompt));
+        // A list for each operation that a transaction appends would take longer than the searches.
+        let current = listed.as_ref().filter(|listed| listed.ends == ends);
+        let numbers = current.map(|listed| listed.numbers.get(&prompt));
         Ok(numbers.map(|numbers| numbers.cloned().unwrap_or_default()))
     }
 }
