@@ -30,6 +30,9 @@ fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&
                 _ => options.in_memory().unwrap(),
             };
             let made = make(&store, size);
+            // A verification that indexing in the background interrupts begins again.
+            let (index, bodies) = (&*store.shared().index, &*store.shared().bodies);
+            assert!(catch_up(index, bodies, || true).unwrap());
             let steps = work_counter::steps(|| operation(&store, size, made));
             assert!(store.verify().unwrap().is_clean());
             steps
