@@ -165,7 +165,8 @@ fn each_candidate(
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
     let (connection, by_prompt) = (&tables.connection, &tables.rows_by_prompt);
-    if each_row(connection, by_prompt, filter, before, visit)?.is_break() {
+    let last = end(tables)?.id;
+    if each_row(connection, by_prompt, last, filter, before, visit)?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
     let reader = OperationReader {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::{Connection, Params, Row};
 
 use super::columns::bytes;
 use super::error::{SqliteContext, SqliteResult};
@@ -28,13 +28,10 @@ pub(super) struct RowsByPrompt {
 
 #[derive(Debug)]
 struct ListedRows {
-    /// The first and the last row. A write transaction adds rows, or takes them back.
-    ends: RowEnds,
+    /// The last operation at that time. A write transaction adds operations, or takes them back.
+    last: OperationId,
     numbers: HashMap<PromptId, Vec<i64>>,
 }
-
-/// The number of the first row, and the number and the id of the last one.
-type RowEnds = (i64, i64, OperationId);
 
 impl RowsByPrompt {
     /// Forgets what an earlier transaction has read.
@@ -47,41 +44,28 @@ impl RowsByPrompt {
     ///
     /// Returns `None` if the rows must be searched: on the first call, if rows were added or taken back
     /// since they were listed, and if the content of a row cannot be read.
-    fn of(&self, connection: &Connection, prompt: PromptId) -> SqliteResult<Option<Vec<i64>>> {
+    fn of(
+        &self,
+        connection: &Connection,
+        last: OperationId,
+        prompt: PromptId,
+    ) -> SqliteResult<Option<Vec<i64>>> {
         if !self.is_searched.replace(true) {
             return Ok(None);
         }
-        let Some(ends) = ends(connection)? else {
-            return Ok(Some(Vec::new()));
-        };
         let mut listed = self.listed.borrow_mut();
         if listed.is_none() {
-            *listed = list(connection, ends)?;
+            *listed = list(connection, last)?;
         }
         // A list for each operation that a transaction appends would take longer than the searches.
-        let current = listed.as_ref().filter(|listed| listed.ends == ends);
+        let current = listed.as_ref().filter(|listed| listed.last == last);
         let numbers = current.map(|listed| listed.numbers.get(&prompt));
         Ok(numbers.map(|numbers| numbers.cloned().unwrap_or_default()))
     }
 }
 
-fn ends(connection: &Connection) -> SqliteResult<Option<RowEnds>> {
-    let sql = "SELECT (SELECT min(number) FROM operation), number, hash FROM operation
-               ORDER BY number DESC LIMIT 1";
-    connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| {
-            let ends = statement.query_row([], |row| {
-                let id = OperationId::from_bytes(bytes(row, 2)?);
-                Ok((row.get(0)?, row.get(1)?, id))
-            });
-            ends.optional()
-        })
-        .context("reading the ends of the operations")
-}
-
 /// Lists the prompts of all rows; returns `None` if the content of one cannot be read.
-fn list(connection: &Connection, ends: RowEnds) -> SqliteResult<Option<ListedRows>> {
+fn list(connection: &Connection, last: OperationId) -> SqliteResult<Option<ListedRows>> {
     let doing = "listing the prompts of operations";
     let sql = "SELECT number, content FROM operation ORDER BY number DESC";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
@@ -90,10 +74,7 @@ fn list(connection: &Connection, ends: RowEnds) -> SqliteResult<Option<ListedRow
     while let Some(row) = rows.next().context(doing)? {
         let number = row.get(0).context(doing)?;
         let text = row.get_ref(1).and_then(|text| Ok(text.as_str()?));
-        let Ok(changed) = text.map(operation_text::changed_prompts) else {
-            return Ok(None);
-        };
-        let Ok(prompts) = changed else {
+        let Ok(Ok(prompts)) = text.map(operation_text::changed_prompts) else {
             return Ok(None);
         };
         for prompt in prompts {
@@ -103,19 +84,22 @@ fn list(connection: &Connection, ends: RowEnds) -> SqliteResult<Option<ListedRow
             }
         }
     }
-    Ok(Some(ListedRows { ends, numbers }))
+    Ok(Some(ListedRows { last, numbers }))
 }
 
 /// Visits the operations with a row that may pass the filter, newest first, until the visitor stops.
+///
+/// `last` is the last operation of the history.
 pub(super) fn each_row(
     connection: &Connection,
     by_prompt: &RowsByPrompt,
+    last: OperationId,
     filter: &OperationFilter,
     before: i64,
     visit: &mut CandidateVisitor<'_>,
 ) -> SqliteResult<ControlFlow<()>> {
     if let Some(prompt) = filter.prompt
-        && let Some(numbers) = by_prompt.of(connection, prompt)?
+        && let Some(numbers) = by_prompt.of(connection, last, prompt)?
     {
         let sql = "SELECT number, hash, content FROM operation WHERE number = ?1";
         for number in numbers.into_iter().filter(|number| *number < before) {
