@@ -127,10 +127,14 @@ impl Tasks {
     pub(super) fn close(&self, ids: Option<&[BlobId]>) -> Result<()> {
         let begun = Instant::now();
         let in_time = || begun.elapsed() < CLOSE_TIMEOUT;
-        let last = self.index.snapshot()?.last_operation()?;
-        let last = last.map_or(0, |(number, _)| number);
-        if let Some(ids) = ids {
-            let journaled = self.index.snapshot()?.waiting()?;
+        let snapshot = self.index.snapshot()?;
+        let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
+        let due = match ids {
+            Some(ids) => Some((ids, snapshot.waiting()?)),
+            None => None,
+        };
+        drop(snapshot);
+        if let Some((ids, journaled)) = due {
             if CHECKPOINT_BATCH.is_reached_by(journaled.bodies, journaled.bytes) {
                 // Bodies that were added later come after these in the journal.
                 self.checkpoint(|sum| sum.bodies < journaled.bodies && in_time())?;
