@@ -20,7 +20,7 @@ use crate::storage::{
 /// is the only one. The limit of 1 makes the planner look up that version, instead of reading all of
 /// them. `alone` leaves out its body and the numbers in use.
 macro_rules! select_named {
-    ($version:literal) => {
+    ($version:expr) => {
         select_named!(
             $version,
             "(SELECT j.body FROM journal j WHERE j.blob = v.blob)",
@@ -29,10 +29,10 @@ macro_rules! select_named {
               WHERE x.prompt = n.key AND x.major = coalesce(v.major, 0))"
         )
     };
-    (alone $version:literal) => {
+    (alone $version:expr) => {
         select_named!($version, "NULL::bytea", "NULL::bigint, NULL::bigint")
     };
-    ($version:literal, $body:literal, $numbering:literal) => {
+    ($version:expr, $body:literal, $numbering:literal) => {
         concat!(
             "WITH named AS MATERIALIZED (
                  SELECT p.key, p.id, coalesce(p.name = $1::bytea, false) AS is_by_name FROM prompt p
@@ -56,25 +56,26 @@ macro_rules! select_named {
     };
 }
 
-const LATEST: &str = select_named!(
-    "WHERE v.prompt = n.key AND v.deleted_at IS NULL AND $3::bytea IS NULL
-     ORDER BY v.major DESC, v.minor DESC LIMIT 1"
-);
-const IN_ENVIRONMENT: &str = select_named!(
-    "WHERE v.key = (SELECT e.version FROM environment e
-                    WHERE e.prompt = n.key AND e.name = $3::bytea) LIMIT 1"
-);
+/// The condition that selects the latest version.
+macro_rules! latest {
+    () => {
+        "WHERE v.prompt = n.key AND v.deleted_at IS NULL AND $3::bytea IS NULL
+         ORDER BY v.major DESC, v.minor DESC LIMIT 1"
+    };
+}
 
-const LATEST_ALONE: &str = select_named!(
-    alone
-    "WHERE v.prompt = n.key AND v.deleted_at IS NULL AND $3::bytea IS NULL
-     ORDER BY v.major DESC, v.minor DESC LIMIT 1"
-);
-const IN_ENVIRONMENT_ALONE: &str = select_named!(
-    alone
-    "WHERE v.key = (SELECT e.version FROM environment e
-                    WHERE e.prompt = n.key AND e.name = $3::bytea) LIMIT 1"
-);
+/// The condition that selects the version in an environment.
+macro_rules! in_environment {
+    () => {
+        "WHERE v.key = (SELECT e.version FROM environment e
+                        WHERE e.prompt = n.key AND e.name = $3::bytea) LIMIT 1"
+    };
+}
+
+const LATEST: &str = select_named!(latest!());
+const LATEST_ALONE: &str = select_named!(alone latest!());
+const IN_ENVIRONMENT: &str = select_named!(in_environment!());
+const IN_ENVIRONMENT_ALONE: &str = select_named!(alone in_environment!());
 
 /// What the rows of a lookup contain.
 struct NamedPrompts {
