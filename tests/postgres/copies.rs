@@ -109,9 +109,7 @@ fn a_store_is_copied_to_s3_and_from_there_to_other_places() {
         return;
     };
     let proxy = S3Proxy::start(&server.endpoint);
-    let objects = server
-        .new_parameters()
-        .replace(&server.endpoint, &proxy.endpoint);
+    let objects = server.new_parameters_by(&proxy.endpoint);
     let url = format!("{tables}&{objects}");
     let open = || StoreOptions::new().open_url(&url).unwrap();
     let (_place, source) = directory();
@@ -158,9 +156,7 @@ fn a_copy_to_a_failing_s3_is_complete_in_the_end() {
     let Some(server) = s3_server() else { return };
     let Some(tables) = new_url() else { return };
     let proxy = S3Proxy::start(&server.endpoint);
-    let objects = server
-        .new_parameters()
-        .replace(&server.endpoint, &proxy.endpoint);
+    let objects = server.new_parameters_by(&proxy.endpoint);
     let url = format!("{tables}&{objects}");
     let (_place, source) = directory();
     fill(&source);

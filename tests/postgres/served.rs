@@ -138,9 +138,7 @@ fn servers_go_on_while_s3_does_not_answer() {
         return;
     };
     let proxy = S3Proxy::start(&server.endpoint);
-    let objects = server
-        .new_parameters()
-        .replace(&server.endpoint, &proxy.endpoint);
+    let objects = server.new_parameters_by(&proxy.endpoint);
     let url = format!("{tables}&{objects}");
     let store = StoreOptions::new().create_url(&url).unwrap();
     let (first, second) = (Served::start(&url), Served::start(&url));

@@ -37,11 +37,17 @@ pub(crate) struct S3Server {
 
 impl S3Server {
     /// Returns the parameters of a store's URL, with a prefix that no other test uses.
+    #[allow(dead_code, reason = "not every test that includes this file needs it")]
     pub(crate) fn new_parameters(&self) -> String {
+        self.new_parameters_by(&self.endpoint)
+    }
+
+    /// Returns the same for the endpoint of a proxy.
+    pub(crate) fn new_parameters_by(&self, endpoint: &str) -> String {
         static USED: AtomicU32 = AtomicU32::new(0);
         let number = USED.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
-        self.parameters(&self.endpoint, &format!("p{process}-{number}"))
+        self.parameters(endpoint, &format!("p{process}-{number}"))
     }
 
     /// Returns the parameters of a store's URL, for a prefix and the endpoint of a proxy.

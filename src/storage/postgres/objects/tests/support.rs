@@ -43,9 +43,7 @@ pub(super) fn opened(url: &PostgresUrl) -> (PostgresIndex, ObjectBlobs) {
 pub(super) fn proxied_url() -> Option<(PostgresUrl, S3Proxy)> {
     let server = s3_server::s3_server()?;
     let proxy = S3Proxy::start(&server.endpoint);
-    let objects = server
-        .new_parameters()
-        .replace(&server.endpoint, &proxy.endpoint);
+    let objects = server.new_parameters_by(&proxy.endpoint);
     let url = format!("{}&{objects}", postgres_server::new_url()?);
     let mut url = PostgresUrl::parse(&url).unwrap();
     if let Some(place) = &mut url.objects {
