@@ -15,7 +15,7 @@ use crate::model::id::{BlobId, OperationId};
 use crate::model::progress::Reporter;
 use crate::storage::{Blobs, Index, PromptTable, Snapshot};
 
-/// Verifies a store in one snapshot, to the given depth.
+/// Verifies one state of a store, to the given depth.
 ///
 /// A step is a body that was checked. Damage is a violation in the report; an error means that the
 /// verification itself failed or was cancelled.
@@ -26,6 +26,12 @@ pub(crate) fn verify(
     pins: &[OperationId],
     progress: &mut Reporter<'_>,
 ) -> Result<VerifyReport> {
+    progress.report()?;
+    if depth == Depth::Full
+        && let Some(report) = verify_sound(index, blobs, pins, progress)?
+    {
+        return Ok(report);
+    }
     loop {
         let snapshot = index.snapshot()?;
         let report = verify_snapshot(index, &*snapshot, blobs, depth, pins, progress);
@@ -87,9 +93,6 @@ fn verify_snapshot(
             search: &mut None,
         };
         bodies.check(snapshot, &mut uses, &mut report, progress)?;
-        return Ok(report);
-    }
-    if let Some(report) = verify_sound(index, snapshot, blobs, pins, progress)? {
         return Ok(report);
     }
     match snapshot.self_check() {

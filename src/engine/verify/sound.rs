@@ -22,6 +22,9 @@ use crate::model::multiset_sum::{MultisetSum, SumKeys};
 use crate::model::progress::{Progress, Reporter};
 use crate::storage::{Blobs, Index, PromptTable, Snapshot, StorageResult};
 
+/// How often the check begins again because its threads read different states.
+const MAX_ATTEMPTS: u32 = 10;
+
 /// The interval at which progress is reported while only other threads work.
 const REPORT_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -51,6 +54,8 @@ struct SoundCheck<'a> {
     bodies: AtomicU64,
     /// Whether the result is not needed any more.
     is_stopped: AtomicBool,
+    /// Whether the snapshots show different states.
+    has_mixed_states: AtomicBool,
 }
 
 /// The bodies of a store, as sums.
@@ -79,20 +84,45 @@ impl BodyUses for BodySums<'_> {
     }
 }
 
+/// The result of a check for soundness.
+enum SoundAnswer {
+    Sound(VerifyReport),
+    /// Something is wrong, or the check cannot show that nothing is.
+    Unknown,
+    /// A commit came between the snapshots of the threads.
+    MixedStates,
+}
+
 /// Verifies a store in full. Returns `None` if it is not sound, or if that cannot be shown this way.
 ///
-/// The threads have snapshots of their own. If a commit comes between these and the given one, the
-/// answer is `None`.
+/// The threads have snapshots of their own. If these show different states, because of a commit or
+/// because of indexing in the background, the check begins again.
 pub(super) fn verify_sound(
     index: &dyn Index,
-    snapshot: &dyn Snapshot,
     blobs: &dyn Blobs,
     pins: &[OperationId],
     progress: &mut Reporter<'_>,
 ) -> Result<Option<VerifyReport>> {
+    for _ in 0..MAX_ATTEMPTS {
+        match check_sound(index, blobs, pins, progress)? {
+            SoundAnswer::Sound(report) => return Ok(Some(report)),
+            SoundAnswer::Unknown => return Ok(None),
+            SoundAnswer::MixedStates => (),
+        }
+    }
+    Ok(None)
+}
+
+fn check_sound(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    pins: &[OperationId],
+    progress: &mut Reporter<'_>,
+) -> Result<SoundAnswer> {
+    let snapshot = &*index.snapshot()?;
     let state = SnapshotState::of(snapshot).map(Some).map_err(Error::from);
     let Some(state) = unless_damaged(state)? else {
-        return Ok(None);
+        return Ok(SoundAnswer::Unknown);
     };
     let check = SoundCheck {
         index,
@@ -101,42 +131,17 @@ pub(super) fn verify_sound(
         state,
         bodies: AtomicU64::new(0),
         is_stopped: AtomicBool::new(false),
+        has_mixed_states: AtomicBool::new(false),
     };
-    thread::scope(|scope| {
-        let of_index = check.start(scope, || check.index());
-        let of_bodies = check.start(scope, || check.bodies());
-        let (Some(of_index), Some(of_bodies)) = (of_index, of_bodies) else {
-            // The system has no more threads.
-            return Ok(None);
-        };
-        let mut rows = check.rows(snapshot, pins, progress);
-        if let Ok(Some(_)) = rows {
-            let is_done = || of_index.is_finished() && of_bodies.is_finished();
-            if let Err(error) = check.wait(is_done, progress) {
-                rows = Err(error);
-            }
-        }
-        check.is_stopped.store(true, Ordering::Relaxed);
-        // A thread that was stopped has no result. A panic is repeated step by step.
-        let (of_index, of_bodies) = (of_index.join(), of_bodies.join());
-        let Some(rows) = rows? else {
-            return Ok(None);
-        };
-        let (Ok(of_index), Ok(of_bodies)) = (of_index, of_bodies) else {
-            return Ok(None);
-        };
-        let (Some(found), Some(bodies)) = (of_index?, of_bodies?) else {
-            return Ok(None);
-        };
-        let is_sound =
-            rows.live == bodies.sums.live && rows.search.is_met(&bodies.sums.partials, &found);
-        let report = VerifyReport {
-            bodies: bodies.report.bodies,
-            bytes: bodies.report.bytes,
-            ..rows.report
-        };
-        Ok(is_sound.then_some(report))
-    })
+    let report = check.run(snapshot, pins, progress);
+    let has_mixed_states = check.has_mixed_states.into_inner() || !snapshot.is_consistent();
+    match report {
+        Err(Error::Cancelled) => Err(Error::Cancelled),
+        _ if has_mixed_states => Ok(SoundAnswer::MixedStates),
+        Ok(Some(report)) => Ok(SoundAnswer::Sound(report)),
+        Ok(None) => Ok(SoundAnswer::Unknown),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns nothing instead of an error that is caused by damage.
@@ -159,6 +164,50 @@ struct CheckedBodies<'a> {
 }
 
 impl SoundCheck<'_> {
+    /// Checks everything, on the caller's thread and on two others.
+    fn run(
+        &self,
+        snapshot: &dyn Snapshot,
+        pins: &[OperationId],
+        progress: &mut Reporter<'_>,
+    ) -> Result<Option<VerifyReport>> {
+        thread::scope(|scope| {
+            let of_index = self.start(scope, || self.index());
+            let of_bodies = self.start(scope, || self.bodies());
+            let (Some(of_index), Some(of_bodies)) = (of_index, of_bodies) else {
+                // The system has no more threads.
+                return Ok(None);
+            };
+            let mut rows = self.rows(snapshot, pins, progress);
+            if let Ok(Some(_)) = rows {
+                let is_done = || of_index.is_finished() && of_bodies.is_finished();
+                if let Err(error) = self.wait(is_done, progress) {
+                    rows = Err(error);
+                }
+            }
+            self.is_stopped.store(true, Ordering::Relaxed);
+            // A thread that was stopped has no result. A panic is repeated step by step.
+            let (of_index, of_bodies) = (of_index.join(), of_bodies.join());
+            let Some(rows) = rows? else {
+                return Ok(None);
+            };
+            let (Ok(of_index), Ok(of_bodies)) = (of_index, of_bodies) else {
+                return Ok(None);
+            };
+            let (Some(found), Some(bodies)) = (of_index?, of_bodies?) else {
+                return Ok(None);
+            };
+            let is_sound =
+                rows.live == bodies.sums.live && rows.search.is_met(&bodies.sums.partials, &found);
+            let report = VerifyReport {
+                bodies: bodies.report.bodies,
+                bytes: bodies.report.bytes,
+                ..rows.report
+            };
+            Ok(is_sound.then_some(report))
+        })
+    }
+
     /// Starts a check in a thread. If that finds something wrong, the others stop.
     fn start<'scope, T: Send + 'scope>(
         &'scope self,
@@ -183,10 +232,15 @@ impl SoundCheck<'_> {
     ) -> Result<Option<T>> {
         let snapshot = self.index.snapshot()?;
         if SnapshotState::of(&*snapshot)? != self.state {
+            self.has_mixed_states.store(true, Ordering::Relaxed);
             return Ok(None);
         }
-        let checked = check(&*snapshot)?;
-        Ok(checked.filter(|_| snapshot.is_consistent()))
+        let checked = check(&*snapshot);
+        if !snapshot.is_consistent() {
+            self.has_mixed_states.store(true, Ordering::Relaxed);
+            return Ok(None);
+        }
+        checked
     }
 
     /// Checks the index itself, and reads what it contains for search.
@@ -301,3 +355,7 @@ impl SoundCheck<'_> {
         progress.at(self.bodies.load(Ordering::Relaxed))
     }
 }
+
+#[cfg(test)]
+#[path = "sound_tests.rs"]
+mod tests;
