@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # quick.sh [PEER...]    no PEER = promptbook and floor-sqlite
 # Checks that the benchmark works, with debug builds and the smallest workload. Measures the named peers and checks their
-# answers. Each other peer imports the workload, commits, moves an environment and resolves.
+# answers. Each other peer imports the workload, commits, moves an environment and resolves. If PB names a promptbook
+# command, none is built.
 set -euo pipefail
 measured=("$@")
 [ $# -gt 0 ] || measured=(promptbook floor-sqlite)
@@ -11,10 +12,14 @@ target=${CARGO_TARGET_DIR:-$project/target}
 work=$target/peers
 command -v strace >/dev/null || { echo "strace is not installed: apt-get install strace" >&2; exit 1; }
 cd "$project"
-cargo build --quiet --all-features --bin promptbook --target-dir "$target"
+export PB=${PB:-}
+if [ -z "$PB" ]; then
+    cargo build --quiet --all-features --bin promptbook --target-dir "$target"
+    PB=$target/debug/promptbook
+fi
 cargo build --quiet --manifest-path "$here/Cargo.toml" --target-dir "$work"
 main=$work/debug/peerbench
-export PEERBENCH_RUN=quick PB=$target/debug/promptbook
+export PEERBENCH_RUN=quick
 scratch=$(mktemp -d "$work/quick.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 failed=
