@@ -88,13 +88,17 @@ fn by_moment(connection: &Connection, sql: &str, params: (i64, i64)) -> SqliteRe
         .context("looking for an operation by its time")
 }
 
-/// Visits the operations above a number in order, archived ones first.
+/// Visits the operations above a number in order.
+///
+/// Archived ones come first. They are read only if the next operation has no row.
 pub(super) fn each(
     connection: &Connection,
     after: i64,
     visit: &mut OperationVisitor<'_>,
 ) -> SqliteResult<()> {
-    let doing = "reading operations in order";
+    if each_following_row(connection, after, true, visit)? {
+        return Ok(());
+    }
     let mut read = after;
     while let Some(segment) = archive::next(connection, read)? {
         for (number, id, text) in segment.operations() {
@@ -104,11 +108,29 @@ pub(super) fn each(
         }
         read = segment.end.number;
     }
+    each_following_row(connection, read, false, visit).map(drop)
+}
+
+/// Visits the rows above a number in order.
+///
+/// Returns false, and visits none, if the first must have the next number and has another one.
+fn each_following_row(
+    connection: &Connection,
+    after: i64,
+    must_be_next: bool,
+    visit: &mut OperationVisitor<'_>,
+) -> SqliteResult<bool> {
+    let doing = "reading operations in order";
     let sql = "SELECT number, hash, content FROM operation WHERE number > ?1 ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
-    let mut rows = statement.query([read]).context(doing)?;
+    let mut rows = statement.query([after]).context(doing)?;
+    let mut is_next = !must_be_next;
     while let Some(row) = rows.next().context(doing)? {
         let (number, id) = head(row).context(doing)?;
+        is_next |= Some(number) == after.unsigned_abs().checked_add(1);
+        if !is_next {
+            break;
+        }
         let content = row
             .get_ref(2)
             .and_then(|text| Ok(text.as_str()?))
@@ -117,7 +139,7 @@ pub(super) fn each(
             break;
         }
     }
-    Ok(())
+    Ok(is_next)
 }
 
 pub(super) fn list(
