@@ -43,7 +43,19 @@ where
 
 /// Returns a hash or a UUID: exactly `N` bytes.
 pub(crate) fn bytes<const N: usize>(row: &Row<'_>, column: usize) -> rusqlite::Result<[u8; N]> {
-    let blob = row.get_ref(column)?.as_blob()?;
+    array(row.get_ref(column)?.as_blob()?, column)
+}
+
+/// Returns exactly `N` bytes, or none for NULL.
+pub(crate) fn optional_bytes<const N: usize>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<[u8; N]>> {
+    let blob = row.get_ref(column)?.as_blob_or_null()?;
+    blob.map(|blob| array(blob, column)).transpose()
+}
+
+fn array<const N: usize>(blob: &[u8], column: usize) -> rusqlite::Result<[u8; N]> {
     blob.try_into().map_err(|_| {
         let error = FromSqlError::InvalidBlobSize {
             expected_size: N,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use semver::VersionReq;
 
-use super::columns::{bytes, collect, limit, micros, moment, optional_moment, parsed};
+use super::columns::{
+    bytes, collect, limit, micros, moment, optional_bytes, optional_moment, parsed,
+};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::{blob_is, version_is};
 use super::read_connection::ReadConnection;
@@ -40,10 +42,7 @@ pub(super) use select_versions;
 
 pub(super) fn version(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<Version> {
     let text = |column| tables.interned.text(&tables.connection, row, column);
-    let base = match row.get_ref(7)? {
-        rusqlite::types::ValueRef::Null => None,
-        _ => Some(VersionId::from_bytes(bytes(row, 7)?)),
-    };
+    let base = optional_bytes(row, 7)?.map(VersionId::from_bytes);
     let environments = match row.get_ref(11)? {
         rusqlite::types::ValueRef::Null => Vec::new(),
         names => names
@@ -69,10 +68,7 @@ pub(super) fn version(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Resul
 }
 
 pub(super) fn contract(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ContractDigest>> {
-    match row.get_ref(column)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => bytes(row, column).map(ContractDigest::from_bytes).map(Some),
-    }
+    optional_bytes(row, column).map(|bytes| bytes.map(ContractDigest::from_bytes))
 }
 
 /// Returns a version as it was created, and the time of its deletion.
