@@ -168,7 +168,7 @@ macro_rules! metered_snapshot {
             metered_reads! {
                 prompts_of(prompt: &PromptRef) -> Vec<PromptId>;
                 selected(prompt: PromptId, selector: &Selector) -> Option<Version>;
-                resolve(spec: &VersionSpec, is_known: &dyn Fn(&Version) -> bool) -> Resolution;
+                resolve(spec: &VersionSpec, is_last_needed: bool, is_known: &dyn Fn(&Version) -> bool) -> Resolution;
                 head(prompt: &PromptRef, is_known: &dyn Fn(&Version) -> bool) -> HeadLookup;
                 environment(prompt: &PromptRef, name: &EnvironmentName, to: Option<&Selector>) -> EnvironmentLookup;
             }

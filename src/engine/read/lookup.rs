@@ -134,7 +134,7 @@ pub(crate) struct FoundVersion {
     pub(crate) version: Version,
     /// The place of its body, unless the caller has the body.
     pub(crate) body: Option<StoredBlob>,
-    /// The last operation of the snapshot.
+    /// The last operation of the snapshot, if it was needed.
     pub(crate) last: LogPosition,
 }
 
@@ -144,9 +144,10 @@ pub(crate) struct FoundVersion {
 pub(crate) fn resolve(
     snapshot: &dyn Snapshot,
     spec: &VersionSpec,
+    is_last_needed: bool,
     is_known: &dyn Fn(&Version) -> bool,
 ) -> Result<FoundVersion> {
-    let found = snapshot.resolve(spec, is_known)?;
+    let found = snapshot.resolve(spec, is_last_needed, is_known)?;
     let version = match &spec.prompt {
         Some(prompt) => {
             let prompt = one_prompt(prompt, found.prompts)?;

@@ -55,13 +55,14 @@ pub trait LookupReads: PromptReads + VersionReads + BodyReads + LogReads {
         }
     }
 
-    /// Looks up the version that a spec selects, with its body and the last operation.
+    /// Looks up the version that a spec selects, with its body, and the last operation if needed.
     fn resolve(
         &self,
         spec: &VersionSpec,
+        is_last_needed: bool,
         is_known: &dyn Fn(&Version) -> bool,
     ) -> StorageResult<Resolution> {
-        resolve_by_parts(self, spec, is_known)
+        resolve_by_parts(self, spec, is_last_needed, is_known)
     }
 
     /// Looks up the highest version of a prompt, with its body and the numbers that are used up.
@@ -102,7 +103,7 @@ pub trait LookupReads: PromptReads + VersionReads + BodyReads + LogReads {
 /// The answer to [`LookupReads::resolve`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolution {
-    /// The number and the id of the last operation.
+    /// The number and the id of the last operation. `None` if there is none, or if it is not needed.
     pub last: Option<(u64, OperationId)>,
     /// The prompts that the spec names. The version was only looked up if it is exactly one.
     pub prompts: Vec<PromptId>,
@@ -140,9 +141,14 @@ pub struct EnvironmentLookup {
 pub(crate) fn resolve_by_parts<S: LookupReads + ?Sized>(
     snapshot: &S,
     spec: &VersionSpec,
+    is_last_needed: bool,
     is_known: &dyn Fn(&Version) -> bool,
 ) -> StorageResult<Resolution> {
-    let last = snapshot.last_operation()?;
+    let last = if is_last_needed {
+        snapshot.last_operation()?
+    } else {
+        None
+    };
     let (prompts, version) = match (&spec.prompt, &spec.selector) {
         (Some(prompt), selector) => {
             with_one_prompt(snapshot, prompt, |id| snapshot.selected(id, selector))?

@@ -45,6 +45,7 @@ mod search;
 mod snapshot;
 mod transaction;
 mod version_list;
+mod version_parts;
 mod versions;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod vfs;

@@ -5,16 +5,17 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::columns::{bytes, collect, limit as rows, moment, parsed};
+use super::columns::{bytes, moment};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
+use super::version_parts::MIN_READ_TOGETHER;
 use super::versions::contract;
-use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::record::{Version, VersionFilter};
 use crate::model::version_number::VersionNumber;
 
-/// Selects the columns that [`ListedVersion::read`] maps, newest first.
+/// Selects the columns that [`ReadConnection::listed`] maps, newest first.
 macro_rules! select_listed {
     ($($condition:tt)+) => {
         concat!(
@@ -26,9 +27,6 @@ macro_rules! select_listed {
         )
     };
 }
-
-/// The number of a prompt's environments that are always read together, even for a short list.
-const MIN_READ_TOGETHER: usize = 16;
 
 pub(super) fn list(
     tables: &ReadConnection,
@@ -57,51 +55,54 @@ pub(super) fn list(
             None => select_listed!("?3 IS NULL AND ?4 IS NOT NULL ORDER BY v.key DESC"),
         })?;
         let mut rows = statement.query((key, end.0, filter.major, end.1))?;
-        let mut listed = Vec::new();
+        let page = limit.min(MAX_EXPECTED);
+        let (mut listed, mut keys) = (Vec::with_capacity(page), Vec::with_capacity(page));
         while listed.len() < limit {
             let Some(row) = rows.next()? else { break };
-            let version = ListedVersion::read(tables, prompt, row)?;
-            if filter.admits(&version.version) {
+            let version = tables.listed(prompt, row)?;
+            if filter.admits(&version) {
+                let (key, base) = (row.get(0)?, row.get(7)?);
+                let id = version.id;
+                keys.push(ListedKeys { key, id, base });
                 listed.push(version);
             }
         }
-        tables.complete(key, listed)
+        tables.complete(key, &mut listed, &keys)?;
+        Ok(listed)
     };
     read().context("listing versions")
 }
 
-/// A version without its base and its environments.
-struct ListedVersion {
-    key: i64,
-    base: Option<i64>,
-    version: Version,
-}
+/// Maximum number of rows for which memory is allocated in advance.
+const MAX_EXPECTED: usize = 64;
 
-impl ListedVersion {
-    fn read(tables: &ReadConnection, prompt: PromptId, row: &Row<'_>) -> rusqlite::Result<Self> {
-        let text = |column| tables.interned.text(&tables.connection, row, column);
-        Ok(Self {
-            key: row.get(0)?,
-            base: row.get(7)?,
-            version: Version {
-                id: VersionId::from_bytes(bytes(row, 1)?),
-                prompt_id: prompt,
-                number: VersionNumber::new(row.get(2)?, row.get(3)?),
-                model: text(4)?,
-                message: row.get(5)?,
-                author: text(6)?.unwrap_or_default(),
-                base: None,
-                created_at: moment(row, 8)?,
-                blob: BlobId::from_bytes(bytes(row, 9)?),
-                size: row.get::<_, u32>(10)?.into(),
-                contract: contract(row, 11)?,
-                environments: Vec::new(),
-            },
-        })
-    }
+/// The keys of a listed version and of its base.
+struct ListedKeys {
+    key: i64,
+    id: VersionId,
+    base: Option<i64>,
 }
 
 impl ReadConnection {
+    /// Maps a row to a version without its base and its environments.
+    fn listed(&self, prompt: PromptId, row: &Row<'_>) -> rusqlite::Result<Version> {
+        let text = |column| self.interned.text(&self.connection, row, column);
+        Ok(Version {
+            id: VersionId::from_bytes(bytes(row, 1)?),
+            prompt_id: prompt,
+            number: VersionNumber::new(row.get(2)?, row.get(3)?),
+            model: text(4)?,
+            message: row.get(5)?,
+            author: text(6)?.unwrap_or_default(),
+            base: None,
+            created_at: moment(row, 8)?,
+            blob: BlobId::from_bytes(bytes(row, 9)?),
+            size: row.get::<_, u32>(10)?.into(),
+            contract: contract(row, 11)?,
+            environments: Vec::new(),
+        })
+    }
+
     fn prompt_key(&self, prompt: PromptId) -> rusqlite::Result<Option<i64>> {
         self.connection
             .prepare_cached("SELECT key FROM prompt WHERE id = ?1")?
@@ -128,32 +129,27 @@ impl ReadConnection {
             .optional()
     }
 
-    /// Adds the bases and the environments to listed versions, which have descending keys.
-    fn complete(&self, prompt: i64, listed: Vec<ListedVersion>) -> rusqlite::Result<Vec<Version>> {
-        let ids: Vec<(i64, VersionId)> = listed
-            .iter()
-            .map(|listed| (listed.key, listed.version.id))
-            .collect();
+    /// Adds the bases and the environments to listed versions.
+    ///
+    /// The keys are descending.
+    fn complete(
+        &self,
+        prompt: i64,
+        listed: &mut [Version],
+        keys: &[ListedKeys],
+    ) -> rusqlite::Result<()> {
         let environments = self.environments_of(prompt, listed.len().max(MIN_READ_TOGETHER))?;
-        let complete = |listed: ListedVersion| {
-            let mut version = listed.version;
+        for (version, listed) in listed.iter_mut().zip(keys) {
             if let Some(base) = listed.base {
-                let found = ids.binary_search_by(|(key, _)| base.cmp(key));
+                let found = keys.binary_search_by(|other| base.cmp(&other.key));
                 version.base = match found {
-                    Ok(at) => Some(ids[at].1),
+                    Ok(at) => Some(keys[at].id),
                     Err(_) => self.id_of(base)?,
                 };
             }
-            version.environments = match &environments {
-                Some(all) => {
-                    let names = all.iter().filter(|(key, _)| *key == listed.key);
-                    names.map(|(_, name)| name.clone()).collect()
-                }
-                None => self.environments_at(prompt, listed.key)?,
-            };
-            Ok(version)
-        };
-        listed.into_iter().map(complete).collect()
+            version.environments = self.environments_at(prompt, listed.key, &environments)?;
+        }
+        Ok(())
     }
 
     fn id_of(&self, version: i64) -> rusqlite::Result<Option<VersionId>> {
@@ -161,27 +157,5 @@ impl ReadConnection {
             .prepare_cached("SELECT id FROM version WHERE key = ?1")?
             .query_row([version], |row| Ok(VersionId::from_bytes(bytes(row, 0)?)))
             .optional()
-    }
-
-    /// Returns a prompt's environments, sorted by name, with the keys of their versions.
-    ///
-    /// Returns `None` if there are more than `limit`.
-    fn environments_of(
-        &self,
-        prompt: i64,
-        limit: usize,
-    ) -> rusqlite::Result<Option<Vec<(i64, EnvironmentName)>>> {
-        let sql = "SELECT version, name FROM environment WHERE prompt = ?1 ORDER BY name LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query((prompt, rows(limit.saturating_add(1))))?;
-        let found = collect(rows, |row| Ok((row.get(0)?, parsed(row, 1)?)))?;
-        Ok((found.len() <= limit).then_some(found))
-    }
-
-    /// Returns the environments that point to a version, sorted by name.
-    fn environments_at(&self, prompt: i64, version: i64) -> rusqlite::Result<Vec<EnvironmentName>> {
-        let sql = "SELECT name FROM environment WHERE version = ?2 AND prompt = ?1 ORDER BY name";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        collect(statement.query((prompt, version))?, |row| parsed(row, 0))
     }
 }

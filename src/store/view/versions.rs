@@ -91,7 +91,7 @@ impl View {
             if let Some(version) = known.version(mark, spec) {
                 return Ok(version);
             }
-            let found = resolve(snapshot, spec, &|_| true)?;
+            let found = resolve(snapshot, spec, mark.is_some(), &|_| true)?;
             let version = Arc::new(found.version);
             let stamp = known.stamp(mark, found.last);
             known.put_version(stamp, spec, &version);
@@ -144,7 +144,7 @@ impl View {
     pub fn resolve(&self, spec: impl IntoVersionSpec) -> Result<Arc<Resolved>> {
         let spec = spec.into_version_spec()?;
         if self.past.is_some() {
-            return self.look(|snapshot| Ok(self.read_resolved(snapshot, &spec)?.0));
+            return self.look(|snapshot| Ok(self.read_resolved(snapshot, &spec, false)?.0));
         }
         let known = &self.inner.resolved;
         let mark = self.inner.index.change_mark();
@@ -156,7 +156,8 @@ impl View {
             if let Some(resolved) = known.resolved(mark, &spec) {
                 return Ok(resolved);
             }
-            let (resolved, last) = self.read_resolved(snapshot, &spec)?;
+            // An answer without a mark is not cached.
+            let (resolved, last) = self.read_resolved(snapshot, &spec, mark.is_some())?;
             let stamp = known.stamp(mark, last);
             known.put_resolved(stamp, &spec, &resolved);
             if stamp.is_some() {
@@ -183,14 +184,15 @@ impl View {
         self.inner.resolved.resolved(mark, spec)
     }
 
-    /// Reads a version and its body, and returns them with the last operation of the snapshot.
+    /// Reads a version and its body, and the last operation of the snapshot if it is needed.
     fn read_resolved(
         &self,
         snapshot: &dyn Snapshot,
         spec: &VersionSpec,
+        is_last_needed: bool,
     ) -> Result<(Arc<Resolved>, LogPosition)> {
         let bodies = &self.inner.bodies;
-        let found = resolve(snapshot, spec, &|version| {
+        let found = resolve(snapshot, spec, is_last_needed, &|version| {
             bodies.remembered(version.blob).is_some()
         })?;
         let version = Arc::new(found.version);

@@ -175,18 +175,21 @@ impl LookupReads for PostgresSnapshot<'_> {
     fn resolve(
         &self,
         spec: &VersionSpec,
+        is_last_needed: bool,
         is_known: &dyn Fn(&Version) -> bool,
     ) -> StorageResult<Resolution> {
         let found = match (&spec.prompt, &spec.selector) {
-            (Some(prompt), Selector::Latest) => self.named(true, LATEST, prompt, None, is_known)?,
+            (Some(prompt), Selector::Latest) => {
+                self.named(is_last_needed, LATEST, prompt, None, is_known)?
+            }
             (Some(prompt), Selector::Environment(name)) => {
                 let name = Some(name.as_str().as_bytes());
-                self.named(true, IN_ENVIRONMENT, prompt, name, is_known)?
+                self.named(is_last_needed, IN_ENVIRONMENT, prompt, name, is_known)?
             }
-            _ => return resolve_by_parts(self, spec, is_known),
+            _ => return resolve_by_parts(self, spec, is_last_needed, is_known),
         };
         Ok(Resolution {
-            last: found.last,
+            last: found.last.filter(|_| is_last_needed),
             prompts: found.prompts,
             version: found.version,
             body: found.body,

@@ -8,12 +8,13 @@ use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::testing::HistoryWriter;
 use crate::storage::testing::history_writer::append;
 use crate::storage::testing::values::{environment_change, moment, prompt_id, version_id};
-use crate::storage::{Index, Numbering, Snapshot, StoredBlob};
+use crate::storage::{Index, Numbering, Resolution, Snapshot, StoredBlob};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_reference_names_prompts_by_name_and_by_id,
     a_spec_resolves_as_its_parts_are_read,
+    a_spec_resolves_with_the_environments_of_its_version,
     a_head_is_the_highest_version_with_its_numbers,
     an_environment_is_looked_up_with_the_next_version,
     an_environment_is_looked_up_with_what_any_selector_selects,
@@ -73,7 +74,7 @@ pub fn a_spec_resolves_as_its_parts_are_read(index: &dyn Index) {
         for prompt in ["single", "id:000003", "twin", "id:000004", "id:000009"] {
             let prompt = reference(prompt);
             let spec = VersionSpec::new(prompt.clone(), selector.clone());
-            let found = snapshot.resolve(&spec, UNKNOWN).unwrap();
+            let found = snapshot.resolve(&spec, true, UNKNOWN).unwrap();
             assert_eq!(found.last, snapshot.last_operation().unwrap());
             let prompts = snapshot.prompts_of(&prompt).unwrap();
             assert_eq!(found.prompts, prompts, "{spec:?}");
@@ -82,13 +83,39 @@ pub fn a_spec_resolves_as_its_parts_are_read(index: &dyn Index) {
                 assert_eq!(found.version, selected, "{spec:?}");
                 assert_eq!(found.body, place(snapshot, selected.as_ref()), "{spec:?}");
             } else {
-                assert_eq!((found.version, found.body), (None, None), "{spec:?}");
+                assert_eq!((&found.version, &found.body), (&None, &None), "{spec:?}");
             }
+            let without = snapshot.resolve(&spec, false, UNKNOWN).unwrap();
+            let last = None;
+            assert_eq!(without, Resolution { last, ..found }, "{spec:?}");
         }
     }
     let alone: VersionSpec = id.parse().unwrap();
-    let found = snapshot.resolve(&alone, UNKNOWN).unwrap();
+    let found = snapshot.resolve(&alone, true, UNKNOWN).unwrap();
     assert_eq!(found.version.expect("a version").id.to_string(), id);
+}
+
+/// A version has all its environments, and only them, however many its prompt has.
+pub fn a_spec_resolves_with_the_environments_of_its_version(index: &dyn Index) {
+    write(index);
+    let mut writer = HistoryWriter::new(index);
+    for number in 0..40 {
+        let name = format!("stage-{number:02}");
+        writer.point(3, &name, Some(1 + number % 3));
+        if ![1, 14, 15, 16, 17, 39].contains(&number) {
+            continue;
+        }
+        let snapshot = &*index.snapshot().unwrap();
+        for selector in ["latest", "production", "stage-00", &name] {
+            let selector: Selector = selector.parse().unwrap();
+            let spec = VersionSpec::new(reference("single"), selector.clone());
+            let found = snapshot.resolve(&spec, true, UNKNOWN).unwrap();
+            let selected = snapshot.selected(prompt_id(3), &selector).unwrap();
+            assert_eq!(found.version, selected, "{spec:?}");
+            let environments = selected.expect("a version").environments;
+            assert!(environments.len() as u32 >= number / 3, "{environments:?}");
+        }
+    }
 }
 
 /// A head has the numbers that a commit on it needs.
