@@ -26,7 +26,7 @@ impl SqliteTransaction<'_> {
                 (Some(_), Some(state)) => self.change_prompt(at, *id, state),
                 (_, None) => self.delete_prompt(at, release, *id),
             },
-            Change::VersionCreated(version) => self.create_version(at, version),
+            Change::VersionCreated(version) => self.create_version(version),
             Change::VersionDeleted { prompt, id } => self.delete_version(at, release, *prompt, *id),
             Change::VersionRestored { prompt, id } => self.restore_version(*prompt, *id),
             Change::Environment {
@@ -147,7 +147,7 @@ impl SqliteTransaction<'_> {
         )
     }
 
-    fn create_version(&self, at: i64, version: &Version) -> StorageResult<()> {
+    fn create_version(&self, version: &Version) -> StorageResult<()> {
         let prompt = self.prompt_key(version.prompt_id)?;
         let blob = self.blob_key(version.blob)?;
         let base = version
@@ -157,11 +157,18 @@ impl SqliteTransaction<'_> {
         let model = version.model.as_deref();
         let model = model.map(|text| self.intern(text)).transpose()?;
         let author = self.intern(&version.author)?;
+        // The prompt is missing, which the table refuses, if it is deleted, or if a version has the
+        // id already: no index prevents that.
         self.change_one(
-            "inserting a version",
-            "INSERT INTO version
+            "inserting a version with a new id, of a live prompt",
+            concat!(
+                "INSERT INTO version
                 (id, prompt, major, minor, model, message, author, base, blob, created_at, contract)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             VALUES (?1, (SELECT key FROM prompt WHERE key = ?2 AND deleted_at IS NULL
+                              AND NOT EXISTS (SELECT 1 FROM version WHERE ",
+                version_is!("version", "?1"),
+                ")), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+            ),
             (
                 version.id.as_bytes(),
                 prompt,
@@ -178,28 +185,8 @@ impl SqliteTransaction<'_> {
         )?;
         let key = self.connection().last_insert_rowid();
         self.keys.versions.put(version.id, key);
-        // No index prevents that an id is used twice. This statement is the cheapest place to check
-        // it.
-        self.change_one(
-            "counting a version with a new id, of a live prompt",
-            concat!(
-                "UPDATE prompt SET versions = versions + 1, latest = iif(
-                     (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2),
-                     updated_at = ?6
-                 WHERE key = ?1 AND deleted_at IS NULL
-                     AND NOT EXISTS (SELECT 1 FROM version WHERE key <> ?2 AND ",
-                version_is!("version", "?5"),
-                ")"
-            ),
-            (
-                prompt,
-                key,
-                version.number.major,
-                version.number.minor,
-                version.id.as_bytes(),
-                at,
-            ),
-        )?;
+        let mut counts = self.version_counts.borrow_mut();
+        counts.entry(prompt).or_default().add(version.number, key);
         self.count_version_of(version.blob, blob)
     }
 
@@ -260,16 +247,17 @@ impl SqliteTransaction<'_> {
             (blob, self.may_lack_its_body(id)?),
         )?;
         let mut counts = self.version_counts.borrow_mut();
-        counts.entry(prompt).or_default().restore(number, key);
+        counts.entry(prompt).or_default().add(number, key);
         Ok(())
     }
 
-    /// Counts the versions that the current operation deleted and restored, once for each prompt.
+    /// Counts the versions that the current operation created, deleted and restored, once for each
+    /// prompt.
     pub(super) fn count_versions(&self, at: i64) -> StorageResult<()> {
         for (prompt, count) in self.version_counts.take() {
-            let restored = count.highest_restored;
-            let key = restored.map(|(_, key)| key);
-            let number = restored.map(|(number, _)| (number.major, number.minor));
+            let key = count.highest_added.map(|(_, key)| key);
+            let number = count.highest_added;
+            let number = number.map(|(number, _)| (number.major, number.minor));
             let (major, minor) = number.unzip();
             self.change_one(
                 "counting a prompt's versions",

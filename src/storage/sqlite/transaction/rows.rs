@@ -29,10 +29,10 @@ pub(crate) struct SqliteTransaction<'a> {
     pub(super) keys: RowIdCache,
     /// The key of the body that was stored last. The next change mostly uses it.
     pub(super) blob: Cell<Option<(BlobId, i64)>>,
-    /// The bodies whose rows count all versions that the operation being applied creates, because
-    /// the operation stored them. So no row is written twice.
-    pub(super) counted: RefCell<HashSet<BlobId>>,
-    /// The prompts whose versions the current operation deleted or restored, until it is applied.
+    /// The rows of the bodies that the operation being applied stored.
+    pub(super) appended: RefCell<HashMap<BlobId, StoredRow>>,
+    /// The prompts whose versions the current operation created, deleted or restored, until it is
+    /// applied.
     pub(super) version_counts: RefCell<BTreeMap<i64, VersionCount>>,
     /// Bodies that versions may have although they are not stored.
     pub(super) absent: HashSet<BlobId>,
@@ -44,9 +44,11 @@ pub(crate) struct SqliteTransaction<'a> {
 }
 
 /// The row of a body that was just stored.
+#[derive(Clone, Copy)]
 pub(super) struct StoredRow {
     pub(super) key: i64,
-    /// Whether the row was inserted, with the number of versions that it will have.
+    /// Whether the row was inserted, with the number of versions that it will have. So it is not
+    /// written twice.
     is_counted: bool,
 }
 
@@ -68,7 +70,7 @@ impl<'a> SqliteTransaction<'a> {
             keys: mem::take(&mut write_lock.writer.keys),
             write_lock,
             blob: Cell::new(None),
-            counted: RefCell::default(),
+            appended: RefCell::default(),
             version_counts: RefCell::default(),
             absent: HashSet::new(),
             savepoint: None,
@@ -199,6 +201,9 @@ impl<'a> SqliteTransaction<'a> {
         if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
             return Ok(key);
         }
+        if let Some(row) = self.appended.borrow().get(&id) {
+            return Ok(row.key);
+        }
         let sql = if self.absent.contains(&id) {
             concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1"))
         } else {
@@ -239,9 +244,7 @@ impl<'a> SqliteTransaction<'a> {
             if let AppendedPlace::Journal(bytes) = body.place {
                 self.journal(new.key, bytes)?;
             }
-            if new.is_counted {
-                self.counted.borrow_mut().insert(body.id);
-            }
+            self.appended.borrow_mut().insert(body.id, new);
             stored.push(body.id);
         }
         Ok(stored)
@@ -324,7 +327,8 @@ impl<'a> SqliteTransaction<'a> {
 
     /// Counts a version that has this body.
     pub(super) fn count_version_of(&self, id: BlobId, blob: i64) -> SqliteResult<()> {
-        if self.counted.borrow().contains(&id) {
+        let appended = self.appended.borrow().get(&id).copied();
+        if appended.is_some_and(|row| row.is_counted) {
             return Ok(());
         }
         self.change_one(

@@ -1,14 +1,14 @@
-//! The count of the versions that an operation deletes and restores.
+//! The count of the versions that an operation creates, deletes and restores.
 
 use crate::model::version_number::VersionNumber;
 
 /// What an operation changes in the number of a prompt's live versions.
 #[derive(Default)]
 pub(super) struct VersionCount {
-    /// The number of restored versions, minus that of deleted ones.
+    /// The number of created and restored versions, minus that of deleted ones.
     pub(super) more: i64,
-    /// The highest number of a restored version, and the key of that version.
-    pub(super) highest_restored: Option<(VersionNumber, i64)>,
+    /// The highest number of a created or restored version, and the key of that version.
+    pub(super) highest_added: Option<(VersionNumber, i64)>,
     /// Whether a version was deleted, which may have been the latest one.
     pub(super) lost_some: bool,
 }
@@ -19,8 +19,8 @@ impl VersionCount {
         self.lost_some = true;
     }
 
-    pub(super) fn restore(&mut self, number: VersionNumber, key: i64) {
+    pub(super) fn add(&mut self, number: VersionNumber, key: i64) {
         self.more += 1;
-        self.highest_restored = self.highest_restored.max(Some((number, key)));
+        self.highest_added = self.highest_added.max(Some((number, key)));
     }
 }

@@ -64,7 +64,7 @@ impl Transaction for SqliteTransaction<'_> {
             self.apply(change, at, release)?;
         }
         self.count_versions(at)?;
-        self.counted.borrow_mut().clear();
+        self.appended.borrow_mut().clear();
         Ok(stored)
     }
 
@@ -183,7 +183,7 @@ impl Transaction for SqliteTransaction<'_> {
         self.keys = RowIdCache::default();
         self.tables().interned.forget();
         self.blob.set(None);
-        self.counted.take();
+        self.appended.take();
         self.version_counts.take();
         Ok(())
     }
