@@ -1,14 +1,17 @@
 //! The variables of one message, from its JSON text.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::tag::{TagPiece, pieces};
 use crate::json;
 
-/// The opening of a tag.
-const OPENING: &[u8] = b"{{";
+/// The search for the opening of a tag. Preparing it takes as long as searching a message.
+static OPENING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("{{"));
+/// The search for the escape of a brace.
+static ESCAPED_BRACE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\u007"));
 
 /// Calls `act` with the name and the type of each variable in the texts of a message.
 ///
@@ -45,7 +48,12 @@ fn part_text(part: &str) -> Option<Cow<'_, str>> {
 
 /// Returns the number of places where a tag may begin.
 pub(crate) fn openings(text: &[u8]) -> usize {
-    memmem::find_iter(text, OPENING).count()
+    OPENING.find_iter(text).count()
+}
+
+/// Returns the number of escapes of braces, and of the few characters after them.
+pub(crate) fn escaped_braces(text: &[u8]) -> usize {
+    ESCAPED_BRACE.find_iter(text).count()
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(crate) use fill_partials::fill_text;
 pub use helicone::{
     MergeError, Merged, ValidationError, caller_body, merge, partial_texts, render_helicone,
 };
-pub(crate) use message_tags::{each_variable, openings};
+pub(crate) use message_tags::{each_variable, escaped_braces, openings};
 pub use mode::{RenderMode, RenderedBody};
 pub(crate) use near_tag::{NearTag, near_tags};
 pub use partials::{Partials, message_text};

@@ -6,13 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use memchr::memmem;
-
 use super::answers;
 use crate::json;
 use crate::model::body::Body;
 use crate::model::contract_digest::ContractDigest;
-use crate::template::{each_variable, openings};
+use crate::template::{each_variable, escaped_braces, openings};
 
 /// What the digest covers. It changes with the rules, so that digests of other rules differ.
 const CONTEXT: &[u8] = b"promptbook contract 1\n";
@@ -27,7 +25,7 @@ const WRITTEN_MEMBERS: [&str; 4] = ["tools", "functions", "response_format", "te
 pub(crate) fn digest_of(body: &Body) -> Option<ContractDigest> {
     let text = body.text();
     // An escaped brace may begin a tag that is not visible in the text.
-    if memmem::find(text.as_bytes(), br"\u007").is_some() {
+    if escaped_braces(text.as_bytes()) > 0 {
         return None;
     }
     let mut unseen = openings(text.as_bytes());

@@ -1,11 +1,9 @@
 //! The limits of new prompts and versions, which need no store to be checked.
 
-use memchr::memmem;
-
 use crate::model::body::{Body, InvalidBody};
 use crate::model::error::Result;
 use crate::model::invalid_argument::{InvalidArgument, check_length};
-use crate::template::{has_more_tags, openings};
+use crate::template::{escaped_braces, has_more_tags, openings};
 
 /// The maximum number of tags of a prompt.
 ///
@@ -54,6 +52,5 @@ pub(crate) fn check_body(body: &Body) -> Result<()> {
 ///
 /// Each tag begins with two braces, which may be escaped.
 fn max_tag_count(text: &[u8]) -> usize {
-    let escaped = memmem::find_iter(text, br"\u007").count();
-    openings(text) + escaped
+    openings(text) + escaped_braces(text)
 }

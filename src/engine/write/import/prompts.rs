@@ -3,6 +3,7 @@
 use super::members;
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -272,12 +273,12 @@ pub(super) fn to_recorded_time(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
 
-pub(super) fn check_unique<T: Display>(
+pub(super) fn check_unique<T: Copy + Display + Eq + Hash>(
     what: &'static str,
     all: impl IntoIterator<Item = T>,
 ) -> Result<(), InvalidArgument> {
     let mut seen = HashSet::new();
-    match all.into_iter().find(|one| !seen.insert(one.to_string())) {
+    match all.into_iter().find(|one| !seen.insert(*one)) {
         Some(twice) => Err(InvalidArgument::new(
             what,
             &twice.to_string(),
