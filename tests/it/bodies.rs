@@ -240,6 +240,25 @@ fn a_body_committed_again_during_verify_is_not_missing() {
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
+/// Whatever followed the commit, the statistics say since when its body has waited.
+#[test]
+fn the_oldest_journaled_body_is_dated_behind_many_other_operations() {
+    let place = Place::new();
+    let store = place.create();
+    let created = create(&store, "greeting").version.created_at;
+    let moved = store.batch(|batch| {
+        for round in 0..300 {
+            batch.set_environment("greeting", format!("environment {round}"), "latest")?;
+        }
+        Ok::<_, promptbook::Error>(())
+    });
+    moved.unwrap();
+    let stats = store.stats().unwrap();
+    assert_eq!(stats.operations, 301);
+    assert_eq!(stats.journaled_bodies, 1, "it was checkpointed too early");
+    assert_eq!(stats.oldest_journaled, Some(created));
+}
+
 /// A user who may read the index, which contains the journaled bodies, may also read the
 /// checkpointed ones.
 #[cfg(unix)]

@@ -17,7 +17,7 @@ use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
 use crate::model::progress::Reporter;
-use crate::model::record::{Change, OperationFilter, Version};
+use crate::model::record::{Change, Operation, OperationFilter, Version};
 use crate::model::verified_bytes::VerifiedBytes;
 use crate::storage::{
     Blobs, CompactionScope, CompactionSummary, CompressionLevel, DeltaGroup, Index, PromptTable,
@@ -28,6 +28,8 @@ use crate::storage::{
 pub(crate) const MAX_LOOSE: u64 = 512;
 /// Bodies that are packed while the lock is held once; checkpoints wait for it.
 const BODIES_PER_PACK: usize = 8192;
+/// The minimum number of operations that are read at a time to find a version by its body.
+const MIN_SEARCHED: usize = 256;
 
 /// The result of a repack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,9 +288,21 @@ pub(crate) fn oldest_journaled(
     let Some(first) = snapshot.journal(0, 0)?.into_iter().next() else {
         return Ok(None);
     };
-    let versions = newest_versions(snapshot, journaled)?.into_iter();
-    let created = versions.filter(|version| version.blob == first.id);
-    Ok(created.map(|version| version.created_at).min())
+    // Any number of operations of other kinds may follow the one that created the version.
+    let limit = usize::try_from(journaled).unwrap_or(usize::MAX);
+    let mut before = None;
+    loop {
+        let newest = OperationFilter::default();
+        let operations = snapshot.operations(&newest, before, limit.max(MIN_SEARCHED))?;
+        let Some(last) = operations.last() else {
+            return Ok(None);
+        };
+        before = Some(last.number);
+        let created = created_by(operations).filter(|version| version.blob == first.id);
+        if let Some(oldest) = created.map(|version| version.created_at).min() {
+            return Ok(Some(oldest));
+        }
+    }
 }
 
 /// Returns the versions created last, about as many as there are bodies in the journal.
@@ -297,12 +311,15 @@ pub(crate) fn oldest_journaled(
 fn newest_versions(snapshot: &dyn Snapshot, journaled: u64) -> Result<Vec<Version>> {
     let limit = usize::try_from(journaled).unwrap_or(usize::MAX);
     let newest = snapshot.operations(&OperationFilter::default(), None, limit)?;
-    let changes = newest
+    Ok(created_by(newest).collect())
+}
+
+fn created_by(operations: Vec<Operation>) -> impl Iterator<Item = Version> {
+    let changes = operations
         .into_iter()
         .flat_map(|operation| operation.content.changes);
-    let versions = changes.filter_map(|change| match change {
+    changes.filter_map(|change| match change {
         Change::VersionCreated(version) => Some(*version),
         _ => None,
-    });
-    Ok(versions.collect())
+    })
 }
