@@ -149,7 +149,7 @@ pub(crate) fn refuse_damaged(report: &VerifyReport) -> CommandResult {
         "the store is sound, but its history was rewritten, or it is another store or an older copy: \
          compare promptbook ops with a backup or a bundle"
     } else {
-        "copy the store's directory first; \
+        "copy the store's directory or dump its database first; \
          then run promptbook verify --repair --from BACKUP, or restore the backup"
     };
     Err(Failure::new(Exit::Damaged, "violations", format!("{found} found")).hint(hint))

@@ -1,6 +1,7 @@
 //! Copying of bodies from objects, or from tables, to new objects that replace them.
 
 use std::collections::HashSet;
+use std::mem;
 
 use super::blobs::ObjectBlobs;
 use super::frames::ObjectBuilder;
@@ -10,7 +11,7 @@ use super::rows::Publication;
 use crate::model::id::BlobId;
 use crate::storage::postgres::columns::{bytes, moment, number, raw, signed};
 use crate::storage::postgres::connection::Connection;
-use crate::storage::{CompressionLevel, DeltaGroup, StorageErrorKind, StorageResult};
+use crate::storage::{Blobs as _, CompressionLevel, DeltaGroup, StorageErrorKind, StorageResult};
 
 /// The number of rows that are read at a time.
 const FETCH: &str = "FETCH 1000 FROM rewritten";
@@ -31,7 +32,8 @@ pub(super) struct RewriteSummary {
 impl ObjectBlobs {
     /// Copies all bodies of objects to new ones, and forgets the old ones.
     ///
-    /// An object with a body that cannot be read intact from any of these objects remains.
+    /// A body that cannot be read from these objects is copied from where it is intact. An object with a
+    /// body that is nowhere intact remains.
     ///
     /// # Errors
     ///
@@ -174,8 +176,8 @@ struct Copies<'a> {
     blobs: &'a ObjectBlobs,
     builder: ObjectBuilder,
     copied: HashSet<BlobId>,
-    /// The copies of a body that could not be read, by body.
-    unread: Vec<(BlobId, i64)>,
+    /// The copies of bodies that could not be read.
+    unread: Vec<(PlacedBody, DeltaGroup)>,
     bytes: u64,
 }
 
@@ -196,17 +198,23 @@ impl<'a> Copies<'a> {
             return Ok(());
         }
         match self.blobs.reader.read(&self.blobs.bucket, &body) {
-            Ok(ReadBody::Intact(bytes)) => {
-                self.builder
-                    .add(id, bytes.as_bytes(), group, body.place.written)?;
-                self.copied.insert(id);
+            Ok(ReadBody::Intact(bytes)) => self.copy(&body, bytes.as_bytes(), group),
+            Ok(ReadBody::Missing) => {
+                self.unread.push((body, group));
+                Ok(())
             }
-            Ok(ReadBody::Missing) => self.unread.push((id, body.object)),
             Err(error) if error.kind() == StorageErrorKind::Corrupt => {
-                self.unread.push((id, body.object));
+                self.unread.push((body, group));
+                Ok(())
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
+    }
+
+    fn copy(&mut self, body: &PlacedBody, bytes: &[u8], group: DeltaGroup) -> StorageResult<()> {
+        let id = body.place.id;
+        self.builder.add(id, bytes, group, body.place.written)?;
+        self.copied.insert(id);
         if self.builder.is_full() {
             self.put()?;
         }
@@ -228,11 +236,19 @@ impl<'a> Copies<'a> {
 
     /// Puts the last object. Returns the old objects that must remain, and the size of the new ones.
     fn finish(mut self) -> StorageResult<(HashSet<i64>, u64)> {
+        let mut lost = HashSet::new();
+        for (body, group) in mem::take(&mut self.unread) {
+            if self.copied.contains(&body.place.id) {
+                continue;
+            }
+            // A repair has put it into an object of its own.
+            match self.blobs.get(body.place.id) {
+                Ok(Some(bytes)) => self.copy(&body, bytes.as_bytes(), group)?,
+                Err(error) if error.kind() != StorageErrorKind::Corrupt => return Err(error),
+                _ => drop(lost.insert(body.object)),
+            }
+        }
         self.put()?;
-        let lost = self
-            .unread
-            .iter()
-            .filter(|(id, _)| !self.copied.contains(id));
-        Ok((lost.map(|(_, object)| *object).collect(), self.bytes))
+        Ok((lost, self.bytes))
     }
 }

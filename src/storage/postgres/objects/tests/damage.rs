@@ -1,4 +1,5 @@
-//! What a verification says of damaged objects: the object, its bodies, and nothing else.
+//! What a verification says of damaged objects: the object, its bodies, and nothing else. A repair
+//! leaves nothing of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -117,7 +118,32 @@ fn damaged(
         }
     }
     assert!(lost.is_subset(&bodies("second")), "{lost:?}");
-    Some((key, line.to_owned(), lost))
+    let line = line.to_owned();
+    repair(&working, &lost);
+    Some((key, line, lost))
+}
+
+/// Repairs a store from another one, and asserts that no damage is left.
+fn repair(damaged: &Store, lost: &BTreeSet<BlobId>) {
+    let source = Store::in_memory().unwrap();
+    let repaired = damaged.repair(&[]).unwrap();
+    assert_eq!(repaired.bodies, []);
+    assert_eq!(reported(&repaired.report).1, *lost);
+    let created = source.create_prompt(NewPrompt::new("second", body("second", 0)));
+    let prompt = created.unwrap().prompt.id;
+    for version in 1..8 {
+        let new = NewVersion::new(prompt, body("second", version));
+        source.commit(new).unwrap();
+    }
+    let repaired = damaged.repair(&[source]).unwrap();
+    assert_eq!(repaired.bodies, Vec::from_iter(lost.iter().copied()));
+    assert_eq!(repaired.report.violations, []);
+    for name in PROMPTS {
+        for version in 0..8 {
+            let found = damaged.resolve(format!("{name}@1.{version}")).unwrap();
+            assert_eq!(found.body.text(), body(name, version));
+        }
+    }
 }
 
 #[test]
