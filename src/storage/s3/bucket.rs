@@ -34,8 +34,8 @@ const READ_ATTEMPTS: usize = 3;
 pub(in crate::storage) struct Bucket {
     client: Arc<dyn ObjectStore>,
     place: ObjectPlace,
-    /// The time of the last failure, until a call succeeds.
-    failed_at: Mutex<Option<Instant>>,
+    /// The time and the message of the last failure, until a call succeeds.
+    failed: Mutex<Option<(Instant, String)>>,
     reads: ReadWaits,
 }
 
@@ -60,7 +60,7 @@ impl Bucket {
         Ok(Self {
             client: client::connect(place, tls)?,
             place: place.clone(),
-            failed_at: Mutex::default(),
+            failed: Mutex::default(),
             reads: ReadWaits::default(),
         })
     }
@@ -78,13 +78,15 @@ impl Bucket {
         self.delete(&[key.to_owned()])
     }
 
-    /// Returns whether a call failed so recently that another one is likely to fail too.
-    pub(in crate::storage) fn is_suspect(&self) -> bool {
-        let failed_at = self
-            .failed_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        failed_at.is_some_and(|failed_at| failed_at.elapsed() < SUSPECT_TIME)
+    /// Returns the message of a failure so recent that another call is likely to fail too.
+    ///
+    /// A read that gives up because many others wait is such a failure: none was answered meanwhile.
+    pub(in crate::storage) fn recent_failure(&self) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = failed
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < SUSPECT_TIME);
+        recent.map(|(_, message)| message.clone())
     }
 
     /// Begins to put an object.
@@ -245,16 +247,10 @@ impl Bucket {
             Ok(answer) => answer.map_err(|error| failure(doing, error)),
             Err(error) => Err(StorageError::new(StorageErrorKind::Busy, doing).because(error)),
         };
-        let is_busy = |error: &StorageError| error.kind() == StorageErrorKind::Busy;
-        let mut failed_at = self
-            .failed_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *failed_at = result
-            .as_ref()
-            .err()
-            .filter(|error| is_busy(error))
-            .map(|_| Instant::now());
+        let is_busy = |error: &&StorageError| error.kind() == StorageErrorKind::Busy;
+        let failure = result.as_ref().err().filter(is_busy);
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) =
+            failure.map(|error| (Instant::now(), error.to_string()));
         result
     }
 }

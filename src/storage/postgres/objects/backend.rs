@@ -32,7 +32,7 @@ impl ObjectBlobs {
         self.steps.begin()?;
         let put = self.bucket.start_put(&begun.key, bytes);
         if let Err(error) = put.and_then(|put| self.bucket.finish_put(put)) {
-            self.note_failure(&error);
+            self.note_failure(&error.to_string());
             return Err(error);
         }
         Ok(Some(begun))

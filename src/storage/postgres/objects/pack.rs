@@ -88,7 +88,10 @@ impl<'a> ObjectPack<'a> {
             return Ok(());
         };
         self.lock()?;
-        if self.may_use_table() && self.blobs.bucket.is_suspect() {
+        if self.may_use_table()
+            && let Some(failure) = self.blobs.bucket.recent_failure()
+        {
+            self.blobs.note_failure(&failure);
             return self.put_in_table(&object);
         }
         let bytes = object.bytes.clone();
@@ -120,7 +123,7 @@ impl<'a> ObjectPack<'a> {
                 Ok(())
             }
             Err(error) => {
-                self.blobs.note_failure(&error);
+                self.blobs.note_failure(&error.to_string());
                 if !self.may_use_table() || error.kind() != StorageErrorKind::Busy {
                     return Err(error);
                 }

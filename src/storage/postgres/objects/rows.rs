@@ -8,11 +8,11 @@ use super::blobs::ObjectBlobs;
 use super::frames::{BodyPlace, NewObject};
 use super::object_key::new_key;
 use crate::model::id::BlobId;
+use crate::storage::StorageResult;
 use crate::storage::postgres::blobs::STORE_PACKED;
 use crate::storage::postgres::columns::{micros, number, signed};
 use crate::storage::postgres::connection::{Params, WriteStep};
 use crate::storage::postgres::error::corrupt;
-use crate::storage::{StorageError, StorageResult};
 
 /// The time in the database, in microseconds since 1970.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -97,18 +97,14 @@ impl ObjectBlobs {
         Ok(())
     }
 
-    /// Records that an object could not be put. The record is removed by the next success.
-    pub(super) fn note_failure(&self, error: &StorageError) {
+    /// Records why an object was not put. The record is removed by the next success.
+    pub(super) fn note_failure(&self, message: &str) {
         let sql = format!(
             "INSERT INTO object_failure (since, at, message) VALUES ({NOW}, {NOW}, $1)
              ON CONFLICT (one) DO UPDATE SET at = excluded.at, message = excluded.message"
         );
         // If it fails too, the error that the caller gets is all there is.
-        let _ = self.rows(
-            "recording a failure",
-            &sql,
-            &[&error.to_string().as_bytes()],
-        );
+        let _ = self.rows("recording a failure", &sql, &[&message.as_bytes()]);
     }
 
     /// Returns the rows of one statement.

@@ -172,6 +172,42 @@ fn a_large_change_is_committed_without_the_object_store() {
     assert_eq!(store.verify().unwrap().violations, []);
 }
 
+/// A change that comes shortly after the failure of a read does not try to put objects. The
+/// statistics say so until an object is put.
+#[test]
+fn a_large_change_after_a_failed_read_says_why_it_put_no_object() {
+    let Some(faulty) = Faulty::new() else {
+        return;
+    };
+    store(&faulty.patient_url).checkpoint().unwrap();
+    let store = store(&faulty.url);
+    faulty.proxy.set(S3Fault::Gone);
+    let failed = store.resolve("greeting@1.0").unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Busy);
+    faulty.proxy.set(S3Fault::None);
+    assert_eq!(store.stats().unwrap().bodies.failure, None);
+    let before = faulty.proxy.requests();
+    let greeting = store.prompt("greeting").unwrap().id;
+    let large = store.batch(|batch| {
+        for number in 1..=100 {
+            batch.commit(NewVersion::new(greeting, body(number)))?;
+        }
+        Ok::<_, crate::Error>(())
+    });
+    large.unwrap();
+    assert_eq!(faulty.proxy.requests(), before);
+    let failure = store.diagnostics().unwrap().bodies.failure.unwrap();
+    assert!(
+        failure.message.contains("reading object"),
+        "{}",
+        failure.message
+    );
+    store.collect_garbage().unwrap();
+    assert!(faulty.proxy.requests() > before);
+    assert_eq!(store.stats().unwrap().bodies.failure, None);
+    assert_eq!(store.verify().unwrap().violations, []);
+}
+
 #[test]
 fn random_failures_lose_nothing() {
     let Some(mut faulty) = Faulty::new() else {
