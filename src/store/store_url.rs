@@ -50,14 +50,18 @@ fn reason(url: &str) -> &'static str {
     }
 }
 
-/// Returns a URL without its user, password and parameters, for messages.
+/// Returns a URL for messages: without its user and password, and with no parameter but the schema.
 pub(crate) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    format!("{scheme}://{place}")
+    let (place, parameters) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let mut parameters = parameters.split(['&', '#']);
+    match parameters.find(|parameter| parameter.starts_with("schema=")) {
+        Some(schema) => format!("{scheme}://{place}?{schema}"),
+        None => format!("{scheme}://{place}"),
+    }
 }
 
 #[cfg(test)]
@@ -89,9 +93,12 @@ mod tests {
 
     #[test]
     fn an_error_shows_no_credentials() {
-        let url = "postgres://user:p@ss@host/db?password=secret#secret";
+        let url = "postgres://user:p@ss@host/db?password=secret&schema=one#secret";
         let error = refuse_url(Path::new(url)).unwrap_err().to_string();
-        assert!(error.contains("\"postgres://host/db\""), "{error}");
+        assert!(
+            error.contains("\"postgres://host/db?schema=one\""),
+            "{error}"
+        );
         for secret in ["user", "p@ss", "secret"] {
             assert!(!error.contains(secret), "{error}");
         }

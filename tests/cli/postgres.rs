@@ -24,6 +24,7 @@ const SUCCEED: &[(&[&str], &str)] = &[
     (&["ls"], ""),
     (&["search", "hello"], ""),
     (&["resolve", "greeting"], ""),
+    (&["resolve", "greeting@production", "--at", "2"], ""),
     (&["vars", "greeting"], ""),
     (&["render", "greeting", "name=Ada"], ""),
     (&["lint"], ""),
@@ -44,6 +45,7 @@ const SUCCEED: &[(&[&str], &str)] = &[
     (&["export", "--bundle", "store.bundle"], ""),
     (&["import", "--bundle", "store.bundle"], ""),
     (&["freeze", "prompts.frozen"], ""),
+    (&["fixtures"], ""),
     (&["rm", "greeting", "--yes"], ""),
 ];
 
@@ -52,6 +54,8 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["backup", "copy"], "pg_dump --schema="),
     (&["restore", "copy"], "needs a directory"),
     (&["remote", "list"], "not in a directory"),
+    (&["push"], "not in a directory"),
+    (&["sync-status"], "not in a directory"),
 ];
 
 #[test]
@@ -107,7 +111,7 @@ fn every_command_works(desk: &Desk, url: &str) {
     on(desk, url, &["ls"], "").fails(3);
     let told = on(desk, url, &["init"], "").ok();
     assert!(
-        told.contains("postgres://") && !told.contains("tests@"),
+        told.contains("postgres://") && told.contains("?schema=") && !told.contains("tests@"),
         "{told}"
     );
     on(desk, url, &["init"], "").fails(4);

@@ -18,6 +18,7 @@ use crate::remote::{
 
 pub(in crate::cli::commands) fn push(args: &PushArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
+    let remotes = store.remotes()?;
     let key = key(&args.key)?;
     let stop = stop_on_signals()?;
     let progress = ProgressDisplay::of(session, "pushing", 0);
@@ -39,7 +40,6 @@ pub(in crate::cli::commands) fn push(args: &PushArgs, session: &Session) -> Comm
                 ));
             }
         });
-    let remotes = store.remotes()?;
     let summary = remotes.push(&args.remote, options)?;
     drop(progress);
     session.report(

@@ -15,6 +15,7 @@ use crate::remote::{PromptSync, StatusOptions, SyncState, SyncStatus};
 
 pub(in crate::cli::commands) fn status(args: &SyncStatusArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
+    let remotes = store.remotes()?;
     let key = key(&args.key)?;
     let stop = stop_on_signals()?;
     let progress = ProgressDisplay::of(session, "comparing", 0);
@@ -23,7 +24,7 @@ pub(in crate::cli::commands) fn status(args: &SyncStatusArgs, session: &Session)
         .stop(&stop)
         .progress(|steps| progress.at(steps));
     let options = args.prompts.iter().fold(options, StatusOptions::prompt);
-    let status = store.remotes()?.status(&args.remote, options)?;
+    let status = remotes.status(&args.remote, options)?;
     drop(progress);
     for lacking in &status.lacking {
         session.warn(&lacking_note(lacking));
