@@ -18,6 +18,8 @@
 mod copies;
 mod cuts;
 mod failover;
+#[cfg(all(feature = "cli", feature = "s3", feature = "server"))]
+mod gateway;
 mod outages;
 mod proxy;
 #[cfg(all(feature = "cli", feature = "s3", feature = "server"))]
@@ -37,3 +39,7 @@ mod s3_proxy;
 #[cfg(feature = "s3")]
 #[path = "../shared/s3_server.rs"]
 mod s3_server;
+#[cfg(all(feature = "cli", feature = "s3", feature = "server"))]
+#[allow(dead_code, reason = "the tests of the server need more of it")]
+#[path = "../server/upstream_server.rs"]
+mod upstream_server;

@@ -19,19 +19,24 @@ use crate::support::is_sound;
 const CLIENTS: usize = 160;
 
 /// A process that serves a store.
-struct Served {
+pub struct Served {
     child: Child,
     url: String,
 }
 
 /// A response: its status, its `Retry-After`, and its JSON.
-type Answer = (u16, Option<String>, Value);
+pub type Answer = (u16, Option<String>, Value);
 
 impl Served {
     fn start(store: &str) -> Self {
+        Self::start_with(store, &[])
+    }
+
+    pub fn start_with(store: &str, options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_promptbook"))
             .args(["--store", store, "serve", "--addr", "127.0.0.1:0"])
             .args(["--json", "--key", "given"])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -44,7 +49,7 @@ impl Served {
         Self { child, url }
     }
 
-    fn call(&self, path: &str, body: Option<&Value>) -> Answer {
+    pub fn call(&self, path: &str, body: Option<&Value>) -> Answer {
         self.try_call(path, body).unwrap()
     }
 
@@ -107,15 +112,44 @@ impl Served {
     /// Asserts that all routes that read a body return this one.
     #[track_caller]
     fn assert_serves(&self, version: &Value, body: &Value) {
-        assert_eq!(self.body_of(version), (200, None, body.clone()));
+        let (status, retry, found) = self.body_of(version);
+        assert_eq!((status, retry), (200, None), "{version}");
+        assert_same(version, &found, body);
         let query = json!({"promptVersionId": version});
         let found = self.post("/v2/prompt-2025/query/version", &query);
-        assert_eq!(found["prompt_body"], *body, "{found}");
+        assert_same(version, &found["prompt_body"], body);
         let found = self.post("/v1/prompt-2025/query/version", &query);
         let signed = found["s3_url"].as_str().unwrap();
         let path = signed.strip_prefix(&self.url).unwrap();
-        assert_eq!(self.call(path, None), (200, None, body.clone()));
+        let (status, retry, found) = self.call(path, None);
+        assert_eq!((status, retry), (200, None), "{version}");
+        assert_same(version, &found, body);
     }
+}
+
+/// Asserts that a body is as expected. The message names its version and the first difference: the
+/// bodies have tens of kilobytes.
+#[track_caller]
+fn assert_same(version: &Value, found: &Value, expected: &Value) {
+    let difference = first_difference(&found.to_string(), &expected.to_string());
+    if let Some(difference) = difference {
+        panic!("the body of version {version} is another one: {difference}");
+    }
+}
+
+/// Returns where two texts differ first, with a few characters of both.
+fn first_difference(found: &str, expected: &str) -> Option<String> {
+    const SHOWN: usize = 40;
+    if found == expected {
+        return None;
+    }
+    let both = found.chars().zip(expected.chars());
+    let same = both.take_while(|(one, other)| one == other).count();
+    let part = |text: &str| text.chars().skip(same).take(SHOWN).collect::<String>();
+    let (found, expected) = (part(found), part(expected));
+    Some(format!(
+        "at character {same} it is {found:?}… instead of {expected:?}…"
+    ))
 }
 
 impl Drop for Served {
@@ -161,10 +195,8 @@ fn servers_go_on_while_s3_does_not_answer() {
         one.call("/v1/prompt-2025/update/environment", Some(&moved));
         let query = json!({"promptId": prompt});
         let found = other.post("/v2/prompt-2025/query/production-version", &query);
-        assert_eq!(
-            (&found["id"], &found["prompt_body"]),
-            (&versions[number], &large(number))
-        );
+        assert_eq!(found["id"], versions[number]);
+        assert_same(&versions[number], &found["prompt_body"], &large(number));
     }
     first.assert_serves(&versions[3], &large(3));
     store.checkpoint().unwrap();
