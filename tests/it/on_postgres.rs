@@ -23,10 +23,13 @@ const TEST_STORE: &str = "PROMPTBOOK_TEST_STORE";
 #[cfg(feature = "s3")]
 const ALL_ON_S3: &str = "PROMPTBOOK_TEST_ALL_ON_S3";
 
-/// The modules whose tests run on Postgres.
-const MODULES: [&str; 18] = [
+/// The modules whose tests run on Postgres, and single tests of others.
+const MODULES: [&str; 21] = [
     "batches::",
+    "bodies::a_body_committed_again_during_verify_is_not_missing",
+    "bodies::the_oldest_journaled_body_is_dated_behind_many_other_operations",
     "breaking::",
+    "cancelling::a_cancelled_verification_changes_nothing",
     "compare::",
     "concurrency::",
     "copies::",
@@ -47,11 +50,15 @@ const MODULES: [&str; 18] = [
 
 /// The tests among them that read, checkpoint and collect the most bodies.
 #[cfg(feature = "s3")]
-const ALWAYS_ON_S3: [&str; 4] = [
+const ALWAYS_ON_S3: [&str; 8] = [
     "batches::",
+    "bodies::a_body_committed_again_during_verify_is_not_missing",
+    "bodies::the_oldest_journaled_body_is_dated_behind_many_other_operations",
+    "cancelling::a_cancelled_verification_changes_nothing",
     "concurrency::garbage_collection_never_removes_a_used_body",
     "copies::",
     "freshness::",
+    "search::verify_of_two_handles_stays_clean_while_both_write",
 ];
 
 /// The tests among them that are about a directory, its files and its memory.
