@@ -22,23 +22,27 @@ use crate::storage::{Numbering, StorageResult, VersionReads, VersionRow};
 
 /// Selects the columns that [`version`] maps, by a condition, from the versions or some of them.
 ///
-/// What belongs to a version is looked up by its key. A join could be planned to read whole tables.
+/// What belongs to a version is looked up by its key. A join could be planned to read whole tables,
+/// which the limit of 1 prevents. `$prompt` is the prompt's id.
 macro_rules! select_versions {
     ($condition:literal) => {
-        select_versions!("version", $condition)
+        select_versions!(
+            "version",
+            "(SELECT p.id FROM prompt p WHERE p.key = v.prompt)",
+            $condition
+        )
     };
-    ($from:literal, $condition:literal) => {
+    ($from:literal, $prompt:literal, $condition:literal) => {
         concat!(
-            "SELECT v.id, (SELECT p.id FROM prompt p WHERE p.key = v.prompt),
-                v.major, v.minor, v.model, v.message, v.author,
-                (SELECT b.id FROM version b WHERE b.key = v.base), v.created_at,
-                (SELECT o.hash FROM blob o WHERE o.key = v.blob),
-                (SELECT o.size FROM blob o WHERE o.key = v.blob),
+            "SELECT v.id, ",
+            $prompt,
+            ", v.major, v.minor, v.model, v.message, v.author,
+                (SELECT b.id FROM version b WHERE b.key = v.base), v.created_at, o.hash, o.size,
                 ARRAY(SELECT e.name FROM environment e WHERE e.version = v.key ORDER BY e.name),
                 v.contract, v.deleted_at, v.key, v.prompt
              FROM ",
             $from,
-            " v ",
+            " v LEFT JOIN LATERAL (SELECT hash, size FROM blob WHERE key = v.blob LIMIT 1) o ON true ",
             $condition
         )
     };
@@ -54,6 +58,7 @@ pub(super) const BY_ID: &str = select_versions!("WHERE v.id = $1 AND v.deleted_a
 const LISTED: &str = select_versions!(
     "(SELECT * FROM version WHERE prompt = (SELECT key FROM prompt WHERE id = $1) AND key < $2
       ORDER BY key DESC OFFSET 0)",
+    "$1::bytea",
     "WHERE v.deleted_at IS NULL AND ($3::bigint IS NULL OR v.major = $3)
      ORDER BY v.key DESC LIMIT $4"
 );
