@@ -19,9 +19,9 @@ use crate::model::version_number::VersionNumber;
 use crate::storage::{AnnouncedIds, StorageErrorKind, write_operation};
 
 /// The number of operations that make a chunk full.
-const MAX_OPERATIONS: usize = 1024;
+const MAX_OPERATIONS: usize = 4096;
 /// The size of the operations' texts that makes a chunk full, in bytes.
-const MAX_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What the operations of a bundle are compared with, and what the append found out.
 pub(super) struct BundleAppend<'a> {

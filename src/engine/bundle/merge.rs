@@ -21,7 +21,7 @@ use crate::model::version_number::VersionNumber;
 use crate::storage::{AnnouncedIds, StorageErrorKind, read_operation};
 
 /// The number of bodies that are announced together.
-const MAX_ANNOUNCED: usize = 4096;
+const MAX_ANNOUNCED: usize = 16 * 1024;
 
 /// How a bundle is merged with a store.
 #[derive(Debug, Default)]

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::columns::{bytes, micros, number, optional_moment, raw};
-use super::connection::{Params, WriteStep};
+use super::connection::Params;
 use super::index::{LockNames, PostgresIndex};
 use super::pool::ConnectionPool;
 use super::store_lock::SessionLock;
 use super::write_lock::lock_timeout;
+use super::write_step::{Param, WriteStep};
 use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
@@ -246,7 +246,7 @@ impl Pack for PostgresPack<'_> {
         let blobs = self.blobs;
         let lock = PackLock::take(&blobs.pool, blobs.locks.packs, blobs.limit)?;
         let step = |(id, body, written): (BlobId, Vec<u8>, DateTime<Utc>)| {
-            let params: Vec<Box<dyn ToSql + Sync>> = vec![
+            let params: Vec<Param> = vec![
                 Box::new(id.as_bytes().to_vec()),
                 Box::new(body),
                 Box::new(micros(written)),

@@ -4,67 +4,20 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::error::{PostgresContext, corrupt};
+use super::error::{PostgresContext, failed, is_broken};
 use super::runtime::wait;
-use crate::storage::StorageResult;
+use super::sent_steps::SentSteps;
+use super::write_step::WriteStep;
+use crate::storage::{StorageError, StorageResult};
 
 /// Parameters of a statement.
 pub(super) type Params<'a> = [&'a (dyn ToSql + Sync)];
-
-/// A parameter of a statement that is sent later.
-pub(super) type Param = Box<dyn ToSql + Sync>;
-
-/// A statement that is sent together with others, with parameters of its own.
-pub(super) struct WriteStep {
-    pub(super) doing: &'static str,
-    pub(super) sql: &'static str,
-    pub(super) params: Vec<Param>,
-    /// The number of rows that it must change, if that is known.
-    pub(super) changes: Option<u64>,
-}
-
-impl WriteStep {
-    /// Creates a statement that must change this number of rows.
-    pub(super) fn changing(
-        rows: usize,
-        doing: &'static str,
-        sql: &'static str,
-        params: Vec<Param>,
-    ) -> Self {
-        Self {
-            changes: u64::try_from(rows).ok(),
-            ..Self::any(doing, sql, params)
-        }
-    }
-
-    /// Creates a statement that may change any number of rows.
-    pub(super) fn any(doing: &'static str, sql: &'static str, params: Vec<Param>) -> Self {
-        Self {
-            doing,
-            sql,
-            params,
-            changes: None,
-        }
-    }
-
-    /// Fails as corrupt if the number of changed rows is another one.
-    fn check(&self, changed: u64) -> StorageResult<()> {
-        match self.changes {
-            Some(expected) if changed != expected => {
-                let doing = self.doing;
-                Err(corrupt(&format!(
-                    "{doing}: {changed} rows changed instead of {expected}"
-                )))
-            }
-            _ => Ok(()),
-        }
-    }
-}
 
 /// A statement whose answer is waited for after it was sent.
 type SentStatement<'a> = Pin<Box<dyn Future<Output = Result<Answer, tokio_postgres::Error>> + 'a>>;
@@ -80,7 +33,7 @@ const MAX_PIPELINED: usize = 1000;
 
 /// A connection to the server.
 pub(super) struct Connection {
-    client: Client,
+    client: Arc<Client>,
     statements: RefCell<HashMap<String, Statement>>,
 }
 
@@ -96,7 +49,7 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     pub(super) fn new(client: Client) -> Self {
         Self {
-            client,
+            client: Arc::new(client),
             statements: RefCell::default(),
         }
     }
@@ -109,11 +62,6 @@ impl Connection {
     /// Runs statements without parameters, and waits for them.
     pub(super) fn batch(&self, doing: &str, sql: &str) -> StorageResult<()> {
         wait(self.client.batch_execute(sql)).context(doing)
-    }
-
-    /// Runs statements without parameters, and returns Postgres' own error.
-    pub(super) fn try_batch(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
-        wait(self.client.batch_execute(sql))
     }
 
     /// Sends statements without parameters, and does not wait for them.
@@ -185,6 +133,41 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends statements, and does not wait for their answers if they are few.
+    pub(super) fn start(&self, steps: Vec<WriteStep>) -> StorageResult<SentSteps> {
+        if steps.len() > MAX_PIPELINED {
+            self.run(&steps)?;
+            return Ok(SentSteps::default());
+        }
+        let statements = self.prepare_all(&steps)?;
+        Ok(SentSteps::send(&self.client, steps, statements))
+    }
+
+    /// Runs statements and commits, in one round trip.
+    ///
+    /// Each statement must be [guarded](WriteStep::is_guarded): the server commits unless one fails.
+    pub(super) fn commit(&self, steps: &[WriteStep]) -> Result<(), CommitFailure> {
+        let (first, last) = steps.split_at(steps.len().saturating_sub(MAX_PIPELINED));
+        self.run(first).map_err(CommitFailure::Before)?;
+        let statements = self.prepare_all(last).map_err(CommitFailure::Before)?;
+        let mut sent = self.sent(last, &statements);
+        sent.push(Box::pin(async {
+            self.client.batch_execute("COMMIT").await?;
+            Ok(Answer::Changed(0))
+        }));
+        let mut answers = wait(in_order(sent));
+        let committed = answers.pop();
+        for (step, answer) in last.iter().zip(answers) {
+            if let Err(error) = answer {
+                return Err(CommitFailure::of(error, step.doing));
+            }
+        }
+        match committed {
+            Some(Err(error)) => Err(CommitFailure::of(error, "committing")),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the rows of a query that is sent together with writes before it, which are checked as
     /// [`run`](Self::run) does.
     pub(super) fn rows_after_steps(
@@ -213,9 +196,7 @@ impl Connection {
     ) -> Vec<SentStatement<'a>> {
         let send = |(step, statement): (&'a WriteStep, &'a Statement)| -> SentStatement<'a> {
             Box::pin(async move {
-                let params: Vec<&(dyn ToSql + Sync)> =
-                    step.params.iter().map(|param| &**param).collect();
-                let changed = self.client.execute(statement, &params).await?;
+                let changed = self.client.execute(statement, &step.params()).await?;
                 Ok(Answer::Changed(changed))
             })
         };
@@ -243,6 +224,24 @@ impl Connection {
             .borrow_mut()
             .insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+}
+
+/// How a commit failed.
+#[derive(Debug)]
+pub(super) enum CommitFailure {
+    /// The server answered that nothing was changed, or the commit was not sent.
+    Before(StorageError),
+    /// There was no answer.
+    Unanswered(tokio_postgres::Error),
+}
+
+impl CommitFailure {
+    fn of(error: tokio_postgres::Error, doing: &str) -> Self {
+        if is_broken(&error) {
+            return Self::Unanswered(error);
+        }
+        Self::Before(failed(error, doing))
     }
 }
 

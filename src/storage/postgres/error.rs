@@ -14,12 +14,21 @@ pub(super) trait PostgresContext<T> {
 
 impl<T> PostgresContext<T> for Result<T, tokio_postgres::Error> {
     fn context(self, doing: &str) -> StorageResult<T> {
-        self.map_err(|error| {
-            let context = format!("postgres: {doing}");
-            StorageError::new(kind_of(&error), context).because(error)
-        })
+        self.map_err(|error| failed(error, doing))
     }
 }
+
+/// Returns an error that says what was being done when Postgres failed.
+pub(super) fn failed(error: tokio_postgres::Error, doing: &str) -> StorageError {
+    if error.code() == Some(&WRONG_COUNT) {
+        return corrupt(&format!("{doing}: another number of rows changed"));
+    }
+    let context = format!("postgres: {doing}");
+    StorageError::new(kind_of(&error), context).because(error)
+}
+
+/// The error by which a [guarded](super::transaction) write fails.
+const WRONG_COUNT: SqlState = SqlState::DIVISION_BY_ZERO;
 
 /// Stored text that does not parse was not written by this crate.
 impl<T> PostgresContext<T> for Result<T, InvalidArgument> {

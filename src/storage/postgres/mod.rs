@@ -27,6 +27,7 @@ pub(in crate::storage) mod runtime;
 mod search;
 mod secrets;
 mod self_check;
+mod sent_steps;
 mod snapshot;
 mod store_lock;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod transaction;
 mod url;
 mod watch;
 mod write_lock;
+mod write_step;
 
 pub(crate) use self::blobs::PostgresBlobs;
 pub(crate) use self::index::PostgresIndex;

@@ -6,8 +6,8 @@
 use tokio_postgres::Row;
 
 use super::columns::{as_text, bytes, moment, parsed, raw, signed};
-use super::connection::{Param, WriteStep};
 use super::snapshot::PostgresSnapshot;
+use super::write_step::{Param, WriteStep};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::storage::{
     Indexable, IndexedItem, IndexedItemVisitor, Phrase, SearchMatch, SearchQuery, SearchVisitor,

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::blobs::ObjectBlobs;
 use super::frames::{BodyPlace, NewObject};
@@ -11,8 +10,9 @@ use crate::model::id::BlobId;
 use crate::storage::StorageResult;
 use crate::storage::postgres::blobs::STORE_PACKED;
 use crate::storage::postgres::columns::{micros, number, signed};
-use crate::storage::postgres::connection::{Params, WriteStep};
+use crate::storage::postgres::connection::Params;
 use crate::storage::postgres::error::corrupt;
+use crate::storage::postgres::write_step::{Param, WriteStep};
 
 /// The time in the database, in microseconds since 1970.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -156,7 +156,7 @@ impl Publication<'_> {
             );
         }
         for (id, body, written) in self.in_table {
-            let params: Vec<Box<dyn ToSql + Sync>> = vec![
+            let params: Vec<Param> = vec![
                 Box::new(id.as_bytes().to_vec()),
                 Box::new(body.clone()),
                 Box::new(micros(*written)),
@@ -201,8 +201,8 @@ const REPLACE: &str = "WITH gone AS (
     UPDATE object SET state = 2, since = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
     WHERE number IN (SELECT number FROM gone)";
 
-fn placing(object: i64, bodies: &[BodyPlace]) -> Vec<Box<dyn ToSql + Sync>> {
-    let column = |value: fn(&BodyPlace) -> u64| -> Box<dyn ToSql + Sync> {
+fn placing(object: i64, bodies: &[BodyPlace]) -> Vec<Param> {
+    let column = |value: fn(&BodyPlace) -> u64| -> Param {
         Box::new(
             bodies
                 .iter()

@@ -5,9 +5,11 @@ use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use tokio_postgres::Row;
 
 use super::unused::UnusedIds;
-use crate::storage::postgres::connection::{Connection, Params, WriteStep};
+use crate::storage::postgres::connection::{CommitFailure, Connection, Params};
 use crate::storage::postgres::pool::ConnectionPool;
+use crate::storage::postgres::sent_steps::SentSteps;
 use crate::storage::postgres::transaction::PendingWrites;
+use crate::storage::postgres::write_step::WriteStep;
 use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 /// The beginning of a snapshot. It is sent together with the first read.
@@ -23,6 +25,8 @@ pub(in crate::storage::postgres) struct PostgresSnapshot<'a> {
     is_begun: Cell<bool>,
     /// The writes of a transaction that are not sent yet.
     pending: RefCell<PendingWrites>,
+    /// Writes that were sent, and whose answers are read before anything else is sent.
+    sent: RefCell<SentSteps>,
     /// Ids that are known not to be in use.
     unused: RefCell<UnusedIds>,
     /// How writes before the last savepoint failed, if they did. It does not help to return to it.
@@ -37,6 +41,7 @@ impl<'a> PostgresSnapshot<'a> {
             pool,
             is_begun: Cell::new(false),
             pending: RefCell::default(),
+            sent: RefCell::default(),
             unused: RefCell::default(),
             failure: Cell::default(),
         }
@@ -54,6 +59,7 @@ impl<'a> PostgresSnapshot<'a> {
             pool,
             is_begun: Cell::new(true),
             pending: RefCell::default(),
+            sent: RefCell::default(),
             unused: RefCell::default(),
             failure: Cell::default(),
         }
@@ -83,11 +89,44 @@ impl<'a> PostgresSnapshot<'a> {
         self.with_pending(|connection, steps| connection.run(steps))
     }
 
+    /// Sends the pending writes, without waiting for their answers unless there is a savepoint.
+    ///
+    /// The server executes them while the caller prepares the next ones. A failure is returned by a
+    /// later call.
+    pub(in crate::storage::postgres) fn send_ahead(&self) -> StorageResult<()> {
+        if self.pending.borrow().has_savepoint() {
+            return self.send_pending();
+        }
+        let due = self.pending.borrow_mut().take();
+        let sent = self.connection().start(due.after)?;
+        self.sent.replace(sent).finish()
+    }
+
+    /// Waits for the answers to the writes that were sent ahead.
+    pub(in crate::storage::postgres) fn finish_sent(&self) -> StorageResult<()> {
+        self.sent.take().finish()
+    }
+
+    /// Commits, with the pending writes if the server checks them.
+    pub(in crate::storage::postgres) fn commit(&self) -> Result<(), CommitFailure> {
+        self.finish_sent().map_err(CommitFailure::Before)?;
+        let due = self.pending.borrow_mut().take();
+        let mut steps = due.before;
+        steps.extend(due.after);
+        if steps.iter().all(WriteStep::is_guarded) {
+            return self.connection().commit(&steps);
+        }
+        let written = self.connection().run(&steps);
+        written.map_err(CommitFailure::Before)?;
+        self.connection().commit(&[])
+    }
+
     /// Makes a call that sends the pending writes.
     fn with_pending<T>(
         &self,
         send: impl FnOnce(&Connection, &[WriteStep]) -> StorageResult<T>,
     ) -> StorageResult<T> {
+        self.finish_sent()?;
         let due = self.pending.borrow_mut().take();
         // A failure of writes before the savepoint is not undone by a return to it.
         let fail = |error: &StorageError| self.failure.set(Some(error.kind()));
@@ -117,6 +156,7 @@ impl<'a> PostgresSnapshot<'a> {
     ) -> StorageResult<Vec<Row>> {
         if let Some(connection) = self.connection.get() {
             if self.pending.borrow().is_empty() {
+                self.finish_sent()?;
                 return connection.rows(doing, sql, params);
             }
             return self.with_pending(|connection, steps| {
@@ -140,7 +180,10 @@ impl<'a> PostgresSnapshot<'a> {
         params: &Params<'_>,
     ) -> StorageResult<Vec<Row>> {
         match self.connection.get() {
-            Some(connection) if !is_concerned => connection.rows(doing, sql, params),
+            Some(connection) if !is_concerned => {
+                self.finish_sent()?;
+                connection.rows(doing, sql, params)
+            }
             _ => self.rows(doing, sql, params),
         }
     }
@@ -160,6 +203,7 @@ impl<'a> PostgresSnapshot<'a> {
         if is_concerned {
             self.send_pending()?;
         }
+        self.finish_sent()?;
         connection.rows_of_all(doing, queries)
     }
 

@@ -6,7 +6,7 @@
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState};
 use crate::storage::folded;
-use crate::storage::postgres::connection::{Param, WriteStep};
+use crate::storage::postgres::write_step::{Param, WriteStep};
 
 /// The statements of a change that no run contains, in order.
 pub(super) struct OtherChanges {

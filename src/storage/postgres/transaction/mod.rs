@@ -3,6 +3,7 @@
 mod added;
 mod changes;
 mod concerned;
+mod guarded;
 mod move_statements;
 mod outcome;
 mod pending;

@@ -1,7 +1,9 @@
 //! The statements that apply moves of environments.
 //!
 //! Their parameters are arrays: the prompts' ids, the names, the ids of the versions before and after,
-//! and the moments.
+//! and the moments. The last one is the number of moves.
+
+use super::guarded::guarded;
 
 /// Selects moves by the keys of their rows, `after` only if it is a live version of the prompt.
 ///
@@ -21,23 +23,32 @@ macro_rules! moves {
 }
 
 /// Creates environments.
-pub(super) const SET: &str = concat!(
-    "INSERT INTO environment SELECT prompt, name, after, at FROM ",
-    moves!(),
-    " m WHERE after IS NOT NULL"
+pub(super) const SET: &str = guarded!(
+    "$6::bigint",
+    concat!(
+        "INSERT INTO environment SELECT prompt, name, after, at FROM ",
+        moves!(),
+        " m WHERE after IS NOT NULL"
+    )
 );
 
 /// Points environments from one version to another.
-pub(super) const MOVE: &str = concat!(
-    "UPDATE environment e SET version = m.after, moved_at = m.at FROM ",
-    moves!(),
-    " m WHERE m.after IS NOT NULL AND e.prompt = m.prompt AND e.name = m.name
-         AND e.version = m.before"
+pub(super) const MOVE: &str = guarded!(
+    "$6::bigint",
+    concat!(
+        "UPDATE environment e SET version = m.after, moved_at = m.at FROM ",
+        moves!(),
+        " m WHERE m.after IS NOT NULL AND e.prompt = m.prompt AND e.name = m.name
+             AND e.version = m.before"
+    )
 );
 
 /// Removes environments.
-pub(super) const REMOVE: &str = concat!(
-    "DELETE FROM environment e USING ",
-    moves!(),
-    " m WHERE e.prompt = m.prompt AND e.name = m.name AND e.version = m.before"
+pub(super) const REMOVE: &str = guarded!(
+    "$6::bigint",
+    concat!(
+        "DELETE FROM environment e USING ",
+        moves!(),
+        " m WHERE e.prompt = m.prompt AND e.name = m.name AND e.version = m.before"
+    )
 );

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::changes::raw;
 use super::state::PostgresTransaction;
-use crate::storage::postgres::connection::WriteStep;
-use crate::storage::postgres::error::{PostgresContext, is_broken};
+use crate::storage::postgres::connection::CommitFailure;
 use crate::storage::postgres::index::PostgresIndex;
 use crate::storage::postgres::planted_fault::PlantedFault;
 use crate::storage::postgres::write_lock;
+use crate::storage::postgres::write_step::WriteStep;
 use crate::storage::{Deadline, StorageError, StorageErrorKind, StorageResult};
 
 /// The pause between two attempts to ask a server that does not answer.
@@ -26,24 +26,26 @@ pub(super) fn commit(transaction: PostgresTransaction<'_>) -> StorageResult<()> 
     let mark: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
         .take(16)
         .collect();
-    transaction.run(vec![WriteStep::changing(
-        1,
-        "marking the change",
-        "WITH marked AS (UPDATE head SET commits = commits + 1, mark = $1 RETURNING 1)
-            SELECT pg_notify($2, '') FROM marked",
-        vec![raw(&mark), Box::new(transaction.index.channel.clone())],
-    )])?;
-    let connection = transaction.snapshot.connection();
-    // From here on, an answer that does not come leaves the outcome open.
-    let Err(error) = connection.try_batch("COMMIT") else {
-        transaction.snapshot.end();
-        transaction.index.seen.add(transaction.last);
-        return Ok(());
+    transaction
+        .snapshot
+        .pending()
+        .add_steps(vec![WriteStep::any(
+            "marking the change",
+            "WITH marked AS (UPDATE head SET commits = commits + 1, mark = $1 RETURNING 1)
+            SELECT pg_notify($2, ''), 1 / count(*) FROM marked",
+            vec![raw(&mark), Box::new(transaction.index.channel.clone())],
+        )]);
+    let error = match transaction.snapshot.commit() {
+        Ok(()) => {
+            transaction.snapshot.end();
+            transaction.index.seen.add(transaction.last);
+            return Ok(());
+        }
+        // Dropping the transaction rolls it back, if it has not ended.
+        Err(CommitFailure::Before(error)) => return Err(error),
+        // The outcome is open.
+        Err(CommitFailure::Unanswered(error)) => error,
     };
-    if !is_broken(&error) {
-        transaction.snapshot.end();
-        return Err(error).context("committing");
-    }
     let (index, number, id) = (transaction.index, transaction.last.0, transaction.last.1);
     let has_operation = number > transaction.began_at;
     drop(transaction);

@@ -12,12 +12,12 @@ use super::run::ChangeRun;
 use crate::model::id::BlobId;
 use crate::model::record::{Change, Operation};
 use crate::storage::postgres::columns::{micros, signed};
-use crate::storage::postgres::connection::WriteStep;
+use crate::storage::postgres::write_step::WriteStep;
 
 /// Writes of more bytes than these are sent at once.
 const MAX_PENDING_BYTES: usize = 4 * 1024 * 1024;
 /// As many writes are sent at once.
-const MAX_PENDING: usize = 4000;
+const MAX_PENDING: usize = 2000;
 
 enum PendingWrite {
     Body(AddedBody),
@@ -127,6 +127,11 @@ impl PendingWrites {
     /// Returns whether the writes are many enough to be sent.
     pub(super) fn is_full(&self) -> bool {
         self.bytes > MAX_PENDING_BYTES || self.writes.len() > MAX_PENDING
+    }
+
+    /// Returns whether there is a savepoint.
+    pub(in crate::storage::postgres) fn has_savepoint(&self) -> bool {
+        !matches!(self.savepoint, SavepointPlace::None)
     }
 
     pub(super) fn set_savepoint(&mut self) {

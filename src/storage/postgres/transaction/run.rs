@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::added::{AddedBody, AddedOperation, AddedPrompt};
 use super::changes::raw;
+use super::guarded::guarded;
 use super::move_statements;
 use crate::model::contract_digest::ContractDigest;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::Version;
 use crate::storage::folded;
 use crate::storage::postgres::columns::{micros, signed};
-use crate::storage::postgres::connection::{Param, WriteStep};
+use crate::storage::postgres::write_step::{Param, WriteStep};
 
 /// The changes of a run, by kind.
 #[derive(Default)]
@@ -45,7 +46,7 @@ fn id_bytes(id: PromptId) -> Vec<u8> {
 }
 
 /// Returns a parameter with an element for each item.
-fn column<I, T: tokio_postgres::types::ToSql + Sync + 'static>(
+fn column<I, T: tokio_postgres::types::ToSql + Sync + Send + 'static>(
     items: &[I],
     value: impl Fn(&I) -> T,
 ) -> Param
@@ -117,18 +118,21 @@ impl<'a> ChangeRun<'a> {
         let (Some(first), Some(last)) = (self.operations.first(), self.operations.last()) else {
             return;
         };
-        steps.push(WriteStep::changing(
-            1,
+        steps.push(WriteStep::any(
             "appending an operation",
-            "UPDATE head SET last_number = $2::bigint, last_hash = $3 WHERE last_number = $1::bigint - 1",
+            guarded!(
+                1,
+                "UPDATE head SET last_number = $2::bigint, last_hash = $3
+                 WHERE last_number = $1::bigint - 1"
+            ),
             vec![
                 Box::new(first.number),
                 Box::new(last.number),
                 raw(&last.hash),
             ],
         ));
-        steps.push(WriteStep::changing(
-            self.operations.len(),
+        // An insertion from arrays changes as many rows as they have, or fails.
+        steps.push(WriteStep::any(
             "appending operations",
             "INSERT INTO operation (number, hash, at, content)
              SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[])",
@@ -166,12 +170,7 @@ impl<'a> ChangeRun<'a> {
                 column(&rows, |(of, _)| of.clone()),
                 column(&rows, |(_, number)| *number),
             ];
-            steps.push(WriteStep::changing(
-                rows.len(),
-                "listing operations",
-                sql,
-                params,
-            ));
+            steps.push(WriteStep::any("listing operations", sql, params));
         }
     }
 
@@ -202,28 +201,30 @@ impl<'a> ChangeRun<'a> {
         if self.prompts.is_empty() {
             return;
         }
-        steps.push(WriteStep::changing(
-            self.prompts.len(),
+        steps.push(WriteStep::any(
             "creating prompts",
-            "INSERT INTO prompt (id, name, folded, created_at, updated_at)
-             SELECT id, name, folded, at, at
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[]) WITH ORDINALITY
-                 AS p (id, name, folded, at, place)
-             ORDER BY place
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded,
-                 deleted_at = NULL, updated_at = excluded.updated_at
-             WHERE prompt.deleted_at IS NOT NULL",
+            guarded!(
+                "$5::bigint",
+                "INSERT INTO prompt (id, name, folded, created_at, updated_at)
+                 SELECT id, name, folded, at, at
+                 FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[]) WITH ORDINALITY
+                     AS p (id, name, folded, at, place)
+                 ORDER BY place
+                 ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded,
+                     deleted_at = NULL, updated_at = excluded.updated_at
+                 WHERE prompt.deleted_at IS NOT NULL"
+            ),
             vec![
                 column(&self.prompts, |one| id_bytes(one.id)),
                 column(&self.prompts, |one| one.name.as_bytes().to_vec()),
                 column(&self.prompts, |one| folded(&one.name).into_bytes()),
                 column(&self.prompts, |one| one.at),
+                Box::new(signed(self.prompts.len())),
             ],
         ));
-        steps.push(WriteStep::changing(
-            1,
+        steps.push(WriteStep::any(
             "counting prompts",
-            "UPDATE head SET prompts = prompts + $1::bigint",
+            guarded!(1, "UPDATE head SET prompts = prompts + $1::bigint"),
             vec![Box::new(signed(self.prompts.len()))],
         ));
         let tags = self.prompts.iter().flat_map(|one| {
@@ -232,16 +233,19 @@ impl<'a> ChangeRun<'a> {
         });
         let tags: Vec<(Vec<u8>, i64, Vec<u8>)> = tags.collect();
         if !tags.is_empty() {
-            steps.push(WriteStep::changing(
-                tags.len(),
+            steps.push(WriteStep::any(
                 "setting tags",
-                "INSERT INTO tag SELECT p.key, t.place, t.tag
-                 FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS t (id, place, tag)
-                     JOIN prompt p ON p.id = t.id",
+                guarded!(
+                    "$4::bigint",
+                    "INSERT INTO tag SELECT p.key, t.place, t.tag
+                     FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS t (id, place, tag)
+                         JOIN prompt p ON p.id = t.id"
+                ),
                 vec![
                     column(&tags, |(id, ..)| id.clone()),
                     column(&tags, |(_, place, _)| *place),
                     column(&tags, |(.., tag)| tag.clone()),
+                    Box::new(signed(tags.len())),
                 ],
             ));
         }
@@ -265,25 +269,27 @@ impl<'a> ChangeRun<'a> {
             let digest = version.contract.as_ref().map(ContractDigest::as_bytes);
             digest.map(|digest| digest.to_vec())
         };
-        steps.push(WriteStep::changing(
-            versions.len(),
+        steps.push(WriteStep::any(
             "creating versions of live prompts, with stored bodies",
-            "WITH new AS MATERIALIZED (
-                 SELECT u.*, nextval('version_key_seq') AS key
-                 FROM (SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[],
-                         $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[],
-                         $10::bytea[], $11::bytea[], $12::bigint[]) WITH ORDINALITY
-                     AS u (id, prompt, major, minor, model, message, author, base, base_place, hash,
-                         contract, created_at, place) ORDER BY place) u
-             )
-             INSERT INTO version (key, id, prompt, major, minor, model, message, author, base, blob,
-                 contract, created_at) OVERRIDING SYSTEM VALUE
-             SELECT n.key, n.id, p.key, n.major, n.minor, n.model, n.message, n.author,
-                 coalesce(b.key, n.key - n.place + n.base_place), o.key, n.contract, n.created_at
-             FROM new n JOIN prompt p ON p.id = n.prompt AND p.deleted_at IS NULL
-                 JOIN blob o ON o.hash = n.hash AND (o.stored OR o.hash = ANY($13::bytea[]))
-                 LEFT JOIN version b ON b.id = n.base
-             WHERE n.base IS NULL OR b.key IS NOT NULL",
+            guarded!(
+                "$14::bigint",
+                "new AS MATERIALIZED (
+                     SELECT u.*, nextval('version_key_seq') AS key
+                     FROM (SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[],
+                             $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[],
+                             $10::bytea[], $11::bytea[], $12::bigint[]) WITH ORDINALITY
+                         AS u (id, prompt, major, minor, model, message, author, base, base_place,
+                             hash, contract, created_at, place) ORDER BY place) u
+                 )",
+                "INSERT INTO version (key, id, prompt, major, minor, model, message, author, base,
+                     blob, contract, created_at) OVERRIDING SYSTEM VALUE
+                 SELECT n.key, n.id, p.key, n.major, n.minor, n.model, n.message, n.author,
+                     coalesce(b.key, n.key - n.place + n.base_place), o.key, n.contract, n.created_at
+                 FROM new n JOIN prompt p ON p.id = n.prompt AND p.deleted_at IS NULL
+                     JOIN blob o ON o.hash = n.hash AND (o.stored OR o.hash = ANY($13::bytea[]))
+                     LEFT JOIN version b ON b.id = n.base
+                 WHERE n.base IS NULL OR b.key IS NOT NULL"
+            ),
             vec![
                 column(versions, |one| one.id.as_bytes().to_vec()),
                 column(versions, |one| id_bytes(one.prompt_id)),
@@ -300,6 +306,7 @@ impl<'a> ChangeRun<'a> {
                 column(versions, digest),
                 column(versions, |one| micros(one.created_at)),
                 Box::new(self.absent.to_vec()),
+                Box::new(signed(versions.len())),
             ],
         ));
         let mut uses: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
@@ -307,14 +314,17 @@ impl<'a> ChangeRun<'a> {
             *uses.entry(version.blob.as_bytes().to_vec()).or_default() += 1;
         }
         let uses: Vec<(Vec<u8>, i64)> = uses.into_iter().collect();
-        steps.push(WriteStep::changing(
-            uses.len(),
+        steps.push(WriteStep::any(
             "counting the uses of bodies",
-            "UPDATE blob SET live = live + u.uses, unused_since = NULL
-             FROM unnest($1::bytea[], $2::bigint[]) AS u (hash, uses) WHERE blob.hash = u.hash",
+            guarded!(
+                "$3::bigint",
+                "UPDATE blob SET live = live + u.uses, unused_since = NULL
+                 FROM unnest($1::bytea[], $2::bigint[]) AS u (hash, uses) WHERE blob.hash = u.hash"
+            ),
             vec![
                 column(&uses, |(hash, _)| hash.clone()),
                 column(&uses, |(_, uses)| *uses),
+                Box::new(signed(uses.len())),
             ],
         ));
     }
@@ -354,8 +364,9 @@ impl<'a> ChangeRun<'a> {
                 column(&moves, |(_, one)| version(one.before)),
                 column(&moves, |(_, one)| version(one.after)),
                 column(&moves, |(_, one)| one.at),
+                Box::new(signed(moves.len())) as Param,
             ];
-            steps.push(WriteStep::changing(moves.len(), doing, sql, params));
+            steps.push(WriteStep::any(doing, sql, params));
         }
     }
 
@@ -365,16 +376,19 @@ impl<'a> ChangeRun<'a> {
         if touched.is_empty() {
             return;
         }
-        steps.push(WriteStep::changing(
-            touched.len(),
+        steps.push(WriteStep::any(
             "dating the change of prompts",
-            "UPDATE prompt SET versions = versions + t.added, updated_at = t.at
-             FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS t (id, added, at)
-             WHERE prompt.id = t.id AND prompt.deleted_at IS NULL",
+            guarded!(
+                "$4::bigint",
+                "UPDATE prompt SET versions = versions + t.added, updated_at = t.at
+                 FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS t (id, added, at)
+                 WHERE prompt.id = t.id AND prompt.deleted_at IS NULL"
+            ),
             vec![
                 column(&touched, |(id, _)| id_bytes(**id)),
                 column(&touched, |(_, (added, _))| *added),
                 column(&touched, |(_, (_, at))| *at),
+                Box::new(signed(touched.len())),
             ],
         ));
     }

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use crate::model::id::{BlobId, OperationId};
 use crate::storage::postgres::columns::bytes;
-use crate::storage::postgres::connection::WriteStep;
 use crate::storage::postgres::error::corrupt;
 use crate::storage::postgres::history_end::number_of;
 use crate::storage::postgres::index::PostgresIndex;
 use crate::storage::postgres::snapshot::PostgresSnapshot;
 use crate::storage::postgres::write_lock;
+use crate::storage::postgres::write_step::WriteStep;
 use crate::storage::{Deadline, StorageResult};
 
 /// A write transaction. Dropping it without a commit rolls it back.

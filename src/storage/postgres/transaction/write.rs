@@ -8,10 +8,10 @@ use super::state::PostgresTransaction;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, VersionId};
 use crate::model::record::{Operation, RecordedInputs};
 use crate::storage::postgres::columns::{bytes, micros, number, signed};
-use crate::storage::postgres::connection::{Param, WriteStep};
 use crate::storage::postgres::error::{PostgresContext, corrupt};
 use crate::storage::postgres::search;
 use crate::storage::postgres::snapshot::UnusedIds;
+use crate::storage::postgres::write_step::{Param, WriteStep};
 use crate::storage::{
     AnnouncedIds, AppendedBody, AppendedPlace, Indexable, Snapshot, StorageError, StorageErrorKind,
     StorageResult, Transaction,
@@ -139,7 +139,7 @@ impl Transaction for PostgresTransaction<'_> {
         let is_full = pending.is_full();
         drop(pending);
         if is_full {
-            self.snapshot.send_pending()?;
+            self.snapshot.send_ahead()?;
         }
         self.last = (operation.number, operation.id);
         Ok(stored)
@@ -152,7 +152,7 @@ impl Transaction for PostgresTransaction<'_> {
         let is_full = pending.is_full();
         drop(pending);
         if is_full {
-            self.snapshot.send_pending()?;
+            self.snapshot.send_ahead()?;
         }
         Ok(())
     }
@@ -242,6 +242,7 @@ impl Transaction for PostgresTransaction<'_> {
     }
 
     fn savepoint(&mut self) -> StorageResult<()> {
+        self.snapshot.finish_sent()?;
         self.snapshot.pending().set_savepoint();
         self.savepoint = Some((self.last, self.absent.clone()));
         Ok(())
