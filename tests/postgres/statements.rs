@@ -2,6 +2,8 @@
 //! waited for is a round trip.
 
 use std::io::Cursor;
+use std::thread;
+use std::time::Duration;
 
 use promptbook::{
     EnvironmentName, Error, NewPrompt, PromptId, Selector, Store, StoreOptions, VersionSpec,
@@ -25,6 +27,9 @@ const MAX_STATEMENTS_OF_IMPORT: usize = 60;
 /// The reading of the change mark, and the late end of an earlier snapshot.
 const MAX_STATEMENTS_OF_WARM_RESOLVE: usize = 2;
 
+/// The time without a statement after which none is expected.
+const QUIET_TIME: Duration = Duration::from_millis(50);
+
 fn prompt() -> PromptId {
     "counts".parse().unwrap()
 }
@@ -33,6 +38,7 @@ fn prompt() -> PromptId {
 /// thread of a handle sends some too.
 fn counted(proxy: &Proxy, call: &dyn Fn(usize)) -> (usize, usize) {
     let count = |round| {
+        wait_until_quiet(proxy);
         let _ = (proxy.count_statements(), proxy.count_round_trips());
         call(round);
         (proxy.count_statements(), proxy.count_round_trips())
@@ -40,6 +46,17 @@ fn counted(proxy: &Proxy, call: &dyn Fn(usize)) -> (usize, usize) {
     let counts: Vec<_> = (0..4).map(count).collect();
     let fewest = |of: fn(&(usize, usize)) -> usize| counts.iter().map(of).min().unwrap();
     (fewest(|count| count.0), fewest(|count| count.1))
+}
+
+/// Waits until the background threads of handles have indexed what was committed before.
+fn wait_until_quiet(proxy: &Proxy) {
+    for _ in 0..100 {
+        proxy.count_statements();
+        thread::sleep(QUIET_TIME);
+        if proxy.count_statements() == 0 {
+            return;
+        }
+    }
 }
 
 #[test]
