@@ -13,6 +13,7 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{BumpPolicy, Version};
 use crate::model::version_number::{Bump, VersionNumber};
 use crate::model::work_counter;
+use crate::storage::VersionSummary;
 
 /// A move of an environment from one version to another.
 pub(super) struct EnvironmentMove<'a> {
@@ -21,7 +22,7 @@ pub(super) struct EnvironmentMove<'a> {
     pub(super) from: VersionLabel,
     pub(super) to: VersionLabel,
     /// Both versions, if they were read already.
-    pub(super) rows: Option<(Version, Version)>,
+    pub(super) rows: Option<(VersionSummary, VersionSummary)>,
     pub(super) allow_breaking: bool,
 }
 
@@ -102,19 +103,25 @@ impl WriteTransaction<'_> {
         // Without their environments, which can be many, and are not needed here.
         let row = |id| self.transaction.snapshot().version_even_deleted(id);
         match row(from)?.zip(row(to)?) {
-            Some((from, to)) => self.breakages_between(&from.version, &to.version),
+            Some((from, to)) => {
+                self.breakages_between(&(&*from.version).into(), &(&*to.version).into())
+            }
             None => Ok(Vec::new()),
         }
     }
 
-    fn breakages_between(&self, from: &Version, to: &Version) -> Result<Vec<Breakage>> {
+    fn breakages_between(
+        &self,
+        from: &VersionSummary,
+        to: &VersionSummary,
+    ) -> Result<Vec<Breakage>> {
         let contracts = &self.context.contracts;
         if from.blob == to.blob || contracts.are_compatible(from.contract, to.contract) {
             return Ok(Vec::new());
         }
         work_counter::step();
-        let before = self.contract_of(from, u64::MAX)?;
-        let after = self.contract_of(to, u64::MAX)?;
+        let before = self.contract_of(from.blob, u64::MAX)?;
+        let after = self.contract_of(to.blob, u64::MAX)?;
         let digests = (from.contract, to.contract);
         let both = before.zip(after);
         Ok(both.map_or_else(Vec::new, |(before, after)| {

@@ -7,7 +7,6 @@ use crate::engine::contract::Contract;
 use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
-use crate::model::record::Version;
 
 impl WriteTransaction<'_> {
     /// Reads a body of a version of this transaction.
@@ -34,18 +33,18 @@ impl WriteTransaction<'_> {
             .contract(snapshot, &read, body, max_bytes, targets)
     }
 
-    /// Returns the contract of a stored version.
+    /// Returns the contract of a stored body.
     pub(crate) fn contract_of(
         &self,
-        version: &Version,
+        blob: BlobId,
         max_bytes: u64,
     ) -> Result<Option<Arc<Contract>>> {
-        let known = self.context.contracts.get(version.blob);
+        let known = self.context.contracts.get(blob);
         if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
             return Ok(Some(contract));
         }
         // The contract is cached, so the body is not needed again soon and is not cached.
-        let body = self.read_body(version.blob)?;
+        let body = self.read_body(blob)?;
         self.contract(&body, max_bytes)
     }
 }

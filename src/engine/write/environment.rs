@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::breaking::{ComparedVersions, EnvironmentMove};
 use super::writer::{WriteTransaction, check_expected};
 use crate::engine::contract::Breakage;
-use crate::engine::read::lookup::{check_selected, find_prompt, one_prompt, select};
+use crate::engine::read::lookup::{find_prompt, one_prompt, select};
 use crate::model::arguments::{Draft, IntoEnvironmentName, IntoPromptRef, IntoSelector};
 use crate::model::error::{ConflictSubject, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -14,7 +14,7 @@ use crate::model::record::{Change, Expected, OperationKind, Version};
 use crate::model::selector::Selector;
 use crate::model::version_spec::PromptRef;
 use crate::model::work_counter;
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, VersionSummary};
 
 /// A request to point an environment to a version, or to remove it.
 ///
@@ -290,7 +290,7 @@ struct UpdateTarget {
     /// The version that it points to afterwards.
     to: Option<VersionLabel>,
     /// Both versions, if the lookup returned them.
-    rows: Option<(Version, Version)>,
+    rows: Option<(VersionSummary, VersionSummary)>,
 }
 
 impl<'a> PointerLookup<'a> {
@@ -338,12 +338,11 @@ impl<'a> PointerLookup<'a> {
         let found = self.snapshot.environment(prompt, name, to)?;
         let prompt = one_prompt(&update.prompt, found.prompts)?;
         let to = match to {
-            Some(selector) => Some(check_selected(
-                self.snapshot,
-                prompt,
-                selector,
-                found.selected,
-            )?),
+            Some(selector) => match found.selected.filter(|to| to.prompt_id == prompt) {
+                Some(selected) => Some(selected),
+                // It fails, and says why.
+                None => Some((&select(self.snapshot, prompt, selector)?).into()),
+            },
             None => None,
         };
         Ok(UpdateTarget {

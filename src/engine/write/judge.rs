@@ -152,7 +152,7 @@ impl WriteTransaction<'_> {
             return Ok(None);
         };
         work_counter::step();
-        let Some(before) = self.contract_of(base, max_bytes)? else {
+        let Some(before) = self.contract_of(base.blob, max_bytes)? else {
             return Ok(None);
         };
         let after = self.contract(&new.body, max_bytes)?;

@@ -1,9 +1,12 @@
 //! The lookups by which operations begin, each of them one call.
 
 use super::{BodyReads, LogReads, Numbering, PromptReads, StoredBlob, VersionReads};
-use crate::model::id::{EnvironmentName, OperationId, PromptId};
+use crate::model::contract_digest::ContractDigest;
+use crate::model::error::VersionLabel;
+use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
 use crate::model::record::Version;
 use crate::model::selector::Selector;
+use crate::model::version_number::VersionNumber;
 use crate::model::version_spec::{PromptRef, VersionSpec};
 use crate::storage::StorageResult;
 
@@ -132,9 +135,45 @@ pub struct EnvironmentLookup {
     /// The prompts that the reference names. The rest was only looked up if it is exactly one.
     pub prompts: Vec<PromptId>,
     /// The version that the selector selects.
-    pub selected: Option<Version>,
+    pub selected: Option<VersionSummary>,
     /// The version that the environment points to.
-    pub current: Option<Version>,
+    pub current: Option<VersionSummary>,
+}
+
+/// The parts of a version that a move of an environment depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionSummary {
+    /// The id.
+    pub id: VersionId,
+    /// The prompt that has the version.
+    pub prompt_id: PromptId,
+    /// The number.
+    pub number: VersionNumber,
+    /// The address of the body.
+    pub blob: BlobId,
+    /// The digest of the body's contract.
+    pub contract: Option<ContractDigest>,
+}
+
+impl From<&Version> for VersionSummary {
+    fn from(version: &Version) -> Self {
+        Self {
+            id: version.id,
+            prompt_id: version.prompt_id,
+            number: version.number,
+            blob: version.blob,
+            contract: version.contract,
+        }
+    }
+}
+
+impl From<&VersionSummary> for VersionLabel {
+    fn from(version: &VersionSummary) -> Self {
+        Self {
+            id: version.id,
+            number: version.number,
+        }
+    }
 }
 
 /// Looks up what a spec selects, one part after the other.
@@ -182,8 +221,8 @@ pub(crate) fn environment_by_parts<S: LookupReads + ?Sized>(
     };
     Ok(EnvironmentLookup {
         prompts,
-        selected,
-        current,
+        selected: selected.as_ref().map(VersionSummary::from),
+        current: current.as_ref().map(VersionSummary::from),
     })
 }
 

@@ -13,10 +13,8 @@ pub use bodies::{
     Unreferenced,
 };
 pub use log::{LogReads, OperationVisitor};
-#[cfg(feature = "postgres")]
-pub(crate) use lookups::environment_by_parts;
-pub(crate) use lookups::resolve_by_parts;
-pub use lookups::{EnvironmentLookup, HeadLookup, LookupReads, Resolution};
+pub use lookups::{EnvironmentLookup, HeadLookup, LookupReads, Resolution, VersionSummary};
+pub(crate) use lookups::{environment_by_parts, resolve_by_parts};
 pub use prompts::{PromptReads, PromptVisitor};
 pub use search::SearchReads;
 pub use versions::{Numbering, VersionReads};

@@ -1,4 +1,4 @@
-//! The lookup that resolves a spec.
+//! The lookups by which a resolve and a move of an environment begin.
 //!
 //! A process that resolves one spec spends more time on preparing statements than on running them.
 
@@ -9,11 +9,13 @@ use super::operations;
 use super::read_connection::ReadConnection;
 use super::snapshot::SqliteSnapshot;
 use super::version_parts::{BodyRow, FoundPrompt};
+use super::version_summaries;
+use crate::model::id::EnvironmentName;
 use crate::model::record::Version;
 use crate::model::selector::Selector;
 use crate::model::version_spec::{PromptRef, VersionSpec};
-use crate::storage::snapshot::resolve_by_parts;
-use crate::storage::{LookupReads, PromptReads as _, Resolution, StoredBlob};
+use crate::storage::snapshot::{environment_by_parts, resolve_by_parts};
+use crate::storage::{EnvironmentLookup, LookupReads, PromptReads as _, Resolution, StoredBlob};
 
 impl LookupReads for SqliteSnapshot<'_> {
     fn resolve(
@@ -57,6 +59,27 @@ impl LookupReads for SqliteSnapshot<'_> {
             version: selected.map(|(version, _)| version),
             body,
         })
+    }
+
+    fn environment(
+        &self,
+        prompt: &PromptRef,
+        name: &EnvironmentName,
+        to: Option<&Selector>,
+    ) -> SqliteResult<EnvironmentLookup> {
+        if let (PromptRef::Id(id), Some(Selector::Id(version))) = (prompt, to)
+            && let Some((selected, current)) =
+                version_summaries::of_move(self.tables(), *version, name)?
+            // A version of the prompt exists, so the prompt does.
+            && selected.prompt_id == *id
+        {
+            return Ok(EnvironmentLookup {
+                prompts: vec![*id],
+                selected: Some(selected),
+                current,
+            });
+        }
+        environment_by_parts(self, prompt, name, to)
     }
 }
 

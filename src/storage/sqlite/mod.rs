@@ -46,6 +46,7 @@ mod snapshot;
 mod transaction;
 mod version_list;
 mod version_parts;
+mod version_summaries;
 mod versions;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod vfs;

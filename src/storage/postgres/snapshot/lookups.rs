@@ -14,6 +14,7 @@ use crate::storage::postgres::transaction::Concerned;
 use crate::storage::snapshot::{environment_by_parts, resolve_by_parts};
 use crate::storage::{
     EnvironmentLookup, HeadLookup, LookupReads, Numbering, Resolution, StorageResult, StoredBlob,
+    VersionSummary,
 };
 
 /// Selects a row for each prompt that is named, with the version that a condition selects if the prompt
@@ -252,8 +253,8 @@ impl LookupReads for PostgresSnapshot<'_> {
             };
             Ok(EnvironmentLookup {
                 prompts: pointed.prompts,
-                selected,
-                current: pointed.version,
+                selected: selected.as_ref().map(VersionSummary::from),
+                current: pointed.version.as_ref().map(VersionSummary::from),
             })
         };
         let has_version = |id| self.pending().concerned().has_version(id);
