@@ -108,6 +108,8 @@ pub trait Index: Send + Sync + fmt::Debug {
     ///   between the two calls, by any thread of any process. An answer of a snapshot is therefore
     ///   current as long as the current mark equals a mark that was read *before* the snapshot was
     ///   taken.
+    /// - The mark changes before any snapshot shows the commit. So a thread that has seen a commit
+    ///   gets no earlier answer that another thread keeps with its mark.
     /// - Two different marks do not mean that a reader sees a change: dropping journal rows is a
     ///   commit too, and a rollback or maintenance may change the mark. Reading does not change the
     ///   mark, and neither do uncommitted writes.

@@ -9,7 +9,7 @@ use super::state::MemoryState;
 #[derive(Debug)]
 pub(super) struct CommittedState {
     current: Mutex<MemoryState>,
-    /// The number of commits that may have been acknowledged.
+    /// The number of commits, which changes while `current` is locked.
     commits: AtomicU64,
 }
 
@@ -34,9 +34,11 @@ impl CommittedState {
 
     /// Commits a state.
     pub(super) fn replace(&self, state: MemoryState) {
-        *self.get() = state;
+        let mut current = self.get();
+        *current = state;
         // A reader with the previous mark sees a different one and reads again. A reader with the
-        // new mark sees the new state.
+        // new mark sees the new state. No reader sees the new state before the mark has changed: it
+        // would see an older answer again, if another thread cached that with the previous mark.
         self.commits.fetch_add(1, Ordering::Release);
     }
 }

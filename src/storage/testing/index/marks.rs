@@ -19,6 +19,7 @@ pub const TESTS: &[Test] = &[
     a_transaction_does_not_change_the_mark_until_it_is_committed,
     every_commit_changes_the_mark,
     a_stale_answer_never_has_the_current_mark,
+    a_snapshot_shows_a_commit_once_the_mark_has_changed,
 ];
 
 /// Returns the current mark.
@@ -130,6 +131,36 @@ pub fn a_stale_answer_never_has_the_current_mark(index: &dyn Index) {
         for number in 1..=PROMPTS {
             scribe.create(number, "one more", &[]);
             acknowledged.store(number.into(), Ordering::Release);
+        }
+    });
+}
+
+/// A snapshot that shows a commit is taken after the mark has changed.
+///
+/// Otherwise another thread could cache the answer of an earlier snapshot with the same mark, and a
+/// reader that has seen the commit would get that answer.
+pub fn a_snapshot_shows_a_commit_once_the_mark_has_changed(index: &dyn Index) {
+    const PROMPTS: u32 = 200;
+    let count = || index.snapshot().unwrap().prompt_count().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut seen = 0;
+                while seen < u64::from(PROMPTS) {
+                    let mark = mark_of(index);
+                    let before = count();
+                    seen = count();
+                    let is_unchanged = mark.is_some() && mark_of(index) == mark;
+                    assert!(
+                        !is_unchanged || seen == before,
+                        "a commit is visible, and the mark has not changed"
+                    );
+                }
+            });
+        }
+        let mut writer = HistoryWriter::new(index);
+        for number in 1..=PROMPTS {
+            writer.create(number, "one more", &[]);
         }
     });
 }
