@@ -63,11 +63,12 @@ impl ChangeWaiters {
         stop: &StopSignal,
     ) -> Result<WaitEnd> {
         stop.register(self);
-        let mut state = self.state();
-        let noticed = state.changes;
+        let noticed = self.state().changes;
         // The thread that looks may have noticed a change before `mark` was read, and this one may
-        // have missed one after that.
+        // have missed one after that. The state is not locked: an index may need the thread that
+        // announces commits to answer.
         let is_current = mark.is_some() && index.change_mark() == mark;
+        let mut state = self.state();
         loop {
             if let Some(end) = ended(deadline, stop) {
                 return Ok(end);
@@ -239,7 +240,7 @@ impl StopSignal {
         self.0.is_stopped.store(true, Ordering::Release);
         let waiters = self.waiters().clone();
         for waiters in waiters.iter().filter_map(Weak::upgrade) {
-            // A thread that has not seen the signal holds the lock, or waits.
+            // A thread that does not wait will see the signal, or holds the lock.
             drop(waiters.state());
             waiters.changed.notify_all();
         }

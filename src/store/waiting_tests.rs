@@ -1,10 +1,14 @@
 //! Tests of waiting: who looks, how often, and what ends a wait.
 
+use std::sync::mpsc;
 use std::thread;
 
 use super::*;
 use crate::Store;
 use crate::history::LogPosition;
+use crate::model::record::Durability;
+use crate::storage::testing::in_memory;
+use crate::storage::{LockGuard, Snapshot, StorageResult, Transaction, WakeFn};
 
 /// The state of a watched index whose last commit was announced some time ago.
 fn announced(ago: Duration, is_eager: bool) -> WaitState {
@@ -72,5 +76,79 @@ fn every_waiting_thread_notices_a_change() {
                 assert_eq!(other.join().unwrap().unwrap().len(), 1);
             }
         });
+    }
+}
+
+/// An index that gives notice of a commit before it answers, as one on a server can: one thread
+/// receives both.
+#[derive(Debug)]
+struct Announcing {
+    index: Arc<dyn Index>,
+    wake: Mutex<Wake>,
+}
+
+#[derive(Default)]
+struct Wake(Option<WakeFn>);
+
+impl std::fmt::Debug for Wake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Wake").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Index for Announcing {
+    fn snapshot(&self) -> StorageResult<Box<dyn Snapshot + '_>> {
+        self.index.snapshot()
+    }
+
+    fn transaction(&self, durability: Durability) -> StorageResult<Box<dyn Transaction + '_>> {
+        self.index.transaction(durability)
+    }
+
+    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
+        self.index.lock_shared()
+    }
+
+    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
+        self.index.lock_exclusive()
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        if let Some(wake) = self.wake.lock().unwrap().0.clone() {
+            thread::spawn(move || wake()).join().unwrap();
+        }
+        self.index.change_mark()
+    }
+
+    fn watch(&self, wake: WakeFn) -> CommitWatch {
+        self.wake.lock().unwrap().0 = Some(wake);
+        CommitWatch::polling(Duration::from_millis(250))
+    }
+
+    fn maintain(&self) -> StorageResult<bool> {
+        self.index.maintain()
+    }
+}
+
+#[test]
+fn a_notice_during_a_look_does_not_hold_it_up() {
+    let index = Announcing {
+        index: in_memory().0,
+        wake: Mutex::default(),
+    };
+    let (sender, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let waiters = Arc::new(ChangeWaiters::default());
+        // The first wait begins the watch.
+        for _ in 0..3 {
+            let deadline = Instant::now() + Duration::from_millis(20);
+            let mark = index.change_mark();
+            let end = waiters.wait(&index, mark, Some(deadline), &StopSignal::new());
+            sender.send(end.unwrap()).unwrap();
+        }
+    });
+    for _ in 0..3 {
+        let end = ended.recv_timeout(Duration::from_secs(30));
+        assert_eq!(end.expect("the wait ends"), WaitEnd::TimedOut);
     }
 }
