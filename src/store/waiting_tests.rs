@@ -7,8 +7,7 @@ use super::*;
 use crate::Store;
 use crate::history::LogPosition;
 use crate::model::record::Durability;
-use crate::storage::testing::in_memory;
-use crate::storage::{LockGuard, Snapshot, StorageResult, Transaction, WakeFn};
+use crate::storage::{Snapshot, StorageResult, Transaction, WakeFn, testing};
 
 /// The state of a watched index whose last commit was announced some time ago.
 fn announced(ago: Duration, is_eager: bool) -> WaitState {
@@ -81,18 +80,14 @@ fn every_waiting_thread_notices_a_change() {
 
 /// An index that gives notice of a commit before it answers, as one on a server can: one thread
 /// receives both.
-#[derive(Debug)]
 struct Announcing {
     index: Arc<dyn Index>,
-    wake: Mutex<Wake>,
+    wake: Mutex<Option<WakeFn>>,
 }
 
-#[derive(Default)]
-struct Wake(Option<WakeFn>);
-
-impl std::fmt::Debug for Wake {
+impl std::fmt::Debug for Announcing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Wake").field(&self.0.is_some()).finish()
+        f.debug_struct("Announcing").finish_non_exhaustive()
     }
 }
 
@@ -105,35 +100,25 @@ impl Index for Announcing {
         self.index.transaction(durability)
     }
 
-    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        self.index.lock_shared()
-    }
-
-    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        self.index.lock_exclusive()
-    }
+    testing::forwarded_upkeep!(index);
 
     fn change_mark(&self) -> Option<ChangeMark> {
-        if let Some(wake) = self.wake.lock().unwrap().0.clone() {
+        if let Some(wake) = self.wake.lock().unwrap().clone() {
             thread::spawn(move || wake()).join().unwrap();
         }
         self.index.change_mark()
     }
 
     fn watch(&self, wake: WakeFn) -> CommitWatch {
-        self.wake.lock().unwrap().0 = Some(wake);
+        *self.wake.lock().unwrap() = Some(wake);
         CommitWatch::polling(Duration::from_millis(250))
-    }
-
-    fn maintain(&self) -> StorageResult<bool> {
-        self.index.maintain()
     }
 }
 
 #[test]
 fn a_notice_during_a_look_does_not_hold_it_up() {
     let index = Announcing {
-        index: in_memory().0,
+        index: testing::in_memory().0,
         wake: Mutex::default(),
     };
     let (sender, ended) = mpsc::channel();

@@ -6,7 +6,7 @@ use crate::model::record::Durability;
 use crate::storage;
 use crate::storage::testing;
 use crate::storage::testing::HistoryWriter;
-use crate::storage::{ChangeMark, LockGuard, Snapshot, Transaction};
+use crate::storage::{ChangeMark, Snapshot, Transaction};
 
 fn worker() -> MaintenanceWorker {
     let (index, blobs) = testing::in_memory();
@@ -91,24 +91,10 @@ impl Index for Crowded {
         self.index.transaction(durability)
     }
 
-    fn lock_shared(&self) -> storage::StorageResult<Box<dyn LockGuard + '_>> {
-        self.index.lock_shared()
-    }
-
-    fn lock_exclusive(&self) -> storage::StorageResult<Box<dyn LockGuard + '_>> {
-        self.index.lock_exclusive()
-    }
+    testing::forwarded_upkeep!(index);
 
     fn change_mark(&self) -> Option<ChangeMark> {
         self.index.change_mark()
-    }
-
-    fn shorten_log(&self) -> storage::StorageResult<()> {
-        self.index.shorten_log()
-    }
-
-    fn maintain(&self) -> storage::StorageResult<bool> {
-        self.index.maintain()
     }
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn version_label(
 }
 
 /// Returns the version that a selector selected, if it is one of the prompt.
-pub(crate) fn check_selected(
+fn check_selected(
     snapshot: &dyn Snapshot,
     prompt: PromptId,
     selector: &Selector,

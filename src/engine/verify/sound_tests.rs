@@ -2,8 +2,8 @@ use std::sync::atomic::AtomicU32;
 
 use super::*;
 use crate::model::record::Durability;
-use crate::storage::testing::{HistoryWriter, in_memory};
-use crate::storage::{ChangeMark, LockGuard, Transaction};
+use crate::storage::testing::HistoryWriter;
+use crate::storage::{ChangeMark, Transaction, testing};
 
 /// An index that others commit to after each of the first snapshots.
 #[derive(Debug)]
@@ -28,31 +28,17 @@ impl Index for Busy {
         self.index.transaction(durability)
     }
 
-    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        self.index.lock_shared()
-    }
-
-    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
-        self.index.lock_exclusive()
-    }
+    testing::forwarded_upkeep!(index);
 
     fn change_mark(&self) -> Option<ChangeMark> {
         self.index.change_mark()
-    }
-
-    fn shorten_log(&self) -> StorageResult<()> {
-        self.index.shorten_log()
-    }
-
-    fn maintain(&self) -> StorageResult<bool> {
-        self.index.maintain()
     }
 }
 
 /// Verifies a store that others commit to after each of the first snapshots. Returns whether it was
 /// found sound, and the number of snapshots.
 fn verify_beside(commits: u32) -> (bool, u32) {
-    let (index, blobs) = in_memory();
+    let (index, blobs) = testing::in_memory();
     let busy = Busy {
         index,
         snapshots: AtomicU32::new(0),

@@ -221,24 +221,10 @@ impl Index for Archiving {
         self.0.transaction(durability)
     }
 
-    fn lock_shared(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
-        self.0.lock_shared()
-    }
-
-    fn lock_exclusive(&self) -> SqliteResult<Box<dyn LockGuard + '_>> {
-        self.0.lock_exclusive()
-    }
+    testing::forwarded_upkeep!(0);
 
     fn change_mark(&self) -> Option<ChangeMark> {
         self.0.change_mark()
-    }
-
-    fn shorten_log(&self) -> SqliteResult<()> {
-        self.0.shorten_log()
-    }
-
-    fn maintain(&self) -> SqliteResult<bool> {
-        self.0.maintain()
     }
 }
 

@@ -5,12 +5,11 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::columns::{bytes, moment};
+use super::columns::bytes;
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
 use super::version_parts::MIN_READ_TOGETHER;
-use super::versions::contract;
 use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::record::{Version, VersionFilter};
 use crate::model::version_number::VersionNumber;
@@ -19,8 +18,8 @@ use crate::model::version_number::VersionNumber;
 macro_rules! select_listed {
     ($($condition:tt)+) => {
         concat!(
-            "SELECT v.key, v.id, v.major, v.minor, v.model, v.message, v.author, v.base, v.created_at, o.hash, o.size,
-                v.contract
+            "SELECT v.id, v.major, v.minor, v.model, v.message, v.author, v.base, v.created_at, v.contract,
+                v.key, o.hash, o.size
              FROM version v JOIN blob o ON o.key = v.blob
              WHERE v.prompt = ?1 AND v.deleted_at IS NULL AND v.key < ?2 AND ",
             $($condition)+
@@ -61,7 +60,7 @@ pub(super) fn list(
             let Some(row) = rows.next()? else { break };
             let version = tables.listed(prompt, row)?;
             if filter.admits(&version) {
-                let (key, base) = (row.get(0)?, row.get(7)?);
+                let (key, base) = (row.get(9)?, row.get(6)?);
                 let id = version.id;
                 keys.push(ListedKeys { key, id, base });
                 listed.push(version);
@@ -86,21 +85,8 @@ struct ListedKeys {
 impl ReadConnection {
     /// Maps a row to a version without its base and its environments.
     fn listed(&self, prompt: PromptId, row: &Row<'_>) -> rusqlite::Result<Version> {
-        let text = |column| self.interned.text(&self.connection, row, column);
-        Ok(Version {
-            id: VersionId::from_bytes(bytes(row, 1)?),
-            prompt_id: prompt,
-            number: VersionNumber::new(row.get(2)?, row.get(3)?),
-            model: text(4)?,
-            message: row.get(5)?,
-            author: text(6)?.unwrap_or_default(),
-            base: None,
-            created_at: moment(row, 8)?,
-            blob: BlobId::from_bytes(bytes(row, 9)?),
-            size: row.get::<_, u32>(10)?.into(),
-            contract: contract(row, 11)?,
-            environments: Vec::new(),
-        })
+        let blob = BlobId::from_bytes(bytes(row, 10)?);
+        self.version_row(prompt, row, blob, row.get::<_, u32>(11)?.into())
     }
 
     fn prompt_key(&self, prompt: PromptId) -> rusqlite::Result<Option<i64>> {

@@ -140,21 +140,7 @@ impl ReadConnection {
         )?;
         let (mut version, base, body) = statement.query_row([key], |row| {
             let body = self.body_row(row.get(9)?)?;
-            let text = |column| self.interned.text(&self.connection, row, column);
-            let version = Version {
-                id: VersionId::from_bytes(bytes(row, 0)?),
-                prompt_id: prompt,
-                number: VersionNumber::new(row.get(1)?, row.get(2)?),
-                model: text(3)?,
-                message: row.get(4)?,
-                author: text(5)?.unwrap_or_default(),
-                base: None,
-                created_at: moment(row, 7)?,
-                blob: body.hash,
-                size: body.size,
-                contract: contract(row, 8)?,
-                environments: Vec::new(),
-            };
+            let version = self.version_row(prompt, row, body.hash, body.size)?;
             Ok((version, row.get::<_, Option<i64>>(6)?, body))
         })?;
         if let Some(base) = base {
@@ -162,6 +148,33 @@ impl ReadConnection {
             version.base = statement.query_row([base], id).optional()?;
         }
         Ok((version, body))
+    }
+
+    /// Maps a row to a version without its base and its environments.
+    ///
+    /// The row begins with `id, major, minor, model, message, author, base, created_at, contract`.
+    pub(super) fn version_row(
+        &self,
+        prompt: PromptId,
+        row: &Row<'_>,
+        blob: BlobId,
+        size: u64,
+    ) -> rusqlite::Result<Version> {
+        let text = |column| self.interned.text(&self.connection, row, column);
+        Ok(Version {
+            id: VersionId::from_bytes(bytes(row, 0)?),
+            prompt_id: prompt,
+            number: VersionNumber::new(row.get(1)?, row.get(2)?),
+            model: text(3)?,
+            message: row.get(4)?,
+            author: text(5)?.unwrap_or_default(),
+            base: None,
+            created_at: moment(row, 7)?,
+            blob,
+            size,
+            contract: contract(row, 8)?,
+            environments: Vec::new(),
+        })
     }
 
     fn body_row(&self, key: i64) -> rusqlite::Result<BodyRow> {

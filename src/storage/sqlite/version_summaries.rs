@@ -7,7 +7,7 @@ use super::columns::{bytes, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use super::read_connection::ReadConnection;
-use crate::model::contract_digest::ContractDigest;
+use super::versions::contract;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::version_number::VersionNumber;
 use crate::storage::VersionSummary;
@@ -47,15 +47,11 @@ pub(super) fn of_move(
 
 /// Maps the columns of a version from `first` on.
 fn summary(row: &Row<'_>, first: usize, prompt_id: PromptId) -> rusqlite::Result<VersionSummary> {
-    let contract = match row.get_ref(first + 4)? {
-        ValueRef::Null => None,
-        _ => Some(ContractDigest::from_bytes(bytes(row, first + 4)?)),
-    };
     Ok(VersionSummary {
         id: VersionId::from_bytes(bytes(row, first)?),
         prompt_id,
         number: VersionNumber::new(row.get(first + 1)?, row.get(first + 2)?),
         blob: BlobId::from_bytes(bytes(row, first + 3)?),
-        contract,
+        contract: contract(row, first + 4)?,
     })
 }

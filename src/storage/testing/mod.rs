@@ -21,6 +21,8 @@
 
 mod all_answers;
 pub mod blobs;
+#[cfg(test)]
+mod forwarded;
 mod history_writer;
 pub mod index;
 pub mod packs;
@@ -29,6 +31,8 @@ pub mod values;
 use std::sync::Arc;
 
 pub use all_answers::all_answers;
+#[cfg(test)]
+pub(crate) use forwarded::forwarded_upkeep;
 pub use history_writer::HistoryWriter;
 
 use super::{Blobs, Index, MemoryBlobs, MemoryIndex};
