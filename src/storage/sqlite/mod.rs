@@ -22,11 +22,15 @@ mod copy;
 mod environment_list;
 mod error;
 mod files;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod frame_buffer;
 mod ids;
 mod index;
 mod index_directory;
 mod index_file;
 mod interned;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod log_file;
 mod lookups;
 mod maintenance;
 mod objects;

@@ -238,10 +238,11 @@ impl File {
                 page[within..within + length].copy_from_slice(&bytes[done..done + length]);
             });
             done += length;
-        }
-        let (bytes, cuts) = (at + bytes.len() as u64, self.cuts);
-        if bytes > self.size().bytes {
-            self.sizes.push(Size { bytes, cuts });
+            // The system may take note of the size after each page of a long write.
+            let (bytes, cuts) = (at + done as u64, self.cuts);
+            if bytes > self.size().bytes {
+                self.sizes.push(Size { bytes, cuts });
+            }
         }
     }
 
