@@ -169,8 +169,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
         connection.set_db_config(setting, value)?;
     }
     connection.execute_batch(
-        "PRAGMA cell_size_check = ON; -- finds damaged pages earlier
-         PRAGMA temp_store = MEMORY;
+        "PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -4096;   -- KiB; the writer has more, see `prepare_commits`
          PRAGMA mmap_size = 0;        -- with mapped files, an I/O error is a signal",
     )
@@ -200,6 +199,7 @@ const SETTINGS: [(DbConfig, bool); 7] = [
 pub(super) fn prepare_commits(connection: &Connection) -> SqliteResult<()> {
     prepare_checkpoints(connection)?;
     let settings = "
+        PRAGMA cell_size_check = ON;      -- a write must not spread the damage of a page
         PRAGMA cache_size = -16384;
         PRAGMA wal_autocheckpoint = 8000; -- 32 MB: a limit in case `checkpoint` never runs";
     let set = connection.execute_batch(settings);
