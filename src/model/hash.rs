@@ -10,6 +10,24 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::model::invalid_argument::InvalidArgument;
 
+/// The text of a hash. Operations contain many, so they are written without a call for each digit.
+struct HexDigits([u8; 64]);
+
+impl HexDigits {
+    fn of(hash: &[u8; 32]) -> Self {
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half & 0xf)];
+        Self(std::array::from_fn(|at| {
+            let byte = hash[at / 2];
+            digit(if at % 2 == 0 { byte >> 4 } else { byte })
+        }))
+    }
+
+    fn as_str(&self) -> &str {
+        // They are digits.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 /// Defines a type for one use of BLAKE3 hashes: 32 bytes, 64 hex digits as text.
 macro_rules! hash_type {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
@@ -34,13 +52,13 @@ macro_rules! hash_type {
 
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
+                serializer.serialize_str(HexDigits::of(&self.0).as_str())
             }
         }
 
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&blake3::Hash::from_bytes(self.0).to_hex())
+                f.pad(HexDigits::of(&self.0).as_str())
             }
         }
 
@@ -95,4 +113,18 @@ hash_type! {
     ///
     /// Two files with the same hash are equal byte for byte.
     Seal, "seal"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_blake3() {
+        let hash = blake3::hash(b"promptbook");
+        let id = BlobId::from_bytes(*hash.as_bytes());
+        assert_eq!(id.to_string(), hash.to_hex().as_str());
+        assert_eq!(format!("{id:>66}"), format!("  {}", hash.to_hex()));
+        assert_eq!(serde_json::to_value(id).unwrap(), hash.to_hex().as_str());
+    }
 }

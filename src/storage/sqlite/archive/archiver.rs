@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
+use super::known_rows::KnownRows;
 use super::segments::{RowPosition, SegmentSpan, moment_of};
 use super::text;
-use super::text::{RowLookups, SegmentText};
+use super::text::SegmentText;
 use crate::model::id::{OperationId, PromptId};
 use crate::model::operation_text;
 use crate::storage::sqlite::columns::{bytes, limit};
@@ -70,7 +71,7 @@ pub(crate) fn archive(
     let Some((end, span, texts)) = following(connection, start, old, sizes)? else {
         return Ok(None);
     };
-    let rows = RowLookups::new(connection);
+    let rows = KnownRows::new(connection);
     let Some(content) = text::write(&texts, &rows)? else {
         return Ok(None);
     };

@@ -6,6 +6,7 @@
 //! [`Corrupt`](crate::storage::StorageErrorKind::Corrupt), and never yields another operation.
 
 mod archiver;
+mod known_rows;
 mod segments;
 mod text;
 
