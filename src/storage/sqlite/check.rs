@@ -1,11 +1,13 @@
 //! Consistency checks of the index: SQLite's own, and those of data that is stored twice for speed.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::check_history;
 use super::columns::collect;
 use super::connection;
 use super::error::{SqliteContext, SqliteResult};
+use super::indexed_messages::IndexedMessages;
 use super::objects;
 use super::prompts;
 use crate::storage::{StorageError, StorageErrorKind, folded};
@@ -181,41 +183,78 @@ fn missing_texts(connection: &Connection) -> SqliteResult<Vec<String>> {
 
 /// Checks that ids are unique: they are looked up by a part, so no index ensures it.
 ///
-/// Only rows whose parts are equal are compared, so the memory does not grow with the store.
+/// The index lists the parts in order, and the integrity check compares it with the rows. Only the
+/// rows whose parts are equal are read.
 fn duplicate_ids(connection: &Connection) -> SqliteResult<Vec<String>> {
-    lines(
+    let mut found = repeated_ids(
         connection,
+        "SELECT substr(hash, 1, 4) FROM blob ORDER BY substr(hash, 1, 4)",
         "SELECT 'body', lower(hex(hash)), count(*) FROM blob
-         WHERE substr(hash, 1, 4) IN
-            (SELECT substr(hash, 1, 4) FROM blob GROUP BY substr(hash, 1, 4) HAVING count(*) > 1)
-         GROUP BY hash HAVING count(*) > 1
-         UNION ALL
-         SELECT 'version', lower(hex(id)), count(*) FROM version
-         WHERE substr(id, 3, 6) IN
-            (SELECT substr(id, 3, 6) FROM version GROUP BY substr(id, 3, 6) HAVING count(*) > 1)
-         GROUP BY id HAVING count(*) > 1",
-        |row| {
-            let (what, id, rows): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(format!("{what} {id} has {rows} rows"))
-        },
-    )
+         WHERE substr(hash, 1, 4) = ?1 GROUP BY hash HAVING count(*) > 1",
+    )?;
+    found.extend(repeated_ids(
+        connection,
+        "SELECT substr(id, 3, 6) FROM version ORDER BY substr(id, 3, 6)",
+        "SELECT 'version', lower(hex(id)), count(*) FROM version
+         WHERE substr(id, 3, 6) = ?1 GROUP BY id HAVING count(*) > 1",
+    )?);
+    Ok(found)
+}
+
+/// Returns a line for each id that several rows have.
+///
+/// `parts` lists a part of each id in order, and `ids` the ids with a part that several rows have.
+fn repeated_ids(connection: &Connection, parts: &str, ids: &str) -> SqliteResult<Vec<String>> {
+    let doing = "checking the index";
+    let mut parts = connection.prepare(parts).context(doing)?;
+    let mut parts = parts.query([]).context(doing)?;
+    let mut ids = connection.prepare(ids).context(doing)?;
+    let mut found = Vec::new();
+    let (mut last, mut is_repeated) = (Vec::new(), false);
+    while let Some(row) = parts.next().context(doing)? {
+        let part = match row.get_ref(0).context(doing)? {
+            ValueRef::Blob(part) => part,
+            // The integrity check reports a value of another type.
+            _ => continue,
+        };
+        if part != last {
+            last.clear();
+            last.extend_from_slice(part);
+            is_repeated = false;
+        } else if !std::mem::replace(&mut is_repeated, true) {
+            let lines = ids.query([part]).and_then(|ids| {
+                collect(ids, |row| {
+                    let (what, id): (String, String) = (row.get(0)?, row.get(1)?);
+                    Ok(format!("{what} {id} has {} rows", row.get::<_, i64>(2)?))
+                })
+            });
+            found.extend(lines.context(doing)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Checks the lists of what is indexed for search, by which outdated documents are removed.
 ///
 /// The integrity check covers the full text index itself.
 fn search_rows(connection: &Connection) -> SqliteResult<Vec<String>> {
-    lines(
+    let mut found = lines(
         connection,
         "SELECT DISTINCT prompt, 'is missing' FROM searchable WHERE prompt NOT IN (SELECT id FROM search_text_docsize)
          UNION ALL
-         SELECT id, 'has no prompt' FROM search_text_docsize WHERE id NOT IN (SELECT key FROM prompt)
-         UNION ALL
-         SELECT DISTINCT doc, 'of the messages has no version' FROM search_message_word
-            WHERE doc NOT IN (SELECT key FROM version)",
+         SELECT id, 'has no prompt' FROM search_text_docsize WHERE id NOT IN (SELECT key FROM prompt)",
         |row| {
             let (key, what): (i64, String) = (row.get(0)?, row.get(1)?);
             Ok(format!("row {key} of the search index {what}"))
         },
-    )
+    )?;
+    let without_version = IndexedMessages::of(connection)
+        .and_then(|messages| messages.without_version(connection))
+        .context("checking the index")?;
+    let of_messages = without_version.into_iter();
+    found.extend(
+        of_messages
+            .map(|key| format!("row {key} of the search index of the messages has no version")),
+    );
+    Ok(found)
 }

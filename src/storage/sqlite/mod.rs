@@ -28,6 +28,7 @@ mod ids;
 mod index;
 mod index_directory;
 mod index_file;
+mod indexed_messages;
 mod interned;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod log_file;

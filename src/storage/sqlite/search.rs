@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::columns::{bytes, collect, moment, parsed};
 use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
+use super::indexed_messages::IndexedMessages;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::storage::{
     Indexable, IndexedItem, IndexedItemVisitor, PlaceCounts, SearchMatch, SearchQuery,
@@ -232,15 +233,16 @@ pub(super) fn each(
             return Ok(());
         }
     }
-    // No table lists the messages: a version's message is indexed if one of its words is.
+    let mut messages = IndexedMessages::of(connection).context(doing)?;
     let mut statement = connection
-        .prepare_cached(
-            "SELECT v.id FROM (SELECT DISTINCT doc FROM search_message_word) m JOIN version v ON v.key = m.doc",
-        )
+        .prepare_cached("SELECT key, id FROM version ORDER BY key")
         .context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
     while let Some(row) = rows.next().context(doing)? {
-        let id = VersionId::from_bytes(bytes(row, 0).context(doing)?);
+        if !messages.remove(row.get(0).context(doing)?) {
+            continue;
+        }
+        let id = VersionId::from_bytes(bytes(row, 1).context(doing)?);
         if visit(IndexedItem::Message(id)).is_break() {
             break;
         }
