@@ -337,20 +337,33 @@ impl ReadConnection {
             name: parsed(row, 2)?,
             tags,
         };
+        let id = parsed(row, 1)?;
         Ok(PromptTable {
-            id: parsed(row, 1)?,
+            id,
             created_at: moment(row, 3)?,
             updated_at: moment(row, 6)?,
             state: optional_moment(row, 4)?.is_none().then_some(state),
-            versions: self.version_rows(key)?,
+            versions: self.version_rows(key, id)?,
             environments: self.pointers(key)?,
         })
     }
 
-    fn version_rows(&self, prompt: i64) -> rusqlite::Result<Vec<VersionRow>> {
-        let sql = versions::select_versions!("WHERE v.prompt = ?1 ORDER BY v.key");
-        let mut statement = self.connection.prepare_cached(sql)?;
-        collect(statement.query([prompt])?, |row| versions::row(self, row))
+    /// Returns all versions of a prompt in the order of their commits.
+    ///
+    /// They are sorted here: they mostly have the order of their numbers, in which an index lists
+    /// them.
+    fn version_rows(&self, prompt: i64, id: PromptId) -> rusqlite::Result<Vec<VersionRow>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT v.id, ?2, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at, o.hash, o.size,
+                NULL, v.contract, v.deleted_at, v.key
+             FROM version v JOIN blob o ON o.key = v.blob LEFT JOIN version b ON b.key = v.base
+             WHERE v.prompt = ?1",
+        )?;
+        let mut found = collect(statement.query((prompt, id.as_str()))?, |row| {
+            Ok((row.get::<_, i64>(14)?, versions::row(self, row)?))
+        })?;
+        found.sort_by_key(|(key, _)| *key);
+        Ok(found.into_iter().map(|(_, version)| version).collect())
     }
 
     fn pointers(

@@ -38,7 +38,6 @@ macro_rules! select_versions {
         )
     };
 }
-pub(super) use select_versions;
 
 pub(super) fn version(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<Version> {
     let text = |column| tables.interned.text(&tables.connection, row, column);
