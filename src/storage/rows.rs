@@ -103,6 +103,11 @@ impl PromptRows {
         self.live.iter().filter_map(|place| self.at(*place))
     }
 
+    /// Returns the number of versions, deleted ones included.
+    pub(crate) fn version_count(&self) -> usize {
+        self.versions.len()
+    }
+
     pub(crate) fn live_count(&self) -> usize {
         self.live.size()
     }

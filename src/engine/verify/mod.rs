@@ -2,6 +2,7 @@
 
 pub(crate) mod bodies;
 mod chain;
+mod chain_replay;
 mod environment_list;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -1,6 +1,6 @@
 //! Verification of the rows of prompts against their operations.
 
-use super::replay::{Replay, ReplayError};
+use super::replay::{PromptReplay, ReplayError};
 use super::report::{VerifyReport, Violation, damage};
 use crate::engine::visit;
 use crate::model::error::Result;
@@ -13,18 +13,17 @@ use crate::storage::{PromptTable, Snapshot};
 /// Passes all that is stored of each prompt to `add`.
 pub(super) fn check_prompts(
     snapshot: &dyn Snapshot,
-    mut replay: Replay,
+    replay: &mut dyn PromptReplay,
     add: &mut dyn FnMut(&PromptTable),
     report: &mut VerifyReport,
     progress: &mut Reporter<'_>,
 ) -> Result<()> {
-    replay.prepare(snapshot)?;
     visit::prompts(snapshot, |found| {
         progress.pulse()?;
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
         add(&found);
-        let details = match replay.take(snapshot, found.id) {
+        let details = match replay.take(snapshot, &found, progress) {
             Ok(replayed) => differences(&replayed.to_table(), &found),
             Err(ReplayError::Contradiction(detail)) => vec![detail],
             Err(ReplayError::Storage(error)) => return Err(error),

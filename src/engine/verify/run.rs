@@ -115,7 +115,10 @@ fn verify_snapshot(
             search.prompt(table);
         }
     };
-    let live = match check_prompts(snapshot, replay, &mut add, &mut report, progress) {
+    let checked = replay
+        .prepare(snapshot)
+        .and_then(|()| check_prompts(snapshot, &mut replay, &mut add, &mut report, progress));
+    let live = match checked {
         Ok(()) => Some(live),
         Err(error) => {
             report.index_is_damaged(damage(error)?);

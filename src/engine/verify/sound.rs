@@ -11,8 +11,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use super::bodies::{BodyCheck, BodyUses, check_packs};
-use super::chain::check_chain;
-use super::replay::Replay;
+use super::chain_replay::{ChainReplay, ReplayLimits};
 use super::report::{Depth, VerifyReport, damage};
 use super::rows::check_prompts;
 use crate::engine::search::{ExpectedSums, FoundSums, PartialSums};
@@ -321,21 +320,18 @@ impl SoundCheck<'_> {
             live: MultisetSum::default(),
             search: ExpectedSums::new(snapshot, &self.keys)?,
         };
-        let mut replay = Replay::default();
-        check_chain(snapshot, pins, &mut replay, &mut rows.report, progress)?;
-        progress.report()?;
-        if !rows.report.is_clean() {
-            return Ok(None);
-        }
+        let mut replay = ChainReplay::new(snapshot, pins, ReplayLimits::default());
         let mut add = |table: &PromptTable| {
             for version in table.live() {
                 rows.live.add(self.keys.of(version.blob), 1);
             }
             rows.search.prompt(table);
         };
-        check_prompts(snapshot, replay, &mut add, &mut rows.report, progress)?;
+        check_prompts(snapshot, &mut replay, &mut add, &mut rows.report, progress)?;
         progress.report()?;
-        Ok(rows.report.is_clean().then_some(rows))
+        let are_all_taken = replay.end(&mut rows.report, progress)?;
+        progress.report()?;
+        Ok((are_all_taken && rows.report.is_clean()).then_some(rows))
     }
 
     fn unless_stopped(&self) -> ControlFlow<()> {
