@@ -240,9 +240,11 @@ impl Schedule {
         self.unindexed = TailSize::default();
     }
 
-    /// Counts operations as unindexed, because the indexing of a long tail stopped early.
-    pub(super) fn indexing_stopped(&mut self) {
-        self.unindexed.operations += LONG_TAIL.operations;
+    /// Counts the operations that were left when indexing stopped early.
+    ///
+    /// Some may have been counted since it began. A short tail is the work of the next pause.
+    pub(super) fn indexing_stopped(&mut self, left: u64) {
+        self.unindexed.operations = left.max(LONG_TAIL.operations);
     }
 
     /// Forgets the commits so far, because the index is being maintained.

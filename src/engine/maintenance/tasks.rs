@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{CheckpointSummary, checkpoint, write_files};
@@ -21,11 +21,24 @@ use crate::trace::Span;
 /// Bodies that are left remain in the journal, and the next handle checkpoints them.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What a thread does that is to index documents while another thread of the handle does.
+///
+/// Both would prepare the same batches, and one of them would discard each.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum IfIndexing {
+    /// It waits until the other thread stops, and indexes what is left.
+    Wait,
+    /// It leaves the work to the other thread.
+    Skip,
+}
+
 /// The store that the tasks work on.
 pub(super) struct Tasks {
     pub(super) index: Arc<dyn Index>,
     bodies: Arc<BodyReader>,
     clock: Clock,
+    /// Held by the thread that indexes documents.
+    indexing: Mutex<()>,
 }
 
 impl fmt::Debug for Tasks {
@@ -40,6 +53,7 @@ impl Tasks {
             index,
             bodies,
             clock,
+            indexing: Mutex::default(),
         }
     }
 
@@ -68,12 +82,26 @@ impl Tasks {
         Ok(checkpointed)
     }
 
-    /// Indexes documents as long as `go_on` returns true; returns whether any may be left.
+    /// Indexes documents as long as `go_on` returns true for the number of unindexed operations.
     ///
+    /// Returns how many operations are left for this thread.
     /// A failure makes searches slower, and stops no other work.
-    pub(super) fn index_documents(&self, go_on: impl FnMut() -> bool) -> bool {
+    pub(super) fn index_documents(
+        &self,
+        if_indexing: IfIndexing,
+        go_on: impl FnMut(u64) -> bool,
+    ) -> u64 {
+        let _turn = match (if_indexing, self.indexing.try_lock()) {
+            (_, Ok(turn)) => turn,
+            (_, Err(TryLockError::Poisoned(turn))) => turn.into_inner(),
+            (IfIndexing::Skip, Err(TryLockError::WouldBlock)) => return 0,
+            (IfIndexing::Wait, Err(TryLockError::WouldBlock)) => {
+                let turn = self.indexing.lock();
+                turn.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
         let _span = Span::maintenance("index_documents");
-        matches!(catch_up(&*self.index, &self.bodies, go_on), Ok(false))
+        catch_up(&*self.index, &self.bodies, go_on).unwrap_or(0)
     }
 
     /// Returns whether a checkpoint makes packs, however few bodies it moves.
@@ -143,7 +171,8 @@ impl Tasks {
             }
         }
         if in_time() && tail_is_long(&*self.index.snapshot()?)? {
-            self.index_documents(|| in_time() && self.indexed_through().is_ok_and(|to| to < last));
+            let go_on = |_| in_time() && self.indexed_through().is_ok_and(|to| to < last);
+            self.index_documents(IfIndexing::Skip, go_on);
         }
         if in_time() {
             self.index.maintain()?;

@@ -10,8 +10,9 @@ use chrono::{DateTime, Utc};
 
 use super::checkpoint::CheckpointSummary;
 use super::schedule::{Schedule, Task};
-use super::tasks::Tasks;
+use super::tasks::{IfIndexing, Tasks};
 use crate::engine::read::bodies::BodyReader;
+use crate::engine::search::FULL_BATCH_OPERATIONS;
 use crate::engine::write::pending_work::PendingWork;
 use crate::model::causes::with_causes;
 use crate::model::clock::{self, Clock};
@@ -24,7 +25,7 @@ use crate::trace;
 ///
 /// The checks are made even if the handle answers from memory.
 pub(crate) const LOCATION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// The time that indexing beside commits takes at most before other work is considered.
+/// The time that indexing takes at most before other work is considered.
 const SEARCH_SLICE: Duration = Duration::from_secs(1);
 
 /// The maintenance worker of one open store.
@@ -92,7 +93,7 @@ impl MaintenanceWorker {
 
     /// Runs all index maintenance now, on the caller's thread.
     pub(crate) fn run_all(&self) -> Result<()> {
-        while self.shared.maintain(true)? {}
+        while self.shared.maintain(true, IfIndexing::Wait)? {}
         self.shared.schedule().begin_maintenance();
         Ok(())
     }
@@ -118,7 +119,7 @@ impl MaintenanceWorker {
     pub(crate) fn committed_in_memory(&self, added: &PendingWork) {
         let is_tail_long = self.shared.schedule().add_unindexed(added);
         if is_tail_long {
-            self.shared.index_documents(|| true);
+            self.shared.index_documents(IfIndexing::Skip, |_| true);
         }
     }
 
@@ -302,24 +303,29 @@ impl WorkerShared {
             schedule.begin_maintenance();
             schedule.is_idle(Instant::now())
         };
-        self.maintain(is_idle).map(drop)
+        self.maintain(is_idle, IfIndexing::Skip).map(drop)
     }
 
-    /// Joins packs, indexes documents if no commits arrive, and maintains the index.
+    /// Indexes documents if no commits arrive, maintains the index, and joins packs.
     ///
-    /// Returns whether there is more to do.
-    fn maintain(&self, is_idle: bool) -> Result<bool> {
-        let has_new_packs = self.schedule().take_new_packs();
-        if has_new_packs && let Err(error) = self.tasks.join_packs() {
-            self.schedule().add_pack();
-            return Err(error);
-        }
+    /// Returns whether there is more to do. Packs come last, because joining large ones takes long,
+    /// and operations that are not archived meanwhile take up space.
+    fn maintain(&self, is_idle: bool, if_indexing: IfIndexing) -> Result<bool> {
         if is_idle {
-            self.index_documents(|| !self.is_closing());
+            let end = Instant::now() + SEARCH_SLICE;
+            self.index_documents(if_indexing, |_| match if_indexing {
+                IfIndexing::Wait => !self.is_closing(),
+                IfIndexing::Skip => self.may_go_on() && Instant::now() < end,
+            });
         }
         let has_more = self.tasks.maintain_index()?;
         if has_more {
             self.schedule().maintain_again();
+        }
+        let has_new_packs = self.schedule().take_new_packs();
+        if has_new_packs && let Err(error) = self.tasks.join_packs() {
+            self.schedule().add_pack();
+            return Err(error);
         }
         Ok(has_more)
     }
@@ -327,17 +333,22 @@ impl WorkerShared {
     /// Indexes documents for a while, so that other work is considered in between.
     fn index_for_a_slice(&self, is_urgent: bool) {
         let end = Instant::now() + SEARCH_SLICE;
-        self.index_documents(|| {
-            is_urgent && Instant::now() < end && !self.is_closing() || self.may_go_on()
+        self.index_documents(IfIndexing::Skip, |left| {
+            let may_go_on = if is_urgent {
+                left >= FULL_BATCH_OPERATIONS && !self.is_closing()
+            } else {
+                self.may_go_on()
+            };
+            may_go_on && Instant::now() < end
         });
     }
 
     /// Indexes documents as long as `go_on` returns true.
-    fn index_documents(&self, go_on: impl FnMut() -> bool) {
+    fn index_documents(&self, if_indexing: IfIndexing, go_on: impl FnMut(u64) -> bool) {
         self.schedule().begin_indexing();
-        let may_be_left = self.tasks.index_documents(go_on);
-        if may_be_left {
-            self.schedule().indexing_stopped();
+        let left = self.tasks.index_documents(if_indexing, go_on);
+        if left > 0 {
+            self.schedule().indexing_stopped(left);
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
+use crate::engine::maintenance::schedule::PAUSE;
 use crate::engine::maintenance::tasks::CLOSE_TIMEOUT;
 use crate::model::record::Durability;
 use crate::storage;
@@ -162,4 +163,87 @@ fn an_abandoned_store_closes_without_work() {
         let waiting = index.snapshot().unwrap().waiting().unwrap().bodies;
         assert_eq!(waiting > 0, abandoned, "{waiting} bodies are journaled");
     }
+}
+
+/// A batch of the few operations that an import has added meanwhile costs as much as a full one.
+#[test]
+fn indexing_beside_commits_leaves_a_short_tail() {
+    let crowded = Arc::new(Crowded::new(Duration::ZERO));
+    (0..3).for_each(|_| crowded.commit());
+    let (_, blobs) = testing::in_memory();
+    let index: Arc<dyn Index> = Arc::clone(&crowded) as _;
+    let bodies = Arc::new(BodyReader::new(blobs));
+    let worker = MaintenanceWorker::new(index, bodies, Arc::new(crate::model::clock::system));
+    worker.shared.index_for_a_slice(true);
+    let committed = crowded.last.load(Ordering::Relaxed);
+    assert_eq!(committed, 5 * Crowded::COMMITS_PER_TRANSACTION, "one batch");
+    // They are indexed at the next pause.
+    let later = Instant::now() + Duration::from_secs(1);
+    worker
+        .shared
+        .schedule()
+        .add_commit(PendingWork::default(), later);
+    let next = worker.shared.schedule().next(later + PAUSE);
+    assert_eq!(next, Task::Index { is_urgent: false });
+}
+
+/// An index in memory that counts its transactions.
+///
+/// Before each, other threads have time to prepare the same batch.
+#[derive(Debug)]
+struct Counted {
+    index: Arc<dyn Index>,
+    transactions: AtomicU32,
+}
+
+impl Index for Counted {
+    fn snapshot(&self) -> storage::StorageResult<Box<dyn Snapshot + '_>> {
+        self.index.snapshot()
+    }
+
+    fn transaction(
+        &self,
+        durability: Durability,
+    ) -> storage::StorageResult<Box<dyn Transaction + '_>> {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(100));
+        self.index.transaction(durability)
+    }
+
+    testing::forwarded_upkeep!(index);
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        self.index.change_mark()
+    }
+}
+
+/// Two callers of a checkpoint and the worker index 1,000 prompts, 256 in a batch.
+#[test]
+fn threads_of_a_handle_do_not_index_the_same_documents() {
+    let (index, blobs) = testing::in_memory();
+    let mut scribe = HistoryWriter::new(&*index);
+    for prompt in 1..=1000 {
+        scribe.create(prompt, &format!("p{prompt}"), &[]);
+    }
+    let counted = Arc::new(Counted {
+        index,
+        transactions: AtomicU32::new(0),
+    });
+    let index: Arc<dyn Index> = Arc::clone(&counted) as _;
+    let bodies = Arc::new(BodyReader::new(blobs));
+    let worker = MaintenanceWorker::new(index, bodies, Arc::new(crate::model::clock::system));
+    std::thread::scope(|scope| {
+        let indexed_by = [IfIndexing::Wait, IfIndexing::Wait, IfIndexing::Skip];
+        for if_indexing in indexed_by {
+            let shared = &worker.shared;
+            scope.spawn(move || {
+                shared.index_documents(if_indexing, |_| true);
+                if matches!(if_indexing, IfIndexing::Wait) {
+                    let snapshot = shared.tasks.index.snapshot().unwrap();
+                    assert_eq!(snapshot.indexed_through().unwrap(), 1000);
+                }
+            });
+        }
+    });
+    assert_eq!(counted.transactions.load(Ordering::Relaxed), 4);
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::current::searchable;
-use super::tail::{UnindexedTail, each_content};
+use super::tail::{BatchSize, UnindexedTail, each_content};
 use super::words::words_of;
 use crate::engine::read::bodies::BodyReader;
 use crate::model::error::Result;
@@ -35,11 +35,18 @@ impl TailSize {
     }
 }
 
-/// The number of changes indexed per transaction. Other writers wait for the transaction.
+/// The size at which a batch, which is indexed by one transaction, ends.
 ///
-/// A larger number costs less in total, and blocks the others for longer: this one for a few
-/// milliseconds.
-const CHANGES_PER_BATCH: usize = 256;
+/// Larger batches cost less in total, because FTS5 writes a segment for each transaction and merges
+/// the segments later. They also block other writers for longer: these for some tens of
+/// milliseconds. The texts of operations bound the messages, and the changes of few prompts.
+const BATCH: BatchSize = BatchSize {
+    prompts: 256,
+    bytes: 1024 * 1024,
+};
+
+/// The number of operations that are indexed beside commits; a batch of fewer costs too much.
+pub(crate) const FULL_BATCH_OPERATIONS: u64 = 256;
 
 /// The size of the operations after a batch in which prompts are looked for that are touched again,
 /// in bytes of their texts. About 500 commits are as large, or 30 imported prompts of 20 versions.
@@ -72,20 +79,21 @@ pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
     Ok(bytes >= LONG_TAIL.bytes)
 }
 
-/// Indexes all unindexed operations in batches, while `go_on` returns true.
+/// Indexes all unindexed operations in batches, while `go_on` returns true for their number.
 ///
-/// Returns whether all operations are indexed. Each batch is committed entirely or not at all.
+/// Returns the number of those that are left. Each batch is committed entirely or not at all.
 ///
 /// A failure does no harm, because a search reads unindexed operations directly. For the same
 /// reason the commits need not be durable.
 pub(crate) fn catch_up(
     index: &dyn Index,
     bodies: &BodyReader,
-    mut go_on: impl FnMut() -> bool,
-) -> Result<bool> {
-    while tail_length(&*index.snapshot()?)? > 0 {
-        if !go_on() {
-            return Ok(false);
+    mut go_on: impl FnMut(u64) -> bool,
+) -> Result<u64> {
+    loop {
+        let left = tail_length(&*index.snapshot()?)?;
+        if left == 0 || !go_on(left) {
+            return Ok(left);
         }
         // Texts are read and split into words before the transaction blocks other writers. Changes
         // made in the meantime stay in the tail.
@@ -100,7 +108,6 @@ pub(crate) fn catch_up(
             transaction.commit()?;
         }
     }
-    Ok(true)
 }
 
 /// Reads the next unindexed operations, and the texts of the prompts that they touched.
@@ -109,7 +116,7 @@ fn next_batch(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable>
     // to the tail. One that is touched after those looked at is indexed twice, which does no harm.
     let mut again: HashSet<PromptId> = HashSet::new();
     let mut bytes = 0;
-    let tail = UnindexedTail::before(snapshot, CHANGES_PER_BATCH, |number, text| {
+    let tail = UnindexedTail::before(snapshot, BATCH, |number, text| {
         again.extend(read_changed_prompts(number, text)?);
         bytes += text.len();
         if bytes >= LOOKAHEAD_BYTES {

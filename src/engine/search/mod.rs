@@ -27,7 +27,7 @@ pub use snippet::Snippet;
 
 #[cfg(test)]
 use catch_up::tail_length;
-pub(crate) use catch_up::{LONG_TAIL, TailSize, catch_up, tail_is_long};
+pub(crate) use catch_up::{FULL_BATCH_OPERATIONS, LONG_TAIL, TailSize, catch_up, tail_is_long};
 pub(crate) use dependents::{Dependents, dependents};
 pub(crate) use find::search;
 pub(crate) use verify::{ExpectedIndex, ExpectedSums, FoundSums, PartialSums, may_name_partials};

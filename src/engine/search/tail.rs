@@ -20,6 +20,15 @@ pub(super) fn each_content(
     })
 }
 
+/// The size at which a range of operations ends.
+#[derive(Clone, Copy)]
+pub(super) struct BatchSize {
+    /// The number of prompts that the operations touched.
+    pub(super) prompts: usize,
+    /// The size of the operations' texts in bytes.
+    pub(super) bytes: usize,
+}
+
 /// The prompts and versions that a range of operations touched.
 #[derive(Debug, Default)]
 pub(super) struct UnindexedTail {
@@ -35,30 +44,34 @@ pub(super) struct UnindexedTail {
 impl UnindexedTail {
     /// Reads all unindexed operations.
     pub(super) fn of(snapshot: &dyn Snapshot) -> Result<Self> {
-        Self::before(snapshot, usize::MAX, |_, _| Ok(ControlFlow::Break(())))
+        let all = BatchSize {
+            prompts: usize::MAX,
+            bytes: usize::MAX,
+        };
+        Self::before(snapshot, all, |_, _| Ok(ControlFlow::Break(())))
     }
 
-    /// Reads the next unindexed operations, until they have at least `most` changes.
+    /// Reads the next unindexed operations, until they have at least this size.
     ///
-    /// An operation without changes counts as one change. The operations that follow are passed to
+    /// The operations that follow are passed to
     /// `look`, with their numbers, until it breaks.
     pub(super) fn before(
         snapshot: &dyn Snapshot,
-        most: usize,
+        size: BatchSize,
         mut look: impl FnMut(u64, &str) -> Result<ControlFlow<()>>,
     ) -> Result<Self> {
         let mut tail = Self {
             up_to: snapshot.indexed_through()?,
             ..Self::default()
         };
-        let mut seen = 0;
+        let mut bytes = 0;
         visit::operations(snapshot, tail.up_to, |number, _, text| {
-            if seen >= most {
+            if tail.prompts.len() >= size.prompts || bytes >= size.bytes {
                 return look(number, text);
             }
             let content = read_operation(number, text)?;
             tail.up_to = number;
-            seen += content.changes.len().max(1);
+            bytes += text.len();
             for change in content.changes {
                 tail.add(change);
             }

@@ -19,7 +19,7 @@ fn both(
     let bodies = BodyReader::new(blobs);
     scribe(&mut HistoryWriter::new(&*index));
     look(&*index.snapshot().unwrap(), &bodies);
-    catch_up(&*index, &bodies, || true).unwrap();
+    catch_up(&*index, &bodies, |_| true).unwrap();
     let snapshot = index.snapshot().unwrap();
     assert_eq!(tail_length(&*snapshot).unwrap(), 0);
     look(&*snapshot, &bodies);
@@ -36,7 +36,7 @@ fn a_restored_version_is_found_again() {
         let hits = search(&*snapshot, &bodies, word, 9).unwrap().into_iter();
         hits.map(|hit| hit.matched).collect::<Vec<_>>()
     };
-    let tell = || catch_up(&*index, &bodies, || true).unwrap();
+    let tell = || catch_up(&*index, &bodies, |_| true).unwrap();
     scribe.create(1, "name", &[]);
     scribe.commit_body(1, 1, "1.0", &body("first"));
     scribe.commit_body(1, 2, "1.1", &body("second"));
