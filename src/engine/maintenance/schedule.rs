@@ -259,9 +259,12 @@ impl Schedule {
         self.logged = 0;
     }
 
-    /// Schedules further maintenance of the index, as after a commit.
+    /// Schedules further maintenance of the index, which did only a part.
+    ///
+    /// It is due at once, also beside commits: otherwise an import that gets ahead stays ahead.
     pub(super) fn maintain_again(&mut self) {
         self.commits += 1;
+        self.operations = self.operations.max(MAINTAIN_AFTER_OPERATIONS);
     }
 
     /// Schedules the next check for files that are old enough to be packed.

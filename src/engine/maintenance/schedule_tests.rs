@@ -100,6 +100,17 @@ fn many_commits_and_many_packs_are_maintained_without_a_pause() {
     assert_eq!(after_commit(packed, now).next(now), Task::Maintain);
 }
 
+/// Otherwise the operations of an import would pile up if a turn of maintenance is slower than it.
+#[test]
+fn maintenance_that_did_a_part_goes_on_beside_commits() {
+    let now = Instant::now();
+    let mut schedule = after_commit(operations(1), now);
+    assert_eq!(schedule.next(now), Task::Wait(Some(PAUSE)));
+    schedule.maintain_again();
+    schedule.add_commit(operations(1), now);
+    assert_eq!(schedule.next(now), Task::Maintain);
+}
+
 #[test]
 fn the_log_is_shortened_without_a_pause() {
     let now = Instant::now();
