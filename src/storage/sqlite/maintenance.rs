@@ -31,10 +31,14 @@ const MIN_FREE_PAGES: i64 = 128;
 /// Rewriting more pages than this would block writers too long: a third of a second.
 const MAX_USED_PAGES: i64 = 16 * 1024;
 
+/// With more unindexed operations than this, free pages are left for the search index, which takes
+/// them soon. An import adds operations faster than they are indexed.
+const MAX_UNINDEXED: i64 = 64;
+
 impl SqliteIndex {
     pub(super) fn maintain_by(&self, reader: &ReadConnection) -> SqliteResult<bool> {
         let more = self.archive(reader, SegmentSizes::USUAL)?;
-        if self.compact(reader)? {
+        if !more && self.compact(reader)? {
             self.shrinks_at_checkpoint.store(true, Ordering::Relaxed);
         }
         self.checkpoint_long_wal(reader)?;
@@ -75,6 +79,13 @@ impl SqliteIndex {
     fn compact(&self, reader: &ReadConnection) -> SqliteResult<bool> {
         let (free, used) = connection::pages(&reader.connection)?;
         if free < MIN_FREE_PAGES || free < used / 2 || used > MAX_USED_PAGES {
+            return Ok(false);
+        }
+        let sql = "SELECT (SELECT max(number) FROM operation) - value FROM counter WHERE name = 'searchable'";
+        let unindexed: Option<i64> = (reader.connection)
+            .query_row(sql, [], |row| row.get(0))
+            .context("counting unindexed operations")?;
+        if unindexed.is_some_and(|count| count > MAX_UNINDEXED) {
             return Ok(false);
         }
         let mut write_lock = self.write_lock()?;
