@@ -83,7 +83,7 @@ impl Index for SqliteIndex {
     }
 
     fn shorten_log(&self) -> SqliteResult<()> {
-        self.with_maintainer(Self::checkpoint_long_wal)
+        self.with_maintainer(Self::checkpoint_wal_beside_commits)
     }
 
     fn check_location(&self) -> SqliteResult<()> {

@@ -89,6 +89,39 @@ fn it_shortens_a_long_log() {
     drop(open(&path, OpenMode::Read).snapshot().unwrap());
 }
 
+/// Beside commits. The next maintenance checkpoints the whole log.
+#[test]
+fn it_lets_the_log_of_a_large_index_get_longer() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made(directory.path());
+    let index = open(&path, OpenMode::Write);
+    let mut writer = testing::HistoryWriter::new(&index);
+    writer.create(1, "logged", &[]);
+    let left = || connection::pages_to_checkpoint(&index.connect().unwrap().connection).unwrap();
+    let mut commit = |number: u32, pages: usize| {
+        let text = format!(
+            "{{\"messages\": [\"{number}{}\"]}}",
+            "x".repeat(4096 * pages)
+        );
+        writer.commit_body(1, number, &format!("1.{number}"), text.as_bytes());
+    };
+    commit(1, 2500);
+    index.shorten_log().unwrap();
+    assert_eq!(left(), 0, "a small index");
+    commit(2, 20_000);
+    index.maintain().unwrap();
+    commit(3, 2500);
+    assert!(left() > 2500);
+    index.shorten_log().unwrap();
+    assert!(left() > 2500, "the limit is an eighth of the index");
+    commit(4, 2500);
+    index.shorten_log().unwrap();
+    assert_eq!(left(), 0);
+    commit(5, 2500);
+    index.maintain().unwrap();
+    assert_eq!(left(), 0);
+}
+
 /// The file of a log keeps its size when the log starts again.
 #[test]
 fn it_truncates_the_file_of_a_large_log_when_it_is_closed() {

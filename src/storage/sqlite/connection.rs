@@ -201,7 +201,7 @@ pub(super) fn prepare_commits(connection: &Connection) -> SqliteResult<()> {
     let settings = "
         PRAGMA cell_size_check = ON;      -- a write must not spread the damage of a page
         PRAGMA cache_size = -16384;
-        PRAGMA wal_autocheckpoint = 8000; -- 32 MB: a limit in case `checkpoint` never runs";
+        PRAGMA wal_autocheckpoint = 24000; -- 96 MB: a limit in case `checkpoint` never runs";
     let set = connection.execute_batch(settings);
     set.context("opening the index to write")
 }

@@ -16,6 +16,14 @@ use crate::storage::StorageErrorKind;
 /// With fewer pages, more of the commits would wait for a checkpoint.
 const MAX_WAL_PAGES: i64 = 2000;
 
+/// The same limit beside commits to a large index, of which an import changes pages here and there:
+/// 64 MB.
+///
+/// A page that several commits change is then written to the file once, and files are flushed less
+/// often. The limit is this part of the index's pages, so that the log of a small index stays small.
+const MAX_WAL_PAGES_OF_LARGE: i64 = 16_000;
+const LARGE_PAGES_PER_WAL_PAGE: i64 = 8;
+
 /// The same limit when an index that was written to is closed. It is lower, because the next
 /// process that opens the index reads all pages that are left.
 const MAX_WAL_PAGES_AT_CLOSE: i64 = 128;
@@ -23,14 +31,28 @@ const MAX_WAL_PAGES_AT_CLOSE: i64 = 128;
 /// The size of the log's file, in bytes, from which it is truncated when an index that was written
 /// to is closed, even if few of its pages are in use.
 ///
-/// A log that is checkpointed in time stays below half of this.
+/// The log of a small index stays below half of this if it is checkpointed in time.
 const MAX_WAL_BYTES_AT_CLOSE: u64 = 16 * 1024 * 1024;
 
 impl SqliteIndex {
     /// Checkpoints the log if it is long, or if the file is to get shorter.
     pub(super) fn checkpoint_long_wal(&self, reader: &ReadConnection) -> SqliteResult<()> {
+        self.checkpoint_wal_of(reader, MAX_WAL_PAGES)
+    }
+
+    /// Checkpoints the log beside commits if it is long for the size of the index.
+    pub(super) fn checkpoint_wal_beside_commits(
+        &self,
+        reader: &ReadConnection,
+    ) -> SqliteResult<()> {
+        let (_, used) = connection::pages(&reader.connection)?;
+        let part = used / LARGE_PAGES_PER_WAL_PAGE;
+        self.checkpoint_wal_of(reader, part.clamp(MAX_WAL_PAGES, MAX_WAL_PAGES_OF_LARGE))
+    }
+
+    fn checkpoint_wal_of(&self, reader: &ReadConnection, limit: i64) -> SqliteResult<()> {
         let pages_left = || connection::pages_to_checkpoint(&reader.connection);
-        if self.shrinks_at_checkpoint.load(Ordering::Relaxed) || pages_left()? >= MAX_WAL_PAGES {
+        if self.shrinks_at_checkpoint.load(Ordering::Relaxed) || pages_left()? >= limit {
             self.checkpoint_wal(reader)?;
             // A reader of an earlier state prevents a complete checkpoint.
             self.shrinks_at_checkpoint
