@@ -1,4 +1,4 @@
-//! A pack file that is being written: records in the order of arrival, then the index.
+//! A pack file that is being written: records, then the index.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,11 +18,13 @@ use crate::fs::io_error::path_error;
 use crate::fs::temporary::TemporaryFile;
 use crate::model::id::BlobId;
 use crate::model::verified_bytes::VerifiedBytes;
-use crate::storage::{CompressionLevel, DeltaGroup, StorageResult};
+use crate::storage::{CompressionLevel, StorageResult};
 
 /// The writer of one pack.
 ///
-/// Consecutive bodies of one delta group are stored as deltas, each against the body before it.
+/// Consecutive bodies of one delta group are stored as deltas, from the last one to the first, each
+/// against the body after it. The newest versions, which are read most, then depend on the fewest
+/// records.
 #[derive(Debug)]
 pub(crate) struct PackBuilder {
     output: PackOutput,
@@ -32,7 +34,10 @@ pub(crate) struct PackBuilder {
     sample: Option<SampledText>,
     /// The dictionary that is the base of full bodies, and its offset.
     dictionary: Option<(u64, Dictionary)>,
-    chain: Option<Chain>,
+    /// Bodies of one delta group that wait for those after them.
+    waiting: Vec<PendingRecord>,
+    /// The size of the bodies that wait.
+    waiting_bytes: usize,
     header: Vec<u8>,
     /// Total size of all bodies in bytes.
     bytes: u64,
@@ -58,12 +63,9 @@ pub(crate) struct Published {
 /// The last body that was written, and the possible bases of the next one of its delta group.
 #[derive(Debug)]
 struct Chain {
-    group: DeltaGroup,
     full: Link,
     last: Link,
-    /// Number of bodies from the full one on; `depth` is the number of records that the last body
-    /// depends on.
-    bodies: usize,
+    /// Number of records that the last body depends on.
     depth: usize,
 }
 
@@ -76,8 +78,9 @@ struct Link {
 /// Maximum number of records that a body depends on, in a chain: reading it decompresses them all.
 /// The next body then has the full body as its base.
 const MAX_DEPTH: usize = 8;
-/// After this number of bodies, one is stored in full.
-const MAX_BODIES: usize = 32;
+/// The number of bodies of a group, and of their bytes, of which one is stored in full.
+const MAX_WAITING: usize = 32;
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// A delta must take at most this part (1/n) of the body. Otherwise the body has little in common
 /// with its base and is stored in full.
 const WORTH_IT: usize = 3;
@@ -102,7 +105,8 @@ impl PackBuilder {
             sample: has_dictionary.then(|| SampledText::new(encoder.level())),
             encoder,
             dictionary: None,
-            chain: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             header: Vec::new(),
             bytes: 0,
             entries: Vec::new(),
@@ -110,8 +114,10 @@ impl PackBuilder {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        let waiting = self.sample.as_ref();
-        self.entries.is_empty() && waiting.is_none_or(|sample| sample.bodies.is_empty())
+        let sample = self.sample.as_ref();
+        self.entries.is_empty()
+            && self.waiting.is_empty()
+            && sample.is_none_or(|sample| sample.bodies.is_empty())
     }
 
     /// Checks whether the pack is large enough to be finished.
@@ -132,7 +138,7 @@ impl PackBuilder {
 
     pub(crate) fn add(&mut self, body: PendingRecord) -> StorageResult<()> {
         let Some(sample) = &mut self.sample else {
-            return self.write(body);
+            return self.collect(body);
         };
         match sample.add(body) {
             Some(dictionary) => self.end_sample(Some(dictionary)),
@@ -156,15 +162,39 @@ impl PackBuilder {
         waiting
             .into_iter()
             .flatten()
-            .try_for_each(|body| self.write(body))
+            .try_for_each(|body| self.collect(body))
     }
 
-    fn write(&mut self, body: PendingRecord) -> StorageResult<()> {
+    /// Makes a body wait for those of its delta group that follow.
+    fn collect(&mut self, body: PendingRecord) -> StorageResult<()> {
+        let ends = self
+            .waiting
+            .last()
+            .is_some_and(|last| last.group != body.group);
+        if ends || self.waiting.len() >= MAX_WAITING || self.waiting_bytes >= MAX_WAITING_BYTES {
+            self.write_waiting()?;
+        }
+        self.waiting_bytes += body.bytes.len();
+        self.waiting.push(body);
+        Ok(())
+    }
+
+    /// Writes the bodies that wait, the last one first.
+    fn write_waiting(&mut self) -> StorageResult<()> {
+        self.waiting_bytes = 0;
+        let mut chain = None;
+        let mut bodies = std::mem::take(&mut self.waiting);
+        bodies
+            .drain(..)
+            .rev()
+            .try_for_each(|body| self.write(body, &mut chain))?;
+        self.waiting = bodies;
+        Ok(())
+    }
+
+    fn write(&mut self, body: PendingRecord, chain: &mut Option<Chain>) -> StorageResult<()> {
         let PendingRecord {
-            id,
-            group,
-            bytes,
-            written,
+            id, bytes, written, ..
         } = body;
         let (offset, prefix) = (self.output.length, Prefix::of(id));
         self.bytes += bytes.len() as u64;
@@ -173,9 +203,7 @@ impl PackBuilder {
             offset,
             written,
         });
-        let chain = self.chain.take();
-        let chain = chain.filter(|chain| chain.group == group && chain.bodies < MAX_BODIES);
-        if let Some(mut chain) = chain {
+        if let Some(chain) = chain {
             let base = chain.base();
             let stored = self.encoder.encode(&bytes, Some(&base.bytes))?;
             if stored.len() <= bytes.len() / WORTH_IT {
@@ -183,7 +211,6 @@ impl PackBuilder {
                 self.output
                     .record(&mut self.header, bytes.len(), back, stored)?;
                 chain.append(Link { offset, bytes });
-                self.chain = Some(chain);
                 return Ok(());
             }
         }
@@ -201,14 +228,14 @@ impl PackBuilder {
         };
         self.output
             .record(&mut self.header, bytes.len(), back, stored)?;
-        self.chain = Some(Chain::new(group, Link { offset, bytes }));
+        *chain = Some(Chain::new(Link { offset, bytes }));
         Ok(())
     }
 
     /// Copies all records of an existing pack unchanged.
     pub(crate) fn append(&mut self, pack: &PackFile) -> StorageResult<()> {
         self.end_sample(None)?;
-        self.chain = None;
+        self.write_waiting()?;
         let begin = MAGIC.len() as u64;
         let moved = self.output.length - begin;
         let mut bytes = vec![0; BUFFER];
@@ -230,7 +257,8 @@ impl PackBuilder {
 
     /// Returns the body of this address, if it was added.
     pub(crate) fn get(&mut self, id: BlobId) -> StorageResult<Option<VerifiedBytes>> {
-        let waiting = self.sample.iter().flat_map(|sample| &sample.bodies);
+        let sampled = self.sample.iter().flat_map(|sample| &sample.bodies);
+        let waiting = self.waiting.iter().chain(sampled);
         if let Some(waiting) = waiting.rev().find(|waiting| waiting.id == id) {
             return Ok(VerifiedBytes::check(id, waiting.bytes.clone()).ok());
         }
@@ -254,6 +282,7 @@ impl PackBuilder {
     /// The caller must flush `folder`.
     pub(crate) fn finish(mut self, folder: &Folder) -> StorageResult<Published> {
         self.end_sample(None)?;
+        self.write_waiting()?;
         self.entries.sort_unstable();
         let footer = Footer {
             index: self.output.length,
@@ -289,12 +318,10 @@ fn write_index(entries: &[PackEntry], footer: Footer) -> Vec<u8> {
 }
 
 impl Chain {
-    fn new(group: DeltaGroup, full: Link) -> Self {
+    fn new(full: Link) -> Self {
         Self {
-            group,
             last: full.clone(),
             full,
-            bodies: 1,
             depth: 0,
         }
     }
@@ -314,7 +341,6 @@ impl Chain {
         } else {
             1
         };
-        self.bodies += 1;
         self.last = link;
     }
 }

@@ -236,15 +236,19 @@ impl<'a> Repacker<'a> {
                 }
             }
         }
-        let mut young = young.into_iter();
+        // The last body of a group is the first one in its pack.
+        let mut young = young.into_iter().rev();
         young.try_for_each(|(id, group)| self.copy(id, group, is_loose, old))
     }
 
     /// Copies the live bodies of a pack.
+    ///
+    /// The last body of a group is the first one in the pack, so the entries are read backwards.
     fn copy_live(&mut self, pack: &mut RepackSource) -> storage::StorageResult<()> {
         let mut group = 0;
-        for (entry, live) in &pack.entries {
+        for (entry, live) in pack.entries.iter().rev() {
             let records = &pack.pack.records;
+            let of_group = DeltaGroup(group);
             group += u64::from(records.is_full(entry.offset)?);
             if !live {
                 continue;
@@ -254,10 +258,9 @@ impl<'a> Repacker<'a> {
             match read {
                 Ok((id, bytes)) if Prefix::of(id) == entry.prefix => {
                     self.bodies += 1;
-                    let group = DeltaGroup(group);
                     self.builder(CompressionLevel::Fast)?.add(PendingRecord {
                         id,
-                        group,
+                        group: of_group,
                         bytes,
                         written: entry.written,
                     })?;

@@ -7,10 +7,58 @@ use chrono::{DateTime, Utc};
 
 use super::support::{get, only_file, place, versions, write};
 use crate::model::id::BlobId;
+use crate::storage::directory::packs::format::Prefix;
+use crate::storage::directory::packs::pack::PackFile;
 use crate::storage::directory::packs::pack_set::Packs;
 use crate::storage::directory::packs::repack_source::RepackSource;
 use crate::storage::directory::packs::repacker::Repacker;
 use crate::storage::{CompactionScope, DeltaGroup};
+
+/// Returns whether a body of the only pack depends on no other.
+fn is_full(store: &Path, bytes: &[u8]) -> bool {
+    let pack = PackFile::open(&only_file(store)).unwrap();
+    let prefix = Prefix::of(BlobId::of(bytes));
+    let entries = pack.entries().unwrap();
+    let entry = entries.iter().find(|entry| entry.prefix == prefix).unwrap();
+    pack.records.is_full(entry.offset).unwrap()
+}
+
+/// The newest version of a prompt is read most.
+#[test]
+fn the_last_body_of_a_group_depends_on_no_other() {
+    let (directory, packs) = place();
+    let bodies = versions("newest", 30);
+    write(&packs, &bodies);
+    let full = |store: &Path, bodies: &[Vec<u8>]| -> Vec<usize> {
+        let all = 0..bodies.len();
+        all.filter(|at| is_full(store, &bodies[*at])).collect()
+    };
+    assert_eq!(full(directory.path(), &bodies), [29]);
+    // The full body goes first, and then all but a few young ones.
+    let mut left = &bodies[..];
+    for (scope, young_since, live, expected) in [
+        (
+            CompactionScope::Wasteful,
+            DateTime::<Utc>::MAX_UTC,
+            12,
+            &[11][..],
+        ),
+        (CompactionScope::All, DateTime::<Utc>::MAX_UTC, 8, &[7]),
+        (CompactionScope::All, DateTime::<Utc>::MIN_UTC, 4, &[3, 7]),
+    ] {
+        let live = &bodies[..live];
+        packs
+            .compact(scope, young_since, &|_| false, &mut |visit| {
+                let mut live = live.iter();
+                live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(9)))
+            })
+            .unwrap();
+        if young_since == DateTime::<Utc>::MAX_UTC {
+            left = live;
+        }
+        assert_eq!(full(directory.path(), left), expected, "{scope:?}");
+    }
+}
 
 /// Bodies that cannot be read are not removed together with unreferenced ones.
 #[test]
