@@ -206,8 +206,10 @@ pub(super) fn prepare_commits(connection: &Connection) -> SqliteResult<()> {
     set.context("opening the index to write")
 }
 
-/// The page cache of a connection that checks the index, as SQLite's setting: 64 MiB.
-const CHECK_CACHE: i64 = -65536;
+/// The page cache of a connection that checks the index, as SQLite's setting: 192 MiB.
+///
+/// It holds the index of hashes of 10,000,000 bodies, which is looked up in random order.
+const CHECK_CACHE: i64 = -196_608;
 
 /// Enlarges the page cache for a check of the whole index. Returns the size before.
 pub(super) fn enlarge_cache(connection: &Connection) -> SqliteResult<i64> {

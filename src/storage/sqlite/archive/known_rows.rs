@@ -6,7 +6,8 @@ use std::hash::Hash;
 
 use rusqlite::Connection;
 
-use super::text::{OperationTexts, RowLookups};
+use super::row_lookups::RowLookups;
+use super::text::OperationTexts;
 use crate::model::id::{BlobId, VersionId};
 use crate::storage::sqlite::error::SqliteResult;
 

@@ -7,6 +7,7 @@
 
 mod archiver;
 mod known_rows;
+mod row_lookups;
 mod segments;
 mod text;
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::text::{RowLookups, SegmentText};
+use super::row_lookups::RowLookups;
+use super::text::SegmentText;
 use crate::model::id::OperationId;
 use crate::model::operation_text;
 use crate::storage::sqlite::columns::{bytes, micros};

@@ -5,15 +5,11 @@
 //! hash of the segment's last operation proves that they are the same when they are read, as it
 //! proves the whole text.
 
-use std::cell::RefCell;
-
-use rusqlite::types::FromSql;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
+use std::io::Write as _;
 
 use crate::model::id::{BlobId, VersionId};
 use crate::model::operation_text;
-use crate::storage::sqlite::error::{SqliteContext, SqliteResult};
-use crate::storage::sqlite::ids::{blob_is, version_is};
+use crate::storage::sqlite::error::SqliteResult;
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// Bytes below this one are marks for what is not written out. JSON contains none of them.
@@ -205,12 +201,12 @@ fn unmark(mut marked: &[u8], rows: &dyn OperationTexts) -> SqliteResult<SegmentT
             VERSION => {
                 let id = rows.version_id(take_step(&mut last.version, &mut marked)?)?;
                 let id = id.ok_or_else(|| damaged("a version is missing"))?;
-                all.extend_from_slice(id.to_string().as_bytes());
+                write!(all, "{id}").map_err(unwritten)?;
             }
             BODY => {
                 let id = rows.blob_id(take_step(&mut last.blob, &mut marked)?)?;
                 let id = id.ok_or_else(|| damaged("a body is missing"))?;
-                all.extend_from_slice(id.to_string().as_bytes());
+                write!(all, "{id}").map_err(unwritten)?;
             }
             _ => {
                 let moment = operation_text::moment_in(&all[start..])
@@ -289,75 +285,8 @@ fn damaged(what: &str) -> StorageError {
     )
 }
 
-/// The lookups of rows on a connection, whose statements are prepared once for all of them.
-pub(super) struct RowLookups<'c> {
-    version_key: LookupStatement<'c>,
-    version_id: LookupStatement<'c>,
-    blob_key: LookupStatement<'c>,
-    blob_id: LookupStatement<'c>,
-}
-
-/// A statement that looks up one column of a row. It is prepared when it is needed first.
-struct LookupStatement<'c> {
-    connection: &'c Connection,
-    sql: &'static str,
-    statement: RefCell<Option<CachedStatement<'c>>>,
-}
-
-impl<'c> RowLookups<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Self {
-        let statement = |sql| LookupStatement {
-            connection,
-            sql,
-            statement: RefCell::default(),
-        };
-        Self {
-            version_key: statement(concat!(
-                "SELECT key FROM version WHERE ",
-                version_is!("version", "?1")
-            )),
-            version_id: statement("SELECT id FROM version WHERE key = ?1"),
-            blob_key: statement(concat!(
-                "SELECT key FROM blob WHERE ",
-                blob_is!("blob", "?1")
-            )),
-            blob_id: statement("SELECT hash FROM blob WHERE key = ?1"),
-        }
-    }
-}
-
-impl LookupStatement<'_> {
-    fn find<T: FromSql>(&self, by: impl ToSql) -> SqliteResult<Option<T>> {
-        let mut prepared = self.statement.borrow_mut();
-        let find = || {
-            let statement = match &mut *prepared {
-                Some(statement) => statement,
-                none => none.insert(self.connection.prepare_cached(self.sql)?),
-            };
-            statement.query_row([by], |row| row.get(0)).optional()
-        };
-        find().context("looking up a row that operations refer to")
-    }
-}
-
-impl OperationTexts for RowLookups<'_> {
-    fn version_key(&self, id: VersionId) -> SqliteResult<Option<i64>> {
-        self.version_key.find(id.as_bytes())
-    }
-
-    fn version_id(&self, key: i64) -> SqliteResult<Option<VersionId>> {
-        let id: Option<[u8; 16]> = self.version_id.find(key)?;
-        Ok(id.map(VersionId::from_bytes))
-    }
-
-    fn blob_key(&self, id: BlobId) -> SqliteResult<Option<i64>> {
-        self.blob_key.find(id.as_bytes())
-    }
-
-    fn blob_id(&self, key: i64) -> SqliteResult<Option<BlobId>> {
-        let hash: Option<[u8; 32]> = self.blob_id.find(key)?;
-        Ok(hash.map(BlobId::from_bytes))
-    }
+fn unwritten(error: std::io::Error) -> StorageError {
+    StorageError::io("writing the text of operations", error)
 }
 
 #[cfg(test)]
