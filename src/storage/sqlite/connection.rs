@@ -206,17 +206,21 @@ pub(super) fn prepare_commits(connection: &Connection) -> SqliteResult<()> {
     set.context("opening the index to write")
 }
 
-/// The page cache of a connection that checks the index, as SQLite's setting: 192 MiB.
-///
-/// It holds the index of hashes of 10,000,000 bodies, which is looked up in random order.
-const CHECK_CACHE: i64 = -196_608;
+/// The smallest and the largest page cache of a connection that checks the index, in KiB.
+const CHECK_CACHE: (i64, i64) = (64 * 1024, 192 * 1024);
 
 /// Enlarges the page cache for a check of the whole index. Returns the size before.
+///
+/// The cache holds the index of hashes, which is looked up in random order: about a thirtieth of the
+/// file.
 pub(super) fn enlarge_cache(connection: &Connection) -> SqliteResult<i64> {
-    let before = connection
-        .query_row("PRAGMA cache_size", [], |row| row.get(0))
+    let sizes = "SELECT cache_size, page_count * page_size / 1024
+                 FROM pragma_cache_size, pragma_page_count, pragma_page_size";
+    let (before, file): (i64, i64) = connection
+        .query_row(sizes, [], |row| Ok((row.get(0)?, row.get(1)?)))
         .context("checking the index")?;
-    set_cache(connection, CHECK_CACHE)?;
+    let (least, most) = CHECK_CACHE;
+    set_cache(connection, -(file / 30).clamp(least, most))?;
     Ok(before)
 }
 
