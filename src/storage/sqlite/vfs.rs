@@ -4,7 +4,7 @@
 //! SQLite's own VFS for Unix replaces every link in a path by its target before it opens the file
 //! (<https://sqlite.org/c3ref/vfs.html>, `xFullPathname`). The name of a descriptor in `/proc` is
 //! such a link. Its target is the current path of the directory, which another directory may take,
-//! so the link must remain. [`log_file`](super::log_file) describes how logs are written. Everything
+//! so the link must remain. [`log_file`] describes how logs are written. Everything
 //! else is done by SQLite's own VFS.
 //!
 //! The `unsafe` code relies on the following:
