@@ -54,8 +54,7 @@ pub use search::{
 pub use snapshot::{
     BlobVisitor, BodyReads, EnvironmentLookup, HeadLookup, JournaledBodies, LogReads, LookupReads,
     Numbering, OldestJournaled, OperationVisitor, PromptReads, PromptVisitor, ReleasedBefore,
-    Resolution, SearchReads, SelfCheckPart, Snapshot, StoredBlob, Unreferenced, VersionReads,
-    VersionSummary,
+    Resolution, SearchReads, Snapshot, StoredBlob, Unreferenced, VersionReads, VersionSummary,
 };
 pub(crate) use tables::PromptTables;
 

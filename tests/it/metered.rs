@@ -16,8 +16,8 @@ use promptbook::storage::{
     CompressionLevel, EnvironmentLookup, HeadLookup, Index, Indexable, IndexedItemVisitor,
     JournaledBodies, LiveBodies, LockGuard, LogReads, LookupReads, MemoryBlobs, MemoryIndex,
     Numbering, OldestJournaled, OperationVisitor, Pack, PromptReads, PromptVisitor, ReleasedBefore,
-    Resolution, SearchQuery, SearchReads, SearchVisitor, SelfCheckPart, Snapshot, StorageResult,
-    StoredBlob, Transaction, Unreferenced, VerifiedBytes, VersionReads, VersionRow,
+    Resolution, SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageResult, StoredBlob,
+    Transaction, Unreferenced, VerifiedBytes, VersionReads, VersionRow,
 };
 use promptbook::{
     BlobId, Durability, Environment, EnvironmentName, OperationId, Prompt, PromptId, PromptName,
@@ -186,7 +186,7 @@ macro_rules! metered_snapshot {
             metered_reads! {
                 settings() -> Settings;
                 environment_list() -> Option<Vec<EnvironmentName>>;
-                self_check_part(part: SelfCheckPart) -> Vec<String>;
+                self_check() -> Vec<String>;
             }
         }
     };

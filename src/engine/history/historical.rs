@@ -19,9 +19,8 @@ use crate::model::version_number::VersionNumber;
 use crate::storage::{
     BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, LookupReads, Numbering,
     OldestJournaled, OperationVisitor, PromptReads, PromptTables, PromptVisitor, ReleasedBefore,
-    SearchQuery, SearchReads, SearchVisitor, SelfCheckPart, Snapshot, StorageError,
-    StorageErrorKind, StorageResult, StoredBlob, Unreferenced, VersionReads, VersionRow,
-    read_operation,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageError, StorageErrorKind,
+    StorageResult, StoredBlob, Unreferenced, VersionReads, VersionRow, read_operation,
 };
 
 /// The prompts replayed so far for one log position.
@@ -473,7 +472,7 @@ impl Snapshot for HistoricalSnapshot<'_> {
         found.map_or_else(|| self.present.environment_list(), Ok)
     }
 
-    fn self_check_part(&self, part: SelfCheckPart) -> StorageResult<Vec<String>> {
-        self.present.self_check_part(part)
+    fn self_check(&self) -> StorageResult<Vec<String>> {
+        self.present.self_check()
     }
 }

@@ -19,7 +19,7 @@ use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId};
 use crate::model::multiset_sum::{MultisetSum, SumKeys};
 use crate::model::progress::{Progress, Reporter};
-use crate::storage::{Blobs, Index, PromptTable, SelfCheckPart, Snapshot, StorageResult};
+use crate::storage::{Blobs, Index, PromptTable, Snapshot, StorageResult};
 
 /// How often the check begins again because its threads read different states.
 const MAX_ATTEMPTS: u32 = 10;
@@ -163,7 +163,7 @@ struct CheckedBodies<'a> {
 }
 
 impl SoundCheck<'_> {
-    /// Checks everything, on the caller's thread and on three others.
+    /// Checks everything, on the caller's thread and on two others.
     fn run(
         &self,
         snapshot: &dyn Snapshot,
@@ -171,34 +171,29 @@ impl SoundCheck<'_> {
         progress: &mut Reporter<'_>,
     ) -> Result<Option<VerifyReport>> {
         thread::scope(|scope| {
-            let of_files = self.start(scope, || self.index_files());
             let of_index = self.start(scope, || self.index());
             let of_bodies = self.start(scope, || self.bodies());
-            let (Some(of_files), Some(of_index), Some(of_bodies)) = (of_files, of_index, of_bodies)
-            else {
+            let (Some(of_index), Some(of_bodies)) = (of_index, of_bodies) else {
                 // The system has no more threads.
                 return Ok(None);
             };
             let mut rows = self.rows(snapshot, pins, progress);
             if let Ok(Some(_)) = rows {
-                let is_done =
-                    || of_files.is_finished() && of_index.is_finished() && of_bodies.is_finished();
+                let is_done = || of_index.is_finished() && of_bodies.is_finished();
                 if let Err(error) = self.wait(is_done, progress) {
                     rows = Err(error);
                 }
             }
             self.is_stopped.store(true, Ordering::Relaxed);
             // A thread that was stopped has no result. A panic is repeated step by step.
-            let (of_files, of_index, of_bodies) =
-                (of_files.join(), of_index.join(), of_bodies.join());
+            let (of_index, of_bodies) = (of_index.join(), of_bodies.join());
             let Some(rows) = rows? else {
                 return Ok(None);
             };
-            let (Ok(of_files), Ok(of_index), Ok(of_bodies)) = (of_files, of_index, of_bodies)
-            else {
+            let (Ok(of_index), Ok(of_bodies)) = (of_index, of_bodies) else {
                 return Ok(None);
             };
-            let (Some(()), Some(found), Some(bodies)) = (of_files?, of_index?, of_bodies?) else {
+            let (Some(found), Some(bodies)) = (of_index?, of_bodies?) else {
                 return Ok(None);
             };
             let is_sound =
@@ -247,21 +242,10 @@ impl SoundCheck<'_> {
         checked
     }
 
-    /// Checks the files of the index.
-    fn index_files(&self) -> Result<Option<()>> {
-        self.with_snapshot(|snapshot| {
-            let wrong = snapshot.self_check_part(SelfCheckPart::Files)?;
-            Ok(wrong.is_empty().then_some(()))
-        })
-    }
-
-    /// Checks what the index contains, and reads its part for search.
+    /// Checks the index itself, and reads what it contains for search.
     fn index(&self) -> Result<Option<FoundSums>> {
         self.with_snapshot(|snapshot| {
-            if !snapshot
-                .self_check_part(SelfCheckPart::Contents)?
-                .is_empty()
-            {
+            if !snapshot.self_check()?.is_empty() {
                 return Ok(None);
             }
             FoundSums::of(snapshot, &self.keys).map(Some)

@@ -16,8 +16,8 @@ use crate::model::version_number::VersionNumber;
 use crate::storage::{
     BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, LookupReads, Numbering,
     OldestJournaled, OperationVisitor, PromptReads, PromptTables, PromptVisitor, ReleasedBefore,
-    SearchQuery, SearchReads, SearchVisitor, SelfCheckPart, Snapshot, StorageResult, StoredBlob,
-    Unreferenced, VersionReads, VersionRow,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageResult, StoredBlob, Unreferenced,
+    VersionReads, VersionRow,
 };
 
 /// All tables. Clones share their data.
@@ -307,7 +307,7 @@ impl Snapshot for MemoryState {
         Ok(blob.filter(|blob| self.blobs.get(*blob).is_none()))
     }
 
-    fn self_check_part(&self, _: SelfCheckPart) -> StorageResult<Vec<String>> {
+    fn self_check(&self) -> StorageResult<Vec<String>> {
         Ok(Vec::new())
     }
 }

@@ -18,4 +18,4 @@ pub(crate) use lookups::{environment_by_parts, resolve_by_parts};
 pub use prompts::{PromptReads, PromptVisitor};
 pub use search::SearchReads;
 pub use versions::{Numbering, VersionReads};
-pub use whole::{SelfCheckPart, Snapshot};
+pub use whole::Snapshot;

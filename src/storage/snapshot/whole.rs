@@ -47,21 +47,5 @@ pub trait Snapshot: LookupReads + SearchReads {
     }
 
     /// Checks the backend's own files, and returns one line for each problem.
-    fn self_check(&self) -> StorageResult<Vec<String>> {
-        let mut wrong = self.self_check_part(SelfCheckPart::Files)?;
-        wrong.extend(self.self_check_part(SelfCheckPart::Contents)?);
-        Ok(wrong)
-    }
-
-    /// Makes a part of [`self_check`](Self::self_check).
-    fn self_check_part(&self, part: SelfCheckPart) -> StorageResult<Vec<String>>;
-}
-
-/// A part of a backend's check of its own files. Two threads can make one each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SelfCheckPart {
-    /// The structure of the files.
-    Files,
-    /// What the files contain: references, and data that is stored more than once.
-    Contents,
+    fn self_check(&self) -> StorageResult<Vec<String>>;
 }

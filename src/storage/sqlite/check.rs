@@ -10,18 +10,14 @@ use super::error::{SqliteContext, SqliteResult};
 use super::indexed_messages::IndexedMessages;
 use super::objects;
 use super::prompts;
-use crate::storage::{SelfCheckPart, StorageError, StorageErrorKind, folded};
+use crate::storage::{StorageError, StorageErrorKind, folded};
 
 type IndexCheck = fn(&Connection) -> SqliteResult<Vec<String>>;
 
-/// The checks of the file, each with the data that it reads.
-const FILE_CHECKS: &[(&str, IndexCheck)] = &[
+/// The checks, each with the data that it reads.
+const CHECKS: [(&str, IndexCheck); 9] = [
     ("the schema", objects::differences),
     ("the whole file", integrity),
-];
-
-/// The checks of what the file contains.
-const CONTENT_CHECKS: &[(&str, IndexCheck)] = &[
     ("references between tables", dangling),
     ("the count of prompts", prompt_counter),
     ("names of prompts", folded_names),
@@ -34,23 +30,19 @@ const CONTENT_CHECKS: &[(&str, IndexCheck)] = &[
 /// Returns a line for each inconsistency.
 ///
 /// The checks look rows of one table up in another, so they read with a larger cache.
-pub(super) fn part(connection: &Connection, part: SelfCheckPart) -> SqliteResult<Vec<String>> {
-    let checks = match part {
-        SelfCheckPart::Files => FILE_CHECKS,
-        SelfCheckPart::Contents => CONTENT_CHECKS,
-    };
+pub(super) fn all(connection: &Connection) -> SqliteResult<Vec<String>> {
     // If the schema is damaged, the size cannot be set, and the checks say why.
     let cache = connection::enlarge_cache(connection);
-    let wrong = all_of(checks, connection);
+    let wrong = all_cached(connection);
     if let Ok(cache) = cache {
         connection::set_cache(connection, cache)?;
     }
     wrong
 }
 
-fn all_of(checks: &[(&str, IndexCheck)], connection: &Connection) -> SqliteResult<Vec<String>> {
+fn all_cached(connection: &Connection) -> SqliteResult<Vec<String>> {
     let mut wrong = Vec::new();
-    for (what, check) in checks {
+    for (what, check) in CHECKS {
         match check(connection) {
             // A check that cannot continue has found an inconsistency. The other checks still run.
             Err(error) if error.kind() == StorageErrorKind::Corrupt => {

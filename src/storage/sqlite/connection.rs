@@ -206,9 +206,8 @@ pub(super) fn prepare_commits(connection: &Connection) -> SqliteResult<()> {
     set.context("opening the index to write")
 }
 
-/// The smallest and the largest page cache of a connection that checks the index, in KiB. Two
-/// connections check it at the same time.
-const CHECK_CACHE: (i64, i64) = (64 * 1024, 128 * 1024);
+/// The smallest and the largest page cache of a connection that checks the index, in KiB.
+const CHECK_CACHE: (i64, i64) = (64 * 1024, 192 * 1024);
 
 /// Enlarges the page cache for a check of the whole index. Returns the size before.
 ///

@@ -20,8 +20,8 @@ use crate::model::version_number::VersionNumber;
 use crate::storage::{
     BlobVisitor, BodyReads, IndexedItemVisitor, JournaledBodies, LogReads, Numbering,
     OldestJournaled, OperationVisitor, PromptReads, PromptTable, PromptVisitor, ReleasedBefore,
-    SearchQuery, SearchReads, SearchVisitor, SelfCheckPart, Snapshot, StoredBlob, Unreferenced,
-    VersionReads, VersionRow,
+    SearchQuery, SearchReads, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionReads,
+    VersionRow,
 };
 
 /// A snapshot: a connection with an open transaction.
@@ -320,8 +320,8 @@ impl Snapshot for SqliteSnapshot<'_> {
         versions::missing_body_of(&self.tables().connection, version)
     }
 
-    fn self_check_part(&self, part: SelfCheckPart) -> SqliteResult<Vec<String>> {
-        check::part(&self.tables().connection, part)
+    fn self_check(&self) -> SqliteResult<Vec<String>> {
+        check::all(&self.tables().connection)
     }
 }
 

@@ -7,8 +7,7 @@ use crate::storage::postgres::columns::{bytes, number, optional_raw};
 use crate::storage::postgres::error::PostgresContext;
 use crate::storage::postgres::{migrate, search, self_check};
 use crate::storage::{
-    IndexedItemVisitor, SearchQuery, SearchReads, SearchVisitor, SelfCheckPart, Snapshot,
-    StorageResult,
+    IndexedItemVisitor, SearchQuery, SearchReads, SearchVisitor, Snapshot, StorageResult,
 };
 
 impl SearchReads for PostgresSnapshot<'_> {
@@ -72,11 +71,7 @@ impl Snapshot for PostgresSnapshot<'_> {
             .transpose()
     }
 
-    fn self_check_part(&self, part: SelfCheckPart) -> StorageResult<Vec<String>> {
-        match part {
-            // The server checks its own.
-            SelfCheckPart::Files => Ok(Vec::new()),
-            SelfCheckPart::Contents => self_check::run(self),
-        }
+    fn self_check(&self) -> StorageResult<Vec<String>> {
+        self_check::run(self)
     }
 }

@@ -272,20 +272,10 @@ fn decompressed(content: &[u8]) -> SqliteResult<Vec<u8>> {
         .ok_or_else(|| damaged("its hash does not match"))?;
     match content.split_first() {
         Some((&PLAIN, marked)) => Ok(marked.to_vec()),
-        Some((&ZSTD, packed)) => zstd::bulk::decompress(packed, size_of_text(packed))
+        Some((&ZSTD, packed)) => zstd::bulk::decompress(packed, most(packed.len()))
             .map_err(|error| damaged("it cannot be decompressed").because(error)),
         _ => Err(damaged("its kind is unknown")),
     }
-}
-
-/// Returns how many bytes are allocated to decompress a text: its recorded size, within the limit.
-fn size_of_text(packed: &[u8]) -> usize {
-    let most = most(packed.len());
-    let recorded = zstd::zstd_safe::get_frame_content_size(packed);
-    let recorded = recorded.ok().flatten();
-    recorded.map_or(most, |size| {
-        usize::try_from(size).map_or(most, |size| size.min(most))
-    })
 }
 
 fn damaged(what: &str) -> StorageError {
