@@ -156,6 +156,19 @@ unsafe fn state_of(
     Some(unsafe { file.byte_add(at).cast() })
 }
 
+/// Returns the state of the log that a file is, or that a database has.
+///
+/// # Safety
+///
+/// The file is open, and nothing else uses the state until the log is closed.
+unsafe fn open_log<'a>(
+    file: *mut ffi::sqlite3_file,
+    tables: &OnceLock<Option<Methods>>,
+) -> Option<&'a mut LogState> {
+    // SAFETY: by the contract of this function.
+    unsafe { state_of(file, tables)?.read().as_mut() }
+}
+
 fn database_methods(original: &ffi::sqlite3_io_methods) -> Option<ffi::sqlite3_io_methods> {
     // Older tables end before this method.
     let is_usable = original.iVersion >= 2 && original.xShmLock.is_some();
@@ -189,6 +202,17 @@ macro_rules! original {
     }};
 }
 
+/// Writes the frames that are not in the file of a log, and then calls the original method.
+macro_rules! after_flush {
+    ($method:ident ( $file:ident $(, $argument:expr)* )) => {
+        // SAFETY: SQLite has called the replaced method with an open log.
+        match unsafe { flush($file) } {
+            ffi::SQLITE_OK => original!(LOG_METHODS.$method($file $(, $argument)*)),
+            failure => failure,
+        }
+    };
+}
+
 /// Locks or unlocks the shared memory of a log: `xShmLock` of a main database.
 ///
 /// # Safety
@@ -203,8 +227,7 @@ unsafe extern "C" fn lock_shared_memory(
     const RELEASE: c_int = ffi::SQLITE_SHM_UNLOCK | ffi::SQLITE_SHM_EXCLUSIVE;
     if first == WRITE_LOCK && flags & RELEASE == RELEASE {
         // SAFETY: the file is open, and its log lives at least until the log is closed.
-        let state =
-            unsafe { state_of(file, &DATABASE_METHODS).and_then(|place| place.read().as_mut()) };
+        let state = unsafe { open_log(file, &DATABASE_METHODS) };
         if let Some(state) = state {
             state.frames.end_transaction();
             state.failure = None;
@@ -224,7 +247,7 @@ const WRITE_LOCK: c_int = 0;
 /// The log is open.
 unsafe fn flush(file: *mut ffi::sqlite3_file) -> c_int {
     // SAFETY: by the contract of this function; the state lives until the log is closed.
-    let state = unsafe { state_of(file, &LOG_METHODS).and_then(|place| place.read().as_mut()) };
+    let state = unsafe { open_log(file, &LOG_METHODS) };
     let Some(state) = state else {
         return ffi::SQLITE_OK;
     };
@@ -256,7 +279,7 @@ unsafe extern "C" fn write(
     position: ffi::sqlite3_int64,
 ) -> c_int {
     // SAFETY: the log is open, and its state lives until it is closed.
-    let state = unsafe { state_of(file, &LOG_METHODS).and_then(|place| place.read().as_mut()) };
+    let state = unsafe { open_log(file, &LOG_METHODS) };
     let step = match (state, usize::try_from(size), u64::try_from(position)) {
         (Some(state), Ok(size), Ok(position)) => {
             // SAFETY: SQLite passes this number of bytes.
@@ -287,11 +310,7 @@ unsafe extern "C" fn read(
     size: c_int,
     position: ffi::sqlite3_int64,
 ) -> c_int {
-    // SAFETY: the log is open.
-    match unsafe { flush(file) } {
-        ffi::SQLITE_OK => original!(LOG_METHODS.xRead(file, bytes, size, position)),
-        failure => failure,
-    }
+    after_flush!(xRead(file, bytes, size, position))
 }
 
 /// Truncates a log: `xTruncate`.
@@ -300,11 +319,7 @@ unsafe extern "C" fn read(
 ///
 /// As SQLite calls it.
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_int64) -> c_int {
-    // SAFETY: the log is open.
-    match unsafe { flush(file) } {
-        ffi::SQLITE_OK => original!(LOG_METHODS.xTruncate(file, size)),
-        failure => failure,
-    }
+    after_flush!(xTruncate(file, size))
 }
 
 /// Flushes a log to the medium: `xSync`.
@@ -313,11 +328,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
 ///
 /// As SQLite calls it.
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
-    // SAFETY: the log is open.
-    match unsafe { flush(file) } {
-        ffi::SQLITE_OK => original!(LOG_METHODS.xSync(file, flags)),
-        failure => failure,
-    }
+    after_flush!(xSync(file, flags))
 }
 
 /// Returns the size of a log: `xFileSize`.
@@ -329,11 +340,7 @@ unsafe extern "C" fn file_size(
     file: *mut ffi::sqlite3_file,
     size: *mut ffi::sqlite3_int64,
 ) -> c_int {
-    // SAFETY: the log is open.
-    match unsafe { flush(file) } {
-        ffi::SQLITE_OK => original!(LOG_METHODS.xFileSize(file, size)),
-        failure => failure,
-    }
+    after_flush!(xFileSize(file, size))
 }
 
 /// Closes a log: `xClose`. What is not written belongs to no commit.
