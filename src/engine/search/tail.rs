@@ -53,8 +53,7 @@ impl UnindexedTail {
 
     /// Reads the next unindexed operations, until they have at least this size.
     ///
-    /// The operations that follow are passed to
-    /// `look`, with their numbers, until it breaks.
+    /// The operations that follow are passed to `look`, with their numbers, until it breaks.
     pub(super) fn before(
         snapshot: &dyn Snapshot,
         size: BatchSize,

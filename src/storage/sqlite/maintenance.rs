@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use super::archive::{ArchivedSegment, SegmentSizes, archive, end};
+use super::archive::{ArchivedSegment, SegmentSizes, archive, end, last_row};
 use super::connection;
 use super::error::{SqliteContext as _, SqliteResult};
 use super::index::SqliteIndex;
 use super::read_connection::ReadConnection;
+use super::search;
 use super::transaction::SqliteTransaction;
 use crate::model::record::Durability;
 use crate::storage::Transaction as _;
@@ -81,11 +82,9 @@ impl SqliteIndex {
         if free < MIN_FREE_PAGES || free < used / 2 || used > MAX_USED_PAGES {
             return Ok(false);
         }
-        let sql = "SELECT (SELECT max(number) FROM operation) - value FROM counter WHERE name = 'searchable'";
-        let unindexed: Option<i64> = (reader.connection)
-            .query_row(sql, [], |row| row.get(0))
-            .context("counting unindexed operations")?;
-        if unindexed.is_some_and(|count| count > MAX_UNINDEXED) {
+        let indexed = i64::try_from(search::up_to(&reader.connection)?).unwrap_or(i64::MAX);
+        let last = last_row(&reader.connection)?;
+        if last.is_some_and(|last| last - indexed > MAX_UNINDEXED) {
             return Ok(false);
         }
         let mut write_lock = self.write_lock()?;

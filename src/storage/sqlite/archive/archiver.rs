@@ -88,7 +88,8 @@ pub(crate) fn archive(
     }))
 }
 
-fn last_row(connection: &Connection) -> SqliteResult<Option<i64>> {
+/// Returns the number of the last operation that has a row.
+pub(crate) fn last_row(connection: &Connection) -> SqliteResult<Option<i64>> {
     connection
         .prepare_cached("SELECT max(number) FROM operation")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))

@@ -11,5 +11,5 @@ mod row_lookups;
 mod segments;
 mod text;
 
-pub(crate) use self::archiver::{ArchivedSegment, SegmentSizes, archive};
+pub(crate) use self::archiver::{ArchivedSegment, SegmentSizes, archive, last_row};
 pub(super) use self::segments::{LogSegment, RowPosition, SegmentCache, end, next};
